@@ -1,0 +1,91 @@
+"""The functions behind the commands, for notebooks and programs: plain values in, plain values out."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dcp.run import Run, find
+
+if TYPE_CHECKING:
+    from dcp.encoder import Encoder
+
+
+def pretrain(
+    recipe: str | Path | dict[str, Any],
+    *,
+    sets: Sequence[str] = (),
+    runs: str | Path = "runs",
+    resume: bool = False,
+    device: str = "auto",
+) -> Path:
+    """Train what a recipe describes, run its probes, and return the run folder.
+
+    Args:
+        recipe: the path of a recipe, the name of one that ships, or its tables as a nested dict (with run.name).
+        sets: overrides, "key=value".
+        runs: the folder of run folders.
+        resume: continue the run if it is there.
+        device: "auto", "cpu", "cuda" or "mps".
+
+    Raises:
+        dcp.errors.RequestError: it cannot be done; nothing was written.
+        dcp.errors.RunError: it failed on its way; run.json says why.
+    """
+    from dcp import pretraining
+    from dcp.recipe import Recipe
+
+    checked = Recipe.check(recipe) if isinstance(recipe, dict) else Recipe.read(str(recipe), tuple(sets))
+    return pretraining.pretrain(checked, runs=runs, resume=resume, device=device).path
+
+
+def probe(
+    run: str | Path, evaluations: Sequence[str] = (), *, sets: Sequence[str] = (), runs: str | Path = "runs", device: str = "auto"
+) -> dict[str, Any]:
+    """Evaluate the frozen encoder of one run; the content of each `probes/<evaluation>.json`.
+
+    Args:
+        run: a run folder, or the name of one below `runs`.
+        evaluations: names; without any those of the run's recipe.
+        sets: overrides of the recipe's [probe], "probe.knn.k=200".
+        runs: the folder of run folders.
+        device: "auto", "cpu", "cuda" or "mps".
+
+    Raises:
+        dcp.errors.RequestError: no such run or evaluation, or no encoder in it.
+    """
+    from dcp import probing
+
+    found = _one(run, runs)
+    return probing.probe(found, tuple(evaluations), sets=tuple(sets), device=device)
+
+
+def compare(runs_: Sequence[str | Path], *, runs: str | Path = "runs") -> dict[str, Any]:
+    """Compare runs, or arms of seeds; the content of comparison.json. Does not need torch.
+
+    Args:
+        runs_: run folders, or names below `runs`; a name without seed means all its seeds.
+        runs: the folder of run folders.
+
+    Raises:
+        dcp.errors.RequestError: no such run, or fewer than two.
+    """
+    from dcp import comparison
+
+    return comparison.compare(find([str(word) for word in runs_], Path(runs))).to_dict()
+
+
+def load_encoder(run: str | Path, *, runs: str | Path = "runs") -> "Encoder":
+    """The trained encoder of a run: a module [B, 3, S, S] -> [B, D] with its `preprocess`.
+
+    Raises:
+        dcp.errors.RequestError: no such run, or no encoder in it.
+    """
+    from dcp import encoder
+
+    return encoder.load(_one(run, runs))
+
+
+def _one(run: str | Path, runs: str | Path) -> Run:
+    if Path(run).is_dir():
+        return Run.open(run)
+    return find([str(run)], Path(runs))[0]

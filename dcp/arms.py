@@ -1,0 +1,166 @@
+"""Arms of a comparison: runs of one recipe that differ in nothing but the seed."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+from dcp.records import Json
+from dcp.run import Run
+
+WHERE = ("data.root", "data.download")
+
+
+@dataclass(frozen=True)
+class Member:
+    """A run and what of its folder a comparison reads.
+
+    Attributes:
+        run: the run.
+        settings: its recipe by dotted key, without the table [run].
+        probes: scores by evaluation.
+    """
+
+    run: Run
+    settings: dict[str, Any]
+    probes: dict[str, Json]
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """The settings that decide what is computed: all but where the data lie."""
+        return {key: value for key, value in self.settings.items() if key not in WHERE}
+
+    @property
+    def label(self) -> str:
+        """Name of the folder."""
+        return self.run.path.name or self.run.path.resolve().name
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What the runs of an arm took, each a mean over its seeds; None where no run says.
+
+    Attributes:
+        images_per_s: images, not views, through a training step.
+        wall_s: seconds from start to end.
+        peak_memory_bytes: of the accelerator, or of the process on a CPU.
+        steps: optimizer steps.
+        device: as the runs name it; several if the seeds differ.
+        processes: that trained together.
+    """
+
+    images_per_s: float | None
+    wall_s: float | None
+    peak_memory_bytes: float | None
+    steps: float | None
+    device: str
+    processes: str
+
+
+@dataclass(frozen=True)
+class State:
+    """Whether a run collapsed, and what shows it."""
+
+    run: str
+    name: str
+    evidence: str
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One recipe with all of its seeds."""
+
+    name: str
+    runs: tuple[str, ...]
+    seeds: tuple[int, ...]
+    statuses: tuple[str, ...]
+    states: tuple[State, ...]
+    cost: Cost
+
+
+def flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The leaves of nested tables by dotted key, in order.
+
+    >>> dict(flatten({"a": {"b": 1, "c": [2, 3]}}))
+    {'a.b': 1, 'a.c': [2, 3]}
+    """
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def member(run: Run) -> Member:
+    """Read what a comparison needs of `run`."""
+    settings = {key: value for key, value in flatten(run.recipe()) if not key.startswith("run.")}
+    return Member(run, settings, run.probes())
+
+
+def group(members: Iterable[Member]) -> dict[str, list[Member]]:
+    """Arms by name, in the order of their first run: same `run.name`, same settings, every seed once.
+
+    A seed that comes again (the same recipe run elsewhere, or by another version of dcp) opens a further arm.
+    """
+    found: list[list[Member]] = []
+    for one in members:
+        fits = (
+            arm
+            for arm in found
+            if (arm[0].run.name, arm[0].asked) == (one.run.name, one.asked)
+            and one.run.seed not in {other.run.seed for other in arm}
+        )
+        arm = next(fits, None)
+        if arm is None:
+            found.append([one])
+        else:
+            arm.append(one)
+    ordered = [sorted(arm, key=lambda one: one.run.seed) for arm in found]
+    return dict(zip(_names(ordered), ordered, strict=True))
+
+
+def describe(name: str, members: Sequence[Member]) -> Arm:
+    """What is known of an arm besides its scores."""
+    records = [one.run.record for one in members]
+    return Arm(
+        name=name,
+        runs=tuple(str(one.run.path) for one in members),
+        seeds=tuple(one.run.seed for one in members),
+        statuses=tuple(str(record.get("status", "unknown")) for record in records),
+        states=tuple(_state(one) for one in members),
+        cost=Cost(
+            images_per_s=_mean(records, "images_per_s"),
+            wall_s=_mean(records, "wall_s"),
+            peak_memory_bytes=_mean(records, "peak_memory_bytes"),
+            steps=_mean(records, "steps"),
+            device=_each(records, "device"),
+            processes=_each(records, "processes"),
+        ),
+    )
+
+
+def _names(arms: Sequence[Sequence[Member]]) -> list[str]:
+    """Recipe names; where two arms share one, with their folder; where they share that too, with a number."""
+    names = [arm[0].run.name for arm in arms]
+    with_folder = [
+        f"{arm[0].run.path.resolve().parent.name}/{name}" for arm, name in zip(arms, names, strict=True)
+    ]
+    names = [other if names.count(name) > 1 else name for name, other in zip(names, with_folder, strict=True)]
+    return [
+        f"{name} #{names[: i + 1].count(name)}" if names.count(name) > 1 else name
+        for i, name in enumerate(names)
+    ]
+
+
+def _state(one: Member) -> State:
+    state = one.run.record.get("state") or {}
+    return State(one.label, str(state.get("name", "unknown")), str(state.get("evidence") or "").rstrip("."))
+
+
+def _mean(records: Sequence[Json], key: str) -> float | None:
+    values = [float(record[key]) for record in records if isinstance(record.get(key), (int, float))]
+    return fmean(values) if values else None
+
+
+def _each(records: Sequence[Json], key: str) -> str:
+    return ", ".join(dict.fromkeys(str(record[key]) for record in records if record.get(key) is not None))

@@ -1,0 +1,169 @@
+"""From a recipe to objects: the one place that knows both. What it builds never sees a recipe."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from dcp import networks, optim, variants
+from dcp.errors import RequestError
+from dcp.method import Method
+from dcp.moments import Moments, own
+from dcp.plan import Plan
+from dcp.recipe import Recipe
+
+
+def branch(recipe: Recipe) -> networks.Branch:
+    """Backbone and projector with new random weights from torch's generator."""
+    network = recipe.network
+    backbone, features = networks.backbone(
+        network.backbone,
+        stem=network.stem,
+        width=network.width,
+        norm=network.norm,
+        image_size=recipe.data.view_size,
+    )
+    p = network.projector
+    head = networks.projector(
+        features, hidden=p.hidden, out=p.out, layers=p.layers, norm=p.norm, affine=p.affine, out_norm=p.out_norm
+    )
+    return networks.Branch(backbone, head)
+
+
+def untrained(recipe: Recipe) -> networks.Branch:
+    """The online branch as training starts it: a function of the recipe and its seed."""
+    torch.manual_seed(recipe.run.seed)
+    return branch(recipe)
+
+
+def method(recipe: Recipe, *, amp: torch.dtype | None = None, total: Callable[[Tensor], Tensor] = own) -> Method:
+    """The whole method with its first weights, a function of the recipe and its seed.
+
+    Args:
+        recipe: a checked recipe.
+        amp: dtype of the networks' arithmetic, or None for float32.
+        total: adds a tensor up over processes.
+    """
+    online = untrained(recipe)
+    dim = recipe.network.projector.out
+    predictor = variants.load("predictors", recipe.predictor.name).build(recipe.predictor, dim)
+    target = variants.load("targets", recipe.target.name).build(recipe.target, online, lambda: branch(recipe))
+    moments = recipe.moments
+    return Method(
+        online,
+        predictor,
+        target,
+        Moments(dim, rho=moments.rho, start=moments.start, zero_mean=moments.zero_mean, total=total),
+        objective(recipe),
+        timing=moments.timing,
+        source=moments.source,
+        join_views=recipe.train.join_views,
+        amp=amp,
+    )
+
+
+def objective(recipe: Recipe) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+    """ℓ(p, z, t) -> [B], scaled as the recipe says."""
+    loss = variants.load("objectives", recipe.objective.name).loss
+    scale: float = getattr(recipe.objective, "scale", 1.0)
+    return loss if scale == 1.0 else lambda p, z, t: scale * loss(p, z, t)
+
+
+def optimizer(recipe: Recipe, built: Method) -> Optimizer:
+    """The optimizer over the online branch and the predictor."""
+    o = recipe.optimizer
+    groups = optim.groups(
+        built.online,
+        built.predictor,
+        weight_decay=o.weight_decay,
+        excludes=o.exclude == "norm_and_bias",
+        predictor_decay=getattr(recipe.predictor, "weight_decay", None),
+        lr_factor=getattr(recipe.predictor, "lr_factor", 1.0),
+        constant_lr=getattr(recipe.predictor, "lr_schedule", "same") == "constant",
+    )
+    return optim.build(
+        o.name, groups, lr=peak_rate(recipe), momentum=o.momentum, weight_decay=o.weight_decay, eta=o.eta
+    )
+
+
+def peak_rate(recipe: Recipe) -> float:
+    """The learning rate of a step at its highest, scaled to the batch where the recipe says so."""
+    o = recipe.optimizer
+    return o.lr if o.lr_batch is None else o.lr * recipe.train.batch / o.lr_batch
+
+
+def rates(recipe: Recipe, built: Optimizer, plan: Plan) -> Callable[[int], float]:
+    """A function that gives the optimizer its rates for a step, and returns that of the branch."""
+    o, peak = recipe.optimizer, peak_rate(recipe)
+    warmup_steps = round(o.warmup_epochs * plan.steps_per_epoch)
+
+    def schedule(step: int) -> float:
+        return optim.set_rates(
+            built, step, peak=peak, kind=o.schedule, steps=plan.steps, warmup_steps=warmup_steps
+        )
+
+    return schedule
+
+
+def plan(recipe: Recipe, images: int, processes: int) -> Plan:
+    """Which images every step sees.
+
+    Raises:
+        RequestError: the batch does not fit the data or the processes.
+    """
+    batch = recipe.train.batch
+    if batch > images:
+        raise RequestError(
+            f"train.batch is {batch}, but there are only {images} images",
+            slug="batch-too-large",
+            where="train.batch",
+            hint=f"at most {images}; each epoch needs one whole batch",
+        )
+    if batch < 2 * processes:
+        raise RequestError(
+            f"train.batch is {batch} over {processes} processes; batch norm needs two images in each",
+            slug="batch-too-small",
+            where="train.batch",
+            hint=f"at least {2 * processes}",
+        )
+    return Plan(images, batch, recipe.train.epochs, recipe.run.seed, processes)
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """How the networks compute, and why: what `auto` chose.
+
+    Args:
+        amp: dtype of autocast, or None.
+        why: one phrase for the reader.
+    """
+
+    amp: torch.dtype | None
+    why: str
+
+    @property
+    def precision(self) -> str:
+        """ "fp32" or "bf16"."""
+        return "bf16" if self.amp is not None else "fp32"
+
+
+def arithmetic(wish: str, device: str) -> Arithmetic:
+    """The arithmetic for train.precision ("auto", "fp32", "bf16") on a device."""
+    if wish != "auto":
+        return Arithmetic(torch.bfloat16 if wish == "bf16" else None, "as the recipe says")
+    native = torch.cuda.is_bf16_supported(including_emulation=False) if device == "cuda" else _cpu_has_bf16()
+    if device == "mps" or not native:
+        return Arithmetic(None, f"this {device} has no fast bf16")
+    return Arithmetic(torch.bfloat16, f"this {device} has bf16 natively")
+
+
+def _cpu_has_bf16() -> bool:
+    """Without these instructions bf16 is emulated, and was 15 times slower than fp32 for a ResNet-18."""
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+def to_device(module: nn.Module, device: torch.device) -> nn.Module:
+    """The module on the device, convolutions channels-last: 1.2 to 2 times faster on CPUs, and on GPUs with bf16."""
+    return module.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]

@@ -1,0 +1,96 @@
+"""What a comparison must say besides its numbers: what the intervals cover, and what cannot be compared."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from dcp.arms import Member
+from dcp.differences import ONE_AGAINST_SEEDS, PAIRED, UNPAIRED, WELCH, Difference, data_differ
+
+Arms = Mapping[str, Sequence[Member]]
+UNFINISHED = {
+    "running": "it is running, or was killed",
+    "failed": "it failed",
+    "interrupted": "it was interrupted",
+}
+
+
+def covers(arms: Arms, differences: Iterable[Difference]) -> tuple[str, ...]:
+    """Whole sentences on what the intervals are taken over, and what they leave out."""
+    methods = {one.method for one in differences}
+    return tuple(_covers(len(arms), methods))
+
+
+def _covers(arms: int, methods: set[str]) -> Iterator[str]:
+    if arms == 1:
+        yield "All of these are seeds of one recipe; there is nothing to compare it with."
+    if methods & {PAIRED, UNPAIRED}:
+        yield (
+            "Differences between single seeds have intervals over test images: how far they could move with"
+            " other images of the same kind. They say nothing about how training varies from seed to seed;"
+            " for that, train several (--seeds 0-4)."
+        )
+    if methods & {WELCH, ONE_AGAINST_SEEDS}:
+        yield (
+            "Differences between several seeds have intervals over seeds: how far they could move with other"
+            " trainings, judged on the same test images."
+        )
+    if ONE_AGAINST_SEEDS in methods:
+        yield "Where an arm has one seed only, it is taken to vary as the seeds of the other arm do."
+
+
+def caveats(arms: Arms) -> tuple[str, ...]:
+    """Whole sentences on what cannot be compared, or only with care."""
+    members = [one for arm in arms.values() for one in arm]
+    return tuple([*_unfinished(members), *_missing(members), *_data(arms), *_made_otherwise(members)])
+
+
+def _unfinished(members: Iterable[Member]) -> Iterator[str]:
+    for one in members:
+        record = one.run.record
+        status = record.get("status", "unknown")
+        if status != "done":
+            why = f" ({str(record['why']).rstrip('.')})" if record.get("why") else ""
+            yield f"{one.label} is not finished: {UNFINISHED.get(status, f'its status is {status}')}{why}."
+
+
+def _missing(members: Sequence[Member]) -> Iterator[str]:
+    for evaluation in sorted({name for one in members for name in one.probes}):
+        without = [one for one in members if evaluation not in one.probes]
+        if without:
+            names = ", ".join(one.label for one in without)
+            yield f"No {evaluation} probe in {names}; `dcp probe` makes it."
+        having = [one for one in members if evaluation in one.probes]
+        measured = {one.label: one.probes[evaluation].get("step") for one in having}
+        if len(set(measured.values())) > 1:
+            steps = ", ".join(f"{name} at step {step}" for name, step in measured.items())
+            yield f"The {evaluation} probes were taken at different points: {steps}."
+
+
+def _data(arms: Arms) -> Iterator[str]:
+    (against, first), *others = [(name, members[0]) for name, members in arms.items()]
+    for name, one in others:
+        if why := data_differ(first, one):
+            yield f"{name} and {against} cannot be compared in their scores: {why}."
+        elif _fingerprint(first) != _fingerprint(one):
+            yield f"{name} and {against} were trained on different images of the same source."
+    for members in arms.values():
+        prints = {_fingerprint(one) for one in members}
+        if len(prints) > 1:
+            yield f"The seeds of {members[0].run.name} were not trained on the same files."
+
+
+def _made_otherwise(members: Sequence[Member]) -> Iterator[str]:
+    if len({_machine(one) for one in members}) > 1:
+        yield "The runs were made on different devices: their speeds, times and memory are not comparable."
+    versions = [one.run.record.get("versions") or {} for one in members]
+    for package in ("dcp", "torch"):
+        found = dict.fromkeys(str(version[package]) for version in versions if package in version)
+        if len(found) > 1:
+            yield f"The runs were made by different versions of {package}: {', '.join(found)}."
+
+
+def _machine(one: Member) -> tuple[str, str]:
+    return str(one.run.record.get("device")), str(one.run.record.get("processes"))
+
+
+def _fingerprint(one: Member) -> object:
+    return (one.run.record.get("data") or {}).get("fingerprint")

@@ -1,0 +1,1 @@
+"""The commands: what each prints. The functions behind them take and return plain values."""

@@ -1,0 +1,26 @@
+"""`dcp compare`: runs side by side, as a table, Markdown and JSON. Starts without torch."""
+
+import json
+from pathlib import Path
+
+from rich.console import Console
+
+from dcp import report
+from dcp.compare import compare
+from dcp.disk import atomic_write
+from dcp.records import to_json
+from dcp.run import find
+
+
+def main(words: list[str], *, runs: Path, out: Path | None, quiet: bool, as_json: bool) -> int:
+    """Compare the runs that the words name; the exit code."""
+    comparison = compare(find(words, runs))
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        atomic_write(out / "comparison.md", report.markdown(comparison).encode())
+        atomic_write(out / "comparison.json", to_json(comparison.to_dict()))
+    if not quiet:
+        Console().print(report.table(comparison))
+    if as_json:
+        print(json.dumps(json.loads(to_json(comparison.to_dict()))))
+    return 0

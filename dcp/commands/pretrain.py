@@ -1,0 +1,109 @@
+"""`dcp pretrain`: read the recipe, train every seed, show progress and a summary."""
+
+import json
+import os
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from dcp import report
+from dcp.commands.progress import Watcher, duration
+from dcp.errors import RequestError
+from dcp.recipe import Recipe
+
+
+def main(
+    recipe: str,
+    sets: tuple[str, ...],
+    *,
+    seed: int | None,
+    seeds: str | None,
+    runs: Path,
+    resume: bool,
+    device: str,
+    processes: int,
+    dry_run: bool,
+    quiet: bool,
+    as_json: bool,
+) -> int:
+    """Train what was asked for; the exit code."""
+    checked = Recipe.read(recipe, sets)
+    wanted = _seeds(seed, seeds, checked.run.seed)
+    train = partial(_train, checked, wanted, runs=runs, resume=resume, device=device, quiet=quiet, as_json=as_json)
+    if dry_run:
+        return _dry(checked.with_seed(wanted[0]), runs=runs, resume=resume, device=device, as_json=as_json)
+    if processes == 1 or "RANK" in os.environ:
+        return train()
+    from dcp import launch
+    from dcp.distributed import choose_device
+
+    return launch.launch(partial(_coded, train), processes, choose_device(device))
+
+
+def _coded(train: Any) -> int:
+    """The training of one of several processes, ending in an exit code and not in an exception."""
+    from dcp.cli import guarded
+
+    return guarded(train)
+
+
+def _train(
+    recipe: Recipe, seeds: list[int], *, runs: Path, resume: bool, device: str, quiet: bool, as_json: bool
+) -> int:
+    from dcp.pretraining import pretrain
+
+    first = os.environ.get("RANK", "0") == "0"
+    console = Console()
+    paths: list[str] = []
+    for seed in seeds:
+        with Watcher(console, quiet=quiet or not first) as watcher:
+            run = pretrain(
+                recipe.with_seed(seed), runs=runs, resume=resume, device=device, watch=watcher, say=watcher.say
+            )
+        paths.append(str(run.path))
+        if first:
+            console.print(report.summary(run))
+    if as_json and first:
+        print(json.dumps({"runs": paths}))
+    return 0
+
+
+def _seeds(seed: int | None, seeds: str | None, own: int) -> list[int]:
+    """The seeds of --seed N, --seeds 0-4 or --seeds 0,1,2; without either the recipe's own.
+
+    >>> _seeds(None, "0-2,7", 5)
+    [0, 1, 2, 7]
+    """
+    if seed is not None and seeds is not None:
+        raise RequestError("--seed and --seeds exclude each other", slug="bad-option", hint="one of the two")
+    if seeds is None:
+        return [own if seed is None else seed]
+    found: list[int] = []
+    for part in seeds.split(","):
+        first, dash, last = part.strip().partition("-")
+        if not first.isdigit() or (dash and not last.isdigit()) or (dash and int(last) < int(first)):
+            raise RequestError(f'"{seeds}" names no seeds', slug="bad-option", where="--seeds", hint="e.g. 0-4 or 0,1,2")
+        found += range(int(first), int(last if dash else first) + 1)
+    return sorted(set(found))
+
+
+def _dry(recipe: Recipe, *, runs: Path, resume: bool, device: str, as_json: bool) -> int:
+    from dcp.estimate import estimate
+
+    cost = estimate(recipe, runs=runs, resume=resume, device=device)
+    gib = (cost["peak_memory_bytes"] or 0) / 2**30
+    for line in (
+        f"would train {cost['run']} on {cost['device']}, {cost['precision']} ({cost['precision_why']})",
+        f"images       {cost['images']:,}, batch {cost['batch']}: {cost['steps_per_epoch']:,} steps an epoch, {cost['steps']:,} in all",
+        f"parameters   {cost['parameters']:,}, of which the backbone {cost['backbone_parameters']:,}",
+        f"arithmetic   {cost['flops_per_step'] / 1e9:,.1f} GFLOP a step",
+        f"memory       {gib:.1f} GiB at most so far",
+        f"time         {cost['seconds_per_step']:.3f} s a step ({cost['images_per_s']:,.0f} images/s): about {duration(cost['estimated_s'])}",
+    ):
+        print(line)
+    if as_json:
+        sys.stdout.write(json.dumps(cost) + "\n")
+    return 0

@@ -1,0 +1,167 @@
+"""Runs side by side, as data: scores and differences with intervals, settings, cost, and what cannot be said.
+
+Every difference is against the first arm, and has an interval or says why it has none. How it looks is the
+business of `dcp.report`; nothing here needs torch.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from statistics import fmean
+from typing import Any
+
+from dcp import arms as arm_module
+from dcp.arms import Arm, Member
+from dcp.caveats import Arms, caveats, covers
+from dcp.differences import Difference, difference, having, image_interval, score_of
+from dcp.errors import RequestError
+from dcp.intervals import LEVEL, Interval, over_seeds
+from dcp.run import Run
+
+SCHEMA = 1  # of comparison.json
+
+
+@dataclass(frozen=True)
+class ArmScore:
+    """One score of one arm.
+
+    Attributes:
+        arm: its name.
+        seeds: those that have the score.
+        values: the score of each of them.
+        mean: over the seeds; None if no seed has it.
+        over_images: mean of the seeds' own intervals over test images. They share those images, so averaging
+            does not narrow it.
+        over_seeds: Student's t interval, from two seeds on.
+        untrained: the same evaluation of the encoder before training, mean over the seeds.
+    """
+
+    arm: str
+    seeds: tuple[int, ...]
+    values: tuple[float, ...]
+    mean: float | None
+    over_images: Interval | None
+    over_seeds: Interval | None
+    untrained: float | None
+
+
+@dataclass(frozen=True)
+class ScoreRow:
+    """One score of one evaluation, for every arm, and each further arm's difference from the first."""
+
+    evaluation: str
+    score: str
+    n: int | None
+    arms: tuple[ArmScore, ...]
+    differences: tuple[Difference, ...]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A recipe key in which the arms differ; None where a recipe does not have it."""
+
+    key: str
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Everything that runs have to say to each other.
+
+    Attributes:
+        arms: in the order given; the first is what the others are compared with.
+        scores: by evaluation and score.
+        settings: recipe keys that differ, without the table [run].
+        covers: what the intervals cover, and what they do not; whole sentences.
+        caveats: what cannot be compared, or only with care; whole sentences.
+        level: coverage that the intervals aim at.
+    """
+
+    arms: tuple[Arm, ...]
+    scores: tuple[ScoreRow, ...]
+    settings: tuple[Setting, ...]
+    covers: tuple[str, ...]
+    caveats: tuple[str, ...]
+    level: float = LEVEL
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as comparison.json holds them."""
+        content = {"schema": SCHEMA, **asdict(self)}
+        for row, plain in zip(self.scores, content["scores"], strict=True):
+            for one, entry in zip(row.differences, plain["differences"], strict=True):
+                entry["verdict"] = one.verdict
+        return content
+
+
+def compare(runs: Iterable[Run]) -> Comparison:
+    """Compare runs; those of one recipe that differ only in seed count as one arm.
+
+    Raises:
+        RequestError: "too-few-runs", or what reading a run folder raises.
+    """
+    unique = {run.path.resolve(): run for run in runs}
+    if len(unique) < 2:
+        hint = "Give two run folders or names, or one name without -s<seed> that has several seeds."
+        raise RequestError("compare needs at least two runs", slug="too-few-runs", hint=hint)
+    groups = arm_module.group(arm_module.member(run) for run in unique.values())
+    scores = tuple(_row(groups, evaluation, score) for evaluation, score in _known_scores(groups))
+    return Comparison(
+        arms=tuple(arm_module.describe(name, members) for name, members in groups.items()),
+        scores=scores,
+        settings=_settings(groups),
+        covers=covers(groups, [one for row in scores for one in row.differences]),
+        caveats=caveats(groups),
+    )
+
+
+def _known_scores(groups: Arms) -> list[tuple[str, str]]:
+    """Every evaluation and score that some run has, in the order of their names."""
+    probes = [item for members in groups.values() for one in members for item in one.probes.items()]
+    return sorted({(evaluation, score) for evaluation, probe in probes for score in probe.get("score") or {}})
+
+
+def _row(groups: Arms, evaluation: str, score: str) -> ScoreRow:
+    first, *others = groups
+    members = [one for arm in groups.values() for one in having(arm, evaluation, score)]
+    counts = {one.probes[evaluation].get("n") for one in members}
+    return ScoreRow(
+        evaluation=evaluation,
+        score=score,
+        n=counts.pop() if len(counts) == 1 else None,
+        arms=tuple(_arm_score(name, arm, evaluation, score) for name, arm in groups.items()),
+        differences=tuple(difference(groups, name, first, evaluation, score) for name in others),
+    )
+
+
+def _arm_score(name: str, arm: Sequence[Member], evaluation: str, score: str) -> ArmScore:
+    members = having(arm, evaluation, score)
+    probes = [one.probes[evaluation] for one in members]
+    values = tuple(score_of(probe, score) for probe in probes)
+    untrained = [score_of(probe.get("random_encoder") or {}, score) for probe in probes]
+    return ArmScore(
+        arm=name,
+        seeds=tuple(one.run.seed for one in members),
+        values=tuple(value for value in values if value is not None),
+        mean=_mean(values),
+        over_images=_mean_interval([image_interval(probe, score) for probe in probes]),
+        over_seeds=over_seeds([value for value in values if value is not None]),
+        untrained=_mean(untrained),
+    )
+
+
+def _settings(groups: Arms) -> tuple[Setting, ...]:
+    recipes = [arm[0].settings for arm in groups.values()]
+    keys = dict.fromkeys(key for recipe in recipes for key in recipe)
+    rows = [Setting(key, tuple(recipe.get(key) for recipe in recipes)) for key in keys]
+    return tuple(row for row in rows if any(value != row.values[0] for value in row.values))
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None
+
+
+def _mean_interval(intervals: Sequence[Interval | None]) -> Interval | None:
+    known = [ends for ends in intervals if ends is not None]
+    if not known or len(known) < len(intervals):
+        return None
+    return fmean(low for low, _ in known), fmean(high for _, high in known)

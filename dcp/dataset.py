@@ -1,0 +1,170 @@
+"""What a data set is: images, perhaps labels, and three splits.
+
+    pretrain   what the encoder may see, never with its labels (STL-10: train and unlabelled together)
+    train      labelled images that probes are fitted on
+    test       labelled images that probes are scored on, never cut
+
+Each file in `dcp/datasets/` is one source: a `Config(DataConfig)` whose key `source` is the file's name, and
+`load(config, split) -> Dataset` for the whole split. The `load` here is what the rest of dcp calls: it also
+applies `limit`.
+Legend: N images, K classes, H and W height and width in pixels.
+"""
+
+import os
+import sys
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from dcp import variants
+from dcp.errors import RequestError
+from dcp.files import Files
+
+__all__ = ["DataConfig", "Dataset", "Files", "Split", "balanced", "data_root", "load"]
+
+Split = Literal["pretrain", "train", "test"]
+
+SAMPLED = (
+    2048  # images whose pixels enter a fingerprint: 6 MB of CIFAR, 57 MB of STL-10, so a fraction of a second
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Images of one split, with labels where there are any.
+
+    Attributes:
+        images: uint8 [N, 3, H, W] in memory, or a lazy list of image files of any sizes.
+        labels: int64 [N], each in 0..K-1, or None.
+        classes: K names; () without labels.
+    """
+
+    images: Tensor | Files
+    labels: Tensor | None = None
+    classes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def subset(self, index: Tensor) -> "Dataset":
+        """The images at `index` (int64 [M]), in that order; the classes stay."""
+        images = self.images.subset(index) if isinstance(self.images, Files) else self.images[index]
+        return Dataset(images, None if self.labels is None else self.labels[index], self.classes)
+
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits that change with the count, the sizes, the order, the labels or the classes.
+
+        In memory: the shape, and the pixels of `SAMPLED` images spread evenly. Files: each relative path and
+        size in bytes. A pixel changed elsewhere, or in a file that keeps its size, is not seen; in return it
+        takes less than a second.
+        """
+        digest = sha256(repr((len(self), self.classes)).encode())
+        if isinstance(self.images, Files):
+            for i in range(len(self)):
+                name = self.images.name(i).replace(os.fsencode(os.sep), b"/")
+                digest.update(b"%s\0%d\0" % (name, self.images.size(i)))
+        else:
+            digest.update(repr(tuple(self.images.shape)).encode())
+            digest.update(self.images[_spread(len(self))].cpu().numpy().tobytes())
+        if self.labels is not None:
+            digest.update(self.labels.cpu().numpy().astype("<i8").tobytes())
+        return digest.hexdigest()[:16]
+
+
+class DataConfig(variants.VariantConfig):
+    """The keys that every source has; a source adds its own."""
+
+    own_size: ClassVar[int] = 224  # side of the views in pixels without image_size
+    train_is_part: ClassVar[bool] = False  # train is smaller than pretrain by nature: limit may exceed it
+
+    source: str = Field(description="name of the data set")
+    root: str | None = Field(
+        None, description="folder of the data; without it $DCP_DATA, then the platform's cache folder"
+    )
+    download: bool = Field(False, description="fetch the data where they are missing")
+    limit: int | None = Field(
+        None, ge=1, description="use so many images of pretrain and of train, a fixed class-balanced choice"
+    )
+    image_size: int | None = Field(
+        None, ge=8, description="side of the square views in pixels; without it the source's own size"
+    )
+
+    @property
+    def view_size(self) -> int:
+        """Side of the square views in pixels: `image_size`, or the source's own size."""
+        return self.own_size if self.image_size is None else self.image_size
+
+
+def load(config: DataConfig, split: Split) -> Dataset:
+    """One split of the data set that `config.source` names, cut to `config.limit` (the test split never is).
+
+    Raises:
+        RequestError: the data are missing, incomplete or fewer than `limit`; the message says what to do.
+    """
+    data: Dataset = variants.load("datasets", config.source).load(config, split)
+    if config.limit is None or config.limit == len(data) or split == "test":
+        return data
+    if config.limit < len(data):
+        return data.subset(balanced(data.labels, len(data), limit=config.limit))
+    if split == "train" and config.train_is_part:
+        return data
+    what = f"the limit is {config.limit}, but {config.source} has {len(data)} images in its {split} split"
+    hint = f"Give at most {len(data)}, or leave data.limit out to use all."
+    raise RequestError(what, slug="limit-too-large", where="data.limit", hint=hint)
+
+
+def balanced(labels: Tensor | None, n: int, *, limit: int) -> Tensor:
+    """A fixed choice of `limit` of `n` images, int64 [limit], ascending; the smaller lies within the larger.
+
+    With labels (int64 [n]) the classes' counts differ by one at most; a class with too few gives all it has.
+
+    >>> balanced(torch.tensor([0, 0, 0, 0, 1, 1]), 6, limit=4).shape
+    torch.Size([4])
+    """
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(0))
+    if labels is not None:
+        order = order[_rank_in_class(labels[order]).argsort(stable=True)]
+    return order[:limit].sort().values
+
+
+def data_root(config: DataConfig) -> Path:
+    """Where the data lie: `config.root`, else $DCP_DATA, else the folder `dcp` in the platform's cache.
+
+    `~`, environment variables and a leading `$DCP_DATA` (also where it is not set) are expanded.
+    """
+    shared = Path(os.environ.get("DCP_DATA") or _cache() / "dcp").expanduser()
+    if config.root is None:
+        return shared
+    head, *rest = Path(config.root).parts or (".",)
+    if head in ("$DCP_DATA", "${DCP_DATA}"):
+        return shared.joinpath(*rest)
+    return Path(os.path.expandvars(config.root)).expanduser()
+
+
+def _cache() -> Path:
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+
+
+def _rank_in_class(labels: Tensor) -> Tensor:
+    """How many equal labels stand before each one: [3, 5, 3] gives [0, 0, 1]."""
+    by_class = labels.argsort(stable=True)
+    counts = labels.bincount()
+    start = (counts.cumsum(0) - counts).repeat_interleave(counts)
+    rank = torch.empty_like(labels)
+    rank[by_class] = torch.arange(len(labels)) - start
+    return rank
+
+
+def _spread(n: int) -> Tensor:
+    """At most `SAMPLED` positions of 0..n-1, evenly spread, both ends among them."""
+    k = min(n, SAMPLED)
+    return torch.arange(k) * (n - 1) // max(k - 1, 1)

@@ -1,0 +1,1 @@
+"""The data sets that dcp reads: one file each."""

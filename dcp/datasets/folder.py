@@ -1,0 +1,45 @@
+"""Your own images: any folder, with labels or without.
+
+    ROOT/train/CLASS/...  and  ROOT/val/CLASS/...     labelled; val may be called test (val where both exist)
+    ROOT/train/*.jpg      and  ROOT/val/...           two splits without labels
+    anything else                                     all images below ROOT, at any depth, without labels
+
+Labels are never used in training, only by probes. Without labels train is the same as pretrain, and so is
+test where no folder is set apart for it. Which files count, and in which order: see `dcp.folders`; how they
+become RGB: see `dcp.files`.
+"""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from dcp import folders
+from dcp.dataset import DataConfig, Dataset, Split, data_root
+from dcp.errors import RequestError
+
+
+class Config(DataConfig):
+    """Keys of a folder of images."""
+
+    own_size: ClassVar[int] = 128
+
+    source: Literal["folder"] = Field("folder", description="image files of your own")
+    root: str = Field(description="folder of the images; may begin with ~ or $DCP_DATA")
+    download: bool = Field(False, description="must stay false: your own images are not downloaded")
+    image_size: int | None = Field(
+        None, ge=8, description="side of the square views in pixels; without it 128"
+    )
+
+
+def load(config: Config, split: Split) -> Dataset:
+    """One split as files, decoded when a batch needs them."""
+    if config.download:
+        hint = "Leave data.download out; data.root names the folder."
+        raise RequestError(
+            "a folder cannot be downloaded", slug="not-downloadable", where="data.download", hint=hint
+        )
+    root = data_root(config)
+    for name in ("val", "test"):
+        if (root / "train").is_dir() and (root / name).is_dir():
+            return folders.labelled(root / "train", root / name, split)
+    return Dataset(folders.images(root))

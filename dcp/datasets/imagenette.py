@@ -1,0 +1,74 @@
+"""Imagenette v2 (fast.ai): ten classes of ImageNet that are easy to tell apart, as JPEG files.
+
+9,469 images for pretrain and train (the same ones), 3,925 for test (its val). On disk as torchvision lays it
+out: ROOT/imagenette2-160/{train,val}/WNID/*.JPEG, imagenette2-320 for 320 pixels on the shorter side,
+imagenette2 for the full size. Files are decoded when a batch needs them.
+"""
+
+from dataclasses import replace
+from typing import Literal
+
+from pydantic import Field
+
+from dcp import archives, folders
+from dcp.dataset import DataConfig, Dataset, Split, data_root
+
+CLASSES = {
+    "n01440764": "tench",
+    "n02102040": "English springer",
+    "n02979186": "cassette player",
+    "n03000684": "chain saw",
+    "n03028079": "church",
+    "n03394916": "French horn",
+    "n03417042": "garbage truck",
+    "n03425413": "gas pump",
+    "n03445777": "golf ball",
+    "n03888257": "parachute",
+}
+COUNTS = {"pretrain": 9469, "train": 9469, "test": 3925}
+FOLDERS = {"160px": "imagenette2-160", "320px": "imagenette2-320", "full": "imagenette2"}
+URL = "https://s3.amazonaws.com/fast-ai-imageclas/"
+
+
+class Config(DataConfig):
+    """Keys of Imagenette."""
+
+    source: Literal["imagenette"] = Field(
+        "imagenette", description="Imagenette, read from ROOT/imagenette2-160"
+    )
+    size: Literal["160px", "320px", "full"] = Field(
+        "160px", description="shorter side of the files in pixels"
+    )
+    image_size: int | None = Field(
+        None, ge=8, description="side of the square views in pixels; without it 128 for 160px, else 224"
+    )
+
+    @property
+    def view_size(self) -> int:
+        """Side of the square views in pixels."""
+        return self.image_size or (128 if self.size == "160px" else 224)
+
+
+def load(config: Config, split: Split) -> Dataset:
+    """One split as files; labels are the classes in the order of their WordNet numbers."""
+    root, name = data_root(config), FOLDERS[config.size]
+    contents = "train/ and val/, each with 10 folders"
+    place = archives.Place("imagenette", root / name, contents, f"{URL}{name}.tgz")
+    if not place.folder.is_dir():
+        _download(config, place)
+    train, val = place.folder / "train", place.folder / "val"
+    if not (train.is_dir() and val.is_dir()):
+        raise place.damaged("train/ and val/ are not both there")
+    data = folders.labelled(train, val, split)
+    if len(data) != COUNTS[split]:  # unpacking was interrupted; torchvision would take the folder for whole
+        raise place.damaged(f"{len(data)} of {COUNTS[split]} images in its {split} split")
+    return replace(data, classes=tuple(CLASSES.get(wnid, wnid) for wnid in data.classes))
+
+
+def _download(config: Config, place: archives.Place) -> None:
+    from torchvision.datasets import Imagenette
+
+    if not config.download:
+        raise place.missing([])
+    with archives.in_plain_words(place):
+        Imagenette(place.folder.parent, split="train", size=config.size, download=True)

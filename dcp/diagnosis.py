@@ -1,0 +1,43 @@
+"""Diagnosis: is the representation collapsing? Numbers of one batch that need no eigen-decomposition, and their reading in words.
+
+    u = z / |z|                               projections of both views on the unit sphere
+    spread         = √D · mean_d std(u_d)     0 when all images get the same direction, 1 when directions are spread evenly
+                                              (Chen, He 2021, figure 2, there without √D)
+    effective_rank = (Σs)² / Σs²              of the eigenvalues s of the covariance of u: how many dimensions vary
+
+Shapes: B images in the batch, D projection size.
+"""
+
+from torch import Tensor
+
+from dcp import spectra
+
+COMPLETE = 0.1  # spread below this: one direction holds more than 99 % of every projection
+DIMENSIONAL = 2.0  # effective rank below this: all variation is along one or two lines
+
+
+def health(z: Tensor) -> dict[str, Tensor]:
+    """Spread in [0, 1] and effective rank in [0, D] of projections z [2, B, D], as scalars on their device."""
+    u = z.flatten(0, 1).float()
+    u = u / u.norm(dim=1, keepdim=True).clamp_min(1e-12)
+    u = u - u.mean(0)
+    covariance = u.T @ u / len(u)
+    spread = covariance.diagonal().clamp_min(0).sqrt().mean() * u.shape[1] ** 0.5
+    return {"spread": spread, "effective_rank": spectra.effective_rank(covariance)}
+
+
+def state(spread: float, effective_rank: float) -> tuple[str, str]:
+    """The name of the state, and the evidence for it in one sentence.
+
+    >>> state(0.02, 5.0)[0]
+    'complete collapse'
+    """
+    if not spread >= COMPLETE:
+        return "complete collapse", (
+            f"all images get nearly the same projection: spread {spread:.3f} of 1, below {COMPLETE}"
+        )
+    if effective_rank < DIMENSIONAL:
+        return "dimensional collapse", (
+            f"projections vary along {effective_rank:.1f} dimensions only, fewer than {DIMENSIONAL:.0f} (spread {spread:.2f} of 1)"
+        )
+    return "healthy", f"spread {spread:.2f} of 1, effective rank {effective_rank:.1f}"

@@ -1,0 +1,97 @@
+"""Processes: the only file that knows Accelerate. One process is the special case of many."""
+
+import os
+from typing import Any
+
+import torch
+from accelerate import Accelerator, DistributedDataParallelKwargs
+from torch import Tensor, nn
+
+from dcp.errors import RequestError
+
+
+def choose_device(wish: str) -> str:
+    """The device for "auto", "cpu", "cuda" or "mps".
+
+    Raises:
+        RequestError: this machine does not have it.
+    """
+    have = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if wish == "auto":
+        return next(name for name in ("cuda", "mps", "cpu") if have[name])
+    if not have.get(wish, False):
+        names = ", ".join(name for name, there in have.items() if there)
+        raise RequestError(
+            f'there is no device "{wish}" here', slug="no-device", where="--device", hint=f"this machine has {names}"
+        )
+    return wish
+
+
+class Process:
+    """This process among those that train together.
+
+    Args:
+        device: "cpu", "cuda" or "mps".
+        tracker: name of an Accelerate tracker, or "none".
+        folder: where a tracker that keeps files keeps them.
+
+    Attributes:
+        rank: number of this process, from 0.
+        count: how many there are.
+        device: of this process.
+    """
+
+    def __init__(self, device: str, *, tracker: str = "none", folder: str | None = None) -> None:
+        options = DistributedDataParallelKwargs(broadcast_buffers=False)
+        self._accelerator = Accelerator(
+            cpu=device == "cpu",
+            mixed_precision="no",  # Method casts the networks alone; statistics, predictor and loss stay float32
+            kwargs_handlers=[options],
+            log_with=None if tracker == "none" else tracker,
+            project_dir=folder,
+        )
+        self.tracker = tracker
+        self.rank: int = self._accelerator.process_index
+        self.count: int = self._accelerator.num_processes
+        self.device: torch.device = self._accelerator.device
+        if self.count > 1 and device == "cpu" and "OMP_NUM_THREADS" not in os.environ:
+            torch.set_num_threads(max(1, (os.cpu_count() or 1) // self.count))
+
+    @property
+    def first(self) -> bool:
+        """Whether this process is the one that writes and prints."""
+        return self.rank == 0
+
+    def wrap(self, module: nn.Module) -> nn.Module:
+        """`module` on this process's device, its gradients averaged over processes."""
+        return self._accelerator.prepare(module)  # type: ignore[no-any-return]
+
+    def backward(self, loss: Tensor) -> None:
+        """Gradients of `loss`."""
+        self._accelerator.backward(loss)
+
+    def total(self, values: Tensor) -> Tensor:
+        """The sum of `values` over processes; the same tensor when there is one."""
+        if self.count == 1:
+            return values
+        return self._accelerator.reduce(values, reduction="sum")  # type: ignore[no-any-return]
+
+    def wait(self) -> None:
+        """Until all processes are here."""
+        self._accelerator.wait_for_everyone()
+
+    def start_tracker(self, project: str, run: str, config: dict[str, Any]) -> None:
+        """Open the tracker, where one is asked for."""
+        if self.tracker != "none":
+            names = {"wandb": {"name": run}, "trackio": {"name": run}}
+            self._accelerator.init_trackers(project, config=config, init_kwargs=names)
+
+    def track(self, values: dict[str, float], step: int) -> None:
+        """Hand numbers to the tracker, where there is one."""
+        if self.tracker != "none":
+            self._accelerator.log(values, step=step)
+
+    def end(self) -> None:
+        """Close the tracker."""
+        if self.tracker != "none":
+            self._accelerator.end_training()

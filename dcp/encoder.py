@@ -1,0 +1,91 @@
+"""The trained encoder: a plain file of weights on the way out, a module with its preprocessing on the way in."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+import dcp
+from dcp import build, checkpoint, views
+from dcp.disk import replacing
+from dcp.errors import RequestError
+from dcp.recipe import Recipe
+from dcp.run import Run
+
+FILE = "encoder.safetensors"
+
+
+def save(folder: Path, backbone: nn.Module, recipe: Recipe, *, step: int) -> None:
+    """Write the backbone alone, keys as in torchvision or timm, floating point as float32, with a header that says how it came about.
+
+    The header holds nothing that changes from one repetition to the next, so equal runs give equal bytes.
+    """
+    tensors = {
+        name: (value.float() if value.is_floating_point() else value).detach().contiguous().cpu()
+        for name, value in backbone.state_dict().items()
+    }
+    text = recipe.with_seed(0).toml()
+    metadata = {
+        "format": "pt",
+        "dcp": dcp.__version__,
+        "recipe": json.dumps(recipe.table()),
+        "recipe_sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "seed": str(recipe.run.seed),
+        "steps": str(step),
+        "backbone": recipe.network.backbone,
+        "stem": recipe.network.stem,
+        "mean_std": json.dumps(recipe.views.statistics()),
+    }
+    with replacing(folder / FILE) as beside:
+        save_file(tensors, beside, metadata=metadata)
+
+
+class Encoder(nn.Module):
+    """A frozen backbone with its preprocessing: features of images as they come.
+
+    Args:
+        backbone: [B, 3, S, S] normalised -> [B, D].
+        size: S, side of its images in pixels.
+        config: of the views it was trained on, for the normalisation.
+    """
+
+    def __init__(self, backbone: nn.Module, size: int, config: views.Config) -> None:
+        super().__init__()
+        self.backbone, self.size, self.config = backbone.eval().requires_grad_(False), size, config
+
+    def preprocess(self, image: Tensor) -> Tensor:
+        """One image or a batch, uint8 [..., 3, H, W] of any size, as float32 [..., 3, S, S]: resized, centre-cropped, normalised."""
+        return views.normalize(views.resize_center(image, self.size), self.config)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Features [B, D] of preprocessed images [B, 3, S, S]."""
+        return self.backbone(x)  # type: ignore[no-any-return]
+
+
+def load(run: Run, *, trained: bool = True) -> Encoder:
+    """The encoder of a run, or the untrained one that its recipe and seed start with.
+
+    Raises:
+        RequestError: the run has no encoder yet.
+    """
+    recipe = Recipe.check(run.recipe(), str(run.path / "recipe.toml"))
+    backbone = build.untrained(recipe).backbone
+    if trained:
+        path = run.path / FILE
+        if not path.is_file():
+            raise RequestError(
+                f"this run has no encoder; its status is {run.record.get('status')}",
+                slug="no-encoder",
+                where=str(run.path),
+                hint=f"finish it: dcp pretrain {run.path / 'recipe.toml'} --runs {run.path.parent} --resume",
+            )
+        backbone.load_state_dict(checkpoint.read(path)[0], strict=True)
+    return Encoder(backbone, recipe.data.view_size, recipe.views)
+
+
+def device_of(encoder: nn.Module) -> torch.device:
+    """Where its weights lie."""
+    return next(encoder.parameters()).device

@@ -1,0 +1,70 @@
+"""What can go wrong, and whose turn it is.
+
+DcpError
+├── RequestError   exit 2   the user asked for something that cannot be done; nothing was written
+└── RunError       exit 1   the run itself failed: diverged, disk full, broken data
+
+Anything else that reaches the screen is a bug in dcp.
+"""
+
+DONE, FAILED, REFUSED, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
+
+
+class DcpError(Exception):
+    """A problem with an address: what is wrong, where, and what would be right.
+
+    Args:
+        message: what is wrong, without a full stop's worth of context; one line.
+        slug: short name of the kind of problem, e.g. "unknown-key"; a heading of docs/errors.md.
+        where: the file, key or folder it concerns.
+        hint: what would be right; may have several lines.
+    """
+
+    exit_code = FAILED
+
+    def __init__(self, message: str, *, slug: str, where: str = "", hint: str = "") -> None:
+        super().__init__(message)
+        self.message, self.slug, self.where, self.hint = message, slug, where, hint
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """So that it crosses processes whole."""
+        return (_again, (type(self), self.message, self.slug, self.where, self.hint))
+
+    def __str__(self) -> str:
+        place = f" ({self.where})" if self.where else ""
+        lines = [f"error[{self.slug}]: {self.message}{place}"]
+        return "\n".join(lines + [f"  {line}" for line in self.hint.splitlines()])
+
+
+def _again(kind: type[DcpError], message: str, slug: str, where: str, hint: str) -> DcpError:
+    return kind(message, slug=slug, where=where, hint=hint)
+
+
+class RequestError(DcpError):
+    """The request was wrong: a recipe, a name, a folder, a combination of options."""
+
+    exit_code = REFUSED
+
+
+class RunError(DcpError):
+    """The run failed on its way: numbers, disk, memory or data."""
+
+
+class Problems(RequestError):
+    """Several wrong requests at once, so that a recipe is mended in one go."""
+
+    def __init__(self, problems: list[RequestError]) -> None:
+        first = problems[0]
+        super().__init__(first.message, slug=first.slug, where=first.where, hint=first.hint)
+        self.problems = problems
+
+    def __str__(self) -> str:
+        return "\n".join(str(problem) for problem in self.problems)
+
+
+class Interrupted(BaseException):
+    """Ctrl-C or SIGTERM reached a training run after its checkpoint was saved."""
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__(exit_code)
+        self.exit_code = exit_code

@@ -1,0 +1,85 @@
+"""A dry run: what a recipe would cost, with the time measured on a few real steps. Writes nothing."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from dcp import build
+from dcp.batches import Batch, Shares, batches
+from dcp.journal import Watch
+from dcp.recipe import Recipe
+from dcp.training import Training, decoders, device_name, peak_memory_bytes
+
+STEPS = 4  # timed after one that warms up
+
+
+def estimate(recipe: Recipe, *, runs: str | Path = "runs", resume: bool = False, device: str = "auto") -> dict[str, Any]:
+    """Check everything that `pretrain` would check, then measure.
+
+    Returns:
+        Plain values: images, steps, parameters, FLOPs a step, seconds a step, estimated seconds, memory in bytes, ...
+
+    Raises:
+        RequestError: as `pretrain`.
+    """
+    training = Training(recipe, runs=Path(runs), resume=resume, device=device, watch=_silent)
+    seconds, flops = _measure(training)
+    parameters = sum(p.numel() for p in training.method.online.parameters())
+    return {
+        "run": str(training.path),
+        "device": device_name(training.process.device),
+        "precision": training.arithmetic.precision,
+        "precision_why": training.arithmetic.why,
+        "images": len(training.data),
+        "batch": recipe.train.batch,
+        "steps_per_epoch": training.plan.steps_per_epoch,
+        "steps": training.plan.steps,
+        "parameters": parameters,
+        "backbone_parameters": sum(p.numel() for p in training.method.online.backbone.parameters()),  # type: ignore[union-attr]
+        "flops_per_step": flops,
+        "seconds_per_step": seconds,
+        "images_per_s": recipe.train.batch / seconds,
+        "estimated_s": seconds * training.plan.steps,
+        "peak_memory_bytes": peak_memory_bytes(training.process.device),
+    }
+
+
+def _silent(line: dict[str, Any]) -> None:
+    """Nobody watches a dry run."""
+
+
+def _measure(training: Training) -> tuple[float, int]:
+    """Median seconds of a step, and FLOPs of one: multiply and add count as two."""
+    stream = batches(
+        training.data.images,
+        Shares(training.plan, 0, 0),
+        training.recipe.views,
+        size=training.recipe.data.view_size,
+        device=training.process.device,
+        workers=decoders(training.recipe.train.workers, 1),
+    )
+    counter = FlopCounterMode(display=False)
+    with counter:
+        _step(training, next(stream))
+    took: list[float] = []
+    for _ in range(min(STEPS, training.plan.steps - 1)):
+        started = time.perf_counter()
+        _step(training, next(stream))
+        took.append(time.perf_counter() - started)
+    return (sorted(took)[len(took) // 2] if took else float("nan")), counter.get_total_flops()
+
+
+def _step(training: Training, batch: Batch) -> None:
+    """A whole training step."""
+    schedule = build.rates(training.recipe, training.optimizer, training.plan)
+    schedule(batch.step)
+    step = training.method(batch.x1, batch.x2)
+    training.process.backward(step.losses.mean())
+    training.optimizer.step()
+    training.optimizer.zero_grad(set_to_none=True)
+    training.method.after_step(step, batch.step, (batch.step + 1) / training.plan.steps)
+    if training.process.device.type == "cuda":
+        torch.cuda.synchronize()

@@ -1,0 +1,174 @@
+"""Linear evaluation: a linear classifier on frozen features, standardised with the training images' mean and deviation.
+
+    x̂ = (x - mean) / std      logits = x̂ Aᵀ + b      loss = mean cross-entropy + λ/2 ‖A‖²
+
+method = "lbfgs" (default) goes to the optimum, which is unique, so no learning rate is left to tune (Lee et al. 2023: that is
+what linear accuracies depend on most). λ is the one of `l2` that is most accurate on a held-out part of the *training* images;
+then all training images are fitted with it. The test images are classified once.
+
+method = "adam" is the protocol of DirectPred's release (linear_feature_eval.py): Adam with coupled weight decay, 50 epochs.
+The release reports the best test accuracy of the 50; here `top1` is that of the last epoch, and the best one, chosen
+by looking at the test images, is only told as `top1_best_on_test` in `extra`.
+
+Shapes: N images, D features, K classes with a training image. weight [K, D + 1] is A beside b.
+"""
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.nn import functional as fn
+
+from dcp import evaluation, logistic
+from dcp.evaluation import Json, Scores, Subject
+from dcp.logistic import Curvature, Task
+from dcp.variants import VariantConfig
+
+labels = True
+# a deviation of this share of the mean may be no more than what float32 makes of a constant
+ROUNDING = 1e-6
+# a fit ends where the gradient, in coordinates in which the objective curves by about 1, is below this; float32 features
+# carry noise of a few 1e-6. To choose λ less will do: the objective is then off by less than 1e-5.
+TOLERANCE, TOLERANCE_TO_CHOOSE = 1e-5, 1e-4
+
+
+class Config(VariantConfig):
+    """Settings of the linear classifier."""
+
+    name: Literal["linear"] = "linear"
+    method: Literal["lbfgs", "adam"] = Field(
+        "lbfgs", description="the optimum, or the released Adam protocol"
+    )
+    l2: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5),
+        min_length=1,
+        description="lbfgs: the λ to choose from; one is taken as it is",
+    )
+    holdout: float = Field(
+        0.1, gt=0, lt=1, description="lbfgs: share of the training images that choose λ, in (0, 1)"
+    )
+    max_iterations: int = Field(1000, ge=1, description="lbfgs: iterations a fit at most")
+    lr: float = Field(3e-4, gt=0, description="adam: learning rate")
+    weight_decay: float = Field(
+        1e-3, ge=0, description="adam: added to the gradient as weight_decay · weight"
+    )
+    batch: int = Field(128, ge=1, description="adam: images a step")
+    epochs: int = Field(50, ge=1, description="adam: passes over the training images")
+
+
+def standardise(train: Tensor, test: Tensor) -> tuple[Tensor, Tensor]:
+    """Both with mean 0 and deviation 1 per dimension *of train*; dimensions that are constant in train become 0 in both.
+
+    Args:
+        train: [N, D].
+        test: [n, D].
+    """
+    variance, mean = torch.var_mean(train, dim=0, correction=0)
+    scale = torch.where(variance.sqrt() > ROUNDING * mean.abs(), variance.rsqrt(), torch.zeros_like(mean))
+    return (train - mean) * scale, (test.to(train) - mean) * scale
+
+
+def hold_out(y: Tensor, share: float, seed: int) -> tuple[Tensor, Tensor]:
+    """Rows to fit and rows held out, both ascending: every 1/share-th image of a list shuffled and then sorted by class.
+
+    Each class gives its share to within one image. Of two images or more, neither part is empty.
+    """
+    shuffled = torch.randperm(len(y), generator=torch.Generator().manual_seed(seed))
+    by_class = shuffled[y.cpu()[shuffled].argsort(stable=True)]
+    count = min(max(round(share * len(y)), 1), len(y) - 1)
+    held = torch.zeros(len(y), dtype=torch.bool)
+    held[by_class[((torch.arange(count) + 0.5) * (len(y) / count)).long()]] = True
+    return tuple(part.nonzero().squeeze(1).to(y.device) for part in (~held, held))
+
+
+def place(y: Tensor, present: Tensor) -> Tensor:
+    """Where each class of y [N] stands among the sorted `present` [K], -1 for a class that is not there."""
+    where = torch.searchsorted(present, y).clamp_max(len(present) - 1)
+    return torch.where(present[where] == y, where, evaluation.UNLABELLED)
+
+
+def optimum(task: Task, config: Config, *, seed: int) -> tuple[Tensor, dict[str, Json]]:
+    """Weight [K, D + 1] fitted to all of `task` with the λ that did best on a part held out of it, and how that went.
+
+    Fits go from the strongest λ to the weakest, each from where the one before it ended; of equals the strongest λ is taken.
+
+    Args:
+        task: the training images.
+        config: the λ to choose from, and how much to hold out.
+        seed: decides which images are held out.
+    """
+    curvature, iterations = Curvature.of(task.x), config.max_iterations
+    l2 = sorted(set(config.l2), reverse=True)
+    weight = {l2[0]: torch.zeros(task.classes, task.x.shape[1] + 1, dtype=torch.float64)}
+    accuracy: dict[float, float] = {}
+    if len(l2) > 1 and len(task.y) > 1:
+        fitted, held = (task.part(rows) for rows in hold_out(task.y, config.holdout, seed))
+        start = weight[l2[0]]
+        for strength in l2:
+            start = logistic.fit(fitted, strength, curvature, start, TOLERANCE_TO_CHOOSE, iterations).weight
+            weight[strength], accuracy[strength] = start, logistic.accuracy(start, held)
+    best = max(l2, key=lambda strength: accuracy.get(strength, 0.0))
+    fit = logistic.fit(task, best, curvature, weight[best], TOLERANCE, iterations)
+    return fit.weight, {
+        "l2": best,
+        "l2_at_edge": bool(accuracy) and best in (l2[0], l2[-1]),
+        "held_out": [{"l2": strength, "top1": value} for strength, value in accuracy.items()],
+        "objective": fit.objective,
+        "iterations": fit.iterations,
+        "converged": fit.converged,
+    }
+
+
+def adam(task: Task, config: Config, *, seed: int) -> Iterator[Tensor]:
+    """Weight [K, D + 1] after each epoch of Adam, from the start that torch's Linear has.
+
+    Args:
+        task: the training images, shuffled anew each epoch; the last batch may be smaller.
+        config: learning rate, weight decay (on the bias too), batch, epochs.
+        seed: decides start and order.
+    """
+    generator, dim = torch.Generator().manual_seed(seed), task.x.shape[1]
+    start = torch.empty(task.classes, dim + 1).uniform_(-1, 1, generator=generator) / dim**0.5
+    weight = start.to(task.x).requires_grad_()
+    optimizer = torch.optim.Adam([weight], lr=config.lr, weight_decay=config.weight_decay)
+    for _ in range(config.epochs):
+        order = torch.randperm(len(task.y), generator=generator).to(task.y.device)
+        for rows in order.split(config.batch):
+            with torch.enable_grad():
+                loss = fn.cross_entropy(logistic.predict(weight, task.x[rows]), task.y[rows])
+            (weight.grad,) = torch.autograd.grad(loss, weight)
+            optimizer.step()
+        yield weight.detach().clone()
+
+
+def by_adam(task: Task, test: Task, config: Config, *, seed: int) -> tuple[Tensor, dict[str, Json]]:
+    """Weight [K, D + 1] of the last epoch; beside it what looking at the test images would have chosen."""
+    weights = list(adam(task, config, seed=seed))
+    curve = [logistic.accuracy(weight, test) for weight in weights]
+    return weights[-1], {"top1_best_on_test": max(curve), "epoch_best_on_test": curve.index(max(curve)) + 1}
+
+
+@torch.no_grad()
+def evaluate(subject: Subject, config: Config, *, seed: int) -> Scores:
+    """Top-1 (and, from 6 classes on, top-5) accuracy on the test images; `seed` decides what is held out, or Adam's order.
+
+    Raises:
+        RequestError: labels are missing.
+        RunError: features are not finite.
+    """
+    for split, features in (("train", subject.train), ("test", subject.test)):
+        evaluation.check(features, split, labels=True)
+    x, x_test = standardise(subject.train.x, subject.test.x)
+    # a class without a training image has no optimum: its bias would fall for ever
+    present, y = subject.train.y.to(x.device).unique(return_inverse=True)
+    task = Task(x, y, len(present))
+    if config.method == "adam":
+        y_test = place(subject.test.y.to(x.device), present)
+        weight, extra = by_adam(task, Task(x_test, y_test, len(present)), config, seed=seed)
+    else:
+        weight, extra = optimum(task, config, seed=seed)
+    order = logistic.predict(weight, x_test).sort(dim=1, descending=True, stable=True).indices[:, :5]
+    settings: dict[str, Json] = {**config.model_dump(mode="json"), "seed": seed}
+    return evaluation.ranked(present[order], subject, settings, extra)

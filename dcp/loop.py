@@ -1,0 +1,125 @@
+"""The training loop. It reads like Algorithm 1 of the papers, plus saving and stopping."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from dcp import checkpoint
+from dcp.batches import Batch
+from dcp.distributed import Process
+from dcp.errors import Interrupted
+from dcp.journal import Journal
+from dcp.method import Method
+from dcp.plan import Plan
+from dcp.signals import Signals
+
+LISTEN_EVERY = 10  # steps between two agreements of several processes on whether to stop; each costs a round trip
+SAVE_AFTER_S = 30.0  # an epoch's end saves if the last checkpoint is older than this and save_every is not given
+
+
+def train(
+    method: Method,
+    wrapped: nn.Module,
+    batches: Iterator[Batch],
+    optimizer: Optimizer,
+    schedule: Callable[[int], float],
+    journal: Journal,
+    saver: "Saver",
+    process: Process,
+    plan: Plan,
+    signals: Signals,
+) -> None:
+    """Train from the first batch that `batches` gives to the last.
+
+    Args:
+        method: the method itself.
+        wrapped: the same, as several processes must call it.
+        batches: of this process.
+        optimizer: of the online branch and the predictor.
+        schedule: gives the optimizer its rates for a step.
+        journal: takes the losses.
+        saver: takes checkpoints.
+        process: this process.
+        plan: for epochs and the fraction done.
+        signals: requests to stop or save.
+
+    Raises:
+        RunError: the loss is not finite.
+        Interrupted: asked to stop; a checkpoint has been saved.
+    """
+    for batch in batches:
+        torch.manual_seed((plan.seed << 32) + batch.step)  # dropout of any backbone repeats on resume
+        rate = schedule(batch.step)
+        step = wrapped(batch.x1, batch.x2)
+        loss = step.losses.sum()
+        # gradients are averaged over processes, whose shares may differ by one image: this makes them the batch's own
+        process.backward(loss * (process.count / batch.total))
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        fraction = (batch.step + 1) / plan.steps
+        method.after_step(step, batch.step, fraction)
+        journal.add(batch.step, batch.total, loss)
+        if journal.due(batch.step):
+            journal.write(batch.step, step, method, rate, fraction)
+        stop, save = _listen(signals, process, batch.step)
+        if stop or save or saver.due(batch.step):
+            journal.read()
+            saver.save(batch.step + 1)
+        if stop:
+            raise Interrupted(stop)
+
+
+def _listen(signals: Signals, process: Process, step: int) -> tuple[int, bool]:
+    """(exit code or 0, whether to save), agreed upon by all processes."""
+    if process.count > 1:
+        if step % LISTEN_EVERY:
+            return 0, False
+        asked = torch.tensor([signals.stop, int(signals.save)], device=process.device)
+        stop, save = process.total(asked).tolist()
+        stop = 0 if stop == 0 else max(signals.stop, 130)
+        signals.save = False
+        return stop, bool(save)
+    save, signals.save = signals.save, False
+    return signals.stop, save
+
+
+class Saver:
+    """Takes checkpoints: every `every` steps, or at the end of an epoch when the last one is old.
+
+    Args:
+        folder: of the run, or None in a process that does not write.
+        method, optimizer, journal, plan: what is saved.
+        every: steps, or None.
+    """
+
+    def __init__(
+        self,
+        folder: Path | None,
+        method: Method,
+        optimizer: Optimizer,
+        journal: Journal,
+        plan: Plan,
+        every: int | None,
+    ) -> None:
+        self.folder, self.method, self.optimizer = folder, method, optimizer
+        self.journal, self.plan, self.every = journal, plan, every
+        self.last = time.monotonic()
+
+    def due(self, step: int) -> bool:
+        """Whether a checkpoint is to be taken after this step."""
+        if step + 1 == self.plan.steps:
+            return True
+        if self.every is not None:
+            return (step + 1) % self.every == 0
+        return self.plan.ends_epoch(step) and time.monotonic() - self.last >= SAVE_AFTER_S
+
+    def save(self, next_step: int) -> None:
+        """Take a checkpoint after which `next_step` comes."""
+        self.last = time.monotonic()
+        if self.folder is not None:
+            progress = {"next_step": next_step, **self.journal.progress()}
+            checkpoint.save(self.folder, self.method, self.optimizer, progress)

@@ -1,0 +1,111 @@
+"""Moments: the moving average F of the correlation matrix of the online projections, and nothing about predictors.
+
+    F ← ρ F + (1-ρ) E_B[z zᵀ]
+
+E_B is the mean over the batch of all processes and over both views: the raw second moment, not centred (Tian, Chen, Ganguli 2021,
+arXiv:2102.06810, eq. 19; they tried centring and it hurt). float32, outside autocast. The first batch starts F, so that there is
+no bias to correct; `start = "zeros"` is the reading of the IsoLoss release.
+
+Shapes: B samples, D projection size.
+"""
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+
+class Statistics(NamedTuple):
+    """Everything a moving average remembers."""
+
+    second: Tensor  # [D, D] moving average of E[z zᵀ]
+    first: Tensor  # [D] moving average of E[z]
+    updates: Tensor  # [] int64, how many have gone in
+
+
+def batch_moments(z: Tensor, total: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
+    """E[z zᵀ] [D, D] and E[z] [D] over the samples of all processes, whatever the size of each one's share.
+
+    Sums and counts are added up first and divided once: a mean of means would be wrong for unequal shares.
+
+    Args:
+        z: [B, D] projections of this process.
+        total: adds a tensor up over processes.
+    """
+    z = z.detach().float() if z.dtype in (torch.bfloat16, torch.float16) else z.detach()
+    dim = z.shape[1]
+    sums = total(torch.cat([(z.T @ z).flatten(), z.sum(0), z.new_full((1,), len(z))]))
+    means = sums[:-1] / sums[-1]
+    return means[: dim * dim].view(dim, dim), means[dim * dim :]
+
+
+def own(sums: Tensor) -> Tensor:
+    """The total over processes when there is one process."""
+    return sums
+
+
+class Moments(nn.Module):
+    """F and what it is made of, as buffers that a checkpoint keeps.
+
+    Args:
+        dim: D.
+        rho: ρ, weight of the past, in [0, 1).
+        start: "first" (the first batch is F) or "zeros".
+        zero_mean: use E[z zᵀ] - m mᵀ with m the moving average of E[z] (an option of the official release, off in the paper).
+        total: adds a tensor up over processes.
+    """
+
+    second: Tensor
+    first: Tensor
+    updates: Tensor
+
+    def __init__(
+        self,
+        dim: int,
+        *,
+        rho: float,
+        start: Literal["first", "zeros"] = "first",
+        zero_mean: bool = False,
+        total: Callable[[Tensor], Tensor] = own,
+    ) -> None:
+        super().__init__()
+        self.rho, self.start, self.zero_mean, self.total = rho, start, zero_mean, total
+        self.register_buffer("second", torch.zeros(dim, dim))
+        self.register_buffer("first", torch.zeros(dim))
+        self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
+
+    @property
+    def now(self) -> Statistics:
+        """The statistics up to the last update."""
+        return Statistics(self.second, self.first, self.updates)
+
+    @torch.no_grad()
+    def blend(self, past: Statistics, z: Tensor) -> Statistics:
+        """What `past` becomes when the batch z [B, D] goes in; changes nothing."""
+        second, first = batch_moments(z, self.total)
+        fresh = (past.updates == 0) & (self.start == "first")
+        past_weight = torch.where(fresh, 0.0, self.rho).to(second.dtype)
+        return Statistics(
+            past_weight * past.second + (1 - past_weight) * second,
+            past_weight * past.first + (1 - past_weight) * first,
+            past.updates + 1,
+        )
+
+    def correlation(self, statistics: Statistics) -> Tensor:
+        """F [D, D] of the statistics, centred if asked for."""
+        if not self.zero_mean:
+            return statistics.second
+        return statistics.second - torch.outer(statistics.first, statistics.first)
+
+    @torch.no_grad()
+    def store(self, statistics: Statistics) -> None:
+        """Make `statistics` the present."""
+        self.second.copy_(statistics.second)
+        self.first.copy_(statistics.first)
+        self.updates.copy_(statistics.updates)
+
+    @property
+    def F(self) -> Tensor:
+        """The correlation matrix F [D, D] up to the last update."""
+        return self.correlation(self.now)

@@ -1,0 +1,1 @@
+"""The objectives that dcp has: one file each."""

@@ -1,0 +1,1 @@
+"""The predictors that dcp has: one file each."""

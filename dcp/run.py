@@ -1,0 +1,198 @@
+"""A run on disk: a folder that a person can read without dcp, and a typed handle on it.
+
+docs/run-folder.md lists its files. One process writes to a run at a time (`Run.lock`); any number may read,
+also while it trains. Nothing here needs torch, so listing and comparing runs is quick.
+"""
+
+import contextlib
+import hashlib
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, final
+
+import tomli
+
+from dcp import lookup, records
+from dcp.disk import atomic_write, create_folder, in_plain_words, locked, replacing, sweep
+from dcp.errors import RequestError
+from dcp.records import SCHEMA, Json
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+__all__ = ["SCHEMA", "Run", "atomic_write", "find", "replacing"]
+
+
+@final
+class Run:
+    """A run folder. Make one with `Run.create`, or open one with `Run.open`.
+
+    Attributes:
+        path: the folder.
+        record: the content of run.json, as last read or written through this handle.
+    """
+
+    def __init__(self, path: Path, record: Json) -> None:
+        self.path, self.record = path, record
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r})"
+
+    @classmethod
+    def create(cls, root: Path, name: str, seed: int, recipe_toml: str, record: Mapping[str, Any]) -> "Run":
+        """Make the folder `<root>/<name>-s<seed>` with its recipe and record, complete or not at all.
+
+        Args:
+            root: the folder of runs; made when missing.
+            name: recipe key `run.name`; a plain folder name.
+            seed: recipe key `run.seed`.
+            recipe_toml: the recipe with every default written out.
+            record: first content of run.json; "schema", "name", "seed" and the status "running" are added.
+
+        Raises:
+            RequestError: "run-exists", or "run-name" if `name` cannot be a folder's name.
+            RunError: "disk-full" or "cannot-write".
+        """
+        lookup.check_name(name)
+        path = Path(root) / f"{name}-s{seed}"
+        full = {"status": "running", **record, "schema": SCHEMA, "name": name, "seed": seed}
+        try:
+            create_folder(path, {"recipe.toml": recipe_toml.encode(), "run.json": records.to_json(full)})
+        except FileExistsError:
+            hint = (
+                "Go on with it: --resume. Start another beside it: run.name=NEW_NAME or --seed N.\n"
+                "Collect the new one elsewhere: --runs DIR. dcp never overwrites a run."
+            )
+            raise RequestError("this run exists", slug="run-exists", where=str(path), hint=hint) from None
+        return cls.open(path)
+
+    @classmethod
+    def open(cls, path: Path | str) -> "Run":
+        """Open a run folder.
+
+        Raises:
+            RequestError: "no-such-run", "not-a-run", "half-written-run", "broken-run" or "newer-run".
+        """
+        return cls(Path(path), records.read_record(Path(path)))
+
+    @property
+    def name(self) -> str:
+        """Recipe key `run.name`: what the seeds of one recipe have in common."""
+        return str(self.record.get("name", self.path.name))
+
+    @property
+    def seed(self) -> int:
+        """Recipe key `run.seed`."""
+        return int(self.record.get("seed", 0))
+
+    def recipe(self) -> Json:
+        """The recipe with every default written out, as nested tables."""
+        path = self.path / "recipe.toml"
+        try:
+            return tomli.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise records.broken(path, str(error)) from None
+
+    def update(self, **fields: Any) -> None:
+        """Change fields of run.json, in one move; the other fields keep what is on disk."""
+        record = {**records.read_json(self.path / "run.json"), **fields}
+        atomic_write(self.path / "run.json", records.to_json(record))
+        self.record = records.read_json(self.path / "run.json")
+
+    def append(self, metric: Mapping[str, Any]) -> None:
+        """Add a line to metrics.jsonl. Numbers that are not finite become null: the file stays valid JSON."""
+        path = self.path / "metrics.jsonl"
+        with in_plain_words(path), path.open("a+b") as file:
+            records.cut_torn_end(file)
+            file.write(records.to_json_line(metric))
+
+    def metrics(self, kind: str | None = None) -> list[Json]:
+        """The lines of metrics.jsonl, of one `kind` ("step", "epoch") or all; a torn end is left out."""
+        entries = [entry for _, entry in records.read_lines(self.path / "metrics.jsonl")]
+        return [entry for entry in entries if kind is None or entry.get("kind") == kind]
+
+    def keep_metrics_until(self, step: int) -> None:
+        """Drop the lines whose "step" is past `step`, in one move; the others keep their bytes."""
+        path = self.path / "metrics.jsonl"
+        if path.exists():
+            kept = [line for line, entry in records.read_lines(path) if entry.get("step", -math.inf) <= step]
+            atomic_write(path, b"".join(kept))
+
+    def write_probe(
+        self,
+        evaluation: str,
+        scores: Mapping[str, Any],
+        predictions: "Mapping[str, NDArray[np.int64]] | None" = None,
+    ) -> None:
+        """Write probes/<evaluation>.json, and the predictions per image beside it.
+
+        Args:
+            evaluation: its name; a later probe of the same name replaces the earlier.
+            scores: content of the file; "schema" and "evaluation" are added.
+            predictions: "prediction", "label", and maybe "random_prediction", each int64 [n].
+        """
+        folder = self.path / "probes"
+        content = {**scores, "schema": SCHEMA, "evaluation": evaluation}
+        with in_plain_words(folder):
+            folder.mkdir(exist_ok=True)
+        if predictions is not None:
+            from safetensors.numpy import save
+
+            data = save(dict(predictions))
+            content["predictions_sha256"] = hashlib.sha256(data).hexdigest()  # ties the two files together
+            atomic_write(folder / f"{evaluation}.safetensors", data)
+        atomic_write(folder / f"{evaluation}.json", records.to_json(content))
+
+    def probes(self) -> dict[str, Json]:
+        """Scores by evaluation, in the order of their names."""
+        return {
+            path.stem: records.read_json(path) for path in sorted((self.path / "probes").glob("[!.]*.json"))
+        }
+
+    def predictions(self, evaluation: str) -> "dict[str, NDArray[np.int64]] | None":
+        """Predictions per image, int64 [n] each; None when there are none or of another probe."""
+        path = self.path / "probes" / f"{evaluation}.safetensors"
+        if not path.exists():
+            return None
+        from safetensors import SafetensorError
+        from safetensors.numpy import load
+
+        data = path.read_bytes()
+        expected = self.probes().get(evaluation, {}).get("predictions_sha256")
+        if expected not in (None, hashlib.sha256(data).hexdigest()):
+            return None
+        try:
+            return dict(load(data))
+        except SafetensorError as error:
+            raise records.broken(path, str(error)) from None
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the run for one writer.
+
+        Raises:
+            RequestError: "run-busy", another process holds it.
+        """
+        with locked(self.path):
+            for folder in (self.path, self.path / "checkpoint", self.path / "probes"):
+                sweep(folder)
+            yield
+
+
+def find(words: Sequence[str], root: Path) -> list[Run]:
+    """The runs that a person means by `words`, each once, in the order of the words and of the seeds.
+
+    Args:
+        words: each a run folder, or a name under `root`: with its `-s<seed>`, without (all seeds), or a glob.
+        root: the folder of runs.
+
+    Raises:
+        RequestError: "no-such-run" with the nearest names, and what `Run.open` raises.
+    """
+    unique: dict[Path, Path] = {}
+    for word in words:
+        for path in lookup.matches(word, Path(root)):
+            unique.setdefault(path.resolve(), path)
+    return [Run.open(path) for path in unique.values()]

@@ -1,0 +1,41 @@
+"""Signals: a request to stop or to save is noted, and obeyed between two steps."""
+
+import signal
+from types import FrameType, TracebackType
+
+from dcp.errors import INTERRUPTED, TERMINATED
+
+STOPS = {"SIGINT": INTERRUPTED, "SIGTERM": TERMINATED}
+SAVES = ("SIGUSR1", "SIGUSR2")  # what SLURM and submitit send before a job's time is up
+
+
+class Signals:
+    """While it is entered, SIGINT and SIGTERM set `stop` to their exit code and SIGUSR1/2 set `save`.
+
+    A second SIGINT is not caught: whoever presses Ctrl-C twice does not want to wait for the checkpoint.
+    """
+
+    def __init__(self) -> None:
+        self.stop = 0
+        self.save = False
+        self._before: dict[int, object] = {}
+
+    def __enter__(self) -> "Signals":
+        for name in (*STOPS, *SAVES):
+            number = getattr(signal, name, None)  # Windows has no SIGUSR1
+            if number is not None:
+                self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        name = signal.Signals(number).name
+        if name in SAVES:
+            self.save = True
+        elif self.stop and name == "SIGINT":
+            raise KeyboardInterrupt
+        else:
+            self.stop = STOPS[name]

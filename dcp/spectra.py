@@ -1,0 +1,102 @@
+"""Symmetric positive matrices: powers, norms by power iteration, and what their spectrum says.
+
+Shapes: D projection size, N samples. Every function is pure and keeps dtype and device.
+"""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Norm = Literal["spectral", "fro", "none"]
+
+
+def checked(F: Tensor) -> Tensor:
+    """F symmetrised, and zero where it is not finite: one NaN must not poison a weight for good.
+
+    Args:
+        F: [D, D], symmetric up to rounding.
+
+    Raises:
+        ValueError: F is not a square matrix.
+    """
+    if F.ndim != 2 or F.shape[0] != F.shape[1]:
+        raise ValueError(f"expected a square matrix [D, D], got {list(F.shape)}")
+    finite = torch.isfinite(F).all()
+    return torch.where(finite, (F + F.T) / 2, torch.zeros_like(F))
+
+
+def eigh(F: Tensor) -> tuple[Tensor, Tensor]:
+    """Eigenvalues [D] ascending, negative rounding clipped at 0, and eigenvectors [D, D] in columns."""
+    s, U = torch.linalg.eigh(checked(F))
+    return s.clamp_min(0), U
+
+
+def start_vector(dim: int, dtype: torch.dtype = torch.float32) -> Tensor:
+    """The unit vector [dim] from which power iteration starts: fixed, and generic so as to miss no direction."""
+    v = torch.randn(dim, generator=torch.Generator().manual_seed(dim), dtype=torch.float64)
+    return (v / v.norm()).to(dtype)
+
+
+def power_iteration(F: Tensor, v: Tensor, iterations: int) -> Tensor:
+    """Unit vector [D] nearer to the top eigenvector of F than `v`; stays `v` where F is zero.
+
+    Each iteration multiplies the part of v outside the top eigenspace by at most λ₂/λ₁. No eigen-decomposition, no branch on
+    a value, so it runs inside a CUDA graph.
+    """
+    F = checked(F)
+    for _ in range(iterations):
+        w = F @ v
+        length = w.norm()
+        v = torch.where(length > 0, w / length.clamp_min(torch.finfo(F.dtype).tiny), v)
+    return v
+
+
+def top_eigenvalue(F: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+    """Certified bracket (lower, upper) of λ_max(F) from a unit vector v, in O(D²) and without eigen-decomposition.
+
+    lower = θ = vᵀFv is the Rayleigh quotient. In a basis that begins with v, F = [[θ, gᵀ], [g, R]] with ‖g‖ = ‖Fv - θv‖ = r, so
+    λ_max(F) ≤ λ_max([[θ, r], [r, μ]]) for every μ ≥ λ_max(R). R is positive semi-definite, so both its trace,
+    tr F - θ, and its Frobenius norm, √(‖F‖² - θ² - 2r²), will do as μ. (Derived here; it is tight once v has converged.)
+    """
+    F = checked(F)
+    theta = v @ F @ v
+    r = (F @ v - theta * v).norm()
+    frobenius = (F.square().sum() - theta.square() - 2 * r.square()).clamp_min(0).sqrt()
+    mu = torch.minimum((F.trace() - theta).clamp_min(0), frobenius)
+    upper = (theta + mu) / 2 + ((theta - mu).square() / 4 + r.square()).sqrt()
+    return theta, torch.maximum(upper, theta)
+
+
+def norm(F: Tensor, kind: Norm, v: Tensor | None = None, *, iterations: int = 100) -> Tensor:
+    """What F is divided by: λ_max(F), ‖F‖_F, or 1; a scalar.
+
+    Args:
+        F: [D, D] symmetric positive.
+        kind: "spectral", "fro" or "none".
+        v: [D] unit vector near the top eigenvector; without it power iteration starts cold.
+        iterations: of power iteration from a cold start; none are made when v is given.
+    """
+    F = checked(F)
+    if kind == "fro":
+        return F.norm()
+    if kind == "none":
+        return F.new_ones(())
+    if v is None:
+        v = power_iteration(F, start_vector(len(F), F.dtype).to(F.device), iterations)
+    return top_eigenvalue(F, v)[0]
+
+
+def divided(F: Tensor, s: Tensor) -> Tensor:
+    """F / s, and zero where s is zero: a matrix without any signal has no direction to keep."""
+    return torch.where(s > 0, F / s.clamp_min(torch.finfo(F.dtype).tiny), torch.zeros_like(F))
+
+
+def effective_rank(F: Tensor) -> Tensor:
+    """Participation ratio (Σs)²/Σs² of F's eigenvalues, from 1 (one direction) to D (white); 0 for F = 0. O(D²)."""
+    return divided(F.trace().square(), F.square().sum())
+
+
+def commutator(F: Tensor, W: Tensor) -> Tensor:
+    """‖FW - WF‖_F / (2‖F‖_F‖W‖_F) in [0, 1]: 0 when F and W share eigenvectors (Tian, Chen, Ganguli 2021, Theorem 3)."""
+    return divided((F @ W - W @ F).norm(), 2 * F.norm() * W.norm())

@@ -1,0 +1,90 @@
+"""One run in words: what it scored beside the untrained encoder, whether it collapsed, how fast it was."""
+
+from typing import Any
+
+from dcp.differences import image_interval, score_of
+from dcp.page import Grid, Lines, Page, count, duration, figure, is_share, memory, significant, span
+from dcp.records import Json
+from dcp.run import Run
+
+COLLAPSE = {
+    "healthy": "No collapse",
+    "dimensional collapse": "Dimensional collapse",
+    "complete collapse": "Complete collapse",
+}
+
+
+def summary_page(run: Run) -> Page:
+    """The page of a run; what the run does not know is left out."""
+    return Page(
+        title=_title(run),
+        blocks=(
+            Lines("", tuple(_status(run.record))),
+            Grid("Scores", ("", "score", "95 % interval", "untrained"), _scores(run)),
+            Lines("Collapse", tuple(_collapse(run))),
+            Lines("Speed", tuple(_speed(run.record))),
+        ),
+    )
+
+
+def _title(run: Run) -> str:
+    return f"{run.path.resolve().name}: {run.record.get('status', 'unknown')}"
+
+
+def _status(record: Json) -> list[str]:
+    if record.get("status") == "done":
+        return []
+    why = str(record.get("why") or "").rstrip(".")
+    return [f"Not finished: {why}." if why else "Not finished; what follows is as of its last files."]
+
+
+def _scores(run: Run) -> tuple[tuple[str, tuple[tuple[str, ...], ...]], ...]:
+    return tuple(
+        (_heading(evaluation, probe), tuple(_cells(probe, score) for score in probe.get("score") or {}))
+        for evaluation, probe in run.probes().items()
+    )
+
+
+def _heading(evaluation: str, probe: Json) -> str:
+    return f"{evaluation}, {count(probe['n'], 'test image')}" if probe.get("n") else evaluation
+
+
+def _cells(probe: Json, score: str) -> tuple[str, ...]:
+    before = score_of(probe.get("random_encoder") or {}, score)
+    return (
+        f"{score} in %" if is_share(score) else score,
+        figure(score, score_of(probe, score)),
+        span(score, image_interval(probe, score)),
+        figure(score, before),
+    )
+
+
+def _collapse(run: Run) -> list[str]:
+    state = run.record.get("state") or {}
+    name, evidence = str(state.get("name", "")), str(state.get("evidence") or "").rstrip(".")
+    head = COLLAPSE.get(name, name)
+    verdict = [f"{head}: {evidence}." if evidence else f"{head}."] if name else []
+    return [*verdict, *_last(run.metrics(), "spread"), *_last(run.metrics(), "effective_rank")]
+
+
+def _last(metrics: list[Json], key: str) -> list[str]:
+    """The last line that has a number for `key`, in words."""
+    known: list[tuple[Any, float]] = [
+        (entry.get("step"), entry[key]) for entry in metrics if isinstance(entry.get(key), (int, float))
+    ]
+    if not known:
+        return []
+    step, value = known[-1]
+    return [f"{key.replace('_', ' ').capitalize()} {significant(value)} at step {count(step)}."]
+
+
+def _speed(record: Json) -> list[str]:
+    parts = [
+        f"{count(record['images_per_s'])} images/s" if record.get("images_per_s") else "",
+        duration(record["wall_s"]) if record.get("wall_s") is not None else "",
+        f"{count(record['steps'], 'step')}" if record.get("steps") else "",
+        f"peak memory {memory(record['peak_memory_bytes'])}" if record.get("peak_memory_bytes") else "",
+        str(record.get("device") or ""),
+    ]
+    text = ", ".join(part for part in parts if part)
+    return [f"{text}."] if text else []

@@ -1,0 +1,26 @@
+"""What a target is: it projects the other view, without gradient, for the online branch to predict.
+
+    t = target(x [B, 3, H, W], z [B, D])        z is the online projection of the same x
+    target.update(online, fraction)             after the optimizer step; `fraction` of the training that is done, in [0, 1]
+
+A variant is a file in `targets/` with a `Config` and `build(config, online, fresh) -> Target`.
+
+Shapes: B images in the batch, D projection size.
+"""
+
+from torch import Tensor, nn
+
+
+class Target(nn.Module):
+    """Abstract."""
+
+    def forward(self, x: Tensor, z: Tensor) -> Tensor:
+        """Projections t [B, D] of the images x [B, 3, H, W]; no gradient flows into them."""
+        raise NotImplementedError
+
+    def update(self, online: nn.Module, fraction: float) -> None:
+        """Follow the online branch; a target without weights of its own does nothing."""
+
+    def weight_of_past(self, fraction: float) -> float | None:
+        """τ at this point of the training, or None where there is no moving average."""
+        return None

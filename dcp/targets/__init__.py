@@ -1,0 +1,1 @@
+"""The targets that dcp has: one file each."""

@@ -1,0 +1,296 @@
+"""Training of one run: from a recipe to a run folder with an encoder in it."""
+
+import contextlib
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+import dcp
+from dcp import build, checkpoint, dataset, diagnosis, encoder
+from dcp.batches import Shares, batches
+from dcp.distributed import Process, choose_device
+from dcp.errors import DcpError, Interrupted, RequestError, RunError
+from dcp.journal import Journal, Watch
+from dcp.loop import Saver, train
+from dcp.recipe import Recipe
+from dcp.run import Run
+from dcp.signals import Signals
+from dcp.tables import flat
+
+# Keys that may differ between a run and its continuation: they change where data lie, what is said and what is
+# measured afterwards, but no step.
+FREE = ("run.tracker", "data.root", "data.download", "train.log_every", "train.save_every", "train.workers", "probe.")
+
+
+class Training:
+    """One run on its way: what is built for it, before anything is written.
+
+    Args:
+        recipe: a checked recipe.
+        runs: the folder of run folders.
+        resume: continue the run if it is there.
+        device: "auto", "cpu", "cuda" or "mps".
+        watch: is given every line of metrics, and a "start" line.
+
+    Raises:
+        RequestError: the data, the device, the batch or the run folder do not allow it. Nothing has been written.
+    """
+
+    def __init__(self, recipe: Recipe, *, runs: Path, resume: bool, device: str, watch: Watch) -> None:
+        self.recipe, self.watch = recipe, watch
+        self.path = runs / f"{recipe.run.name}-s{recipe.run.seed}"
+        self.past = self._past(resume)
+        chosen = choose_device(device)
+        self.process = Process(chosen, tracker=recipe.run.tracker, folder=str(self.path))
+        self.data = dataset.load(recipe.data, "pretrain")
+        self.plan = build.plan(recipe, len(self.data), self.process.count)
+        self.arithmetic = build.arithmetic(recipe.train.precision, chosen)
+        _set_determinism(recipe.train.deterministic)
+        method = build.method(recipe, amp=self.arithmetic.amp, total=self.process.total)
+        self.method = build.to_device(self._synchronised(method), self.process.device)
+        self.optimizer = build.optimizer(recipe, self.method)
+
+    def _past(self, resume: bool) -> Run | None:
+        """The run to continue, or None to begin one; refuses what would overwrite or mix."""
+        if not self.path.exists() or not any(self.path.iterdir()):
+            return None
+        if not resume:
+            raise RequestError(
+                "this run exists",
+                slug="run-exists",
+                where=str(self.path),
+                hint="Go on with it: --resume. Start another beside it: run.name=NEW_NAME or --seed N.\n"
+                "Collect the new one elsewhere: --runs DIR. dcp never overwrites a run.",
+            )
+        run = Run.open(self.path)
+        old, new = flat(run.recipe()), flat(self.recipe.table())
+        differ = [key for key in sorted(old | new) if old.get(key) != new.get(key) and not key.startswith(FREE)]
+        if differ:
+            lines = [f"{key}: {old.get(key, 'not set')} there, {new.get(key, 'not set')} here" for key in differ]
+            hint = "\n".join([*lines, f"Resume with its own recipe ({self.path / 'recipe.toml'}), or choose another run.name."])
+            raise RequestError("the recipe differs from that of the run", slug="recipe-differs", where=str(self.path), hint=hint)
+        return run
+
+    def _synchronised(self, method: nn.Module) -> Any:
+        if not self.recipe.network.sync_norm or self.process.count == 1:
+            return method
+        if self.process.device.type != "cuda":
+            raise RequestError(
+                "network.sync_norm needs GPUs: PyTorch has no synchronised batch norm on CPUs",
+                slug="no-sync-norm",
+                where="network.sync_norm",
+                hint='leave it false (each process normalises by its own images), or take network.norm = "group"',
+            )
+        return nn.SyncBatchNorm.convert_sync_batchnorm(method)
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is nothing left to train."""
+        return self.past is not None and self.past.record.get("status") == "done"
+
+    def run(self) -> Run:
+        """Train to the end.
+
+        Raises:
+            RunError: it diverged, the disk is full, an image is broken, memory ran out.
+            Interrupted: a signal stopped it; a checkpoint has been saved.
+        """
+        self.process.wait()  # every process has looked at the folder before the first one makes it
+        run = self._open()
+        if not self.process.first:
+            with _failures(self.path, None):
+                self._train(None)
+            return run or Run.open(self.path)
+        assert run is not None
+        with run.lock(), _failures(self.path, run):
+            self._train(run)
+            self._finish(run)
+        return run
+
+    def _open(self) -> Run | None:
+        if not self.process.first:
+            return self.past
+        if self.past is not None:
+            self.past.update(status="running", why="")
+            return self.past
+        return Run.create(self.path.parent, self.recipe.run.name, self.recipe.run.seed, self.recipe.toml(), self._record())
+
+    def _record(self) -> dict[str, Any]:
+        return {
+            "status": "running",
+            "why": "",
+            "started": now(),
+            "versions": versions(),
+            "device": device_name(self.process.device),
+            "processes": self.process.count,
+            "data": {"fingerprint": self.data.fingerprint(), "n": len(self.data), "source": self.recipe.data.source},
+            "precision": self.arithmetic.precision,
+            "steps": self.plan.steps,
+        }
+
+    def _train(self, run: Run | None) -> None:
+        recipe, plan, process = self.recipe, self.plan, self.process
+        progress = checkpoint.load(self.path, self.method, self.optimizer) if self.past else None
+        start = 0 if progress is None else int(progress["next_step"])
+        if run is not None:
+            run.keep_metrics_until(start - 1)
+        journal = Journal(
+            run, process, plan, log_every=recipe.train.log_every, watch=self.watch, progress=progress or {}
+        )
+        stream = batches(
+            self.data.images,
+            Shares(plan, process.rank, start),
+            recipe.views,
+            size=recipe.data.view_size,
+            device=process.device,
+            workers=decoders(recipe.train.workers, process.count),
+        )
+        self._say_start(start)
+        wrapped = process.wrap(_compiled(self.method, recipe.train.compile))
+        saver = Saver(self.path if run else None, self.method, self.optimizer, journal, plan, recipe.train.save_every)
+        process.start_tracker("dcp", self.path.name, flat(recipe.table()))
+        with Signals() as signals:
+            schedule = build.rates(recipe, self.optimizer, plan)
+            train(
+                self.method, wrapped, stream, self.optimizer, schedule, journal, saver, process, plan, signals
+            )
+        process.end()
+        self.journal = journal
+
+    def _say_start(self, start: int) -> None:
+        if self.process.first:
+            self.watch({
+                "kind": "start",
+                "run": str(self.path),
+                "images": len(self.data),
+                "epochs": self.plan.epochs,
+                "steps": self.plan.steps,
+                "step": start,
+                "device": device_name(self.process.device),
+                "processes": self.process.count,
+                "precision": self.arithmetic.precision,
+                "why": self.arithmetic.why,
+            })
+
+    def _finish(self, run: Run) -> None:
+        encoder.save(run.path, self.method.online.backbone, self.recipe, step=self.plan.steps)  # type: ignore[arg-type]
+        name, evidence = diagnosis.state(self.journal.health.get("spread", 0.0), self.journal.health.get("effective_rank", 0.0))
+        run.update(
+            status="done",
+            why="",
+            ended=now(),
+            wall_s=self.journal.wall_s,
+            images_per_s=self.plan.images * self.plan.epochs / self.journal.wall_s,
+            peak_memory_bytes=peak_memory_bytes(self.process.device),
+            epochs_done=self.plan.epochs,
+            state={"name": name, "evidence": evidence, **self.journal.health},
+        )
+
+
+@contextlib.contextmanager
+def _failures(path: Path, run: Run | None) -> Iterator[None]:
+    """Note in run.json how a run ended that did not end well, and say memory errors in words."""
+    try:
+        yield
+    except Interrupted:
+        _note(run, "interrupted", "stopped by a signal after a checkpoint was saved; go on with --resume")
+        raise
+    except DcpError as error:
+        _note(run or _opened(path), "failed", str(error))
+        raise
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise _noted(run, _out_of_memory(str(error))) from None
+    except RuntimeError as error:
+        if "alloc" in str(error) and "memory" in str(error):
+            raise _noted(run, _out_of_memory(str(error))) from None
+        if "closed by peer" in str(error) or "Connection reset" in str(error):
+            raise _noted(run, RunError("another process of this run ended", slug="process-lost", where=str(path))) from None
+        _note(run, "failed", f"a bug in dcp: {error!r}")
+        raise
+    except BaseException as error:
+        _note(run, "failed", repr(error))
+        raise
+
+
+def _opened(path: Path) -> Run | None:
+    with contextlib.suppress(DcpError):
+        return Run.open(path)
+    return None
+
+
+def _noted(run: Run | None, error: RunError) -> RunError:
+    _note(run, "failed", str(error))
+    return error
+
+
+def _note(run: Run | None, status: str, why: str) -> None:
+    if run is not None:
+        with contextlib.suppress(DcpError):  # a full disk must not hide the error that is on its way
+            run.update(status=status, why=why, ended=now())
+
+
+def _out_of_memory(text: str) -> RunError:
+    return RunError(
+        f"memory ran out: {text.splitlines()[0]}",
+        slug="out-of-memory",
+        hint="a smaller train.batch, network.width or data.image_size; train.precision = \"bf16\" on a GPU",
+    )
+
+
+def _set_determinism(wanted: bool) -> None:
+    if wanted:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(wanted)
+    torch.backends.cudnn.benchmark = not wanted
+
+
+def _compiled(method: nn.Module, wanted: bool) -> nn.Module:
+    return torch.compile(method) if wanted else method  # type: ignore[return-value]
+
+
+def decoders(wish: int | None, processes: int) -> int:
+    """Processes that decode image files: as wished, or one for each spare core, 8 at most."""
+    spare = (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1) - 1
+    return max(1, min(8, spare // processes)) if wish is None else wish
+
+
+def now() -> str:
+    """The time in UTC, ISO 8601."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+def versions() -> dict[str, str]:
+    """What computed: dcp, Python, torch and the libraries that shape numbers."""
+    libraries = ("torch", "torchvision", "timm", "accelerate", "safetensors", "numpy")
+    return {"dcp": dcp.__version__, "python": platform.python_version()} | {
+        name: metadata.version(name) for name in libraries
+    }
+
+
+def device_name(device: torch.device) -> str:
+    """ "cpu (2 threads)", "cuda (NVIDIA H200)"."""
+    if device.type == "cuda":
+        return f"cuda ({torch.cuda.get_device_name(device)})"
+    return f"cpu ({torch.get_num_threads()} threads)" if device.type == "cpu" else device.type
+
+
+def peak_memory_bytes(device: torch.device) -> int | None:
+    """The most memory in use at a time: of the GPU, or of this process on a CPU; None where the system does not say."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+

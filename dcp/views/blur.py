@@ -1,0 +1,84 @@
+"""Gaussian blur with a width of its own for each image; reflected edges; equals torchvision's `gaussian_blur`.
+
+The kernel is separable: rows, then columns. On a CPU these are two convolutions with a group for each image and
+channel. On one core a view of 96 px with 9 taps takes 85 µs so, 190 as dense products, 130 as sums of shifted
+images; at 224 px with 23 taps 950, 2,300 and 1,500; at 32 px with 3 taps each takes 5 to 10. On an accelerator
+they are products with Toeplitz matrices, M @ x @ Mᵀ: nearly free there, and without the search for an algorithm
+that convolutions may start for each new number of blurred images.
+
+Shapes: B images, view S x S, K taps.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as fn
+
+
+def blur(x: Tensor, apply: Tensor, sigma: Tensor, kernel: int) -> Tensor:
+    """Blur the images with `apply`; the others keep their bits.
+
+    Args:
+        x: float32 [B, 3, S, S]; may be changed.
+        apply: bool [B] on the CPU.
+        sigma: float32 [B] on the CPU, pixels.
+        kernel: taps, odd; kernel // 2 < S.
+
+    Returns:
+        float32 [B, 3, S, S]: x, or where all images are blurred a tensor in its place.
+    """
+    who = apply.nonzero()[:, 0]
+    if len(who) == 0 or kernel == 1:
+        return x
+    taps = gaussian(sigma[who], kernel).to(x.device, non_blocking=True)
+    smear = by_convolution if x.is_cpu else by_products
+    if len(who) == len(x):
+        return smear(x, taps)
+    who = who.to(x.device, non_blocking=True)
+    return x.index_copy_(0, who, smear(x.index_select(0, who), taps))
+
+
+def gaussian(sigma: Tensor, kernel: int) -> Tensor:
+    """Normalised taps of Gaussians: [B] pixels -> [B, kernel]."""
+    distance = torch.arange(kernel, dtype=torch.float32, device=sigma.device) - kernel // 2
+    weight = torch.exp(-0.5 * (distance / sigma[:, None]).square())
+    return weight / weight.sum(dim=1, keepdim=True)
+
+
+def by_convolution(x: Tensor, taps: Tensor) -> Tensor:
+    """[B, 3, S, S] and [B, K] -> [B, 3, S, S], by grouped convolutions."""
+    batch, channels, size = x.shape[:3]
+    half = taps.shape[1] // 2
+    groups = batch * channels
+    kernels = taps.repeat_interleave(channels, dim=0)
+    y = fn.pad(x, (half, half, half, half), mode="reflect").view(1, groups, size + 2 * half, size + 2 * half)
+    y = torch.conv2d(y, kernels[:, None, None, :], groups=groups)
+    y = torch.conv2d(y, kernels[:, None, :, None], groups=groups)
+    return y.view(batch, channels, size, size)
+
+
+def by_products(x: Tensor, taps: Tensor) -> Tensor:
+    """The same by M @ x @ Mᵀ."""
+    batch, channels, size = x.shape[:3]
+    matrix = toeplitz(taps, size)
+    y = torch.bmm(x.view(batch, channels * size, size), matrix.transpose(1, 2))
+    rows = matrix.repeat_interleave(channels, dim=0)
+    return torch.bmm(rows, y.view(batch * channels, size, size)).view(batch, channels, size, size)
+
+
+def toeplitz(taps: Tensor, size: int) -> Tensor:
+    """Matrices that convolve `size` pixels, reflected at both ends: [B, K] -> [B, size, size].
+
+    Pixel j reaches output i directly, over |i - j| pixels, and by its mirror images beyond the two end pixels.
+    """
+    half = taps.shape[1] // 2
+    beyond = half + 1
+    reach = torch.cat(
+        (taps[:, half:], torch.zeros_like(taps[:, :1])), dim=1
+    )  # weight by distance, 0 from half + 1
+    i = torch.arange(size, device=taps.device)[:, None]
+    j = torch.arange(size, device=taps.device)[None, :]
+    direct = (i - j).abs()
+    left = torch.where(j > 0, i + j, beyond)  # an end pixel is its own mirror image, and counts once
+    right = torch.where(j < size - 1, 2 * (size - 1) - i - j, beyond)
+    paths = torch.stack((direct, left, right)).clamp_(max=beyond)
+    return reach[:, paths].sum(dim=1)

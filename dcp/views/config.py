@@ -1,0 +1,147 @@
+"""The recipe's [views] table: which random operations make a view, how strong and how often.
+
+The defaults are the CIFAR-10 settings of the DirectPred release (Tian, Chen, Ganguli 2021), but for `normalize`.
+"""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+
+from dcp.errors import RequestError
+
+STATISTICS: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]] = {
+    # the release's deviations for CIFAR (torchvision examples print others), used by it for CIFAR-100 too
+    "cifar10": ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)),
+    "imagenet": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+}
+
+
+def _shape(value: Any) -> str:
+    return "several" if isinstance(value, (tuple, list, dict, BaseModel)) else "one"
+
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+# a tagged union, so that a wrong value is reported once and not once for every form it does not have
+Chance = Annotated[
+    Annotated[Probability, Tag("one")] | Annotated[tuple[Probability, Probability], Tag("several")],
+    Discriminator(_shape),
+]
+Positive = Annotated[float, Field(gt=0)]
+
+
+def of_view(chance: float | tuple[float, float], view: int) -> float:
+    """The probability for view 0 or 1: a single number holds for both.
+
+    >>> of_view((1.0, 0.1), 1)
+    0.1
+    """
+    return chance[view] if isinstance(chance, tuple) else chance
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Jitter(_Table):
+    """Strengths of the colour operations, in torchvision's meaning; 0 leaves an operation out."""
+
+    brightness: float = Field(0.4, ge=0, description="factor uniform in [max(0, 1 - x), 1 + x]")
+    contrast: float = Field(0.4, ge=0, description="factor uniform in [max(0, 1 - x), 1 + x]")
+    saturation: float = Field(0.4, ge=0, description="factor uniform in [max(0, 1 - x), 1 + x]")
+    hue: float = Field(0.1, ge=0, le=0.5, description="shift uniform in [-x, x], in turns of the circle")
+
+
+class Blur(_Table):
+    """Gaussian blur: how often, how wide."""
+
+    p: Chance = Field(0.0, description="probability; a number, or a pair (view 1, view 2)")
+    kernel: int | None = Field(
+        None,
+        ge=1,
+        description="pixels, odd; left out: a tenth of the view's size, rounded to odd",
+    )
+    sigma: tuple[Positive, Positive] = Field(
+        (0.1, 2.0), description="pixels; the deviation is uniform between the two"
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> "Blur":
+        if self.kernel is not None and self.kernel % 2 == 0:
+            raise ValueError(f"kernel must be odd, not {self.kernel}")
+        if self.sigma[0] > self.sigma[1]:
+            raise ValueError(f"sigma must go up: {self.sigma}")
+        return self
+
+    def kernel_at(self, size: int) -> int:
+        """Kernel length in pixels for views of `size` pixels; RequestError if the view is too small for it."""
+        kernel = int(0.1 * size) | 1 if self.kernel is None else self.kernel
+        if kernel // 2 >= size:
+            raise RequestError(
+                f"a blur kernel of {kernel} pixels needs views larger than {kernel // 2} pixels, not {size}",
+                slug="blur-kernel",
+                where="views.blur.kernel",
+                hint=f"at most {2 * size - 1}",
+            )
+        return kernel
+
+
+class Statistics(_Table):
+    """What each colour channel is normalised with, for pixels in [0, 1]."""
+
+    mean: tuple[float, float, float] = Field(description="subtracted from red, green, blue")
+    std: tuple[Positive, Positive, Positive] = Field(description="then divided by")
+
+
+Normalize = Annotated[
+    Annotated[Literal["none", "cifar10", "imagenet"], Tag("one")] | Annotated[Statistics, Tag("several")],
+    Discriminator(_shape),
+]
+
+
+class Config(_Table):
+    """How two views are made of an image, in the order of the keys."""
+
+    crop_scale: tuple[Probability, Probability] = Field(
+        (0.08, 1.0), description="area of the crop as a share of the image's: least, most"
+    )
+    crop_ratio: tuple[Positive, Positive] = Field(
+        (3 / 4, 4 / 3), description="width : height of the crop: least, most; uniform in its logarithm"
+    )
+    flip: Chance = Field(
+        0.5, description="probability of a horizontal flip; a number, or a pair (view 1, view 2)"
+    )
+    jitter: Jitter = Field(
+        Jitter(), description="strengths of brightness, contrast, saturation, hue, in random order"
+    )
+    jitter_p: Chance = Field(
+        0.8, description="probability of the colour jitter; a number, or a pair (view 1, view 2)"
+    )
+    grayscale: Chance = Field(
+        0.2, description="probability of losing the colours; a number, or a pair (view 1, view 2)"
+    )
+    blur: Blur = Field(Blur(), description="Gaussian blur: p, kernel, sigma")
+    solarize: Chance = Field(
+        0.0, description="probability of inverting bright pixels; a number, or a pair (view 1, view 2)"
+    )
+    solarize_threshold: Probability = Field(
+        0.5, description="pixels from here up are inverted; in [0, 1], as the pixels"
+    )
+    normalize: Normalize = Field(
+        "none", description='statistics of the channels: "none", "cifar10", "imagenet", or { mean, std }'
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> "Config":
+        for key in ("crop_scale", "crop_ratio"):
+            least, most = getattr(self, key)
+            if least > most:
+                raise ValueError(f"{key} must go up: ({least}, {most})")
+        if self.crop_scale[1] == 0:
+            raise ValueError("crop_scale must leave something of the image: (0, 0)")
+        return self
+
+    def statistics(self) -> tuple[tuple[float, float, float], tuple[float, float, float]] | None:
+        """Mean and deviation of the channels, or None where pixels stay in [0, 1]."""
+        if isinstance(self.normalize, Statistics):
+            return self.normalize.mean, self.normalize.std
+        return STATISTICS.get(self.normalize)

@@ -1,0 +1,71 @@
+"""Random numbers by counter: a pure function of a key and an image index, with no generator state.
+
+The generator is SplitMix64 (Steele, Lea, Flood 2014, "Fast splittable pseudorandom number generators"): its state
+advances by an odd constant, its output is a bijective scrambling of the state. The key is hashed to a base state;
+the `index`-th output from there is the starting state of image `index`, whose outputs are the image's numbers. So
+a number depends neither on the batch it is drawn in nor on what was drawn before.
+
+All arithmetic is modulo 2^64: torch's int64, whose sums and products wrap around on every device alike.
+"""
+
+import torch
+from torch import Tensor
+
+_STEP = 0x9E3779B97F4A7C15  # the golden ratio times 2^64, odd
+_FACTORS = (
+    0xBF58476D1CE4E5B9,
+    0x94D049BB133111EB,
+)  # David Stafford's 13th variant
+_WORD = (1 << 64) - 1
+
+
+def uniform(key: tuple[int, ...], index: Tensor, n: int) -> Tensor:
+    """Numbers uniform in [0, 1), with all 53 bits of a float64.
+
+    Args:
+        key: what the numbers are for, say (seed, epoch, view, operation); any integers, taken modulo 2^64.
+        index: int64 [B], which images; on any device.
+        n: how many numbers an image.
+
+    Returns:
+        float64 [B, n] on the device of `index`. Row b depends on `key` and `index[b]` alone; a larger n adds
+        numbers and leaves the first ones.
+
+    >>> index = torch.tensor([7, 3])
+    >>> bool((uniform((0, 1), index, 2)[1] == uniform((0, 1), index[1:], 5)[0, :2]).all())
+    True
+    """
+    state = _scramble(index * _signed(_STEP) + _signed(_hash(key)))
+    steps = torch.arange(1, n + 1, device=index.device) * _signed(_STEP)
+    words = _scramble(state[:, None] + steps)
+    return _shift_right(words, 11).to(torch.float64) * 2.0**-53
+
+
+def _scramble(word: Tensor) -> Tensor:
+    word = (word ^ _shift_right(word, 30)) * _signed(_FACTORS[0])
+    word = (word ^ _shift_right(word, 27)) * _signed(_FACTORS[1])
+    return word ^ _shift_right(word, 31)
+
+
+def _shift_right(word: Tensor, bits: int) -> Tensor:
+    # int64 shifts copy the sign bit in; the mask makes it the unsigned shift that the hash is defined with
+    return (word >> bits) & ((1 << (64 - bits)) - 1)
+
+
+def _hash(key: tuple[int, ...]) -> int:
+    # Python's integers rather than tensors of one element: a key is hashed in 3 µs instead of 60
+    word = len(key)
+    for part in key:
+        word = _scramble_integer((word + part + _STEP) & _WORD)
+    return word
+
+
+def _scramble_integer(word: int) -> int:
+    word = ((word ^ (word >> 30)) * _FACTORS[0]) & _WORD
+    word = ((word ^ (word >> 27)) * _FACTORS[1]) & _WORD
+    return word ^ (word >> 31)
+
+
+def _signed(word: int) -> int:
+    """The int64 with the same bits as the unsigned `word`."""
+    return word - (1 << 64) if word >> 63 else word

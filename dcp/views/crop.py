@@ -1,0 +1,89 @@
+"""Crop and resize with antialiasing, the whole batch at once: Wy @ image @ Wxᵀ.
+
+Row i of a weight matrix is a triangle over source pixels, centred where output pixel i falls, as wide as the
+resize shrinks (at least one pixel to either side), and normalised over the box. That is torchvision's
+`resized_crop(..., antialias=True)`: crop first, then filter, so that no pixel outside of the box is ever seen.
+A horizontal flip is Wx upside down.
+
+Shapes: B images, source H x W, view S x S.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as fn
+
+# Side of source or view up to which a CPU does the products faster than torch's own resampling in a loop over the
+# images. One core, µs a view: 12 against 31 at 32 px, equal near 64, 200 against 130 at 96, 2,600 against 690 at 224.
+_PRODUCTS_UP_TO = 64
+
+
+def crop(images: Tensor, box: Tensor, flip: Tensor, size: int) -> Tensor:
+    """Cut a box out of each image and resize it.
+
+    Args:
+        images: uint8 [B, 3, H, W].
+        box: int64 [B, 4] on the CPU: top, left, height, width, inside of the image.
+        flip: bool [B] on the CPU: mirror left and right.
+        size: side of the result in pixels.
+
+    Returns:
+        float32 [B, 3, size, size] in [0, 1] on the device of `images`.
+    """
+    if images.is_cpu and max(*images.shape[2:], size) > _PRODUCTS_UP_TO:
+        return by_resampling(images, box, flip, size)
+    return by_products(images, box, flip, size)
+
+
+def by_products(images: Tensor, box: Tensor, flip: Tensor, size: int) -> Tensor:
+    """`crop` as two batched matrix products: for small images, and for accelerators."""
+    batch, channels, height, width = images.shape
+    box = box.to(torch.float32).to(images.device, non_blocking=True)
+    mirrored = flip.to(images.device, non_blocking=True)
+    rows = weights(box[:, 0], box[:, 2], torch.zeros_like(mirrored), height, size)
+    columns = weights(box[:, 1], box[:, 3], mirrored, width, size)
+    x = images.to(torch.float32, memory_format=torch.contiguous_format).view(batch, channels * height, width)
+    x = torch.bmm(x, columns.transpose(1, 2)).view(batch * channels, height, size)
+    x = torch.bmm(rows.repeat_interleave(channels, dim=0), x).view(batch, channels, size, size)
+    return x.div_(255).clamp_(max=1)  # normalised weights add up to 1 only within a rounding
+
+
+def by_resampling(images: Tensor, box: Tensor, flip: Tensor, size: int) -> Tensor:
+    """`crop` by torch's own antialiased resampling, one image at a time: for large images on a CPU."""
+    x = torch.empty(len(images), 3, size, size, device=images.device)
+    for b, ((top, left, height, width), flipped) in enumerate(zip(box.tolist(), flip.tolist(), strict=True)):
+        cut = images[b : b + 1, :, top : top + height, left : left + width]
+        cut = (cut.flip(3) if flipped else cut).float()
+        x[b : b + 1] = fn.interpolate(cut, size=(size, size), mode="bilinear", antialias=True)
+    return x.div_(255).clamp_(max=1)
+
+
+def weights(start: Tensor, length: Tensor, mirrored: Tensor, source: int, size: int) -> Tensor:
+    """Matrices that resample pixels start..start + length of `source` to `size`.
+
+    Args:
+        start: float32 [B], pixels.
+        length: float32 [B], pixels.
+        mirrored: bool [B].
+        source: pixels.
+        size: pixels.
+
+    Returns:
+        float32 [B, size, source]; rows are not negative, add up to 1, and are zero outside of the box.
+    """
+    output = torch.arange(size, dtype=torch.float32, device=start.device)
+    output = torch.where(mirrored[:, None], size - 1 - output, output)  # [B, size]
+    scale = (length / size)[:, None]
+    centre = scale * (output + 0.5)  # measured from the box: small numbers, exact where scale is 1
+    pixel = (
+        torch.arange(source, dtype=torch.float32, device=start.device) + 0.5 - start[:, None]
+    )  # [B, source]
+    distance = (pixel[:, None, :] - centre[:, :, None]).abs_() / scale.clamp_min(1)[:, :, None]
+    inside = ((pixel > 0) & (pixel < length[:, None])).float()
+    triangle = (1 - distance).clamp_(min=0).mul_(inside[:, None, :])
+    return triangle.div_(triangle.sum(dim=2, keepdim=True))
+
+
+def mirror(x: Tensor, flip: Tensor) -> Tensor:
+    """Mirror left and right, in place, the images for which `flip` (bool [B], on the CPU) is true."""
+    who = flip.nonzero()[:, 0].to(x.device, non_blocking=True)
+    return x.index_copy_(0, who, x.index_select(0, who).flip(3)) if len(who) else x

@@ -1,0 +1,124 @@
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from dcp import dataset, folders
+from dcp.datasets.folder import Config
+from dcp.errors import RequestError
+
+SPLITS = ("pretrain", "train", "test")
+
+
+def names(data: dataset.Dataset) -> list[str]:
+    return [data.images.path(i).relative_to(data.images.root).as_posix() for i in range(len(data))]
+
+
+def write(paint, root: Path, *files: str) -> Path:
+    for seed, name in enumerate(files):
+        paint(root / name, seed=seed)
+    return root
+
+
+def refusal(root: Path, split: str = "pretrain", **keys: object) -> RequestError:
+    with pytest.raises(RequestError) as caught:
+        dataset.load(Config(root=str(root), **keys), split)
+    return caught.value
+
+
+@pytest.mark.parametrize("held_out", ["val", "test"])
+def test_class_folders_of_train_and_of_the_held_out_part_become_labels(tmp_path, paint, held_out):
+    write(
+        paint,
+        tmp_path,
+        "train/dog/a.png",
+        "train/cat/deep/er/b.png",
+        "train/cat/c.png",
+        f"{held_out}/dog/d.png",
+    )
+    write(paint, tmp_path, f"{held_out}/cat/e.png")
+    pretrain, train, test = (dataset.load(Config(root=str(tmp_path)), split) for split in SPLITS)
+    assert names(pretrain) == names(train) == ["cat/c.png", "cat/deep/er/b.png", "dog/a.png"]
+    assert (train.labels.tolist(), train.labels.dtype) == ([0, 0, 1], torch.int64)
+    assert train.classes == test.classes == ("cat", "dog")
+    assert (names(test), test.labels.tolist()) == (["cat/e.png", "dog/d.png"], [0, 1])
+    assert train.images.decode(2).shape == (3, 6, 8)
+
+
+def test_val_is_the_test_split_where_both_val_and_test_exist(tmp_path, paint):
+    write(paint, tmp_path, "train/cat/a.png", "val/cat/b.png", "test/c.png")
+    assert names(dataset.load(Config(root=str(tmp_path)), "test")) == ["cat/b.png"]
+
+
+@pytest.mark.parametrize("split", SPLITS)
+def test_a_folder_without_splits_is_read_to_any_depth_without_labels(tmp_path, paint, split):
+    write(paint, tmp_path, "b.png", "a/z.jpg", "a/b/c/d/e.webp", "train/only.png")
+    data = dataset.load(Config(root=str(tmp_path)), split)
+    assert names(data) == ["a/b/c/d/e.webp", "a/z.jpg", "b.png", "train/only.png"]
+    assert (data.labels, data.classes) == (None, ())
+
+
+def test_splits_without_class_folders_are_unlabelled(tmp_path, paint):
+    write(paint, tmp_path, "train/a.png", "train/b.png", "val/cat/c.png")
+    train, test = (dataset.load(Config(root=str(tmp_path)), split) for split in ("train", "test"))
+    assert (names(train), train.labels, train.classes) == (["a.png", "b.png"], None, ())
+    assert (names(test), test.labels) == (["cat/c.png"], None)
+
+
+def test_all_endings_are_read_in_any_case_and_nothing_else(tmp_path):
+    for ending in (*folders.EXTENSIONS, "JPG", "JPEG", "Png", "txt", "npy", "jpg.part", "jpgx"):
+        (tmp_path / f"x.{ending}").touch()
+    (tmp_path / "jpg").touch()
+    listed = folders.images(tmp_path)
+    assert len(listed) == len(folders.EXTENSIONS) + 3
+
+
+def test_hidden_files_hidden_folders_and_mac_companions_are_skipped(tmp_path, paint):
+    write(paint, tmp_path, "a.png", ".hidden.png", ".cache/b.png")
+    (tmp_path / "._a.png").write_bytes(b"resource fork")
+    assert names(dataset.load(Config(root=str(tmp_path)), "pretrain")) == ["a.png"]
+
+
+def test_a_hidden_root_is_read(tmp_path, paint):
+    write(paint, tmp_path / ".data", "a.png")
+    assert len(folders.images(tmp_path / ".data")) == 1
+
+
+def test_the_order_is_that_of_the_paths_as_bytes_whatever_order_the_files_were_made_in(tmp_path):
+    made = ["b/1.png", "a.png", "a/2.png", "a-b.png", "B.png", "ä.png", "a/10.png", "aa/0.png"]
+    for name in made:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    listed = folders.images(tmp_path)
+    assert [listed.name(i) for i in range(len(listed))] == sorted(os.fsencode(name) for name in made)
+
+
+def test_links_in_a_circle_end_and_each_folder_is_read_once(tmp_path, paint):
+    write(paint, tmp_path, "a/x.png")
+    (tmp_path / "a" / "up").symlink_to(tmp_path)
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    (tmp_path / "itself.png").symlink_to(tmp_path / "itself.png")
+    (tmp_path / "dangling.png").symlink_to(tmp_path / "nowhere.png")
+    assert names(dataset.load(Config(root=str(tmp_path)), "pretrain")) == ["a/x.png"]
+
+
+def test_linked_files_and_linked_class_folders_are_followed(tmp_path, paint):
+    real = write(paint, tmp_path / "real", "cat/a.png", "x.png")
+    for split in ("train", "val"):
+        (tmp_path / "data" / split / "dog").mkdir(parents=True)
+        (tmp_path / "data" / split / "cat").symlink_to(real / "cat")
+        (tmp_path / "data" / split / "dog" / "b.png").symlink_to(real / "x.png")
+    data = dataset.load(Config(root=str(tmp_path / "data")), "train")
+    assert (names(data), data.labels.tolist()) == (["cat/a.png", "dog/b.png"], [0, 1])
+
+
+def test_scanning_asks_the_disk_once_a_folder_not_once_a_file(tmp_path, monkeypatch):
+    for folder in range(5):
+        (tmp_path / str(folder)).mkdir()
+        for i in range(200):
+            (tmp_path / str(folder) / f"{i}.jpg").touch()
+    asked, stat = [], os.stat
+    monkeypatch.setattr(folders.os, "stat", lambda *a, **k: asked.append(a) or stat(*a, **k))
+    assert len(folders.images(tmp_path)) == 1000
+    assert len(asked) < 20

@@ -1,0 +1,354 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import dcp
+from dcp import intervals
+from dcp.compare import Comparison, compare
+from dcp.differences import ONE_AGAINST_SEEDS, PAIRED, UNPAIRED, WELCH
+from dcp.errors import RequestError
+from dcp.records import to_json
+
+
+def right(count: int, n: int = 100, first: int = 0) -> np.ndarray:
+    """[n] bool, True at `count` places from `first` on."""
+    index = np.arange(n)
+    return (first <= index) & (index < first + count)
+
+
+def top1(comparison: Comparison):
+    return next(row for row in comparison.scores if (row.evaluation, row.score) == ("linear", "top1"))
+
+
+def only_difference(comparison: Comparison):
+    (one,) = top1(comparison).differences
+    return one
+
+
+# intervals by themselves
+
+
+def test_the_interval_over_seeds_is_students_t():
+    values = [0.61, 0.64, 0.60, 0.66, 0.63]
+    expected = stats.t.interval(0.95, 4, loc=np.mean(values), scale=stats.sem(values))
+    assert intervals.over_seeds(values) == pytest.approx(expected)
+
+
+def test_the_interval_of_two_seeds_by_hand():
+    # mean 0.62, deviation 0.02*sqrt(2), standard error 0.02, t(1, 0.975) = 12.7062
+    assert intervals.over_seeds([0.60, 0.64]) == pytest.approx((0.62 - 0.254124, 0.62 + 0.254124), abs=1e-6)
+    assert intervals.over_seeds([0.60]) is None
+
+
+def test_the_difference_over_seeds_is_welchs():
+    a, b = [0.61, 0.64, 0.60], [0.66, 0.71, 0.65, 0.69]
+    expected = stats.ttest_ind(b, a, equal_var=False).confidence_interval(0.95)
+    assert intervals.difference_over_seeds(a, b) == pytest.approx(tuple(expected))
+
+
+def test_one_seed_against_several_is_students_with_the_variance_of_the_several():
+    a, b = [0.60], [0.66, 0.71, 0.65, 0.69]
+    expected = stats.t.interval(0.95, 3, loc=np.mean(b) - 0.60, scale=np.std(b, ddof=1) * (1 + 1 / 4) ** 0.5)
+    assert intervals.difference_over_seeds(a, b) == pytest.approx(expected)
+    low, high = intervals.difference_over_seeds(b, a)
+    assert (-high, -low) == pytest.approx(expected)
+
+
+def test_seeds_that_all_agree_have_an_interval_without_width():
+    assert intervals.difference_over_seeds([0.5, 0.5], [0.75, 0.75]) == (0.25, 0.25)
+    assert intervals.difference_over_seeds([0.5], [0.5]) is None
+
+
+def test_the_paired_interval_by_hand():
+    # change: 1, 1, 0, -1; mean 0.25; squared deviations 0.5625 + 0.5625 + 0.0625 + 1.5625 = 2.75
+    reach = 1.959964 * (2.75 / 3) ** 0.5 / 2
+    found = intervals.paired_over_images([False, False, True, True], [True, True, True, False])
+    assert found == pytest.approx((0.25 - reach, 0.25 + reach), abs=1e-6)
+
+
+def test_the_unpaired_interval_is_newcombes_for_wilson_intervals():
+    # his first example: 56/70 and 48/80, difference 0.2000, method 10 gives 0.0524 to 0.3339
+    first, second = stats.binomtest(48, 80), stats.binomtest(56, 70)
+    a, b = (
+        (one.proportion_ci(method="wilson").low, one.proportion_ci(method="wilson").high)
+        for one in (first, second)
+    )
+    assert intervals.unpaired_over_images(0.6, a, 0.8, b) == pytest.approx((0.0524, 0.3339), abs=5e-5)
+
+
+def test_the_paired_interval_covers_the_truth_as_often_as_it_says():
+    g, held = np.random.default_rng(0), 0
+    for _ in range(1000):
+        hard, luck = g.random(2000), g.random((2, 2000))
+        low, high = intervals.paired_over_images(hard + 0.1 * luck[0] < 0.6, hard + 0.1 * luck[1] < 0.65)
+        held += low <= 0.05 <= high
+    assert 930 <= held <= 970
+
+
+# arms
+
+
+def test_seeds_of_one_recipe_are_one_arm_and_other_recipes_are_others(build):
+    runs = [build(seed=1), build("byol", recipe={"predictor": {"name": "mlp"}}), build(seed=0)]
+    arms = compare(runs).arms
+    assert [(arm.name, arm.seeds) for arm in arms] == [("stl10_directcopy", (0, 1)), ("byol", (0,))]
+
+
+def test_where_the_data_lie_makes_no_difference_to_the_recipe(build):
+    comparison = compare([build(seed=0), build(seed=1, recipe={"data": {"root": "/elsewhere"}})])
+    assert len(comparison.arms) == 1
+    assert comparison.covers == (
+        "All of these are seeds of one recipe; there is nothing to compare it with.",
+    )
+
+
+def test_one_name_with_two_recipes_and_one_seed_twice_are_arms_with_names_of_their_own(build, tmp_path):
+    runs = [
+        build(seed=0),
+        build(seed=0, root=tmp_path / "later"),
+        build(seed=1, root=tmp_path / "later", recipe={"train": {"epochs": 7}}),
+    ]
+    assert [arm.name for arm in compare(runs).arms] == [
+        *("runs/stl10_directcopy", "later/stl10_directcopy #1", "later/stl10_directcopy #2")
+    ]
+
+
+def test_fewer_than_two_runs_are_refused(build):
+    run = build()
+    with pytest.raises(RequestError) as caught:
+        compare([run, run])
+    assert str(caught.value) == (
+        "error[too-few-runs]: compare needs at least two runs\n"
+        "  Give two run folders or names, or one name without -s<seed> that has several seeds."
+    )
+
+
+def test_cost_is_the_mean_over_seeds_and_says_every_device(build):
+    runs = [build(seed=0, record={"wall_s": 10.0}), build(seed=1, record={"wall_s": 20.0, "device": "cpu"})]
+    cost = compare([*runs, build("other", record={"images_per_s": None})]).arms
+    assert (cost[0].cost.wall_s, cost[0].cost.device) == (15.0, "cuda (NVIDIA H200), cpu")
+    assert (cost[1].cost.images_per_s, cost[1].cost.steps, cost[1].cost.processes) == (None, 3900.0, "1")
+
+
+def test_each_run_says_whether_it_collapsed(build):
+    collapse = {"name": "complete collapse", "evidence": "spread 0.001."}
+    comparison = compare(
+        [build(seed=0), build(seed=1, record={"state": collapse}), build(seed=2, record={"state": None})]
+    )
+    assert [(one.run, one.name, one.evidence) for one in comparison.arms[0].states] == [
+        ("stl10_directcopy-s0", "healthy", "effective rank 45.2 of 128"),
+        ("stl10_directcopy-s1", "complete collapse", "spread 0.001"),
+        ("stl10_directcopy-s2", "unknown", ""),
+    ]
+
+
+# scores and differences
+
+
+def test_single_seeds_are_paired_over_the_images_they_share(build):
+    a, b = right(60), right(65, first=5)
+    one = only_difference(compare([build(right=a), build("byol", right=b)]))
+    change = b.astype(float) - a
+    reach = 1.959963984540054 * change.std(ddof=1) / 10
+    assert (one.arm, one.against, one.method, one.why) == ("byol", "stl10_directcopy", PAIRED, "")
+    assert one.value == pytest.approx(0.05)
+    assert one.interval == pytest.approx((0.05 - reach, 0.05 + reach))
+    assert one.verdict == "undecided"
+
+
+def test_pairing_decides_what_unpaired_intervals_leave_open(build):
+    a, b = right(600, 1000), right(630, 1000)
+    paired = only_difference(compare([build(right=a), build("byol", right=b)]))
+    unpaired = only_difference(compare([build("a", top1=0.6, n=1000), build("b", top1=0.63, n=1000)]))
+    assert (paired.method, paired.verdict) == (PAIRED, "higher")
+    assert (unpaired.method, unpaired.verdict) == (UNPAIRED, "undecided")
+    assert unpaired.why == "not paired: no predictions per image for this score"
+
+
+def test_other_labels_are_not_paired(build):
+    label = np.arange(100)[::-1].copy() % 10
+    one = only_difference(compare([build(right=right(60)), build("byol", right=right(65), label=label)]))
+    assert one.method == UNPAIRED
+    assert one.why == "not paired: by their labels, the test images are others or in another order"
+
+
+def test_a_score_that_predictions_do_not_give_is_not_paired(build):
+    runs = []
+    for name, count, top5 in (("a", 60, (0.8, 0.95)), ("b", 65, (0.9, 0.98))):
+        run = build(name, right=right(count))
+        scores = run.probes()["linear"]
+        score, around = {"top1": count / 100, "top5": 0.9}, {**scores["interval"], "top5": top5}
+        arrays = run.predictions("linear")
+        run.write_probe("linear", {**scores, "score": score, "interval": around}, arrays)
+        runs.append(run)
+    methods = {row.score: row.differences[0].method for row in compare(runs).scores}
+    assert methods == {"top1": PAIRED, "top5": UNPAIRED}
+
+
+def test_several_seeds_are_compared_over_seeds(build):
+    a, b = [0.60, 0.62, 0.61], [0.66, 0.64]
+    runs = [build(seed=i, top1=x) for i, x in enumerate(a)] + [build("b", i, top1=x) for i, x in enumerate(b)]
+    comparison = compare(runs)
+    one = only_difference(comparison)
+    expected = stats.ttest_ind(b, a, equal_var=False).confidence_interval(0.95)
+    assert (one.method, one.value) == (WELCH, pytest.approx(0.04))
+    assert one.interval == pytest.approx(tuple(expected))
+    score = top1(comparison).arms[0]
+    assert (score.seeds, score.values, score.mean) == ((0, 1, 2), (0.60, 0.62, 0.61), pytest.approx(0.61))
+    assert score.over_seeds == pytest.approx(stats.t.interval(0.95, 2, loc=0.61, scale=stats.sem(a)))
+    assert comparison.covers == (
+        "Differences between several seeds have intervals over seeds: how far they could move with other"
+        " trainings, judged on the same test images.",
+    )
+
+
+def test_one_seed_against_several_says_what_it_assumes(build):
+    comparison = compare([build(top1=0.6), build("b", 0, top1=0.7), build("b", 1, top1=0.71)])
+    assert only_difference(comparison).method == ONE_AGAINST_SEEDS
+    assert (
+        comparison.covers[-1]
+        == "Where an arm has one seed only, it is taken to vary as the seeds of the other arm do."
+    )
+
+
+def test_single_seeds_are_said_to_say_nothing_about_training(build):
+    comparison = compare([build(right=right(60)), build("b", right=right(90))])
+    assert only_difference(comparison).verdict == "higher"
+    assert "They say nothing about how training varies from seed to seed" in comparison.covers[0]
+
+
+def test_a_score_stands_beside_its_image_interval_and_the_untrained_encoder(build):
+    comparison = compare([build(seed=0, top1=0.6, n=100), build(seed=1, top1=0.7, n=100)])
+    (score,) = top1(comparison).arms
+    bounds = [stats.binomtest(count, 100).proportion_ci(method="wilson") for count in (60, 70)]
+    assert score.over_images == pytest.approx(
+        (np.mean([b.low for b in bounds]), np.mean([b.high for b in bounds]))
+    )
+    assert score.untrained == 0.25
+    assert top1(comparison).n == 100
+
+
+def test_without_an_interval_there_is_no_winner(build):
+    runs = [build(top1=0.1, interval={}), build("b", top1=0.9, interval={})]
+    one = only_difference(compare(runs))
+    assert (one.value, one.interval, one.verdict) == (pytest.approx(0.8), None, "undecided")
+    assert one.why == "no interval: one seed each, and none over test images"
+
+
+# what cannot be compared
+
+
+def why(runs) -> str:
+    one = only_difference(compare(runs))
+    assert one.value is None
+    assert one.interval is None
+    return one.why
+
+
+def test_other_numbers_of_test_images_are_not_compared(build):
+    runs = [build(top1=0.5, n=8000), build("b", top1=0.6, n=1000)]
+    assert why(runs) == "tested on 8000 and 1000 images"
+    assert top1(compare(runs)).n is None
+
+
+def test_probes_with_other_settings_are_not_compared(build):
+    runs = [build(top1=0.5, settings={"k": 20}), build("b", top1=0.6, settings={"k": 200, "t": 0.1})]
+    assert why(runs) == "measured differently: k 20 and 200, t none and 0.1"
+
+
+def test_a_missing_probe_is_named(build):
+    runs = [build(top1=0.5), build("b")]
+    assert why(runs) == "no linear probe in b"
+    assert "No linear probe in b-s0; `dcp probe` makes it." in compare(runs).caveats
+
+
+def test_a_score_that_is_not_a_number_counts_as_missing(build):
+    broken = build("b")
+    broken.write_probe("linear", {"score": {"top1": float("nan")}, "n": 8000})
+    comparison = compare([build(top1=0.5), broken])
+    assert top1(comparison).arms[1].mean is None
+    assert only_difference(comparison).value is None
+
+
+def test_other_data_are_not_compared(build):
+    runs = [build(top1=0.5), build("b", top1=0.6, recipe={"data": {"source": "cifar10"}})]
+    assert why(runs) == "different data: stl10 and cifar10"
+    assert compare(runs).caveats == (
+        "b and stl10_directcopy cannot be compared in their scores: different data: stl10 and cifar10.",
+    )
+
+
+def test_other_files_under_the_same_settings_are_not_compared(build):
+    runs = [build(top1=0.5), build("b", top1=0.6, record={"data": {"fingerprint": "ffff"}})]
+    assert why(runs) == "different files under the same data settings: fingerprints 0123456789abcdef and ffff"
+
+
+def test_another_amount_of_the_same_data_is_compared_and_said(build):
+    other = build("b", top1=0.6, recipe={"data": {"limit": 500}}, record={"data": {"fingerprint": "ffff"}})
+    comparison = compare([build(top1=0.5), other])
+    assert only_difference(comparison).value == pytest.approx(0.1)
+    assert comparison.caveats == (
+        "b and stl10_directcopy were trained on different images of the same source.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("record", "words"),
+    [
+        ({"status": "running"}, "it is running, or was killed"),
+        ({"status": "failed", "why": "the loss is NaN."}, "it failed (the loss is NaN)"),
+        ({"status": "interrupted", "why": "Ctrl-C"}, "it was interrupted (Ctrl-C)"),
+    ],
+)
+def test_a_run_that_is_not_finished_is_named_with_the_reason(build, record, words):
+    assert compare([build(top1=0.5), build("b", top1=0.6, record=record)]).caveats == (
+        f"b-s0 is not finished: {words}.",
+    )
+
+
+def test_other_devices_versions_and_moments_of_probing_are_said(build):
+    other = {"device": "cpu", "versions": {"dcp": "0.2.0", "torch": "2.11.0"}}
+    assert compare([build("a", top1=0.5), build("b", top1=0.6, record=other, step=100)]).caveats == (
+        "The linear probes were taken at different points: a-s0 at step 3900, b-s0 at step 100.",
+        "The runs were made on different devices: their speeds, times and memory are not comparable.",
+        "The runs were made by different versions of dcp: 0.1.0, 0.2.0.",
+    )
+
+
+def test_the_settings_that_differ_are_listed_by_dotted_key_without_the_table_run(build):
+    comparison = compare(
+        [build(), build("b", recipe={"predictor": {"name": "mlp", "hidden": 512}, "train": {"epochs": 7}})]
+    )
+    assert [(one.key, one.values) for one in comparison.settings] == [
+        ("predictor.name", ("directcopy", "mlp")),
+        ("train.epochs", (100, 7)),
+        ("predictor.hidden", (None, 512)),
+    ]
+
+
+# as data
+
+
+def test_a_comparison_is_valid_json_with_every_verdict(build):
+    runs = [build(right=right(10)), build("b", right=right(90)), build("c")]
+    content = json.loads(to_json(compare(runs).to_dict()))
+    assert sorted(content) == ["arms", "caveats", "covers", "level", "schema", "scores", "settings"]
+    assert (content["schema"], content["level"]) == (1, 0.95)
+    assert [one["verdict"] for one in content["scores"][0]["differences"]] == ["higher", "undecided"]
+    assert content["scores"][0]["arms"][2]["mean"] is None
+
+
+def test_comparing_starts_without_torch_rich_and_scipy():
+    code = (
+        "import dcp.compare, dcp.report, sys;"
+        "assert 'dcp.compare' in sys.modules;"
+        "assert not {'torch', 'rich', 'scipy', 'safetensors'} & set(sys.modules), sorted(sys.modules)"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(dcp.__file__).parents[1])}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
