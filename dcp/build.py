@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,8 @@ from dcp.method import Method
 from dcp.moments import Moments, own
 from dcp.plan import Plan
 from dcp.recipe import Recipe
+
+Built = TypeVar("Built", bound=nn.Module)
 
 
 def branch(recipe: Recipe) -> networks.Branch:
@@ -164,6 +167,6 @@ def _cpu_has_bf16() -> bool:
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
-def to_device(module: nn.Module, device: torch.device) -> nn.Module:
+def to_device(module: Built, device: torch.device) -> Built:
     """The module on the device, convolutions channels-last: 1.2 to 2 times faster on CPUs, and on GPUs with bf16."""
     return module.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]

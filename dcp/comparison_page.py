@@ -5,7 +5,7 @@ from string import ascii_uppercase
 from typing import Any
 
 from dcp.arms import Arm
-from dcp.compare import ArmScore, Comparison, ScoreRow
+from dcp.comparison import ArmScore, Comparison, ScoreRow
 from dcp.differences import Difference
 from dcp.page import (
     NOTHING,

@@ -38,7 +38,7 @@ def estimate(recipe: Recipe, *, runs: str | Path = "runs", resume: bool = False,
         "steps_per_epoch": training.plan.steps_per_epoch,
         "steps": training.plan.steps,
         "parameters": parameters,
-        "backbone_parameters": sum(p.numel() for p in training.method.online.backbone.parameters()),  # type: ignore[union-attr]
+        "backbone_parameters": sum(p.numel() for p in training.method.online.backbone.parameters()),
         "flops_per_step": flops,
         "seconds_per_step": seconds,
         "images_per_s": recipe.train.batch / seconds,

@@ -1,7 +1,8 @@
 """What an evaluation is: frozen features in, scores with their spread out.
 
-Each file in `dcp/evaluations/` offers `labels` (does it need any?), `Config`, and `evaluate(subject, config, *, seed) -> Scores`.
-An evaluation learns from `subject.train` alone; `subject.test` is looked at once, to count what came out right.
+Each file in `dcp/evaluations/` offers `labels` (does it need any?), `Config`, and `evaluate(subject, config,
+*, seed) -> Scores`. An evaluation learns from `subject.train` alone; `subject.test` is looked at once, to
+count what came out right.
 
 Shapes: N images, D features of an image, K classes, D' size of the projection.
 """
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from dcp.errors import RequestError, RunError
 
-Json: TypeAlias = None | bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"]
+Json: TypeAlias = bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"] | None
 UNLABELLED = -1
 # a square of this, summed over a million images, still fits into float32
 LARGEST_FEATURE = 1e15
@@ -80,9 +81,10 @@ class Scores:
 
 
 def accuracy_interval(correct: int, n: int, *, level: float = 0.95) -> tuple[float, float]:
-    """Interval of an accuracy, from counting `correct` right among `n`: Wilson (1927), eq. of the score test inverted.
+    """Interval of an accuracy from counting `correct` right among `n` (Wilson 1927: the score test inverted).
 
-    It says how far the accuracy of this one encoder could be off for having few test images. It says nothing about seeds.
+    It says how far the accuracy of this one encoder may be off for having few test images, and nothing about
+    seeds.
 
     Args:
         correct: in 0..n.
@@ -133,7 +135,7 @@ def ranked(ranking: Tensor, subject: Subject, settings: dict[str, Json], extra: 
     """Scores of a classifier that names classes in order of preference.
 
     Args:
-        ranking: [n, m] int64, the best class of each test image first; -1 where a classifier has no further guess.
+        ranking: [n, m] int64, the best class of each image first; -1 where the classifier has no more.
         subject: what was classified; top5 is scored from 6 classes on.
         settings: kept as they are.
         extra: kept as they are.

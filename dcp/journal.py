@@ -79,7 +79,7 @@ class Journal:
         self.images += images
         self.seen += images
         self.pending.clear()
-        return sum(sums) / images
+        return float(sum(sums)) / images
 
     def write(self, batch_step: int, step: Step, method: Method, rate: float, fraction: float) -> None:
         """A "step" line, and an "epoch" line at the end of one."""

@@ -2,9 +2,11 @@
 
     logits = x Aᵀ + b      minimise: mean cross-entropy + λ/2 ‖A‖²
 
-scikit-learn's C is 1 / (λ N). λ is per image here, so that its best value hardly depends on how many images are fitted.
+scikit-learn's C is 1 / (λ N). λ is per image here, so that its best value hardly depends on how many images
+are fitted.
 
-Shapes: N images, D features, K classes. weight [K, D + 1] is A beside b, in float64 on the CPU; features stay where they are.
+Shapes: N images, D features, K classes. weight [K, D + 1] is A beside b, in float64 on the CPU; features stay
+where they are.
 """
 
 from dataclasses import dataclass
@@ -49,11 +51,11 @@ def predict(weight: Tensor, x: Tensor) -> Tensor:
 
 def accuracy(weight: Tensor, task: Task) -> float:
     """Share of the images whose largest logit is that of their class."""
-    return float((predict(weight, task.x).argmax(1) == task.y).float().mean())
+    return int((predict(weight, task.x).argmax(1) == task.y).sum()) / len(task.y)
 
 
 def objective(weight: Tensor, task: Task, l2: float) -> tuple[float, Tensor]:
-    """Mean cross-entropy + λ/2 ‖A‖² and its gradient [K, D + 1], in pieces that fit in memory, added up in float64.
+    """Mean cross-entropy + λ/2 ‖A‖² and its gradient [K, D + 1]; pieces that fit in memory, added in float64.
 
     Args:
         weight: [K, D + 1].
@@ -63,7 +65,7 @@ def objective(weight: Tensor, task: Task, l2: float) -> tuple[float, Tensor]:
     rows, n = max(1, LOGITS_AT_A_TIME // task.classes), len(task.x)
     penalised = torch.cat([weight[:, :-1], torch.zeros_like(weight[:, -1:])], dim=1)
     loss, gradient = l2 / 2 * float(penalised.square().sum()), l2 * penalised
-    for x, y in zip(task.x.split(rows), task.y.unsqueeze(1).split(rows), strict=True):
+    for x, y in zip(torch.split(task.x, rows), torch.split(task.y.unsqueeze(1), rows), strict=True):
         log_p = predict(weight, x).log_softmax(1)
         loss -= float(log_p.gather(1, y).cpu().double().sum()) / n
         error = log_p.exp_().scatter_add_(1, y, torch.full_like(y, -1, dtype=x.dtype))
@@ -76,8 +78,9 @@ def objective(weight: Tensor, task: Task, l2: float) -> tuple[float, Tensor]:
 class Curvature:
     """Coordinates in which the objective curves by about 1 every way, so that L-BFGS needs few steps.
 
-    The Hessian of the cross-entropy is near h E[x xᵀ] for each class, h the mean of p(1 - p): so weight = v (hΛ + λ)^-½ Uᵀ,
-    where U Λ Uᵀ = E[x xᵀ]. It changes the path and not the optimum; ResNet features need 5 times fewer steps for it.
+    The Hessian of the cross-entropy is near h E[x xᵀ] for each class, h the mean of p(1 - p): so weight = v
+    (hΛ + λ)^-½ Uᵀ, where U Λ Uᵀ = E[x xᵀ]. It changes the path and not the optimum; ResNet features need 5
+    times fewer steps for it.
     """
 
     eigenvalues: Tensor
@@ -111,8 +114,15 @@ def fit(task: Task, l2: float, curvature: Curvature, start: Tensor, tolerance: f
     p = predict(start, task.x[:10_000]).softmax(1)
     scale = curvature.scale(max(float((p * (1 - p)).mean()), 1e-6), l2)
     v = curvature.rotate(start) / scale
-    optimizer = torch.optim.LBFGS([v], max_iter=iterations, max_eval=4 * iterations, history_size=20,
-                                  tolerance_grad=tolerance, tolerance_change=1e-10, line_search_fn="strong_wolfe")  # fmt: skip
+    optimizer = torch.optim.LBFGS(
+        [v],
+        max_iter=iterations,
+        max_eval=4 * iterations,
+        history_size=20,
+        tolerance_grad=tolerance,
+        tolerance_change=1e-10,
+        line_search_fn="strong_wolfe",
+    )
 
     def closure() -> float:
         loss, gradient = objective(curvature.rotate(v * scale, back=True), task, l2)

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from dcp.moments import Moments, Statistics
+from dcp.networks import Branch
 from dcp.predictor import Predictor
 from dcp.target import Target
 
@@ -48,7 +49,7 @@ class Method(nn.Module):
 
     def __init__(
         self,
-        online: nn.Module,
+        online: Branch,
         predictor: Predictor,
         target: Target,
         moments: Moments,

@@ -85,7 +85,7 @@ class Moments(nn.Module):
         """What `past` becomes when the batch z [B, D] goes in; changes nothing."""
         second, first = batch_moments(z, self.total)
         fresh = (past.updates == 0) & (self.start == "first")
-        past_weight = torch.where(fresh, 0.0, self.rho).to(second.dtype)
+        past_weight = (~fresh).to(second.dtype) * self.rho
         return Statistics(
             past_weight * past.second + (1 - past_weight) * second,
             past_weight * past.first + (1 - past_weight) * first,

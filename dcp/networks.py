@@ -4,7 +4,7 @@ Shapes: B images in the batch, D projection size.
 """
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal, TypeAlias
 
 import timm
 import torch
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from dcp.errors import RequestError
 
 Stem = Literal["imagenet", "small", "cifar-pad2"]
+Block: TypeAlias = type[torchvision.models.resnet.BasicBlock] | type[torchvision.models.resnet.Bottleneck]
 
 
 class NarrowResNet(torchvision.models.ResNet):
@@ -26,20 +27,20 @@ class NarrowResNet(torchvision.models.ResNet):
     """
 
     def __init__(
-        self, block: type[nn.Module], layers: list[int], *, width: int, norm_layer: Callable[[int], nn.Module]
+        self, block: Block, layers: list[int], *, width: int, norm_layer: Callable[[int], nn.Module]
     ) -> None:
         self.width = width
         super().__init__(block, layers, norm_layer=norm_layer)
 
-    def _make_layer(self, block: type[nn.Module], planes: int, *rest: int, **options: int) -> nn.Sequential:
+    def _make_layer(self, block: Block, planes: int, *rest: Any, **options: Any) -> nn.Sequential:
         if planes == 64:  # the first of four calls: the stem has just been made, at torchvision's fixed width
             self.inplanes = self.width
             self.conv1 = nn.Conv2d(3, self.width, kernel_size=7, stride=2, padding=3, bias=False)
             self.bn1 = self._norm_layer(self.width)
-        return super()._make_layer(block, planes * self.width // 64, *rest, **options)  # type: ignore[no-any-return]
+        return super()._make_layer(block, planes * self.width // 64, *rest, **options)
 
 
-RESNETS = {
+RESNETS: dict[str, tuple[Block, list[int]]] = {
     "resnet18": (torchvision.models.resnet.BasicBlock, [2, 2, 2, 2]),
     "resnet34": (torchvision.models.resnet.BasicBlock, [3, 4, 6, 3]),
     "resnet50": (torchvision.models.resnet.Bottleneck, [3, 4, 6, 3]),
@@ -89,10 +90,10 @@ def _resnet(name: str, stem: Stem, width: int, norm: str) -> tuple[nn.Module, in
     if stem != "imagenet":
         padding = 2 if stem == "cifar-pad2" else 1
         net.conv1 = nn.Conv2d(3, width, kernel_size=3, stride=1, padding=padding, bias=False)
-        net.maxpool = nn.Identity()
+        net.maxpool = nn.Identity()  # type: ignore[assignment]
     # the stem may have been replaced after torchvision initialised its own; same rule as there (He et al. 2015)
     nn.init.kaiming_normal_(net.conv1.weight, mode="fan_out", nonlinearity="relu")
-    net.fc = nn.Identity()
+    net.fc = nn.Identity()  # type: ignore[assignment]
     return net, 8 * width * block.expansion
 
 
@@ -115,7 +116,8 @@ def _timm(model: str, image_size: int) -> tuple[nn.Module, int]:
         net = timm.create_model(model, num_classes=0, img_size=image_size)
     except TypeError:  # convolutional models have no image size
         net = timm.create_model(model, num_classes=0)
-    return net, int(net.num_features)
+    features: Any = net.num_features
+    return net, int(features)
 
 
 def _unknown(model: str, known: list[str]) -> RequestError:
@@ -166,7 +168,8 @@ class Branch(nn.Module):
 
     def __init__(self, backbone: nn.Module, projector: nn.Module) -> None:
         super().__init__()
-        self.backbone, self.projector = backbone, projector
+        self.backbone: nn.Module = backbone
+        self.projector: nn.Module = projector
 
     def forward(self, x: Tensor) -> Tensor:
         """Projections [B, D] of the images x [B, 3, H, W]."""

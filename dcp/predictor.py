@@ -99,13 +99,14 @@ class SetLinear(Predictor):
         return self.rule(F, self._top(F))
 
     def _top(self, F: Tensor) -> Tensor:
-        return spectra.power_iteration(F, self.v, self.iterations)
+        return spectra.power_iteration(F, self.v.to(F.dtype), self.iterations)
 
     @torch.no_grad()
     def refresh(self, F: Tensor) -> None:
         """v, then W, from F [D, D]."""
-        self.v.copy_(self._top(F))
-        self.W.copy_(self.rule(F, self.v))
+        v = self._top(F)
+        self.W.copy_(self.rule(F, v))
+        self.v.copy_(v)
 
     @property
     def matrix(self) -> Tensor:

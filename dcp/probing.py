@@ -7,15 +7,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-from safetensors.torch import save
 from torch import Tensor
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as MapDataset
 
 from dcp import checkpoint, dataset, encoder, tables, variants, views
 from dcp.batches import quiet_worker
-from dcp.dataset import Dataset
-from dcp.disk import atomic_write
+from dcp.dataset import Dataset, Split
 from dcp.distributed import choose_device
 from dcp.encoder import Encoder
 from dcp.errors import DcpError, RequestError
@@ -25,6 +23,7 @@ from dcp.recipe import Recipe
 from dcp.run import Run
 
 BATCH = 256
+SPLITS: tuple[Split, ...] = ("train", "test")
 Say = Callable[[str], None]
 
 
@@ -52,7 +51,7 @@ def probe(
         _check_name(name)
     trained, chosen = encoder.load(run), choose_device(device)
     config = recipe.probe.data or recipe.data
-    splits = {split: dataset.load(config, split) for split in ("train", "test")}  # type: ignore[arg-type]
+    splits = {split: dataset.load(config, split) for split in SPLITS}
     labelled = all(data.labels is not None for data in splits.values())
     names = tuple(name for name in names if labelled or not _wants_labels(name, say))
     if not names:
@@ -89,7 +88,7 @@ def _wants_labels(name: str, say: Say) -> bool:
 
 
 def _subject(
-    module: Encoder, splits: dict[str, Dataset], device: str, *, F: Tensor | None, W: Tensor | None
+    module: Encoder, splits: dict[Split, Dataset], device: str, *, F: Tensor | None, W: Tensor | None
 ) -> Subject:
     module = module.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     found = {split: features(module, data) for split, data in splits.items()}
@@ -154,11 +153,9 @@ def _one(run: Run, name: str, recipe: Recipe, subject: Subject, baseline: Subjec
         "random_encoder": {"score": random.score, "interval": {k: list(v) for k, v in random.interval.items()}},
         "settings": dict(scores.settings),
         "extra": dict(scores.extra),
-        "steps": run.record.get("steps"),
+        "step": run.record.get("steps"),
     }
-    if scores.predictions is not None and random.predictions is not None:
-        tensors = {"prediction": scores.predictions, "label": subject.test.y, "random_prediction": random.predictions}
-        (run.path / "probes").mkdir(exist_ok=True)
-        atomic_write(run.path / "probes" / f"{name}.safetensors", save({k: v.cpu().contiguous() for k, v in tensors.items()}))
-    run.write_probe(name, record)
+    tensors = {"prediction": scores.predictions, "label": subject.test.y, "random_prediction": random.predictions}
+    arrays = {key: value.cpu().numpy() for key, value in tensors.items() if value is not None}
+    run.write_probe(name, record, arrays if scores.predictions is not None else None)
     return record

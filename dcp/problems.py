@@ -1,20 +1,27 @@
-"""What is wrong with a recipe, in words: pydantic's errors as messages that name the key, what was found and what would be right."""
+"""What is wrong with a recipe, in words: pydantic's errors as messages that a reader can act on.
 
+Each names the key and the file, shows what was found, and says what would be right and which name is near.
+"""
+
+import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from dcp import keys
 from dcp.errors import RequestError
+from dcp.values import shown, usable
+
+Models = Sequence[type[BaseModel]]
 
 EXPECTED = {
     "int_type": "a whole number, e.g. {example}",
-    "int_from_float": "a whole number",
+    "int_from_float": "a whole number, e.g. {example}",
     "float_type": "a number, e.g. {example}",
-    "string_type": 'a string, e.g. "{example}"',
+    "string_type": "a string, e.g. {example}",
     "bool_type": "true or false",
     "tuple_type": "a list, e.g. {example}",
     "model_type": "a table",
@@ -24,139 +31,150 @@ EXPECTED = {
     "greater_than_equal": "at least {ge}",
     "less_than": "less than {lt}",
     "less_than_equal": "at most {le}",
-    "literal_error": "one of {expected}",
-    "too_short": "{min_length} values",
+    "string_pattern_mismatch": "letters, digits, dots, dashes and underscores, a letter or digit first",
+    "too_short": "a list of {min_length} or more",
     "too_long": "{max_length} values",
+}
+EXAMPLES: dict[str, object] = {
+    "int_type": 10,
+    "int_from_float": 10,
+    "float_type": 0.1,
+    "string_type": "text",
+    "tuple_type": (0.1, 1.0),
 }
 
 
-def explain(error: ValidationError, model: type[BaseModel], where: str) -> list[RequestError]:
-    """One message for each problem, in the order of the recipe; the alternatives of a union count once.
+def explain(
+    error: ValidationError, table: Mapping[str, Any], model: type[BaseModel], where: str
+) -> list[RequestError]:
+    """One message for each problem, in the order of the recipe; those of `values.useless` are left to it.
 
     Args:
         error: what pydantic found.
-        model: the model that was asked, for the names of its keys.
+        table: in this recipe.
+        model: that was asked, for the names of its keys.
         where: the file, for the reader.
     """
     told: dict[str, RequestError] = {}
     for item in error.errors():
-        path = keys(item["loc"], model)
-        message = _one(item, path, model, where)
-        if path not in told:
-            told[path] = message
-        elif "type" in item["type"] or item["type"] == "literal_error":  # the next alternative of a union
-            told[path].hint += f"\nor {message.hint.removeprefix('expected ')}"
+        if usable(item["input"]) and item["type"] != "extra_forbidden":
+            continue
+        message = _one(item, dotted(item["loc"], table), model, where)
+        before = told.get(message.message)
+        if (
+            before is None or item["type"] == "missing"
+        ):  # of a list that is too short each missing place comes, the last one last
+            told[message.message] = message
+        elif message.hint not in before.hint:  # the same value, judged by the next alternative of a union
+            before.hint += f"\nor {message.hint.removeprefix('expected ')}"
     return list(told.values())
 
 
-def keys(loc: Sequence[int | str], model: type[BaseModel]) -> str:
-    """The dotted key of a place that pydantic names, without the names of union members that it puts between."""
-    path: list[str] = []
-    here: list[Any] = [model]
+def dotted(loc: Sequence[int | str], table: Mapping[str, Any]) -> str:
+    """The dotted key of a place that pydantic names, without the variants, tags and types between.
+
+    >>> dotted(("views", "flip", "several", 1), {"views": {"flip": [0.5, 2]}})
+    'views.flip[1]'
+    """
+    path, here = "", table
     for part in loc:
-        models = _models(here)
-        fields = [m.model_fields[part] for m in models if part in m.model_fields]
-        known = any(_literal_name(m) == part for m in models)
-        if fields:
-            path.append(str(part))
-            here = [field.annotation for field in fields]
-        elif models and known:
-            here = [m for m in models if _literal_name(m) == part]
-        elif isinstance(part, int):
-            path[-1] += f"[{part}]"
-        elif models and not _is_type_name(str(part)):
-            path.append(str(part))
-    return ".".join(path)
-
-
-def _is_type_name(part: str) -> bool:
-    """Whether pydantic means the member of a union, such as "float" or "tuple[float, float]", and no key."""
-    return "[" in part or part in {"float", "int", "str", "bool", "none", "literal"} or part[:1].isupper()
-
-
-def _literal_name(model: type[BaseModel]) -> str | None:
-    for key in ("name", "source"):
-        field = model.model_fields.get(key)
-        if field is not None and get_args(field.annotation):
-            return str(get_args(field.annotation)[0])
-    return None
-
-
-def _models(annotations: list[Any]) -> list[type[BaseModel]]:
-    """All models that the annotations allow."""
-    found: list[type[BaseModel]] = []
-    for annotation in annotations:
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            found.append(annotation)
-        elif get_origin(annotation) in (Union, UnionType) or hasattr(annotation, "__metadata__"):
-            found += _models(list(get_args(annotation)))
-    return found
+        if isinstance(here, Mapping) and part in here:
+            path, here = f"{path}.{part}" if path else str(part), here[str(part)]
+        elif isinstance(here, list | tuple) and isinstance(part, int) and part < len(here):
+            path, here = f"{path}[{part}]", here[part]
+    return path
 
 
 def _one(item: ErrorDetails, path: str, model: type[BaseModel], where: str) -> RequestError:
-    kind = item["type"]
+    kind, owners = item["type"], keys.owners(item["loc"], model)
     if kind == "extra_forbidden":
-        return unknown_key(path, _siblings(item["loc"], model), where)
+        what = (
+            f"section [{path}]" if "." not in path and isinstance(item["input"], Mapping) else f"key {path}"
+        )
+        hint = _known(path, owners, model)
+        return RequestError(f"there is no {what}", slug="unknown-key", where=where, hint=hint)
     if kind.startswith("union_tag"):
-        return _unknown_variant(item, path, where)
+        return _no_variant(item, path, owners, where)
     if kind == "missing":
-        return RequestError(f"{path} is missing", slug="missing-key", where=where, hint="add it to the recipe")
-    found = _toml(item["input"])
-    slug = "bad-value" if kind in ("value_error", "literal_error", "string_pattern_mismatch") or "than" in kind else "bad-type"
-    return RequestError(f"{path} is {found}", slug=slug, where=where, hint=f"expected {_expected(item)}")
+        return _missing(item, path, owners, where)
+    if kind == "value_error":  # of a check in a model, whose message says what would be right
+        text = item["msg"].removeprefix("Value error, ")
+        return RequestError(f"{path}: {text}", slug="bad-value", where=where)
+    slug = "bad-type" if kind.endswith("_type") or kind == "int_from_float" else "bad-value"
+    hint = f"expected {_expected(item, path, owners)}"
+    return RequestError(f"{path} is {shown(item['input'])}", slug=slug, where=where, hint=hint)
 
 
-def _expected(item: ErrorDetails) -> str:
-    context = {key: value for key, value in item.get("ctx", {}).items() if key != "error"}
-    template = EXPECTED.get(item["type"])
-    if item["type"] == "string_pattern_mismatch":
-        return "letters, digits, dots, dashes and underscores"
+def _expected(item: ErrorDetails, path: str, owners: Models) -> str:
+    kind, context = item["type"], item.get("ctx", {})
+    if kind == "literal_error":
+        return _one_of(re.findall(r"'([^']*)'", str(context["expected"])), item["input"])
+    template = EXPECTED.get(kind)
     if template is None:
-        return item["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    return template.format(example={"int_type": 10, "float_type": 0.1, "string_type": "name"}.get(item["type"], "[0.1, 1.0]"), **context)
+        return item["msg"].removeprefix("Input should be ")
+    bounds = {key: keys.bound(value) for key, value in context.items() if key != "error"}
+    return template.format(example=shown(_example(kind, path, owners)), **bounds)
 
 
-def unknown_key(path: str, known: list[str], where: str) -> RequestError:
-    """The message for a key that does not exist beside those that do."""
-    last = path.rpartition(".")[2]
-    near = get_close_matches(last, known, n=1)
-    meant = f" Did you mean {near[0]}?" if near else ""
-    return RequestError(
-        f"there is no key {path}", slug="unknown-key", where=where, hint=f"known here: {', '.join(known)}.{meant}"
-    )
+def _example(kind: str, path: str, owners: Models) -> object:
+    """A right value: the key's own default where it is of the right kind."""
+    example = EXAMPLES.get(kind)
+    fields = [m.model_fields.get(path.rpartition(".")[2]) for m in owners]
+    default = next((field.default for field in fields if field is not None), None)
+    return default if default and type(default) is type(example) else example
 
 
-def _siblings(loc: Sequence[int | str], model: type[BaseModel]) -> list[str]:
-    here: list[Any] = [model]
-    for part in loc[:-1]:
-        models = _models(here)
-        chosen = [m for m in models if _literal_name(m) == part]
-        here = list(chosen) or [m.model_fields[part].annotation for m in models if part in m.model_fields] or list(models)
-    return [key for m in _models(here) for key in m.model_fields]
+def _one_of(known: list[str], given: object) -> str:
+    quoted = [shown(name) for name in known]
+    text = f"{', '.join(quoted[:-1])} or {quoted[-1]}" if len(quoted) > 1 else quoted[0]
+    return text + _meant(str(given), known)
 
 
-def _unknown_variant(item: ErrorDetails, path: str, where: str) -> RequestError:
-    context = item.get("ctx", {})
-    key = str(context.get("discriminator", "'name'")).strip("'")
-    known = [name.strip(" '") for name in str(context.get("expected_tags", "")).split(",") if name.strip()]
-    given = context.get("tag")
+def _meant(given: str, known: list[str]) -> str:
+    near = get_close_matches(given, known, n=1)
+    return f". Did you mean {near[0]}?" if near else ""
+
+
+def _known(path: str, owners: Models, model: type[BaseModel]) -> str:
+    """The keys beside an unknown one, and the nearest of them, or else where there is a key of this name."""
+    table, _, last = path.rpartition(".")
+    known = [key for m in owners for key in keys.names(m)]
+    chosen = keys.variant(owners[0])
+    text = (f'{table} "{chosen}" has ' if chosen else "known here: ") + ", ".join(known)
+    return text + (_meant(last, known) or _elsewhere(last, model))
+
+
+def _elsewhere(name: str, model: type[BaseModel]) -> str:
+    places: dict[str, list[str]] = {}
+    for key in keys.walk(model):
+        if key.path.rpartition(".")[2] == name:
+            places.setdefault(key.path, []).append(key.variant)
+    found = [path + (f" of {', '.join(of)}" if of[0] else "") for path, of in places.items()]
+    return f"\nelsewhere there is {'; '.join(found[:3])}" if found else ""
+
+
+def _no_variant(item: ErrorDetails, path: str, owners: Models, where: str) -> RequestError:
+    key, known = keys.choice(owners[0]), [keys.variant(m) for m in owners]
+    given = item.get("ctx", {}).get("tag")
     if given is None:
-        return RequestError(f"{path}.{key} is missing", slug="missing-key", where=where, hint=f'say which, e.g. {key} = "..."')
-    near = get_close_matches(str(given), known, n=1)
-    meant = f" Did you mean {near[0]}?" if near else ""
-    return RequestError(
-        f'there is no {path} called "{given}"', slug="unknown-name", where=where, hint=f"known: {', '.join(known)}.{meant}"
-    )
+        hint = f"expected {_one_of(known, None)}"
+        return RequestError(f"{path}.{key} is missing", slug="missing-key", where=where, hint=hint)
+    what = path if key == "name" else f"{path} {key}"
+    hint = f"known: {', '.join(known)}{_meant(str(given), known)}"
+    return RequestError(f'there is no {what} called "{given}"', slug="unknown-name", where=where, hint=hint)
 
 
-def _toml(value: object) -> str:
-    """A value as the user wrote it, more or less."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return f'"{value}"'
-    if isinstance(value, Mapping):
-        return "a table"
-    if isinstance(value, tuple | list):
-        return f"[{', '.join(_toml(part) for part in value)}]"
-    return str(value)
+def _missing(item: ErrorDetails, path: str, owners: Models, where: str) -> RequestError:
+    last = item["loc"][-1]
+    if isinstance(last, int):
+        text, hint = f"{path} is {shown(item['input'])}", f"expected {last + 1} values"
+        return RequestError(text, slug="bad-value", where=where, hint=hint)
+    path = f"{path}.{last}" if path else last
+    field = next((m.model_fields[last] for m in owners if last in m.model_fields), None)
+    if field is not None:
+        hint = f"add it: {field.description}"
+    else:  # a whole table, and `owners` are its variants
+        hint = (
+            f"add [{path}] with {keys.choice(owners[0])} = {_one_of([keys.variant(m) for m in owners], None)}"
+        )
+    return RequestError(f"{path} is missing", slug="missing-key", where=where, hint=hint)

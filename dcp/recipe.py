@@ -1,33 +1,39 @@
 """A recipe: everything that decides what a run is, as one frozen and strictly typed tree.
 
-`Recipe.read` takes a TOML file and overrides, checks all of it and reports every problem at once. Nothing is coerced: "0.1" is no
-number. `toml()` writes every default out; reading that again gives an equal recipe.
+`Recipe.read` takes a TOML file and overrides, checks all of it and reports every problem at once. Nothing is
+coerced: "0.1" is no number; but 1 may be written for 1.0. `toml()` writes every default out; reading that
+again gives an equal recipe.
 """
 
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Literal
 
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from dcp import problems, tables, variants
+from dcp import keys, problems, tables, values, variants
 from dcp.errors import Problems, RequestError
 from dcp.sections import Moments, Network, Optimizer, Run, Train
 from dcp.views import Config as Views
 
+
 def _probe() -> Any:
-    """The model of [probe]: `after`, and one table an evaluation found in `dcp/evaluations/`."""
+    """The model of [probe]: `after`, `data`, and one table an evaluation found in `dcp/evaluations/`."""
     names = variants.names("evaluations")
-    configs = {name: variants.load("evaluations", name).Config for name in names}
     fields: dict[str, Any] = {
-        name: (config, Field(config(), description=f"settings of the {name} evaluation"))
-        for name, config in configs.items()
+        "after": (
+            tuple[Literal[tuple(names)], ...],  # type: ignore[misc]
+            Field(("knn", "linear", "spectrum"), description="evaluations that run when training ends"),
+        ),
+        "data": (
+            variants.union("datasets", "source") | None,
+            Field(None, description="labelled images for the probes, where they are not those of [data]"),
+        ),
     }
-    after = (
-        tuple[Annotated[str, Field(json_schema_extra={"enum": names})], ...],
-        Field(("knn", "linear", "spectrum"), description="evaluations that run when training ends"),
-    )
-    data = (variants.union("datasets", "source") | None, Field(None, description="labelled images for the probes, where they are not those of [data]"))
-    return create_model("Probe", __base__=variants.VariantConfig, after=after, data=data, **fields)
+    for name in names:
+        config = variants.load("evaluations", name).Config
+        fields[name] = (config, Field(config(), description=f"settings of the {name} evaluation"))
+    return create_model("Probe", __base__=variants.VariantConfig, __doc__="What is measured.", **fields)
 
 
 if TYPE_CHECKING:
@@ -38,13 +44,15 @@ if TYPE_CHECKING:
 
         name: str
 
-    AnyPredictor = AnyObjective = AnyTarget = Named
+    AnyPredictor = Named
+    AnyObjective = Named
+    AnyTarget = Named
 
     class Probe(variants.VariantConfig):
         """What a type checker may know of [probe]."""
 
-        after: tuple[str, ...]
-        data: AnyData | None
+        after: tuple[str, ...] = ()
+        data: AnyData | None = None
 else:
     AnyData = variants.union("datasets", "source")
     AnyPredictor = variants.union("predictors")
@@ -76,14 +84,17 @@ class Recipe(BaseModel):
 
     @classmethod
     def read(cls, source: str, sets: tuple[str, ...] = ()) -> "Recipe":
-        """The recipe in the file `source` (or that ships under this name), with `sets` ("key=value") laid over it.
+        """The recipe in the file `source` (or that ships under this name), with `sets` ("key=value") over it.
 
         Raises:
             Problems: everything that is wrong with it.
+            RequestError: there is no such file, it is no TOML, or one of `sets` is no KEY=VALUE.
         """
         table, where = tables.load(source, sets)
-        table.setdefault("run", {}).setdefault("name", tables.stem(where))
-        return cls.check(table, where)
+        run = table.setdefault("run", {})
+        if isinstance(run, dict):
+            run.setdefault("name", tables.stem(where))
+        return cls.check(table, f"{where} with --set" if sets else where)
 
     @classmethod
     def check(cls, table: dict[str, Any], where: str = "recipe") -> "Recipe":
@@ -92,17 +103,31 @@ class Recipe(BaseModel):
         Raises:
             Problems: everything that is wrong with it.
         """
-        found: list[RequestError] = []
-        recipe = None
+        found, recipe = values.useless(table, where), None
         try:
             recipe = cls.model_validate(tables.frozen(table))
         except ValidationError as error:
-            found += problems.explain(error, cls, where)
-        found += [RequestError(text, slug=slug, where=where, hint=hint) for slug, text, hint in _clashes(table, recipe)]
-        if found:
+            found += problems.explain(error, table, cls, where)
+        if recipe is not None and not found:
+            found += [
+                RequestError(text, slug="bad-combination", where=where, hint=hint)
+                for text, hint in _clashes(recipe)
+            ]
+        if recipe is None or found:
             raise Problems(found)
-        assert recipe is not None
         return recipe
+
+    @classmethod
+    def model_json_schema(cls, *args: Any, **options: Any) -> dict[str, Any]:
+        """JSON Schema of a recipe file, which may have `extends` too; a file that does may leave sections out."""
+        schema = super().model_json_schema(*args, **options)
+        parent = {"type": "string", "description": "recipe under this one: a file beside it, or one that ships"}
+        schema["properties"] = {"extends": parent, **schema["properties"]}
+        schema["anyOf"] = [{"required": schema.pop("required")}, {"required": ["extends"]}]
+        for table in schema["$defs"].values():
+            for key in set(keys.CHOICES) & set(table["properties"]):
+                table["properties"][key].setdefault("description", "which variant this table is for")
+        return schema
 
     def with_seed(self, seed: int) -> "Recipe":
         """The same recipe for another seed."""
@@ -110,40 +135,36 @@ class Recipe(BaseModel):
 
     def table(self) -> dict[str, Any]:
         """A plain nested dict with every default; keys that are not set are left out, as TOML has no null."""
-        return self.model_dump(exclude_none=True)
+        return _choice_first(self.model_dump(exclude_none=True))
 
     def toml(self) -> str:
         """TOML text with every default written out."""
         return tomli_w.dumps(self.table())
 
 
-def _clashes(table: dict[str, Any], recipe: Recipe | None) -> list[tuple[str, str, str]]:
-    """Keys that are right alone and wrong together: (slug, message, hint)."""
-    if recipe is None:
-        return []
-    found = []
-    if recipe.objective.name.startswith("iso_") and recipe.predictor.name in ("linear", "mlp"):
-        found.append((
-            "bad-combination",
-            f'objective "{recipe.objective.name}" needs a symmetric positive predictor, "{recipe.predictor.name}" is none',
-            "take a predictor that is set from F (directcopy, directpred, directset), or objective cosine",
-        ))
+def _choice_first(table: dict[str, Any]) -> dict[str, Any]:
+    """The same with the keys that choose a variant in front, where a reader looks for them."""
+    ordered = sorted(table.items(), key=lambda item: item[0] not in keys.CHOICES)
+    return {key: _choice_first(value) if isinstance(value, dict) else value for key, value in ordered}
+
+
+def _clashes(recipe: Recipe) -> Iterator[tuple[str, str]]:
+    """What is right alone and wrong together: (message, hint)."""
+    objective, predictor = recipe.objective.name, recipe.predictor.name
+    if objective.startswith("iso_") and predictor in ("linear", "mlp"):
+        yield (
+            f'objective.name = "{objective}" needs a symmetric W; predictor.name = "{predictor}" has none',
+            "take a predictor that is set from F (directcopy, directpred, directset), or cosine",
+        )
     every = getattr(recipe.predictor, "every", 1)
     if every > 1 and recipe.moments.timing == "immediate":
-        found.append((
-            "bad-combination",
-            'moments.timing = "immediate" sets W at every step, predictor.every asks for less',
-            'take timing = "stale" with every > 1',
-        ))
-    if recipe.optimizer.warmup_epochs > recipe.train.epochs:
-        found.append((
-            "bad-combination",
-            f"optimizer.warmup_epochs ({recipe.optimizer.warmup_epochs}) is longer than train.epochs ({recipe.train.epochs})",
-            "warm up for a part of the training",
-        ))
-    for name in recipe.probe.after:
-        if name not in variants.names("evaluations"):
-            error = problems.unknown_key(name, variants.names("evaluations"), "")
-            found.append(("unknown-name", f'probe.after: there is no evaluation called "{name}"', error.hint))
-    return found
-
+        yield (
+            f'moments.timing = "immediate" sets W at every step, and predictor.every = {every} asks for less',
+            'take timing = "stale" with every > 1, or every = 1',
+        )
+    warmup, epochs = recipe.optimizer.warmup_epochs, recipe.train.epochs
+    if warmup > epochs:
+        yield (
+            f"optimizer.warmup_epochs = {keys.bound(warmup)} is more than train.epochs = {epochs}",
+            f"at most {epochs}: the rate rises during a part of the training",
+        )

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from dcp.compare import Comparison
+from dcp.comparison import Comparison
 from dcp.comparison_page import comparison_page
 from dcp.page import Grid, Lines, Page
 from dcp.run import Run

@@ -1,4 +1,4 @@
-"""The recipes that ship with dcp: a folder in the installed package, or `recipes/` beside it in a checkout."""
+"""The recipes that ship with dcp: a folder in the installed package, or `recipes/` in a checkout."""
 
 from difflib import get_close_matches
 from pathlib import Path
@@ -15,9 +15,9 @@ def folder() -> Path:
 
 
 def names() -> list[str]:
-    """Names of all recipes that ship, sorted: "quickstart", "tiny/directcopy", ...
+    """Names of all recipes that ship, sorted: "cifar10_directcopy", ..., "tiny/directcopy", ...
 
-    >>> "quickstart" in names()
+    >>> "tiny/directcopy" in names()
     True
     """
     return sorted(path.relative_to(folder()).with_suffix("").as_posix() for path in folder().rglob("*.toml"))
@@ -29,15 +29,27 @@ def find(source: str) -> Path:
     Raises:
         RequestError: neither; with the nearest names.
     """
-    path = Path(source).expanduser()
-    if path.is_file():
-        return path
+    try:
+        path = Path(source).expanduser()
+        if path.is_file():
+            return path
+    except (OSError, RuntimeError):  # a name too long for the system, or "~nobody"
+        path = Path()
     name = source.removeprefix("recipes/").removesuffix(".toml")
     if name in names():
         return folder() / f"{name}.toml"
-    if path.is_dir() and (path / "recipe.toml").is_file():
-        hint = f"this is a run folder; its recipe is {path / 'recipe.toml'}"
-    else:
-        near = get_close_matches(name, names(), n=3, cutoff=0.5)
-        hint = (f"did you mean {', '.join(near)}? " if near else "") + "`dcp recipes` lists those that ship"
-    raise RequestError(f'there is no recipe "{source}"', slug="no-such-recipe", hint=hint)
+    raise RequestError(f'there is no recipe "{source}"', slug="no-such-recipe", hint=_instead(path, name))
+
+
+def _instead(path: Path, name: str) -> str:
+    """What may have been meant by a path or name that is none."""
+    if (path / "recipe.toml").is_file() and path != Path():
+        return f"this is a run folder; its recipe is {path / 'recipe.toml'}"
+    beside = {file.stem: str(file) for file in sorted(path.parent.glob("*.toml"))}
+    near = [
+        beside.get(match, match) for match in get_close_matches(name, [*names(), *beside], n=3, cutoff=0.5)
+    ]
+    near += [
+        beside[match] for match in get_close_matches(path.stem, beside, n=1) if beside[match] not in near
+    ]
+    return (f"did you mean {', '.join(near)}?\n" if near else "") + "`dcp recipes` lists those that ship"

@@ -79,7 +79,7 @@ def norm(F: Tensor, kind: Norm, v: Tensor | None = None, *, iterations: int = 10
     """
     F = checked(F)
     if kind == "fro":
-        return F.norm()
+        return torch.linalg.matrix_norm(F)
     if kind == "none":
         return F.new_ones(())
     if v is None:

@@ -1,6 +1,10 @@
-"""Recipes before they are checked: TOML files, `extends`, overrides. Plain nested dicts; knows no key but `name` and `extends`."""
+"""Recipes before they are checked: TOML files, `extends`, overrides.
+
+Plain nested dicts; knows no key but `extends` and the ones that choose a variant.
+"""
 
 import re
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -11,26 +15,33 @@ from dcp.errors import RequestError
 
 Table = dict[str, Any]
 
-# In these tables one key chooses a variant. Where it changes, the other keys are not those of the first variant: it is replaced.
+# In these tables one key chooses a variant. Where it changes, the other keys are those of another variant, so
+# the table above replaces the one below.
 CHOICES = {"data": "source", "predictor": "name", "target": "name", "objective": "name"}
 
 
 def load(source: str, sets: tuple[str, ...] = ()) -> tuple[Table, str]:
-    """The table of a recipe file or of a recipe that ships, with overrides laid over it, and the name of the file.
+    """The table of a recipe (a file, or one that ships) with overrides laid over it, and the name of its file.
+
+    The order of overrides matters only for those of the same key, where the last one holds.
 
     Raises:
         RequestError: no such recipe, no TOML, or an override that is none.
     """
     path = shipped.find(source)
-    table = _with_parents(path, ())
+    above: Table = {}
     for text in sets:
-        table = merge(table, override(text))
-    return table, str(path)
+        above = merge(above, override(text))
+    return merge(_with_parents(path, ()), above), str(path)
 
 
 def stem(where: str) -> str:
-    """The name that a recipe file gives to its run."""
-    return re.sub(r"[^A-Za-z0-9._-]", "-", Path(where).stem)
+    """The name that a recipe file gives to its run.
+
+    >>> stem("recipes/_my recipe.toml")
+    'my-recipe'
+    """
+    return re.sub(r"[^A-Za-z0-9._-]", "-", Path(where).stem).lstrip("._-") or "recipe"
 
 
 def parse(path: Path) -> Table:
@@ -40,31 +51,53 @@ def parse(path: Path) -> Table:
         RequestError: not readable, or no TOML; with the line.
     """
     try:
-        return tomli.loads(path.read_text(encoding="utf-8"))
+        return tomli.loads(
+            path.read_text(encoding="utf-8-sig")
+        )  # Windows editors put a byte order mark in front
     except (tomli.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RequestError(f"this is not TOML: {error}", slug="bad-toml", where=str(path)) from None
+        raise RequestError(
+            f"this is not TOML: {error}",
+            slug="bad-toml",
+            where=str(path),
+            hint='a line is key = value, [section] or # comment; strings have quotes: name = "directcopy"',
+        ) from None
     except OSError as error:
         raise RequestError(f"cannot read it: {error.strerror}", slug="bad-file", where=str(path)) from None
 
 
 def _with_parents(path: Path, children: tuple[Path, ...]) -> Table:
     table = parse(path)
-    parent = table.pop("extends", None)
-    if parent is None:
+    if "extends" not in table:
         return table
-    if not isinstance(parent, str):
-        raise RequestError("extends is not a string", slug="bad-type", where=str(path), hint='e.g. extends = "other.toml"')
-    base = (path.parent / parent).resolve()
-    if base in (*children, path.resolve()):
-        raise RequestError(f"extends goes in a circle at {parent}", slug="bad-extends", where=str(path))
-    if not base.is_file():
+    family = (*children, path.resolve())
+    base = _parent(path, table.pop("extends"))
+    if base in family:
+        circle = " -> ".join(each.name for each in (*family[family.index(base) :], base))
+        hint = "one of them must stand without extends"
         raise RequestError(
-            f'extends = "{parent}": there is no such file',
-            slug="bad-extends",
-            where=str(path),
-            hint=f"it is looked for at {base}",
+            f"extends goes in a circle: {circle}", slug="bad-extends", where=str(path), hint=hint
         )
-    return merge(_with_parents(base, (*children, path.resolve())), table)
+    return merge(_with_parents(base, family), table)
+
+
+def _parent(path: Path, name: object) -> Path:
+    """The file that `path` extends: beside it, or a recipe that ships."""
+    if not isinstance(name, str):
+        hint = 'e.g. extends = "other.toml"'
+        raise RequestError(f"extends is {name}, no string", slug="bad-type", where=str(path), hint=hint)
+    beside = (path.parent / name).resolve()
+    if beside.is_file():
+        return beside
+    if name in shipped.names():
+        return (shipped.folder() / f"{name}.toml").resolve()
+    files = [file.name for file in sorted(beside.parent.glob("*.toml")) if file.resolve() != path.resolve()]
+    near = get_close_matches(name, [*files, *shipped.names()], n=3)
+    hint = f"it is looked for at {beside}, and among the recipes that ship"
+    if near:
+        hint += f"\ndid you mean {', '.join(near)}?"
+    raise RequestError(
+        f'extends = "{name}": there is no such recipe', slug="bad-extends", where=str(path), hint=hint
+    )
 
 
 def merge(below: Table, above: Table) -> Table:
@@ -76,14 +109,15 @@ def merge(below: Table, above: Table) -> Table:
     merged = dict(below)
     for key, value in above.items():
         old = below.get(key)
-        if isinstance(old, dict) and isinstance(value, dict) and not _another_variant(CHOICES.get(key), old, value):
+        if isinstance(old, dict) and isinstance(value, dict) and not _another_variant(key, old, value):
             merged[key] = merge(old, value)
         else:
             merged[key] = value
     return merged
 
 
-def _another_variant(choice: str | None, old: Table, new: Table) -> bool:
+def _another_variant(key: str, old: Table, new: Table) -> bool:
+    choice = CHOICES.get(key)
     return choice in old and choice in new and old[choice] != new[choice]
 
 
@@ -98,9 +132,8 @@ def override(text: str) -> Table:
     key, equals, value = text.partition("=")
     parts = key.strip().split(".")
     if not equals or not all(re.fullmatch(r"[A-Za-z0-9_-]+", part) for part in parts):
-        raise RequestError(
-            f'"{text}" is not KEY=VALUE', slug="bad-override", where="--set", hint="e.g. --set predictor.eps=0.1"
-        )
+        hint = "e.g. --set predictor.eps=0.1"
+        raise RequestError(f'"{text}" is not KEY=VALUE', slug="bad-override", where="--set", hint=hint)
     table: Any = _value(value.strip(), text)
     for part in reversed(parts):
         table = {part: table}
@@ -108,14 +141,19 @@ def override(text: str) -> Table:
 
 
 def _value(value: str, text: str) -> object:
+    if not value:
+        hint = "an empty string is KEY='\"\"'; a key that is to have its default is left out"
+        raise RequestError(f'"{text}" has no value', slug="bad-override", where="--set", hint=hint)
     try:
-        return tomli.loads(f"value = {value}")["value"]
+        if len(found := tomli.loads(f"value = {value}")) == 1:  # and no second line
+            return found["value"]
     except tomli.TOMLDecodeError:
         if re.fullmatch(r"[A-Za-z_~./][\w./~-]*", value):
             return value
-        raise RequestError(
-            f'the value in "{text}" is not TOML', slug="bad-override", where="--set", hint="strings with spaces need quotes"
-        ) from None
+    hint = (
+        'numbers, true, false, lists [0.1, 1.0], "strings"; quotes may be left out of plain words and paths'
+    )
+    raise RequestError(f'the value in "{text}" is not TOML', slug="bad-override", where="--set", hint=hint)
 
 
 def frozen(value: Any) -> Any:

@@ -19,6 +19,7 @@ from dcp.batches import Shares, batches
 from dcp.distributed import Process, choose_device
 from dcp.errors import DcpError, Interrupted, RequestError, RunError
 from dcp.journal import Journal, Watch
+from dcp.method import Method
 from dcp.loop import Saver, train
 from dcp.recipe import Recipe
 from dcp.run import Run
@@ -50,13 +51,22 @@ class Training:
         self.past = self._past(resume)
         chosen = choose_device(device)
         self.process = Process(chosen, tracker=recipe.run.tracker, folder=str(self.path))
-        self.data = dataset.load(recipe.data, "pretrain")
+        self.data = self._data()
         self.plan = build.plan(recipe, len(self.data), self.process.count)
         self.arithmetic = build.arithmetic(recipe.train.precision, chosen)
         _set_determinism(recipe.train.deterministic)
         method = build.method(recipe, amp=self.arithmetic.amp, total=self.process.total)
         self.method = build.to_device(self._synchronised(method), self.process.device)
         self.optimizer = build.optimizer(recipe, self.method)
+
+    def _data(self) -> dataset.Dataset:
+        """The images; where they may have to be fetched, the first process goes first."""
+        if self.recipe.data.download and not self.process.first:
+            self.process.wait()
+        data = dataset.load(self.recipe.data, "pretrain")
+        if self.recipe.data.download and self.process.first:
+            self.process.wait()
+        return data
 
     def _past(self, resume: bool) -> Run | None:
         """The run to continue, or None to begin one; refuses what would overwrite or mix."""
@@ -79,7 +89,7 @@ class Training:
             raise RequestError("the recipe differs from that of the run", slug="recipe-differs", where=str(self.path), hint=hint)
         return run
 
-    def _synchronised(self, method: nn.Module) -> Any:
+    def _synchronised(self, method: Method) -> Method:
         if not self.recipe.network.sync_norm or self.process.count == 1:
             return method
         if self.process.device.type != "cuda":
@@ -89,7 +99,7 @@ class Training:
                 where="network.sync_norm",
                 hint='leave it false (each process normalises by its own images), or take network.norm = "group"',
             )
-        return nn.SyncBatchNorm.convert_sync_batchnorm(method)
+        return nn.SyncBatchNorm.convert_sync_batchnorm(method)  # type: ignore[no-any-return]
 
     @property
     def finished(self) -> bool:
@@ -110,16 +120,17 @@ class Training:
                 self._train(None)
             return run or Run.open(self.path)
         assert run is not None
-        with run.lock(), _failures(self.path, run):
-            self._train(run)
-            self._finish(run)
+        with run.lock():
+            run.update(status="running", why="")
+            with _failures(self.path, run):
+                self._train(run)
+                self._finish(run)
         return run
 
     def _open(self) -> Run | None:
         if not self.process.first:
             return self.past
         if self.past is not None:
-            self.past.update(status="running", why="")
             return self.past
         return Run.create(self.path.parent, self.recipe.run.name, self.recipe.run.seed, self.recipe.toml(), self._record())
 
@@ -181,7 +192,7 @@ class Training:
             })
 
     def _finish(self, run: Run) -> None:
-        encoder.save(run.path, self.method.online.backbone, self.recipe, step=self.plan.steps)  # type: ignore[arg-type]
+        encoder.save(run.path, self.method.online.backbone, self.recipe, step=self.plan.steps)
         name, evidence = diagnosis.state(self.journal.health.get("spread", 0.0), self.journal.health.get("effective_rank", 0.0))
         run.update(
             status="done",

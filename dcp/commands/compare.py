@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from dcp import report
-from dcp.compare import compare
+from dcp.comparison import compare
 from dcp.disk import atomic_write
 from dcp.records import to_json
 from dcp.run import find

@@ -2,11 +2,13 @@
 
     class of x = argmax_c Σ over the k nearest training images i of class c: exp(cos(x, x_i) / T)
 
-k = 20 and T = 0.07 are DINO's for ImageNet; lightly's CIFAR tables use k = 200 and T = 0.1. There, k and the best epoch are
-read off the test images; here both are given beforehand. Nothing is fitted and no image is augmented.
+k = 20 and T = 0.07 are DINO's for ImageNet; lightly's CIFAR tables use k = 200 and T = 0.1. There, k and the
+best epoch are read off the test images; here both are given beforehand. Nothing is fitted and no image is
+augmented.
 
-The search is exact. Ties are settled by rank: of equally near neighbours those that come first in the training set, of equally
-voted classes the one with the lowest number. A class without a single neighbour is no guess, and never a top-5 hit.
+The search is exact. Ties are settled by rank: of equally near neighbours those that come first in the
+training set, of equally voted classes the one with the lowest number. A class without a single neighbour is
+no guess, and never a top-5 hit.
 
 Shapes: N training images, B test images at a time, D features, K classes.
 """
@@ -39,7 +41,7 @@ class Config(VariantConfig):
 
 
 def nearest(query: Tensor, bank: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """Cosine similarities [B, k], descending, and row numbers [B, k] of the k rows of `bank` nearest to each `query`.
+    """Similarity, descending, and row number, both [B, k], of the rows of `bank` nearest to each `query`.
 
     Args:
         query: [B, D], rows of unit length.
@@ -49,7 +51,7 @@ def nearest(query: Tensor, bank: Tensor, k: int) -> tuple[Tensor, Tensor]:
     similarity = query @ bank.T
     value, index = similarity.topk(min(k + 1, len(bank)), dim=1)
     if k < len(bank):
-        # topk takes any of several equals; where one was left out, order the whole row in a way that keeps ranks
+        # topk takes any of several equals; where it left one out, sort that row and keep their order
         tied = (value[:, k - 1] == value[:, k]).nonzero().squeeze(1)
         full = similarity[tied].sort(dim=1, descending=True, stable=True)
         value[tied, :k], index[tied, :k] = full.values[:, :k], full.indices[:, :k]
@@ -73,7 +75,7 @@ def votes(similarity: Tensor, label: Tensor, classes: int, temperature: float) -
 
 
 def ranking(query: Tensor, bank: Tensor, label: Tensor, classes: int, config: Config) -> Tensor:
-    """Up to five classes [B, min(5, K)] of each query, best first, -1 where no neighbour speaks for a further one.
+    """Up to five classes [B, min(5, K)] of each query, best first; -1 where no neighbour speaks for one more.
 
     Args:
         query: [B, D], rows of unit length.
@@ -103,6 +105,6 @@ def evaluate(subject: Subject, config: Config, *, seed: int) -> Scores:
         raise RequestError(f"{config.k} neighbours were asked for, but there are {n} training images",
                            slug="too-many-neighbours", where="probe.knn.k", hint=f"k up to {n}")  # fmt: skip
     bank, label = fn.normalize(subject.train.x), subject.train.y.to(subject.train.x.device)
-    chunks = subject.test.x.split(max(1, SIMILARITIES_AT_A_TIME // n))
+    chunks = torch.split(subject.test.x, max(1, SIMILARITIES_AT_A_TIME // n))
     best = [ranking(fn.normalize(x.to(bank)), bank, label, classes, config).cpu() for x in chunks]
     return evaluation.ranked(torch.cat(best), subject, config.model_dump(mode="json"), {})

@@ -1,14 +1,15 @@
-"""Linear evaluation: a linear classifier on frozen features, standardised with the training images' mean and deviation.
+"""Linear evaluation: a linear classifier on frozen features, standardised with train's mean and deviation.
 
     x̂ = (x - mean) / std      logits = x̂ Aᵀ + b      loss = mean cross-entropy + λ/2 ‖A‖²
 
-method = "lbfgs" (default) goes to the optimum, which is unique, so no learning rate is left to tune (Lee et al. 2023: that is
-what linear accuracies depend on most). λ is the one of `l2` that is most accurate on a held-out part of the *training* images;
-then all training images are fitted with it. The test images are classified once.
+method = "lbfgs" (default) goes to the optimum, which is unique, so no learning rate is left to tune (Lee et
+al. 2023: that is what linear accuracies depend on most). λ is the one of `l2` that is most accurate on a
+held-out part of the *training* images; then all training images are fitted with it. The test images are
+classified once.
 
-method = "adam" is the protocol of DirectPred's release (linear_feature_eval.py): Adam with coupled weight decay, 50 epochs.
-The release reports the best test accuracy of the 50; here `top1` is that of the last epoch, and the best one, chosen
-by looking at the test images, is only told as `top1_best_on_test` in `extra`.
+method = "adam" is the protocol of DirectPred's release (linear_feature_eval.py): Adam with coupled weight
+decay, 50 epochs. The release reports the best test accuracy of the 50; here `top1` is that of the last epoch,
+and the best one, chosen by looking at the test images, is only told as `top1_best_on_test` in `extra`.
 
 Shapes: N images, D features, K classes with a training image. weight [K, D + 1] is A beside b.
 """
@@ -29,9 +30,10 @@ from dcp.variants import VariantConfig
 labels = True
 # a deviation of this share of the mean may be no more than what float32 makes of a constant
 ROUNDING = 1e-6
-# a fit ends where the gradient, in coordinates in which the objective curves by about 1, is below this; float32 features
-# carry noise of a few 1e-6. To choose λ less will do: the objective is then off by less than 1e-5.
-TOLERANCE, TOLERANCE_TO_CHOOSE = 1e-5, 1e-4
+# a fit ends where the gradient, in coordinates in which the objective curves by about 1, is below this;
+# float32 features carry noise of a few 1e-6. To choose λ less will do: the objective is then off by less than
+# 1e-5.
+TOLERANCE, TOLERANCE_TO_CHOOSE = 3e-5, 1e-4
 
 
 class Config(VariantConfig):
@@ -59,7 +61,7 @@ class Config(VariantConfig):
 
 
 def standardise(train: Tensor, test: Tensor) -> tuple[Tensor, Tensor]:
-    """Both with mean 0 and deviation 1 per dimension *of train*; dimensions that are constant in train become 0 in both.
+    """Both with mean 0 and deviation 1 per dimension *of train*; where train is constant, both become 0.
 
     Args:
         train: [N, D].
@@ -71,16 +73,17 @@ def standardise(train: Tensor, test: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def hold_out(y: Tensor, share: float, seed: int) -> tuple[Tensor, Tensor]:
-    """Rows to fit and rows held out, both ascending: every 1/share-th image of a list shuffled and then sorted by class.
+    """Rows to fit and rows held out, both ascending; neither is empty if there are two images or more.
 
-    Each class gives its share to within one image. Of two images or more, neither part is empty.
+    Held out is every 1/share-th image of a list shuffled, then sorted by class: so each class gives its share
+    to within one image.
     """
     shuffled = torch.randperm(len(y), generator=torch.Generator().manual_seed(seed))
     by_class = shuffled[y.cpu()[shuffled].argsort(stable=True)]
     count = min(max(round(share * len(y)), 1), len(y) - 1)
     held = torch.zeros(len(y), dtype=torch.bool)
     held[by_class[((torch.arange(count) + 0.5) * (len(y) / count)).long()]] = True
-    return tuple(part.nonzero().squeeze(1).to(y.device) for part in (~held, held))
+    return torch.where(~held)[0].to(y.device), torch.where(held)[0].to(y.device)
 
 
 def place(y: Tensor, present: Tensor) -> Tensor:
@@ -90,9 +93,10 @@ def place(y: Tensor, present: Tensor) -> Tensor:
 
 
 def optimum(task: Task, config: Config, *, seed: int) -> tuple[Tensor, dict[str, Json]]:
-    """Weight [K, D + 1] fitted to all of `task` with the λ that did best on a part held out of it, and how that went.
+    """Weight [K, D + 1] fitted to all of `task` with the λ that did best on a part held out, and how it went.
 
-    Fits go from the strongest λ to the weakest, each from where the one before it ended; of equals the strongest λ is taken.
+    Fits go from the strongest λ to the weakest, each from where the one before it ended; of equals the
+    strongest λ is taken.
 
     Args:
         task: the training images.
@@ -135,7 +139,7 @@ def adam(task: Task, config: Config, *, seed: int) -> Iterator[Tensor]:
     optimizer = torch.optim.Adam([weight], lr=config.lr, weight_decay=config.weight_decay)
     for _ in range(config.epochs):
         order = torch.randperm(len(task.y), generator=generator).to(task.y.device)
-        for rows in order.split(config.batch):
+        for rows in torch.split(order, config.batch):
             with torch.enable_grad():
                 loss = fn.cross_entropy(logistic.predict(weight, task.x[rows]), task.y[rows])
             (weight.grad,) = torch.autograd.grad(loss, weight)
@@ -152,7 +156,12 @@ def by_adam(task: Task, test: Task, config: Config, *, seed: int) -> tuple[Tenso
 
 @torch.no_grad()
 def evaluate(subject: Subject, config: Config, *, seed: int) -> Scores:
-    """Top-1 (and, from 6 classes on, top-5) accuracy on the test images; `seed` decides what is held out, or Adam's order.
+    """Top-1 (and, from 6 classes on, top-5) accuracy on the test images.
+
+    Args:
+        subject: what to evaluate.
+        config: how.
+        seed: decides which training images are held out, or Adam's start and order.
 
     Raises:
         RequestError: labels are missing.
@@ -162,7 +171,7 @@ def evaluate(subject: Subject, config: Config, *, seed: int) -> Scores:
         evaluation.check(features, split, labels=True)
     x, x_test = standardise(subject.train.x, subject.test.x)
     # a class without a training image has no optimum: its bias would fall for ever
-    present, y = subject.train.y.to(x.device).unique(return_inverse=True)
+    present, y = torch.unique(subject.train.y.to(x.device), return_inverse=True)
     task = Task(x, y, len(present))
     if config.method == "adam":
         y_test = place(subject.test.y.to(x.device), present)

@@ -2,24 +2,28 @@
 
 Of the test features Z [N, D], with second moments M = ZᵀZ/N, mean m and covariance S = M - mmᵀ:
 
-    rankme               exp(-Σ p log p), p = σ/Σσ, σ the singular values of Z    Garrido et al. 2023, arXiv:2210.02885
+    rankme               exp(-Σ p log p), p = σ/Σσ, σ the singular values of Z (Garrido et al. 2023)
     stable_rank          ‖Z‖_F² / σ₁²
-    nesum                Σ λ_i / λ_1, λ the eigenvalues of S                      He, Ozay 2022 (ICML)
+    nesum                Σ λ_i / λ_1, λ the eigenvalues of S (He, Ozay 2022, ICML)
     participation_ratio  (Σ λ)² / Σ λ²
-    normalized_std       mean over dimensions of the deviation of z/|z|           Chen, He 2021, arXiv:2011.10566, section 4.1
+    normalized_std       mean over dimensions of the deviation of z/|z| (Chen, He 2021, section 4.1)
 
-The ranks lie between 1 (one direction) and D (all alike); where there is nothing to rank they are 0, as those of S are for
-constant features. normalized_std is 0 for collapsed features and at most 1/√D. RankMe adds 1e-7 to each p in the paper; here
-directions below float64's rounding count as nothing instead. With N <= D images RankMe cannot reach D: `extra` says so.
+The ranks lie between 1 (one direction) and D (all alike); where there is nothing to rank they are 0, as those
+of S are for constant features. normalized_std is 0 for collapsed features and at most 1/√D. RankMe adds 1e-7
+to each p in the paper; here directions below float64's rounding count as nothing instead. With N <= D images
+RankMe cannot reach D: `extra` says so.
 
-Of F and W, if the run has them (Tian, Chen, Ganguli 2021, arXiv:2102.06810, section 3 and its figures of eigenspace alignment):
+Of F and W, if the run has them (Tian, Chen, Ganguli 2021, arXiv:2102.06810, section 3 and its figures of
+eigenspace alignment):
 
     commutator           ‖FW - WF‖_F / (2‖F‖_F‖W‖_F), 0 if F and W share eigenvectors
-    alignment            cosine between W and the nearest matrix with F's eigenvectors U: ‖diag(UᵀWU)‖ / ‖W‖_F, 1 if they share
-    alignment_by_eigenvector (extra)   |uᵀWu| / |Wu| of each eigenvector u of F, in order of falling eigenvalue
+    alignment            ‖diag(UᵀWU)‖ / ‖W‖_F, the cosine between W and the nearest matrix that has F's
+                         eigenvectors U; 1 if W has them
+    alignment_by_eigenvector (in extra)  |uᵀWu| / |Wu| of each eigenvector u of F, by falling eigenvalue
 
-Where eigenvalues of F coincide, any of many eigenvectors will do, and `alignment` depends on which came out; `commutator` does
-not. A learnt W need not be symmetric: its eigenvalues here are those of (W + Wᵀ)/2, and asymmetry is ‖W - Wᵀ‖_F / (2‖W‖_F).
+Where eigenvalues of F coincide, any of many eigenvectors will do, and `alignment` depends on which came out;
+`commutator` does not. A learnt W need not be symmetric: its eigenvalues here are those of (W + Wᵀ)/2, and
+asymmetry is ‖W - Wᵀ‖_F / (2‖W‖_F).
 """
 
 from collections.abc import Callable
@@ -54,7 +58,7 @@ def falling(M: Tensor) -> Tensor:
 
 
 def rankme(eigenvalues: Tensor) -> Tensor:
-    """exp(-Σ p log p), p = σ/Σσ: RankMe of features whose squared singular values σ² [D] these are; 0 if all are 0.
+    """RankMe exp(-Σ p log p), p = σ/Σσ, of features with the squared singular values σ²; 0 if all are 0.
 
     Args:
         eigenvalues: [D], not negative, of ZᵀZ (Z not centred) or of any multiple of it.
@@ -63,7 +67,7 @@ def rankme(eigenvalues: Tensor) -> Tensor:
     8.0
     """
     p = spectra.divided(eigenvalues.sqrt(), eigenvalues.sqrt().sum())
-    return torch.special.entr(p).sum().exp() * (eigenvalues.sum() > 0)
+    return torch.xlogy(p, p).sum().neg().exp() * (eigenvalues.sum() > 0)
 
 
 def nesum(eigenvalues: Tensor) -> Tensor:
@@ -80,25 +84,25 @@ def nesum(eigenvalues: Tensor) -> Tensor:
 
 def average(x: Tensor, total: Callable[[Tensor], Tensor]) -> Tensor:
     """Mean over the rows of x [N, D] of what `total` sums over a few of them, in float64."""
-    parts = [total(evaluation.wide(rows)) for rows in x.split(ROWS_AT_A_TIME)]
+    parts = [total(evaluation.wide(rows)) for rows in torch.split(x, ROWS_AT_A_TIME)]
     return torch.stack(parts).sum(0) / len(x)
 
 
 def moments(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Second moments M and covariance S, both [D, D] float64, of features x [N, D]; S is 0 for constant features."""
+    """Second moments M and covariance S, both [D, D] float64, of x [N, D]; S = 0 if all rows are the same."""
     M, m = average(x, lambda z: z.T @ z), average(x, lambda z: z.sum(0))
     S = M - torch.outer(m, m)
     return M, torch.where(S.trace() > ROUNDING**2 * M.trace(), S, torch.zeros_like(S))
 
 
 def normalized_std(x: Tensor) -> Tensor:
-    """Deviation [D] of each dimension of z/|z| over the rows z of x [N, D]; 1/√D each for features spread evenly."""
+    """Deviation [D] of each dimension of z/|z| over the rows z of x [N, D]; 1/√D for an even spread."""
     mean = average(x, lambda z: fn.normalize(z).sum(0))
     return average(x, lambda z: (fn.normalize(z) - mean).square().sum(0)).sqrt()
 
 
 def alignment(F: Tensor, W: Tensor) -> tuple[Tensor, Tensor]:
-    """How far F's eigenvectors u are W's: the cosine ‖diag(UᵀWU)‖ / ‖W‖_F, and |uᵀWu| / |Wu| [D'] by falling eigenvalue.
+    """How far F's eigenvectors u are W's: ‖diag(UᵀWU)‖ / ‖W‖_F, and |uᵀWu| / |Wu| [D'] by falling eigenvalue.
 
     Args:
         F: [D', D'] symmetric.
@@ -155,15 +159,13 @@ def matrix(M: Tensor | None, symbol: str) -> Tensor | None:
         RunError: an entry is not finite.
     """
     if M is not None and not bool(M.isfinite().all()):
-        raise RunError(
-            f"{symbol} of the trained run holds NaN or infinite numbers", slug="bad-features", where=symbol
-        )
+        raise RunError(f"{symbol} of the run is not finite", slug="bad-features", where=symbol)
     return None if M is None else evaluation.wide(M)
 
 
 @torch.no_grad()
 def evaluate(subject: Subject, config: Config, *, seed: int) -> Scores:
-    """Ranks of the test features and alignment of F and W; the training features and `seed` decide nothing here.
+    """Ranks of the test features, alignment of F and W; training features and `seed` decide nothing here.
 
     Raises:
         RunError: features, F or W are not finite.

@@ -10,8 +10,11 @@ predictor that is set from F.
 from typing import Literal
 
 from torch import Tensor
+from torch.nn import functional as fn
 
 from dcp.objective import ObjectiveConfig
+
+TINY = 1e-8  # a vector shorter than this gives a small loss, not NaN; as in torch's cosine similarity
 
 
 class Config(ObjectiveConfig):
@@ -22,9 +25,10 @@ class Config(ObjectiveConfig):
 
 def loss(p: Tensor, z: Tensor, t: Tensor) -> Tensor:
     """The cosine IsoLoss, [B]; only its gradient has a meaning, its value is no similarity."""
-    t, q = t.detach(), p.detach()
-    p_norm, t_norm = q.norm(dim=-1), t.norm(dim=-1)
-    tiny = 1e-12  # a zero projection gives a zero loss, not NaN
-    pull = (z * t).sum(-1) / (p_norm * t_norm).clamp_min(tiny)
-    push = (q * t).sum(-1) / (p_norm**3 * t_norm).clamp_min(tiny) * (p * z).sum(-1)
-    return -2 * (pull - push / 2)
+    q = p.detach()
+    towards = fn.normalize(t.detach(), dim=-1, eps=TINY)
+    size = q.norm(dim=-1).clamp_min(TINY)
+    similarity = (q * towards).sum(-1) / size
+    pull = (z * towards).sum(-1) / size
+    push = similarity * (p * z).sum(-1) / size.square()
+    return push - 2 * pull

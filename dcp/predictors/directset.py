@@ -44,7 +44,8 @@ def weight(
     """
     s, U = spectra.eigh(F)
     if eps_place == "outside":
-        power = s**alpha
+        # divided before the power too, which changes nothing but keeps s^16 within the range of float32
+        power = s**alpha if norm == "none" else spectra.divided(s, s.max()) ** alpha
         w = spectra.divided(power, _size(power, norm)) + eps
     else:
         w = (spectra.divided(s, _size(s, norm)) + eps) ** alpha

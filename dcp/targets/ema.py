@@ -62,7 +62,8 @@ class Ema(Target):
     def update(self, online: nn.Module, fraction: float) -> None:
         """θ_t ← τ θ_t + (1-τ) θ."""
         weight = 1 - self.weight_of_past(fraction)
-        ours, theirs = list(self.branch.parameters()), list(online.parameters())
+        ours: list[Tensor] = list(self.branch.parameters())
+        theirs: list[Tensor] = list(online.parameters())
         torch._foreach_lerp_(ours, theirs, weight)
         if self.copies_buffers:
             for mine, other in zip(self.branch.buffers(), online.buffers(), strict=True):

@@ -1,10 +1,10 @@
-"""Gaussian blur with a width of its own for each image; reflected edges; equals torchvision's `gaussian_blur`.
+"""Gaussian blur with a width of its own for each image; equals torchvision's `gaussian_blur`.
 
-The kernel is separable: rows, then columns. On a CPU these are two convolutions with a group for each image and
-channel. On one core a view of 96 px with 9 taps takes 85 µs so, 190 as dense products, 130 as sums of shifted
-images; at 224 px with 23 taps 950, 2,300 and 1,500; at 32 px with 3 taps each takes 5 to 10. On an accelerator
-they are products with Toeplitz matrices, M @ x @ Mᵀ: nearly free there, and without the search for an algorithm
-that convolutions may start for each new number of blurred images.
+Edges are reflected, and the kernel is separable: rows, then columns. On a CPU these are two convolutions with
+a group for each image and channel. On one core a view of 96 px with 9 taps takes 85 µs so, 190 as dense
+products, 130 as sums of shifted images; 224 px with 23 taps 950, 2,300 and 1,500; 32 px with 3 taps 5 to 10
+each way. On accelerators they are products with Toeplitz matrices, M @ x @ Mᵀ: nearly free there, and without
+the search for an algorithm that convolutions may start for each new number of blurred images.
 
 Shapes: B images, view S x S, K taps.
 """
@@ -68,13 +68,11 @@ def by_products(x: Tensor, taps: Tensor) -> Tensor:
 def toeplitz(taps: Tensor, size: int) -> Tensor:
     """Matrices that convolve `size` pixels, reflected at both ends: [B, K] -> [B, size, size].
 
-    Pixel j reaches output i directly, over |i - j| pixels, and by its mirror images beyond the two end pixels.
+    Pixel j reaches output i directly, over |i - j| pixels, and by its mirror images beyond both ends.
     """
     half = taps.shape[1] // 2
     beyond = half + 1
-    reach = torch.cat(
-        (taps[:, half:], torch.zeros_like(taps[:, :1])), dim=1
-    )  # weight by distance, 0 from half + 1
+    reach = torch.cat((taps[:, half:], torch.zeros_like(taps[:, :1])), dim=1)  # weights by distance
     i = torch.arange(size, device=taps.device)[:, None]
     j = torch.arange(size, device=taps.device)[None, :]
     direct = (i - j).abs()

@@ -9,8 +9,8 @@ Hue is not of that form: the batch is sorted so that the images that have it in 
 On CPUs torch compares into booleans, and selects by them, some ten times slower than it multiplies; so masks
 here are floats, and a selection is a `lerp`, which is exact at 0 and 1.
 
-Shapes: B images, view S x S; x is float32 [B, 3, S, S] in [0, 1]. The public functions work in place and return
-x; images that an operation does not concern keep their bits.
+Shapes: B images, view S x S; x is float32 [B, 3, S, S] in [0, 1]. The public functions work in place and
+return x; images that an operation does not concern keep their bits.
 """
 
 import torch
@@ -98,8 +98,8 @@ def solarize(x: Tensor, apply: Tensor, threshold: float) -> Tensor:
 def _turn(x: Tensor, sixths: Tensor) -> None:
     """Turn hues by sixths of the colour circle, without the round trip through saturation and value.
 
-    The largest and the smallest channel value stay. A channel's new value follows from the new angle h in [0, 6)
-    alone: least + (most - least) * t(h), where t is a trapezium around the channel's own angle.
+    The largest and the smallest value of a pixel stay. A channel's new value follows from the new angle h in
+    [0, 6) alone: least + (most - least) * t(h), where t is a trapezium around the channel's own angle.
     """
     red, green, blue = x.unbind(1)
     most = torch.maximum(torch.maximum(red, green), blue)

@@ -1,6 +1,7 @@
 """The recipe's [views] table: which random operations make a view, how strong and how often.
 
-The defaults are the CIFAR-10 settings of the DirectPred release (Tian, Chen, Ganguli 2021), but for `normalize`.
+The defaults are the CIFAR-10 settings of the DirectPred release (Tian, Chen, Ganguli 2021), except for
+`normalize`.
 """
 
 from typing import Annotated, Any, Literal
@@ -73,7 +74,7 @@ class Blur(_Table):
         return self
 
     def kernel_at(self, size: int) -> int:
-        """Kernel length in pixels for views of `size` pixels; RequestError if the view is too small for it."""
+        """Kernel length in pixels for views of `size` pixels; RequestError where the view is too small."""
         kernel = int(0.1 * size) | 1 if self.kernel is None else self.kernel
         if kernel // 2 >= size:
             raise RequestError(

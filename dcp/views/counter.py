@@ -1,9 +1,9 @@
 """Random numbers by counter: a pure function of a key and an image index, with no generator state.
 
-The generator is SplitMix64 (Steele, Lea, Flood 2014, "Fast splittable pseudorandom number generators"): its state
-advances by an odd constant, its output is a bijective scrambling of the state. The key is hashed to a base state;
-the `index`-th output from there is the starting state of image `index`, whose outputs are the image's numbers. So
-a number depends neither on the batch it is drawn in nor on what was drawn before.
+The generator is SplitMix64 (Steele, Lea, Flood 2014, "Fast splittable pseudorandom number generators"): its
+state advances by an odd constant, its output is a bijective scrambling of the state. The key is hashed to a
+base state; the `index`-th output from there is the starting state of image `index`, whose outputs are the
+image's numbers. So a number depends neither on the batch it is drawn in nor on what was drawn before.
 
 All arithmetic is modulo 2^64: torch's int64, whose sums and products wrap around on every device alike.
 """

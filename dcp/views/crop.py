@@ -2,8 +2,8 @@
 
 Row i of a weight matrix is a triangle over source pixels, centred where output pixel i falls, as wide as the
 resize shrinks (at least one pixel to either side), and normalised over the box. That is torchvision's
-`resized_crop(..., antialias=True)`: crop first, then filter, so that no pixel outside of the box is ever seen.
-A horizontal flip is Wx upside down.
+`resized_crop(..., antialias=True)`: crop first, then filter, so that no pixel outside of the box is ever
+seen. A horizontal flip is Wx upside down.
 
 Shapes: B images, source H x W, view S x S.
 """
@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as fn
 
-# Side of source or view up to which a CPU does the products faster than torch's own resampling in a loop over the
-# images. One core, µs a view: 12 against 31 at 32 px, equal near 64, 200 against 130 at 96, 2,600 against 690 at 224.
+# Side of source or view up to which a CPU does the products faster than torch's own resampling, image by
+# image. One core, µs a view: 12 against 31 at 32 px, equal near 64, 200 against 130 at 96, 2,600 against 690
+# at 224.
 _PRODUCTS_UP_TO = 64
 
 

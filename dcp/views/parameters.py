@@ -91,8 +91,8 @@ def draw_boxes(
 ) -> Tensor:
     """Crop boxes alone, for a loader worker that has just decoded an image; arguments as for `draw`.
 
-    The distribution is that of torchvision's `RandomResizedCrop.get_params`: the first of ten boxes of random area
-    and ratio that fits, at a uniform place; else the largest centred box whose ratio is allowed.
+    The distribution is that of torchvision's `RandomResizedCrop.get_params`: the first of ten boxes of
+    random area and ratio that fits, at a uniform place; else the largest centred box whose ratio is allowed.
 
     Returns:
         int64 [B, 4]: top, left, height, width; inside of the image and not empty.

@@ -10,7 +10,7 @@ from scipy import stats
 
 import dcp
 from dcp import intervals
-from dcp.compare import Comparison, compare
+from dcp.comparison import Comparison, compare
 from dcp.differences import ONE_AGAINST_SEEDS, PAIRED, UNPAIRED, WELCH
 from dcp.errors import RequestError
 from dcp.records import to_json
@@ -346,9 +346,16 @@ def test_a_comparison_is_valid_json_with_every_verdict(build):
 
 def test_comparing_starts_without_torch_rich_and_scipy():
     code = (
-        "import dcp.compare, dcp.report, sys;"
-        "assert 'dcp.compare' in sys.modules;"
+        "import dcp.comparison, dcp.report, sys;"
+        "assert 'dcp.comparison' in sys.modules;"
         "assert not {'torch', 'rich', 'scipy', 'safetensors'} & set(sys.modules), sorted(sys.modules)"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(dcp.__file__).parents[1])}
     subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+
+
+def test_the_function_dcp_compare_stays_a_function_after_it_was_called(build):
+    names = [str(build("a", top1=0.5).path), str(build("b", top1=0.6).path)]
+    first, second = dcp.compare(names), dcp.compare(names)
+    assert first == second
+    assert first["scores"][0]["differences"][0]["value"] == pytest.approx(0.1)

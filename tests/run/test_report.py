@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from dcp import report
-from dcp.compare import compare
+from dcp.comparison import compare
 from dcp.page import duration, figure, memory, significant
 
 MARKDOWN = """\
@@ -43,9 +43,9 @@ MARKDOWN = """\
 ## What they cover
 
 - The interval of a score is over the test images.
-- Differences between single seeds have intervals over test images: how far they could move with other images \
-of the same kind. They say nothing about how training varies from seed to seed; for that, train several \
-(--seeds 0-4).
+- Differences between single seeds have intervals over test images: how far they could move with other \
+images of the same kind. They say nothing about how training varies from seed to seed; for that, \
+train several (--seeds 0-4).
 
 ## Take care
 

@@ -1,0 +1,151 @@
+"""The main job, from a recipe to a comparison, on a network that trains in seconds."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import timm
+import torch
+import torchvision
+from safetensors.torch import load_file
+
+import dcp as package
+from dcp.recipe import Recipe
+from dcp.run import Run
+
+
+def test_a_run_folder_holds_what_the_contract_lists(trained: Path) -> None:
+    files = sorted(path.relative_to(trained).as_posix() for path in trained.rglob("*") if path.is_file())
+    assert files == [
+        "checkpoint/state.safetensors",
+        "encoder.safetensors",
+        "metrics.jsonl",
+        "probes/knn.json",
+        "probes/knn.safetensors",
+        "probes/linear.json",
+        "probes/linear.safetensors",
+        "probes/spectrum.json",
+        "recipe.toml",
+        "run.json",
+    ]
+    record = json.loads((trained / "run.json").read_text())
+    promised = {"schema", "status", "why", "versions", "device", "processes", "data", "seed", "started", "ended"}
+    assert promised | {"wall_s", "images_per_s"} <= set(record)
+    assert record["status"] == "done"
+
+
+def test_every_line_of_the_metrics_has_its_kind_step_epoch_loss_and_rate(trained: Path) -> None:
+    lines = [json.loads(line) for line in (trained / "metrics.jsonl").read_text().splitlines()]
+    assert {line["kind"] for line in lines} == {"step", "epoch"}
+    assert all({"step", "epoch", "loss", "lr", "spread", "effective_rank"} <= set(line) for line in lines)
+    assert [line["epoch"] for line in lines if line["kind"] == "epoch"] == [0, 1]
+
+
+def test_the_written_recipe_repeats_the_run_byte_for_byte(trained: Path, tmp_path: Path, dcp: Callable) -> None:
+    assert dcp("pretrain", trained / "recipe.toml", "--runs", tmp_path).code == 0
+    again = tmp_path / trained.name
+    assert (again / "encoder.safetensors").read_bytes() == (trained / "encoder.safetensors").read_bytes()
+    assert Run.open(again).recipe() == Run.open(trained).recipe()
+
+
+def test_another_seed_gives_another_encoder(trained: Path, tmp_path: Path, dcp: Callable) -> None:
+    said = dcp("pretrain", "tiny/directcopy", "--seeds", "1,2", "--runs", tmp_path, "probe.after=[]", "--json")
+    assert said.code == 0
+    assert json.loads(said.out.splitlines()[-1])["runs"] == [
+        str(tmp_path / "directcopy-s1"),
+        str(tmp_path / "directcopy-s2"),
+    ]
+    one, two = (tmp_path / f"directcopy-s{seed}" / "encoder.safetensors" for seed in (1, 2))
+    assert one.read_bytes() != two.read_bytes()
+
+
+def test_scores_stand_beside_those_of_the_untrained_encoder(trained: Path) -> None:
+    for name in ("knn", "linear"):
+        probe = json.loads((trained / f"probes/{name}.json").read_text())
+        low, high = probe["interval"]["top1"]
+        assert low <= probe["score"]["top1"] <= high
+        assert 0 <= probe["random_encoder"]["score"]["top1"] <= 1
+        tensors = load_file(trained / f"probes/{name}.safetensors")
+        hits = (tensors["prediction"] == tensors["label"]).float().mean()
+        assert hits.item() == pytest.approx(probe["score"]["top1"], abs=1e-6)
+        assert len(tensors["prediction"]) == probe["n"] == 128
+
+
+def test_probe_measures_a_finished_run_again_with_other_settings(trained: Path, tmp_path: Path, dcp: Callable) -> None:
+    import shutil
+
+    run = Path(shutil.copytree(trained, tmp_path / trained.name))
+    said = dcp("probe", run, "-e", "knn", "--set", "probe.knn.k=5", "--json")
+    assert said.code == 0
+    assert json.loads((run / "probes/knn.json").read_text())["settings"]["k"] == 5
+    assert json.loads(said.out.splitlines()[-1])[str(run)]["knn"]["settings"]["k"] == 5
+
+
+def test_compare_writes_table_markdown_and_json(trained: Path, other: Path, tmp_path: Path, dcp: Callable) -> None:
+    said = dcp("compare", trained, other, "--out", tmp_path)
+    assert said.code == 0
+    assert "predictor.name" in said.out
+    assert "top1" in (tmp_path / "comparison.md").read_text()
+    assert json.loads((tmp_path / "comparison.json").read_text())
+
+
+def test_runs_are_found_by_name(trained: Path, other: Path, dcp: Callable) -> None:
+    assert dcp("compare", "directcopy", "linear", "--runs", trained.parent).code == 0
+
+
+def test_the_encoder_loads_into_torchvision_and_timm_and_gives_the_same_features(tmp_path: Path, dcp: Callable) -> None:
+    sets = ("network.width=64", "network.stem=imagenet", "train.epochs=1", "probe.after=[]", "data.limit=64")
+    assert dcp("pretrain", "tiny/directcopy", *sets, "--runs", tmp_path).code == 0
+    file = tmp_path / "directcopy-s0" / "encoder.safetensors"
+    ours = package.load_encoder(tmp_path / "directcopy-s0")
+    x = ours.preprocess(torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8))
+
+    theirs = torchvision.models.resnet18()
+    theirs.fc = torch.nn.Identity()
+    theirs.load_state_dict(load_file(file), strict=True)
+    torch.testing.assert_close(theirs.eval()(x), ours(x), atol=1e-5, rtol=1e-4)
+
+    timms = timm.create_model("resnet18", num_classes=0, checkpoint_path=str(file))
+    torch.testing.assert_close(timms.eval()(x), ours(x), atol=1e-5, rtol=1e-4)
+
+
+def test_a_dry_run_says_what_it_would_cost_and_writes_nothing(tmp_path: Path, dcp: Callable) -> None:
+    said = dcp("pretrain", "tiny/directcopy", "--dry-run", "--runs", tmp_path / "runs", "--json")
+    assert said.code == 0
+    assert not (tmp_path / "runs").exists()
+    cost = json.loads(said.out.splitlines()[-1])
+    assert cost["steps"] == 8
+    assert cost["flops_per_step"] > 1e6
+    assert cost["seconds_per_step"] > 0
+
+
+def test_flops_of_a_step_are_the_four_forwards_and_two_backwards_that_theory_counts(tmp_path: Path) -> None:
+    from dcp.estimate import estimate
+
+    recipe = Recipe.read("tiny/directcopy", ("network.width=64", "network.stem=small", "train.batch=2", "data.limit=4"))
+    flops = estimate(recipe, runs=tmp_path)["flops_per_step"]
+    forward = 2 * 0.556e9  # ResNet-18, small stem, 32 px: 0.556 GMAC an image
+    assert flops == pytest.approx(8 * 2 * forward, rel=0.03)
+
+
+def test_probes_that_need_labels_are_skipped_in_words_where_there_are_none(tmp_path: Path, dcp: Callable) -> None:
+    from PIL import Image
+
+    for i in range(40):
+        Image.effect_noise((20 + i % 3, 24), 60).save(tmp_path / f"{i}.png")
+    sets = ("data.source=folder", f'data.root="{tmp_path}"', "data.image_size=16", "train.batch=16", "train.workers=0")
+    said = dcp("pretrain", "tiny/directcopy", *sets, "--runs", tmp_path / "runs")
+    assert said.code == 0, said.err
+    assert "knn skipped: the data have no labels" in said.out
+    assert re.search("rankme", said.out)
+
+
+def test_the_python_functions_do_what_the_commands_do(trained: Path, other: Path, tmp_path: Path) -> None:
+    path = package.pretrain("tiny/directcopy", sets=("train.epochs=1", "probe.after=[]"), runs=tmp_path)
+    assert path == tmp_path / "directcopy-s0"
+    assert package.probe(path, ["knn"])["knn"]["n"] == 128
+    assert package.compare([trained, other])
+    encoder = package.load_encoder("directcopy", runs=tmp_path)
+    assert encoder(encoder.preprocess(torch.zeros(2, 3, 50, 40, dtype=torch.uint8))).shape == (2, 64)

@@ -1,0 +1,55 @@
+"""What the contract tests share: a tiny branch, and variants found in the tree."""
+
+import torch
+from pydantic import BaseModel
+from torch import Tensor, nn
+
+from dcp import variants
+
+PREDICTORS = ["directcopy", "directpred", "directset", "identity", "linear", "mlp"]
+OBJECTIVES = ["cosine", "euclidean", "iso_cosine", "iso_euclidean"]
+TARGETS = ["ema", "online"]
+DTYPES = [torch.float64, torch.bfloat16]
+
+
+def normal(*shape: int, seed: int, dtype: torch.dtype = torch.float32) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
+
+
+def correlation(dim: int, seed: int = 0) -> Tensor:
+    z = normal(3 * dim, dim, seed=seed)
+    return z.T @ z / len(z)
+
+
+class TinyBranch(nn.Module):
+    """[B, 3, 4, 4] -> [B, 6], with a convolution and batch norm, as the real ones have."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(16, 6)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x)
+
+
+def branch(seed: int = 0) -> TinyBranch:
+    torch.manual_seed(seed)
+    return TinyBranch()
+
+
+def build_predictor(name: str, dim: int = 6, **keys: object) -> nn.Module:
+    torch.manual_seed(1)
+    module = variants.load("predictors", name)
+    return module.build(module.Config(**keys), dim)
+
+
+def build_target(name: str, online: nn.Module) -> nn.Module:
+    module = variants.load("targets", name)
+    return module.build(module.Config(), online, lambda: branch(seed=2))
+
+
+def smallest_keys(config: type[BaseModel]) -> dict[str, object]:
+    """Keys that make a variant cheap to build here."""
+    return {"hidden": 8} if "hidden" in config.model_fields else {}

@@ -1,0 +1,155 @@
+"""The same checks for every predictor in the tree."""
+
+import pytest
+import torch
+from safetensors.torch import load, save
+from small import DTYPES, PREDICTORS, branch, build_predictor, build_target, correlation, normal
+from torch.testing import assert_close
+
+from dcp import spectra, variants
+from dcp.method import Method
+from dcp.moments import Moments
+from dcp.objectives import cosine
+from dcp.predictor import Predictor, SetLinear
+
+every = pytest.mark.parametrize("name", PREDICTORS)
+SET = [name for name in PREDICTORS if name.startswith("direct")]
+
+
+@every
+def test_it_maps_projections_to_predictions_of_the_same_shape(name: str):
+    predictor = build_predictor(name)
+    assert isinstance(predictor, Predictor)
+    assert predictor(normal(5, 6, seed=0)).shape == (5, 6)
+
+
+@every
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_it_works_in_double_and_in_half_precision(name: str, dtype: torch.dtype):
+    predictor, z = build_predictor(name).to(dtype), normal(5, 6, seed=0, dtype=dtype)
+    predictor.refresh(correlation(6))  # F is float32 whatever the dtype of the predictor
+    p = predictor(z)
+    assert p.dtype == dtype
+    assert torch.isfinite(p).all()
+
+
+@every
+def test_the_gradient_reaches_the_projections(name: str):
+    predictor, z = build_predictor(name), normal(5, 6, seed=0).requires_grad_()
+    predictor.refresh(correlation(6))
+    predictor(z).square().sum().backward()
+    assert z.grad.norm() > 0
+
+
+@every
+def test_its_state_survives_a_file(name: str):
+    first, second = build_predictor(name), build_predictor(name)
+    first.refresh(correlation(6))
+    with torch.no_grad():
+        for p in first.parameters():
+            p.add_(0.1)
+    second.load_state_dict(load(save({key: value.contiguous() for key, value in first.state_dict().items()})))
+    z = normal(5, 6, seed=0)
+    assert torch.equal(first(z), second(z))
+    for each in (first, second):
+        each.refresh(correlation(6, seed=1))
+    assert torch.equal(first(z), second(z))
+
+
+@every
+def test_it_is_deterministic(name: str):
+    predictions = []
+    for _ in range(2):
+        predictor = build_predictor(name)
+        predictor.refresh(correlation(6))
+        predictions.append(predictor(normal(5, 6, seed=0)))
+    assert torch.equal(*predictions)
+
+
+@every
+def test_only_predictors_that_are_set_change_by_a_refresh(name: str):
+    predictor = build_predictor(name)
+    before = predictor(normal(5, 6, seed=0))
+    predictor.refresh(correlation(6))
+    assert torch.equal(predictor(normal(5, 6, seed=0)), before) == (name not in SET)
+    assert (predictor.set_by(correlation(6)) is None) == (name not in SET)
+
+
+@pytest.mark.parametrize("name", SET)
+@pytest.mark.parametrize("norm", ["spectral", "fro", "none"])
+def test_what_it_would_set_is_what_it_sets_and_asking_changes_nothing(name: str, norm: str):
+    predictor, F = build_predictor(name, norm=norm), correlation(6)
+    assert isinstance(predictor, SetLinear)
+    before = {key: value.clone() for key, value in predictor.state_dict().items()}
+    told = predictor.set_by(F)
+    assert_close(dict(predictor.state_dict()), before, rtol=0, atol=0)
+    predictor.refresh(F)
+    assert torch.equal(predictor.matrix, told)
+    assert spectra.commutator(F, told) < 1e-6
+
+
+@every
+def test_its_matrix_is_what_it_multiplies_by(name: str):
+    predictor, z = build_predictor(name), normal(5, 6, seed=0)
+    predictor.refresh(correlation(6))
+    assert (predictor.matrix is None) == (name in ("identity", "mlp"))
+    if predictor.matrix is not None:
+        assert_close(predictor(z), z @ predictor.matrix.T)
+
+
+def test_the_two_layer_predictor_is_that_of_the_small_data_baseline():
+    """Linear(128, 512) with bias, batch norm without affine weights, ReLU, Linear(512, 128) with bias."""
+    found = {name: tuple(p.shape) for name, p in build_predictor("mlp", 128).named_parameters()}
+    shapes = [(512, 128), (512,), (128, 512), (128,)]
+    assert found == dict(
+        zip(["layers.0.weight", "layers.0.bias", "layers.3.weight", "layers.3.bias"], shapes, strict=True)
+    )
+
+
+def method(name: str, **options: object) -> Method:
+    online, keys = branch(), {}
+    if options.pop("every", 1) > 1:
+        keys["every"] = 2
+    predictor = build_predictor(name, **keys)
+    target = build_target("ema", online)
+    return Method(online, predictor, target, Moments(6, rho=0.5), cosine.loss, **options)
+
+
+@every
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"timing": "immediate"},
+        {"source": "sequential"},
+        {"amp": torch.bfloat16},
+        {"join_views": True},
+        {"every": 2},
+    ],
+    ids=["official", "immediate", "sequential", "bf16", "joined", "every-2"],
+)
+def test_three_steps_of_training_change_the_branch_and_stay_finite(name: str, options: dict):
+    if "every" in options and name not in SET:
+        pytest.skip("has no key `every`")
+    built = method(name, **options)
+    before = [p.detach().clone() for p in built.online.parameters()]
+    optimizer = torch.optim.SGD(built.parameters(), lr=0.03, momentum=0.9)
+    for index in range(3):
+        step = built(normal(8, 3, 4, 4, seed=index), normal(8, 3, 4, 4, seed=100 + index))
+        optimizer.zero_grad()
+        step.losses.mean().backward()
+        optimizer.step()
+        built.after_step(step, index, index / 3)
+        assert torch.isfinite(step.losses).all()
+        assert (step.losses.abs() <= 4 + 1e-5).all()
+    assert all(torch.isfinite(value).all() for value in built.state_dict().values())
+    changes = [
+        (p - old).norm() for p, old in zip(built.online.parameters(), before, strict=True) if p.ndim > 1
+    ]  # not the biases: batch norm takes back what the one in front of it adds
+    assert len(changes) == 2
+    assert min(changes) > 1e-4
+
+
+def test_every_predictor_of_the_tree_was_tested():
+    assert variants.names("predictors") == PREDICTORS
+    assert len(PREDICTORS) == 6

@@ -1,0 +1,171 @@
+import dataclasses
+import json
+
+import pytest
+import torch
+from pydantic import ValidationError
+from subjects import of, subject
+
+from dcp import evaluation, variants
+from dcp.errors import RequestError, RunError
+from dcp.evaluation import Features, accuracy_interval
+
+EVALUATIONS = ["knn", "linear", "spectrum"]
+
+
+def run(name, it, seed=0, **settings):
+    module = variants.load("evaluations", name)
+    return module.evaluate(it, module.Config(**settings), seed=seed)
+
+
+def test_the_folder_holds_the_evaluations_that_these_tests_name():
+    assert variants.names("evaluations") == EVALUATIONS
+
+
+@pytest.mark.parametrize(("share", "n"), [(0.5, 40), (0.9, 200), (0.99, 500)])
+def test_the_interval_covers_the_truth_in_95_of_100_samples(share, n):
+    draw = torch.Generator().manual_seed(3)
+    correct = (torch.rand(20_000, n, generator=draw) < share).sum(1)
+    inside = [low <= share <= high for low, high in (accuracy_interval(int(c), n) for c in correct)]
+    assert sum(inside) / len(inside) == pytest.approx(0.95, abs=0.02)
+
+
+def test_the_interval_solves_the_score_equation_at_both_ends():
+    for end in accuracy_interval(37, 50):
+        assert abs(37 / 50 - end) / (end * (1 - end) / 50) ** 0.5 == pytest.approx(1.959964, abs=1e-6)
+
+
+def test_the_interval_stays_within_0_and_1_and_is_never_empty():
+    assert accuracy_interval(0, 10)[0] == 0 < accuracy_interval(0, 10)[1] < 0.3
+    assert 0.7 < accuracy_interval(10, 10)[0] < accuracy_interval(10, 10)[1] == 1
+
+
+@pytest.mark.parametrize("settings", [{}, {"method": "adam", "epochs": 3}])
+def test_predictions_are_one_class_number_an_image_and_reproduce_top1(settings):
+    it = subject()
+    for scores in (run("knn", it), run("linear", it, **settings)):
+        assert scores.predictions.dtype == torch.int64
+        assert scores.predictions.shape == (scores.n,) == (200,)
+        assert float((scores.predictions == it.test.y).double().mean()) == scores.score["top1"]
+        assert scores.interval["top1"] == accuracy_interval(round(scores.score["top1"] * 200), 200)
+
+
+@pytest.mark.parametrize("name", EVALUATIONS)
+def test_everything_but_the_predictions_can_be_written_as_strict_json(name):
+    F = torch.diag(torch.tensor([3.0, 2.0, 1.0]))
+    scores = run(name, dataclasses.replace(subject(), F=F, W=F))
+    parts = [scores.score, scores.interval, scores.settings, scores.extra]
+    assert json.loads(json.dumps(parts, allow_nan=False))[2] == scores.settings | {
+        key: list(value) for key, value in scores.settings.items() if isinstance(value, tuple)
+    }
+
+
+@pytest.mark.parametrize("name", EVALUATIONS)
+def test_the_same_seed_gives_the_same_scores(name):
+    one, two = (run(name, subject(), seed=5) for _ in range(2))
+    assert (one.score, one.extra) == (two.score, two.extra)
+
+
+@pytest.mark.parametrize("name", ["knn", "linear"])
+def test_top5_is_scored_from_six_classes_on(name):
+    assert set(run(name, subject(classes=5)).score) == {"top1"}
+    scores = run(name, subject(classes=6))
+    assert set(scores.score) == set(scores.interval) == {"top1", "top5"}
+    assert scores.score["top1"] < scores.score["top5"] < 1
+
+
+@pytest.mark.parametrize("name", EVALUATIONS)
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e30])
+def test_features_that_are_not_finite_are_refused_in_one_sentence(name, value):
+    it = subject()
+    it.test.x[3, 4] = value
+    with pytest.raises(RunError) as caught:
+        run(name, it)
+    assert caught.value.slug == "bad-features"
+    assert str(caught.value) == (
+        "error[bad-features]: the encoder gives NaN, infinite or huge features for 1 of 200 test images (test)"
+    )
+
+
+@pytest.mark.parametrize("name", EVALUATIONS)
+def test_a_split_without_images_is_refused(name):
+    empty = Features(torch.zeros(0, 12), torch.zeros(0, dtype=torch.int64))
+    with pytest.raises(RunError, match="the test split has no images"):
+        run(name, dataclasses.replace(subject(), test=empty))
+
+
+def test_only_evaluations_that_need_labels_refuse_images_without():
+    it = subject()
+    it.train.y[:], it.test.y[:] = evaluation.UNLABELLED, evaluation.UNLABELLED
+    needs = {name: variants.load("evaluations", name).labels for name in EVALUATIONS}
+    assert needs == {"knn": True, "linear": True, "spectrum": False}
+    for name in ("knn", "linear"):
+        with pytest.raises(RequestError, match="without a label"):
+            run(name, it)
+    assert run("spectrum", it).predictions is None
+
+
+@pytest.mark.parametrize("settings", [{}, {"method": "adam", "epochs": 2}])
+class TestAwkwardSubjects:
+    """Neither classifier may crash, or give numbers that are none, on any of these."""
+
+    def both(self, it, settings):
+        found = [run("knn", it, k=min(20, len(it.train))), run("linear", it, **settings)]
+        assert all(0 <= value <= 1 for scores in found for value in scores.score.values())
+        return found
+
+    def test_constant_features_give_the_accuracy_of_one_class(self, settings):
+        it = subject()
+        it.train.x[:], it.test.x[:] = 3.3, 3.3
+        for scores in self.both(it, settings):
+            assert len(scores.predictions.unique()) == 1
+            assert scores.score["top1"] < 0.3
+
+    def test_features_of_zero(self, settings):
+        it = subject()
+        it.train.x[:], it.test.x[:] = 0, 0
+        for scores in self.both(it, settings):
+            assert len(scores.predictions.unique()) == 1
+
+    def test_one_class_only(self, settings):
+        for scores in self.both(subject(classes=1), settings):
+            assert scores.score == {"top1": 1.0}
+
+    def test_a_class_that_train_has_and_test_has_not(self, settings):
+        it = subject()
+        it.test.y[it.test.y == 6] = 5
+        self.both(it, settings)
+
+    def test_a_class_that_test_has_and_train_has_not_is_never_predicted(self, settings):
+        it = subject()
+        it.train.y[it.train.y == 2] = 4
+        for scores in self.both(it, settings):
+            assert 2 not in scores.predictions
+            assert scores.score["top5"] <= float((it.test.y != 2).double().mean())
+
+    def test_fewer_training_images_than_classes(self, settings):
+        for scores in self.both(subject(train=4), settings):
+            assert scores.settings["classes"] == 7
+
+    def test_a_single_training_image(self, settings):
+        it = of(torch.ones(1, 3), [2], torch.randn(5, 3), [0, 1, 2, 2, 2], 3)
+        for scores in self.both(it, settings):
+            assert scores.score["top1"] == 0.6
+
+    def test_labels_beyond_the_names_of_classes(self, settings):
+        for scores in self.both(subject(names=False), settings):
+            assert scores.settings["classes"] == 7
+
+
+def test_settings_that_cannot_be_are_refused_when_they_are_read():
+    for name, settings in [
+        ("knn", {"k": 0}),
+        ("knn", {"temperature": 0.0}),
+        ("linear", {"l2": ()}),
+        ("linear", {"l2": (0.0,)}),
+        ("linear", {"holdout": 1.0}),
+        ("linear", {"method": "sgd"}),
+        ("spectrum", {"k": 3}),
+    ]:
+        with pytest.raises(ValidationError):
+            variants.load("evaluations", name).Config(**settings)

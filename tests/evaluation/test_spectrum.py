@@ -1,0 +1,150 @@
+import dataclasses
+
+import pytest
+import torch
+from subjects import of, subject
+
+from dcp.errors import RunError
+from dcp.evaluation import Features
+from dcp.evaluations import spectrum
+
+
+def features(x):
+    return of(x, [0] * len(x), x, [0] * len(x), 1)
+
+
+def measure(x, F=None, W=None):
+    return spectrum.evaluate(dataclasses.replace(features(x), F=F, W=W), spectrum.Config(), seed=0)
+
+
+def columns(n, d, seed=0):
+    """[n, d] with orthonormal columns, all of mean zero."""
+    x = torch.randn(n, d, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return torch.linalg.qr(x - x.mean(0)).Q
+
+
+def rotation(d, seed=0):
+    return columns(d + 1, d, seed)[:d] if d < 2 else torch.linalg.qr(torch.randn(d, d, dtype=torch.float64)).Q
+
+
+def test_d_orthonormal_columns_have_every_rank_d():
+    score = measure(columns(50, 6)).score
+    for name in ("rankme", "stable_rank", "nesum", "participation_ratio"):
+        assert score[name] == pytest.approx(6, abs=1e-4)
+
+
+def test_one_direction_has_every_rank_1():
+    x = torch.outer(torch.linspace(-1, 1, 50), torch.arange(1.0, 7.0))
+    score = measure(x).score
+    for name in ("rankme", "stable_rank", "nesum", "participation_ratio"):
+        assert score[name] == pytest.approx(1, abs=1e-4)
+
+
+def test_ranks_of_the_singular_values_2_1_1_by_hand():
+    score = measure(columns(40, 3) * torch.tensor([2.0, 1.0, 1.0])).score
+    # p = (1/2, 1/4, 1/4): entropy 1.5 ln 2; squares 4, 1, 1
+    assert score["rankme"] == pytest.approx(2**1.5, abs=1e-4)
+    assert score["stable_rank"] == score["nesum"] == pytest.approx(6 / 4, abs=1e-4)
+    assert score["participation_ratio"] == pytest.approx(36 / 18, abs=1e-4)
+
+
+def test_rankme_is_that_of_the_singular_values_of_the_features_not_centred():
+    x = subject().test.x
+    s = torch.linalg.svdvals(x.double())
+    p = s / s.sum()
+    assert measure(x).score["rankme"] == pytest.approx(float((-(p * p.log()).sum()).exp()), rel=1e-6)
+    assert measure(x).score["stable_rank"] == pytest.approx(float(s.square().sum() / s[0] ** 2), rel=1e-6)
+
+
+def test_nesum_and_participation_ratio_are_those_of_the_covariance():
+    x = subject().test.x
+    s = torch.linalg.eigvalsh(torch.cov(x.double().T))
+    assert measure(x).score["nesum"] == pytest.approx(float(s.sum() / s[-1]), rel=1e-6)
+    assert measure(x).score["participation_ratio"] == pytest.approx(
+        float(s.sum() ** 2 / s.square().sum()), rel=1e-6
+    )
+    eigenvalues = measure(x).extra["feature_covariance_eigenvalues"]
+    assert eigenvalues == sorted(eigenvalues, reverse=True)
+    assert sum(eigenvalues) == pytest.approx(float(x.double().var(0, correction=0).sum()), rel=1e-6)
+
+
+def test_pieces_give_what_the_whole_gives(monkeypatch):
+    x = subject().test.x
+    whole = measure(x).score
+    monkeypatch.setattr(spectrum, "ROWS_AT_A_TIME", 33)
+    assert measure(x).score == pytest.approx(whole, rel=1e-9)
+
+
+def test_directions_spread_evenly_reach_the_greatest_normalized_std():
+    found = measure(torch.randn(5000, 16, generator=torch.Generator().manual_seed(1)))
+    assert found.score["normalized_std"] == pytest.approx(found.extra["normalized_std_at_most"], rel=0.01)
+    assert found.extra["normalized_std_at_most"] == 0.25
+    assert len(found.extra["normalized_std"]) == 16
+
+
+@pytest.mark.parametrize("value", [3.3, 1e-4, 2e6])
+def test_constant_features_have_no_spread_and_no_rank_of_covariance(value):
+    score = measure(torch.full((500, 8), value) * torch.linspace(0.1, 1, 8)).score
+    assert (score["nesum"], score["participation_ratio"]) == (0, 0)
+    assert score["normalized_std"] < 1e-6
+    assert score["rankme"] == pytest.approx(1, abs=1e-4)
+
+
+def test_features_of_zero_have_rank_0_throughout():
+    assert set(measure(torch.zeros(10, 4)).score.values()) == {0.0}
+
+
+@pytest.mark.parametrize(("n", "biased"), [(7, True), (8, True), (9, False)])
+def test_rankme_says_when_there_are_too_few_images(n, biased):
+    found = measure(torch.randn(n, 8, generator=torch.Generator().manual_seed(1)))
+    assert found.extra["rankme"] == {"n": n, "dim": 8, "biased": biased}
+
+
+def test_a_function_of_F_is_aligned_with_F():
+    U = rotation(5)
+    F, W = (U * torch.tensor([5.0, 4, 3, 2, 1])) @ U.T, (U * torch.tensor([2.5, 2, 1.5, 1, 0.5]).sqrt()) @ U.T
+    found = measure(torch.eye(4), F.float(), W.float())
+    assert found.score["commutator"] == pytest.approx(0, abs=1e-6)
+    assert found.score["alignment"] == pytest.approx(1, abs=1e-6)
+    assert found.extra["alignment_by_eigenvector"] == pytest.approx([1] * 5, abs=1e-6)
+    assert found.extra["F_eigenvalues"] == pytest.approx([5, 4, 3, 2, 1], rel=1e-5)
+    assert found.score["F_effective_rank"] == pytest.approx(225 / 55, rel=1e-5)
+
+
+def test_alignment_of_a_matrix_turned_by_45_degrees_by_hand():
+    F, W = torch.diag(torch.tensor([2.0, 1.0])), torch.tensor([[2.0, 1.0], [1.0, 2.0]])
+    found = measure(torch.eye(2), F, W)
+    # FW - WF = [[0, 1], [-1, 0]]; |diag W| = √8, |W| = √10; u = e1: 2 / |(2, 1)|
+    assert found.score["commutator"] == pytest.approx(2**0.5 / (2 * 5**0.5 * 10**0.5), rel=1e-6)
+    assert found.score["alignment"] == pytest.approx(0.8**0.5, rel=1e-6)
+    assert found.extra["alignment_by_eigenvector"] == pytest.approx([2 / 5**0.5] * 2, rel=1e-6)
+    assert found.extra["W_eigenvalues"] == pytest.approx([3, 1], rel=1e-6)
+    assert found.score["W_asymmetry"] == 0
+
+
+def test_a_learnt_matrix_may_be_asymmetric_and_a_dead_one_zero():
+    F, turn = torch.diag(torch.tensor([2.0, 1.0])), torch.tensor([[0.0, 1.0], [-1.0, 0.0]])
+    assert measure(torch.eye(2), F, turn).score["W_asymmetry"] == pytest.approx(1)
+    dead = measure(torch.eye(2), F, torch.zeros(2, 2))
+    assert (dead.score["alignment"], dead.score["commutator"]) == (0, 0)
+
+
+def test_matrices_that_the_run_has_not_are_left_out():
+    assert not {"commutator", "alignment", "F_effective_rank", "W_asymmetry"} & set(
+        measure(torch.eye(3)).score
+    )
+    assert "alignment" not in measure(torch.eye(3), F=torch.eye(2)).score
+
+
+@pytest.mark.parametrize("symbol", ["F", "W"])
+def test_a_matrix_that_is_not_finite_is_refused(symbol):
+    with pytest.raises(RunError, match=f"{symbol} of the run is not finite"):
+        measure(torch.eye(3), **{symbol: torch.full((2, 2), torch.nan)})
+
+
+def test_the_training_features_are_not_looked_at():
+    it = features(torch.randn(20, 4, generator=torch.Generator().manual_seed(2)))
+    none = dataclasses.replace(it, train=Features(torch.zeros(0, 4), torch.zeros(0, dtype=torch.int64)))
+    assert spectrum.evaluate(none, spectrum.Config(), seed=0) == spectrum.evaluate(
+        it, spectrum.Config(), seed=0
+    )

@@ -1,0 +1,157 @@
+"""The networks of the papers' small-data recipe, and their other widths, norms and stems. Fact 33."""
+
+import pytest
+import torch
+import torchvision
+from torch import nn
+
+from dcp import networks
+from dcp.errors import RequestError
+from dcp.predictors import directcopy, linear
+from dcp.sections import Projector
+
+
+def shapes(net: nn.Module) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(value.shape) for name, value in net.state_dict().items()}
+
+
+def resnet(name: str = "resnet18", *, stem="imagenet", width=64, norm="batch") -> tuple[nn.Module, int]:
+    return networks.backbone(name, stem=stem, width=width, norm=norm, image_size=32)
+
+
+def projector(features: int = 512, **keys: object) -> nn.Sequential:
+    config = Projector(**keys)
+    return networks.projector(features, **config.model_dump())
+
+
+def test_the_projector_has_two_layers_with_bias_and_512_then_128_outputs():
+    """Fact 33."""
+    found = {name: tuple(p.shape) for name, p in projector().named_parameters()}
+    assert found == {"0.weight": (512, 512), "0.bias": (512,), "3.weight": (128, 512), "3.bias": (128,)}
+
+
+def test_the_projector_has_batch_norm_without_affine_weights_and_then_a_relu():
+    """Fact 33."""
+    assert [type(layer) for layer in projector()] == [nn.Linear, nn.BatchNorm1d, nn.ReLU, nn.Linear]
+    assert not projector()[1].affine
+
+
+def test_the_predictor_has_no_bias():
+    """Fact 33."""
+    assert not list(directcopy.build(directcopy.Config(), 128).parameters())
+    found = {name: tuple(p.shape) for name, p in linear.build(linear.Config(), 128).named_parameters()}
+    assert found == {"layer.weight": (128, 128)}
+
+
+def test_simsiams_projector_has_three_layers_and_a_last_norm_without_weights():
+    net = projector(hidden=32, out=16, layers=3, affine=True, out_norm=True)
+    kinds = [nn.Linear, nn.BatchNorm1d, nn.ReLU] * 2 + [nn.Linear, nn.BatchNorm1d]
+    assert [type(layer) for layer in net] == kinds
+    assert [layer.affine for layer in net if isinstance(layer, nn.BatchNorm1d)] == [True, True, False]
+
+
+def test_the_small_stem_is_3x3_with_stride_1_and_no_pool():
+    """Fact 33: 32-pixel images keep their size up to the first stage."""
+    net, _ = resnet(stem="small")
+    conv = net.conv1
+    assert (conv.kernel_size, conv.stride, conv.padding, conv.bias) == ((3, 3), (1, 1), (1, 1), None)
+    assert isinstance(net.maxpool, nn.Identity)
+    assert net.conv1(torch.zeros(1, 3, 32, 32)).shape == (1, 64, 32, 32)
+
+
+def test_the_padded_small_stem_makes_34_pixels_of_32():
+    net, _ = resnet(stem="cifar-pad2", width=8)
+    assert net.conv1(torch.zeros(1, 3, 32, 32)).shape == (1, 8, 34, 34)
+
+
+def test_the_imagenet_stem_is_torchvisions():
+    net, _ = resnet()
+    conv = net.conv1
+    assert (conv.kernel_size, conv.stride, conv.padding, conv.bias) == ((7, 7), (2, 2), (3, 3), None)
+    assert isinstance(net.maxpool, nn.MaxPool2d)
+
+
+@pytest.mark.parametrize("name", sorted(networks.RESNETS))
+def test_width_64_has_exactly_torchvisions_keys_and_shapes_without_the_classifier(name: str):
+    with torch.device("meta"):  # shapes without memory
+        ours, features = resnet(name)
+        theirs = torchvision.models.get_model(name, weights=None)
+    expected = {key: shape for key, shape in shapes(theirs).items() if not key.startswith("fc.")}
+    assert shapes(ours) == expected
+    assert list(ours.state_dict()) == list(expected)
+    assert features == theirs.fc.in_features
+
+
+def test_torchvisions_weights_give_torchvisions_features():
+    torch.manual_seed(0)
+    theirs = torchvision.models.resnet18(weights=None)
+    ours, _ = resnet()
+    ours.load_state_dict(
+        {key: value for key, value in theirs.state_dict().items() if not key.startswith("fc.")}
+    )
+    theirs.fc = nn.Identity()
+    x = torch.randn(2, 3, 64, 64)
+    assert torch.equal(ours.eval()(x), theirs.eval()(x))
+
+
+def test_the_stem_is_initialised_as_torchvisions():
+    """He et al. 2015, fan out: deviation √(2 / (64 · 9)) for the small stem."""
+    torch.manual_seed(0)
+    net, _ = resnet(stem="small")
+    assert net.conv1.weight.std().item() == pytest.approx((2 / (64 * 9)) ** 0.5, rel=0.05)
+
+
+def test_width_16_has_a_quarter_of_every_channel_count():
+    net, features = resnet(width=16)
+    full, _ = resnet()
+
+    def channels(net: nn.Module) -> list[int]:
+        return [m.out_channels for m in net.modules() if isinstance(m, nn.Conv2d)]
+
+    assert channels(net) == [count // 4 for count in channels(full)]
+    assert [stage[-1].conv2.out_channels for stage in (net.layer1, net.layer2, net.layer3, net.layer4)] == [
+        16,
+        32,
+        64,
+        128,
+    ]
+    assert features == 128
+    assert net(torch.zeros(2, 3, 32, 32)).shape == (2, 128)
+
+
+def test_a_narrow_bottleneck_network_has_four_times_the_features():
+    net, features = resnet("resnet50", width=8)
+    assert features == 256
+    assert net(torch.zeros(2, 3, 32, 32)).shape == (2, 256)
+
+
+def test_with_group_norm_there_is_no_batch_norm_and_images_do_not_see_each_other():
+    torch.manual_seed(0)
+    net, _ = resnet(norm="group", width=12, stem="small")
+    assert not any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in net.modules())
+    assert sum(isinstance(m, nn.GroupNorm) for m in net.modules()) == 20
+    x = torch.randn(3, 3, 16, 16)
+    assert torch.allclose(net(x)[:1], net(x[:1]), atol=1e-5)
+
+
+def test_a_branch_is_the_projector_of_the_backbone():
+    backbone, head = nn.Flatten(), nn.Linear(12, 2)
+    x = torch.arange(36.0).view(3, 3, 2, 2)
+    assert torch.equal(networks.Branch(backbone, head)(x), head(backbone(x)))
+
+
+def test_other_networks_of_torchvision_lose_their_classifier():
+    net, features = resnet("torchvision/mobilenet_v3_small")
+    assert net.training
+    assert net(torch.zeros(2, 3, 32, 32)).shape == (2, features)
+
+
+def test_an_unknown_network_is_refused_with_a_near_name():
+    with pytest.raises(RequestError) as error:
+        resnet("resnet19")
+    assert "resnet" in str(error.value.hint)
+
+
+def test_a_width_is_refused_for_a_network_that_has_none():
+    with pytest.raises(RequestError, match="width"):
+        resnet("torchvision/mobilenet_v3_small", width=16)

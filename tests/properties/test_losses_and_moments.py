@@ -1,0 +1,101 @@
+"""What holds for objectives and moments, whatever the projections."""
+
+import hypothesis.strategies as st
+import torch
+from correlations import correlations, normal, seeds, thorough
+from hypothesis import given
+from torch import Tensor
+from torch.testing import assert_close
+
+from dcp.moments import Moments, batch_moments, own
+from dcp.objectives import cosine, euclidean, iso_cosine, iso_euclidean
+
+scales = st.floats(1e-3, 1e3)
+
+
+def positive(F: Tensor) -> Tensor:
+    """A well-conditioned symmetric positive matrix with F's eigenvectors."""
+    return F / F.trace() + 0.1 * torch.eye(len(F), dtype=F.dtype)
+
+
+def draws(dim: int, seed: int) -> tuple[Tensor, Tensor]:
+    return normal(5, dim, seed=seed), normal(5, dim, seed=seed + 1)
+
+
+@thorough
+@given(dim=st.integers(1, 8), seed=seeds, a=scales, b=scales)
+def test_cosine_ignores_the_scale_of_predictions_and_targets(dim: int, seed: int, a: float, b: float):
+    p, t = draws(dim, seed)
+    assert_close(cosine.loss(a * p, p, b * t), cosine.loss(p, p, t))
+    assert (cosine.loss(p, p, t).abs() <= 2 + 1e-12).all()
+
+
+@thorough
+@given(dim=st.integers(1, 8), seed=seeds, scale=scales)
+def test_euclidean_is_zero_at_the_target_and_positive_elsewhere(dim: int, seed: int, scale: float):
+    p, z = draws(dim, seed)
+    assert (euclidean.loss(p, z, p) == 0).all()
+    assert (iso_euclidean.loss(p, z, p).abs() < 1e-24).all()
+    assert (euclidean.loss(p + scale, z, p) > 0).all()
+
+
+@thorough
+@given(F=correlations(), seed=seeds, scale=scales)
+def test_the_euclidean_iso_gradient_is_twice_the_error_whatever_W(F: Tensor, seed: int, scale: float):
+    z, t = (scale * x for x in draws(len(F), seed))
+    z.requires_grad_()
+    p = z @ positive(F).T
+    (gradient,) = torch.autograd.grad(iso_euclidean.loss(p, z, t).sum(), z)
+    assert_close(gradient, 2 * (p - t).detach())
+
+
+@thorough
+@given(F=correlations(), seed=seeds, scale=scales)
+def test_the_cosine_iso_gradient_in_z_is_the_cosine_gradient_in_p(F: Tensor, seed: int, scale: float):
+    z, t = (scale * x for x in draws(len(F), seed))
+    z.requires_grad_()
+    W = positive(F)
+    (ours,) = torch.autograd.grad(iso_cosine.loss(z @ W.T, z, t).sum(), z)
+    p = (z @ W.T).detach().requires_grad_()
+    (theirs,) = torch.autograd.grad(cosine.loss(p, z, t).sum(), p)
+    assert_close(ours * scale, theirs * scale, rtol=1e-7, atol=1e-9)
+
+
+@thorough
+@given(dim=st.integers(1, 6), seed=seeds, rho=st.floats(0, 0.99), batches=st.integers(1, 20))
+def test_the_moments_of_a_constant_stream_are_those_of_one_batch(
+    dim: int, seed: int, rho: float, batches: int
+):
+    z, _ = draws(dim, seed)
+    moments = Moments(dim, rho=rho).double()
+    for _ in range(batches):
+        moments.store(moments.blend(moments.now, z))
+    assert_close(moments.F, z.T @ z / len(z))
+    assert_close(moments.first, z.mean(0))
+
+
+@thorough
+@given(
+    dim=st.integers(1, 6),
+    seed=seeds,
+    rho=st.floats(0, 0.99),
+    centred=st.booleans(),
+    start=st.sampled_from(["first", "zeros"]),
+)
+def test_F_stays_symmetric_and_positive(dim: int, seed: int, rho: float, centred: bool, start: str):
+    moments = Moments(dim, rho=rho, zero_mean=centred, start=start).double()
+    for z in draws(dim, seed):
+        moments.store(moments.blend(moments.now, z + 3))
+    assert_close(moments.F, moments.F.T)
+    assert torch.linalg.eigvalsh(moments.F)[0] > -1e-12
+
+
+@thorough
+@given(dim=st.integers(1, 6), seed=seeds, cut=st.integers(1, 11))
+def test_two_unequal_shares_give_the_moments_of_the_whole_batch(dim: int, seed: int, cut: int):
+    z = normal(12, dim, seed=seed)
+    sums: list[Tensor] = []
+    for share in (z[:cut], z[cut:]):
+        batch_moments(share, lambda own_sums: sums.append(own_sums) or own_sums)
+    for share in (z[:cut], z[cut:]):
+        assert_close(batch_moments(share, lambda _: sums[0] + sums[1]), batch_moments(z, own))

@@ -1,0 +1,59 @@
+"""Single images as bytes: crops of files, and the middle that evaluation sees."""
+
+import pytest
+import torch
+from torchvision.transforms.v2 import functional as tv
+
+from dcp.views import crop_file, resize_center
+
+
+def photo(height, width):
+    coarse = torch.rand(3, 6, 6, generator=torch.Generator().manual_seed(0))
+    return (tv.resize(coarse, [height, width], antialias=True) * 255).round().to(torch.uint8)
+
+
+@pytest.mark.parametrize(
+    "box", [(0, 0, 300, 200), (17, 31, 150, 149), (100, 50, 20, 120), (299, 199, 1, 1), (5, 9, 64, 64)]
+)
+@pytest.mark.parametrize("interleaved", [False, True])
+def test_a_crop_of_a_file_equals_torchvisions_of_floats_to_the_bytes_rounding(box, interleaved):
+    image = photo(300, 200)
+    expected = tv.resized_crop(image.float(), *box, size=[64, 64], antialias=True)
+    if interleaved:  # as decoders give them
+        image = image.permute(1, 2, 0).contiguous().permute(2, 0, 1)
+    cut = crop_file(image, box, 64)
+    assert cut.shape == (3, 64, 64)
+    assert cut.dtype == torch.uint8
+    assert cut.is_contiguous()
+    assert (cut - expected).abs().max() <= 1.01
+
+
+def test_a_box_of_the_views_size_is_cut_out_exactly_from_a_file():
+    image = photo(90, 80)
+    assert torch.equal(crop_file(image, (7, 9, 64, 64), 64), image[:, 7:71, 9:73])
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "size"),
+    [(50, 80, 32), (500, 333, 224), (33, 31, 32), (20, 70, 32), (96, 96, 64), (37, 200, 37)],
+)
+def test_the_middle_is_torchvisions_resize_and_center_crop(height, width, size):
+    image = photo(height, width)
+    resized = image if min(height, width) == size else tv.resize(image, [round(size / 0.875)], antialias=True)
+    expected = tv.center_crop(resized, [size, size])
+    assert (resize_center(image, size).int() - expected.int()).abs().max() <= 1
+
+
+def test_images_of_the_right_short_side_are_only_cropped():
+    square, wide = photo(32, 32), photo(32, 45)
+    assert torch.equal(resize_center(square, 32), square)
+    assert torch.equal(resize_center(wide, 32), wide[:, :, 6:38])
+
+
+def test_a_batch_gives_what_its_images_give_alone():
+    batch = torch.stack([photo(50, 70), photo(50, 70).flip(2)])
+    middle = resize_center(batch, 32)
+    assert middle.shape == (2, 3, 32, 32)
+    assert all(
+        torch.equal(resize_center(image, 32), alone) for image, alone in zip(batch, middle, strict=True)
+    )
