@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from dcp.disk import replacing
+from dcp.run.disk import replacing
 from dcp.errors import RequestError
 
 FILE = "checkpoint/state.safetensors"

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 import dcp
 from dcp import build, checkpoint, views
-from dcp.disk import replacing
+from dcp.run.disk import replacing
 from dcp.errors import RequestError
 from dcp.recipe import Recipe
 from dcp.run import Run

@@ -119,9 +119,12 @@ class Recipe(BaseModel):
 
     @classmethod
     def model_json_schema(cls, *args: Any, **options: Any) -> dict[str, Any]:
-        """JSON Schema of a recipe file, which may have `extends` too; a file that does may leave sections out."""
+        """JSON Schema of a recipe file: with `extends`, beside which no section must be there."""
         schema = super().model_json_schema(*args, **options)
-        parent = {"type": "string", "description": "recipe under this one: a file beside it, or one that ships"}
+        parent = {
+            "type": "string",
+            "description": "recipe under this one: a file beside it, or one that ships",
+        }
         schema["properties"] = {"extends": parent, **schema["properties"]}
         schema["anyOf"] = [{"required": schema.pop("required")}, {"required": ["extends"]}]
         for table in schema["$defs"].values():

@@ -1,7 +1,7 @@
 """The recipe reference, written from the models: `python -m dcp.reference > docs/recipe.md`.
 
-One table a section, one a variant. What it says of a key is what the key's Field says, so that it cannot be out of date;
-a test holds docs/recipe.md against it.
+One table a section, one a variant. What it says of a key is what the key's Field says, and a test holds the page
+against it.
 """
 
 import sys
@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from dcp import keys, variants
+from dcp import keys
 from dcp.recipe import Recipe
 from dcp.values import shown
 
@@ -23,14 +23,15 @@ INTRODUCTION = """\
 Made by `python -m dcp.reference > docs/recipe.md`; edit the models in `dcp/`, not this page.
 
 A recipe is a TOML file that decides everything about a run. Only [`data.source`](#data) and
-[`predictor.name`](#predictor) must be there; every other key has the default below. `dcp recipes copy NAME` gives one to
-edit, `dcp recipes check FILE` says everything that is wrong with it, and `dcp recipes schema` is for editors.
+[`predictor.name`](#predictor) must be there; every other key has the default below.
+`dcp recipes copy NAME` gives one to edit, `dcp recipes check FILE` says everything that is wrong with it, and
+`dcp recipes schema` is for editors.
 
-* **Nothing is coerced.** `"0.1"` is no number and `1` is not `true`; a whole number may stand for a number. An unknown
-  key is an error. Nan and infinity are refused everywhere.
-* **`extends = "other.toml"`**, on top of the file and before the first section, puts another recipe under this one: a file
-  beside it, or the name of a recipe that ships. Sections are merged key by key; a section that chooses another variant
-  (`name`, for data `source`) replaces the one below, because its keys are others.
+* **Nothing is coerced.** `"0.1"` is no number and `1` is not `true`; a whole number may stand for a number.
+  An unknown key is an error. Nan and infinity are refused everywhere.
+* **`extends = "other.toml"`**, on top of the file and before the first section, puts another recipe under this
+  one: a file beside it, or the name of a recipe that ships. Sections are merged key by key; a section that
+  chooses another variant (`name`, for data `source`) replaces the one below, because its keys are others.
 * **`--set KEY=VALUE`** on the command line lies over both: dotted keys, TOML values, `--set predictor.eps=0.1`.
 """
 
@@ -49,8 +50,8 @@ def markdown() -> str:
 def _section(path: str, field: FieldInfo, *, level: int) -> Iterator[str]:
     """A section and those inside it."""
     models = keys.models([field.annotation])
-    yield f"{'#' * level} {path}\n"
-    yield f"`[{path}]`: {field.description}.\n"
+    description = field.description or ""
+    yield f"{'#' * level} [{path}]\n\n{description[:1].upper()}{description[1:]}.\n"
     if len(models) > 1:
         yield from _variants(path, field, models, level=level + 1)
     else:
@@ -60,7 +61,9 @@ def _section(path: str, field: FieldInfo, *, level: int) -> Iterator[str]:
 
 def _variants(path: str, field: FieldInfo, models: list[type[BaseModel]], *, level: int) -> Iterator[str]:
     key = keys.choice(models[0])
-    default = "" if field.is_required() else f"; without the section `{shown(keys.variant(_default(field)))}`"
+    default = (
+        "" if field.is_required() else f"; without the section `{shown(keys.variant(type(_default(field))))}`"
+    )
     yield f"The key `{key}` chooses one of these, each with its own keys{default}.\n"
     for model in models:
         name = keys.variant(model)
@@ -71,7 +74,7 @@ def _variants(path: str, field: FieldInfo, models: list[type[BaseModel]], *, lev
 
 
 def _inner(path: str, model: type[BaseModel], *, level: int) -> Iterator[str]:
-    """The tables in a table; a section that is described elsewhere, as the data of probes, only in its own line."""
+    """The tables in a table; one with variants, as the data of probes, has them described elsewhere."""
     for name in keys.names(model):
         if len(keys.models([model.model_fields[name].annotation])) == 1:
             yield from _section(f"{path}.{name}", model.model_fields[name], level=level)
@@ -86,7 +89,7 @@ def _table(model: type[BaseModel]) -> Iterator[str]:
     yield "| key | type | default | bounds | meaning |\n|---|---|---|---|---|"
     for name in keys.names(model):
         field = model.model_fields[name]
-        meaning = field.description or f"chooses {shown(keys.variant(model))}"
+        meaning = field.description or "chooses this variant"
         bounds = ", ".join(dict.fromkeys(_bounds(field))) or "-"
         cells = [f"`{name}`", _type(field.annotation), _default_text(field), bounds, meaning]
         yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
@@ -94,17 +97,16 @@ def _table(model: type[BaseModel]) -> Iterator[str]:
 
 
 def _default(field: FieldInfo) -> Any:
-    """The model of a section's default."""
-    return type(field.get_default(call_default_factory=True, validated_data={}))
+    return field.get_default(call_default_factory=True, validated_data={})
 
 
 def _default_text(field: FieldInfo) -> str:
     if field.is_required():
         return "must be given"
-    default = field.get_default(call_default_factory=True, validated_data={})
+    default = _default(field)
     if default is None:
         return "not set"
-    return "as below" if isinstance(default, BaseModel) else f"`{shown(default)}`"
+    return "see below" if isinstance(default, BaseModel) else f"`{shown(default)}`"
 
 
 def _type(annotation: Any) -> str:
@@ -117,8 +119,9 @@ def _type(annotation: Any) -> str:
     if origin is Literal:
         return ", ".join(f"`{shown(value)}`" for value in inside)
     if origin is tuple:
-        count = "" if inside[-1] is Ellipsis else f"{len(inside)} × "
-        return f"list of {count}{_type(inside[0])}"
+        one = _type(inside[0])
+        count = "" if inside[-1] is Ellipsis else f"{len(inside)} "
+        return f"list of {count}{one}s" if one in WORDS.values() else f"list of {one}"
     if origin in (Union, UnionType):
         if len(keys.models(inside)) > 1:
             return "table, with the keys of [data](#data)"

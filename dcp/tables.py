@@ -21,7 +21,7 @@ CHOICES = {"data": "source", "predictor": "name", "target": "name", "objective":
 
 
 def load(source: str, sets: tuple[str, ...] = ()) -> tuple[Table, str]:
-    """The table of a recipe (a file, or one that ships) with overrides laid over it, and the name of its file.
+    """The table of a recipe (a file, or one that ships) with overrides over it, and the name of its file.
 
     The order of overrides matters only for those of the same key, where the last one holds.
 

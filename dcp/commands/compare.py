@@ -7,8 +7,8 @@ from rich.console import Console
 
 from dcp import report
 from dcp.comparison import compare
-from dcp.disk import atomic_write
-from dcp.records import to_json
+from dcp.run.disk import atomic_write
+from dcp.run.records import to_json
 from dcp.run import find
 
 

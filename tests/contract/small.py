@@ -1,7 +1,6 @@
 """What the contract tests share: a tiny branch, and variants found in the tree."""
 
 import torch
-from pydantic import BaseModel
 from torch import Tensor, nn
 
 from dcp import variants
@@ -48,8 +47,3 @@ def build_predictor(name: str, dim: int = 6, **keys: object) -> nn.Module:
 def build_target(name: str, online: nn.Module) -> nn.Module:
     module = variants.load("targets", name)
     return module.build(module.Config(), online, lambda: branch(seed=2))
-
-
-def smallest_keys(config: type[BaseModel]) -> dict[str, object]:
-    """Keys that make a variant cheap to build here."""
-    return {"hidden": 8} if "hidden" in config.model_fields else {}

@@ -7,7 +7,7 @@ from dcp.evaluation import Features, Subject
 
 
 def clusters(n: int, dim: int, classes: int, *, spread: float, seed: int) -> Features:
-    """Features around one centre a class, with falling variances and a mean far from 0, as encoders give them."""
+    """Features around one centre a class, with falling variances and a mean far from 0, as encoders give."""
     centres = torch.randn(classes, dim, generator=torch.Generator().manual_seed(99))
     draw = torch.Generator().manual_seed(seed)
     y = torch.randint(0, classes, (n,), generator=draw)

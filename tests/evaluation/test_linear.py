@@ -37,7 +37,7 @@ def test_the_optimum_is_that_of_scikit_learn(l2, spread):
     scores = linear.evaluate(it, linear.Config(l2=(l2,)), seed=0)
     assert scores.score["top1"] == pytest.approx((expected == it.test.y.numpy()).mean(), abs=0.002)
     assert (scores.predictions.numpy() == expected).mean() > 0.995
-    assert loss - 1e-7 < scores.extra["objective"] < loss + 1e-6
+    assert loss - 1e-7 < scores.extra["objective"] < loss + 5e-6
     assert scores.extra["converged"]
 
 
@@ -204,10 +204,10 @@ def test_adam_scores_the_last_epoch_and_only_tells_the_best_one():
     assert curve[scores.extra["epoch_best_on_test"] - 1] == max(curve)
 
 
-def test_fifty_epochs_of_adam_come_near_to_the_optimum():
+def test_enough_steps_of_adam_come_near_to_the_optimum():
     it = subject(train=3000, test=2000)
     one, two = (
-        linear.evaluate(it, linear.Config(method=method), seed=0).score["top1"]
+        linear.evaluate(it, linear.Config(method=method, lr=1e-2), seed=0).score["top1"]
         for method in ("lbfgs", "adam")
     )
     assert one == pytest.approx(two, abs=0.02)

@@ -1,4 +1,4 @@
-"""The order of Algorithm 1, and which W a step uses: followed by hand with a linear branch, W = F and ρ = 0.5.
+"""The order of Algorithm 1, and which W a step uses, by hand: a linear branch, W = F, ρ = 0.5.
 
 Facts: 13 no gradient through F      14 W is one step old      18 no gradient into the target
 """

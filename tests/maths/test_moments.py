@@ -1,6 +1,6 @@
 """The moving average F, redone by hand.
 
-Facts: 9 both views pooled, not centred      10 moving average      11 ρ = 0      12 shares of several processes
+Facts: 9 both views pooled, not centred      10 moving average      11 ρ = 0      12 several processes
 """
 
 import pytest

@@ -3,12 +3,15 @@
 Facts: 5 DirectCopy calls no eigen-decomposition      7 lower bound by the Rayleigh quotient, warm start
 """
 
+import re
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.testing import assert_close
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from dcp import spectra
 from dcp.predictor import ITERATIONS
@@ -34,7 +37,7 @@ def rotated(s: Tensor, seed: int) -> Tensor:
     return (Q * s.double()) @ Q.T
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=150, derandomize=True, database=None)
 @given(
     kind=st.sampled_from(sorted(SPECTRA)),
     dim=st.integers(1, 40),
@@ -111,8 +114,8 @@ def worst_errors(s: Tensor, *, rho: float, batch: int, steps: int, seed: int) ->
     return max(errors[:10]), max(errors[10:])
 
 
-# Measured over 25 seeds, dimension 32, two views of 64 samples, axes that turn by 4 degrees a step, largest share
-# of λ_max that is missed after ten steps (at the very first, where v starts anywhere, 0.3); the bounds are above it:
+# Measured: the largest share of λ_max that is missed after ten steps (0.3 before, as v starts anywhere), over 25
+# seeds, dimension 32, two views of 64 samples, axes that turn by 4 degrees a step. The bounds are above it.
 #                     ρ = 0     0.5       0.9
 #   eigenvalues 1/k   6e-4      4e-5      4e-7
 #   white noise       0.24      0.15      0.09      the worst case: sampling alone splits the eigenvalues
@@ -147,19 +150,24 @@ def test_a_refresh_keeps_the_vector_it_found_for_the_next():
     assert errors[0] > 1e-8 > errors[-1]
 
 
-def test_directcopy_calls_no_eigen_decomposition(monkeypatch: pytest.MonkeyPatch):
+class Refusing(TorchDispatchMode):
+    """Raises at any operator that decomposes a matrix, by whatever function it was reached."""
+
+    def __torch_dispatch__(self, operator, types, args=(), kwargs=None):
+        if re.search("eig|svd|qr|cholesky", str(operator)):
+            raise AssertionError(f"{operator} was called")
+        return operator(*args, **(kwargs or {}))
+
+
+def test_directcopy_calls_no_eigen_decomposition():
     """Fact 5."""
-
-    def refuse(*_: object, **__: object) -> None:
-        raise AssertionError("an eigen-decomposition was asked for")
-
-    for name in ("eigh", "eigvalsh", "eig", "svd", "svdvals", "matrix_norm"):
-        monkeypatch.setattr(torch.linalg, name, refuse)
     F = torch.diag(torch.tensor([4.0, 1.0, 0.25]))
-    for norm in ("spectral", "fro", "none"):
-        directcopy.weight(F, eps=0.3, norm=norm)
-        predictor = directcopy.build(directcopy.Config(norm=norm), 3)
-        predictor.refresh(F)
-        predictor.set_by(F)
-    with pytest.raises(AssertionError):
-        spectra.eigh(F)
+    with Refusing():
+        for norm in ("spectral", "fro", "none"):
+            directcopy.weight(F, eps=0.3, norm=norm)
+            predictor = directcopy.build(directcopy.Config(norm=norm), 3)
+            predictor.refresh(F)
+            predictor.set_by(F)
+        for decomposing in (spectra.eigh, torch.linalg.svdvals, lambda F: torch.linalg.matrix_norm(F, 2)):
+            with pytest.raises(AssertionError, match="was called"):
+                decomposing(F)

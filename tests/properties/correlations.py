@@ -19,7 +19,7 @@ def rotation(dim: int, seed: int) -> Tensor:
 
 @st.composite
 def correlations(draw: st.DrawFn, least: int = 1) -> Tensor:
-    """Symmetric positive semi-definite [D, D], D from `least` to 8, any rank; eigenvalues from 1e-4 to 1e4."""
+    """Symmetric positive semi-definite [D, D], D from `least` to 8, any rank, eigenvalues 1e-4 to 1e4."""
     dim = draw(st.integers(least, 8))
     exponents = draw(st.lists(st.floats(-4, 4), min_size=dim, max_size=dim))
     zeros = draw(st.integers(0, dim - 1))

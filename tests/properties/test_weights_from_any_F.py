@@ -28,7 +28,7 @@ def rules(draw: st.DrawFn) -> Rule:
 
 
 def top_vector(F: Tensor) -> Tensor:
-    """The exact eigenvector, so that properties of W are not mixed with the convergence of power iteration."""
+    """The exact eigenvector: the convergence of power iteration is another matter."""
     return torch.linalg.eigh(F)[1][:, -1]
 
 
@@ -94,7 +94,7 @@ def test_directset_of_1_is_directcopy(F: Tensor, eps: float, norm: str):
     place=st.sampled_from(["outside", "inside"]),
 )
 def test_directset_of_a_half_is_directpred(F: Tensor, eps: float, norm: str, place: str):
-    """For ε ≥ 1e-4, below which only DirectPred has the floor of the official release (inside, ε ≥ 1e-8 would do)."""
+    """For ε ≥ 1e-4, below which only DirectPred has the floor of the official release."""
     pred = directpred.build(directpred.Config(eps=eps, norm=norm, eps_place=place), len(F)).double()
     set_ = directset.build(directset.Config(alpha=0.5, eps=eps, norm=norm, eps_place=place), len(F)).double()
     pred.refresh(F)

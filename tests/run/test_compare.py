@@ -9,11 +9,11 @@ import pytest
 from scipy import stats
 
 import dcp
-from dcp import intervals
+from dcp.comparison import intervals
 from dcp.comparison import Comparison, compare
-from dcp.differences import ONE_AGAINST_SEEDS, PAIRED, UNPAIRED, WELCH
+from dcp.comparison.differences import ONE_AGAINST_SEEDS, PAIRED, UNPAIRED, WELCH
 from dcp.errors import RequestError
-from dcp.records import to_json
+from dcp.run.records import to_json
 
 
 def right(count: int, n: int = 100, first: int = 0) -> np.ndarray:

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from dcp import report
 from dcp.comparison import compare
-from dcp.page import duration, figure, memory, significant
+from dcp.report.page import duration, figure, memory, significant
 
 MARKDOWN = """\
 # Comparison of stl10_directcopy and stl10_byol

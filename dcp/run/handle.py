@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any, final
 
 import tomli
 
-from dcp import lookup, records
-from dcp.disk import atomic_write, create_folder, in_plain_words, locked, replacing, sweep
+from dcp.run import lookup, records
+from dcp.run.disk import atomic_write, create_folder, in_plain_words, locked, replacing, sweep
 from dcp.errors import RequestError
-from dcp.records import SCHEMA, Json
+from dcp.run.records import SCHEMA, Json
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["SCHEMA", "Run", "atomic_write", "find", "replacing"]
+__all__ = ["SCHEMA", "Run", "find"]
 
 
 @final

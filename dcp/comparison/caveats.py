@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from dcp.arms import Member
-from dcp.differences import ONE_AGAINST_SEEDS, PAIRED, UNPAIRED, WELCH, Difference, data_differ
+from dcp.comparison.arms import Member
+from dcp.comparison.differences import ONE_AGAINST_SEEDS, PAIRED, UNPAIRED, WELCH, Difference, data_differ
 
 Arms = Mapping[str, Sequence[Member]]
 UNFINISHED = {

@@ -4,10 +4,10 @@ import json
 from string import ascii_uppercase
 from typing import Any
 
-from dcp.arms import Arm
+from dcp.comparison.arms import Arm
 from dcp.comparison import ArmScore, Comparison, ScoreRow
-from dcp.differences import Difference
-from dcp.page import (
+from dcp.comparison.differences import Difference
+from dcp.report.page import (
     NOTHING,
     Grid,
     Lines,

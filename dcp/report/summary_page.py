@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from dcp.differences import image_interval, score_of
-from dcp.page import Grid, Lines, Page, count, duration, figure, is_share, memory, significant, span
-from dcp.records import Json
+from dcp.comparison.differences import image_interval, score_of
+from dcp.report.page import Grid, Lines, Page, count, duration, figure, is_share, memory, significant, span
+from dcp.run.records import Json
 from dcp.run import Run
 
 COLLAPSE = {

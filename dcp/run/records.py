@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from dcp.errors import RequestError
-from dcp.lookup import first, nearest, runs_in
+from dcp.run.lookup import first, nearest, runs_in
 
 SCHEMA = 1  # of run.json and of probes/*.json
 Json = dict[str, Any]  # what a JSON object holds is known where it is read

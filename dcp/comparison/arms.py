@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from dcp.records import Json
+from dcp.run.records import Json
 from dcp.run import Run
 
 WHERE = ("data.root", "data.download")

@@ -9,12 +9,12 @@ from dataclasses import asdict, dataclass
 from statistics import fmean
 from typing import Any
 
-from dcp import arms as arm_module
-from dcp.arms import Arm, Member
-from dcp.caveats import Arms, caveats, covers
-from dcp.differences import Difference, difference, having, image_interval, score_of
+from dcp.comparison import arms as arm_module
+from dcp.comparison.arms import Arm, Member
+from dcp.comparison.caveats import Arms, caveats, covers
+from dcp.comparison.differences import Difference, difference, having, image_interval, score_of
 from dcp.errors import RequestError
-from dcp.intervals import LEVEL, Interval, over_seeds
+from dcp.comparison.intervals import LEVEL, Interval, over_seeds
 from dcp.run import Run
 
 SCHEMA = 1  # of comparison.json

@@ -3,10 +3,10 @@
 from typing import TYPE_CHECKING
 
 from dcp.comparison import Comparison
-from dcp.comparison_page import comparison_page
-from dcp.page import Grid, Lines, Page
+from dcp.report.comparison_page import comparison_page
+from dcp.report.page import Grid, Lines, Page
 from dcp.run import Run
-from dcp.summary_page import summary_page
+from dcp.report.summary_page import summary_page
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

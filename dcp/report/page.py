@@ -6,7 +6,7 @@ The rest of dcp stores fractions and SI units; percent, minutes and thousands be
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dcp.intervals import Interval
+from dcp.comparison.intervals import Interval
 
 NOTHING = "-"
 

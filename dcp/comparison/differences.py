@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from dcp.arms import Member
-from dcp.intervals import Interval, difference_over_seeds, paired_over_images, unpaired_over_images
+from dcp.comparison.arms import Member
+from dcp.comparison.intervals import Interval, difference_over_seeds, paired_over_images, unpaired_over_images
 
 if TYPE_CHECKING:
     import numpy as np
