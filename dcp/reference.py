@@ -1,7 +1,7 @@
 """The recipe reference, written from the models: `python -m dcp.reference > docs/recipe.md`.
 
-One table a section, one a variant. What it says of a key is what the key's Field says, and a test holds the page
-against it.
+One table a section, one a variant. What it says of a key is what the key's Field says, and a test holds the
+page against it.
 """
 
 import sys
@@ -29,10 +29,10 @@ A recipe is a TOML file that decides everything about a run. Only [`data.source`
 
 * **Nothing is coerced.** `"0.1"` is no number and `1` is not `true`; a whole number may stand for a number.
   An unknown key is an error. Nan and infinity are refused everywhere.
-* **`extends = "other.toml"`**, on top of the file and before the first section, puts another recipe under this
-  one: a file beside it, or the name of a recipe that ships. Sections are merged key by key; a section that
-  chooses another variant (`name`, for data `source`) replaces the one below, because its keys are others.
-* **`--set KEY=VALUE`** on the command line lies over both: dotted keys, TOML values, `--set predictor.eps=0.1`.
+* **`extends = "other.toml"`**, above the first section, puts another recipe under this one: a file beside it,
+  or the name of a recipe that ships. Sections are merged key by key; a section that chooses another variant
+  (`name`, for data `source`) replaces the one below, because its keys are others.
+* **`--set KEY=VALUE`** on the command line lies over both: dotted keys, TOML values; `predictor.eps=0.1`.
 """
 
 WORDS: dict[Any, str] = {int: "whole number", float: "number", bool: "true or false", str: "string"}

@@ -35,7 +35,8 @@ def eigh(F: Tensor) -> tuple[Tensor, Tensor]:
 def start_vector(dim: int, dtype: torch.dtype = torch.float32) -> Tensor:
     """The unit vector [dim] from which power iteration starts: fixed, and generic so as to miss no direction."""
     v = torch.randn(dim, generator=torch.Generator().manual_seed(dim), dtype=torch.float64)
-    return (v / v.norm()).to(dtype)
+    unit: Tensor = v / v.norm()
+    return unit.to(dtype)
 
 
 def power_iteration(F: Tensor, v: Tensor, iterations: int) -> Tensor:
@@ -79,7 +80,8 @@ def norm(F: Tensor, kind: Norm, v: Tensor | None = None, *, iterations: int = 10
     """
     F = checked(F)
     if kind == "fro":
-        return torch.linalg.matrix_norm(F)
+        frobenius: Tensor = torch.linalg.matrix_norm(F)
+        return frobenius
     if kind == "none":
         return F.new_ones(())
     if v is None:

@@ -29,6 +29,6 @@ def loss(p: Tensor, z: Tensor, t: Tensor) -> Tensor:
     towards = fn.normalize(t.detach(), dim=-1, eps=TINY)
     size = q.norm(dim=-1).clamp_min(TINY)
     similarity = (q * towards).sum(-1) / size
-    pull = (z * towards).sum(-1) / size
-    push = similarity * (p * z).sum(-1) / size.square()
+    pull: Tensor = (z * towards).sum(-1) / size
+    push: Tensor = similarity * (p * z).sum(-1) / size.square()
     return push - 2 * pull

@@ -5,13 +5,12 @@
     W = U diag((s/n + ε)^α) Uᵀ        eps_place = "inside"
 
 The paper's body was not at hand when this was written: the formula is that of its third-party implementations, and which norm it
-prints is an open question, so `norm` is a key. The official release floors the eigenvalues of W at 1e-4; here that is the argument
-`floor`, which no recipe needs because ε ≥ 0.
+prints is an open question, so `norm` is a key. The official release floors the sum in which ε stands at 1e-4; here that is the
+argument `floor`, which no recipe needs because ε ≥ 0.
 """
 
 from typing import Literal
 
-import torch
 from pydantic import Field
 from torch import Tensor
 
@@ -35,10 +34,11 @@ def weight(
     eps: float,
     norm: spectra.Norm = "spectral",
     eps_place: Literal["outside", "inside"] = "outside",
-    floor: float | None = None,
+    floor: float = 0.0,
 ) -> Tensor:
     """W [D, D] from F [D, D], symmetric positive semi-definite; W = ε I (or ε^α I) where F is zero or not finite.
 
+    >>> import torch
     >>> weight(torch.diag(torch.tensor([4.0, 1.0, 0.25])), alpha=0.5, eps=0.1).diag()
     tensor([1.1000, 0.6000, 0.3500])
     """
@@ -46,11 +46,9 @@ def weight(
     if eps_place == "outside":
         # divided before the power too, which changes nothing but keeps s^16 within the range of float32
         power = s**alpha if norm == "none" else spectra.divided(s, s.max()) ** alpha
-        w = spectra.divided(power, _size(power, norm)) + eps
+        w = (spectra.divided(power, _size(power, norm)) + eps).clamp_min(floor)
     else:
-        w = (spectra.divided(s, _size(s, norm)) + eps) ** alpha
-    if floor is not None:
-        w = w.clamp_min(floor)
+        w = (spectra.divided(s, _size(s, norm)) + eps).clamp_min(floor) ** alpha
     return (U * w) @ U.T
 
 

@@ -135,6 +135,17 @@ def test_the_strength_is_the_most_accurate_on_held_out_images_and_the_strongest_
     assert [row["l2"] for row in extra["held_out"]] == sorted(linear.Config().l2, reverse=True)
 
 
+def test_held_out_accuracies_are_those_of_images_that_were_not_fitted():
+    it = task(subject(train=120, dim=100, spread=5.0))
+    config = linear.Config(l2=(1.0, 1e-2))
+    extra = linear.optimum(it, config, seed=3)[1]
+    fitted, held = (it.part(rows) for rows in linear.hold_out(it.y, 0.1, 3))
+    for row in extra["held_out"]:
+        start = torch.zeros(7, 101, dtype=torch.float64)
+        fit = logistic.fit(fitted, row["l2"], Curvature.of(it.x), start, 1e-5, 1000)
+        assert row["top1"] == logistic.accuracy(fit.weight, held) < logistic.accuracy(fit.weight, fitted)
+
+
 def test_noise_wants_a_strong_penalty_and_clean_classes_a_weak_one():
     noisy, clean = subject(train=120, dim=100, spread=5.0), subject(train=2000, dim=8, spread=1.5)
     strong, weak = (linear.evaluate(it, linear.Config(), seed=0).extra["l2"] for it in (noisy, clean))
@@ -170,45 +181,3 @@ def test_the_held_out_part_is_another_for_another_seed_and_never_empty():
     assert len(draws) == 2
     for n in range(2, 12):
         assert all(len(part) > 0 for share in (0.01, 0.5, 0.99) for part in linear.hold_out(y[:n], share, 0))
-
-
-def adam_by_torch(it, epochs):
-    """The release's protocol, written with torch's own Linear; order and start as in `linear.adam`."""
-    draw = torch.Generator().manual_seed(0)
-    start = torch.empty(it.classes, it.x.shape[1] + 1).uniform_(-1, 1, generator=draw) / it.x.shape[1] ** 0.5
-    layer = torch.nn.Linear(it.x.shape[1], it.classes)
-    layer.weight.data, layer.bias.data = start[:, :-1].clone(), start[:, -1].clone()
-    optimizer = torch.optim.Adam(layer.parameters(), lr=3e-4, weight_decay=1e-3)
-    for _ in range(epochs):
-        for rows in torch.randperm(len(it.y), generator=draw).split(128):
-            optimizer.zero_grad()
-            torch.nn.functional.cross_entropy(layer(it.x[rows]), it.y[rows]).backward()
-            optimizer.step()
-    return torch.cat([layer.weight.data, layer.bias.data.unsqueeze(1)], dim=1)
-
-
-def test_adam_takes_the_steps_of_the_released_protocol():
-    weights = list(linear.adam(task(), linear.Config(method="adam", epochs=4), seed=0))
-    assert len(weights) == 4
-    assert torch.allclose(weights[-1], adam_by_torch(task(), 4), atol=1e-5)
-
-
-def test_adam_scores_the_last_epoch_and_only_tells_the_best_one():
-    it = subject(spread=4.0)
-    scores = linear.evaluate(it, linear.Config(method="adam", epochs=12, lr=0.1), seed=0)
-    curve = [
-        linear.evaluate(it, linear.Config(method="adam", epochs=n, lr=0.1), seed=0).score["top1"]
-        for n in range(1, 13)
-    ]
-    assert scores.score["top1"] == curve[-1] < max(curve) == scores.extra["top1_best_on_test"]
-    assert curve[scores.extra["epoch_best_on_test"] - 1] == max(curve)
-
-
-def test_enough_steps_of_adam_come_near_to_the_optimum():
-    it = subject(train=3000, test=2000)
-    one, two = (
-        linear.evaluate(it, linear.Config(method=method, lr=1e-2), seed=0).score["top1"]
-        for method in ("lbfgs", "adam")
-    )
-    assert one == pytest.approx(two, abs=0.02)
-    assert one > 0.5

@@ -1,4 +1,4 @@
-"""Random valid recipes, drawn from the models themselves, so that a new key or variant takes part without being named."""
+"""Random valid recipes, drawn from the models: a new key or variant takes part without being named here."""
 
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -39,7 +39,11 @@ def value(annotation: Any, metadata: list[Any], name: str) -> st.SearchStrategy[
         one = value(inside[0], [], name)
         if inside[-1] is Ellipsis:
             return st.lists(one, min_size=1, max_size=4)
-        return st.lists(one, min_size=len(inside), max_size=len(inside)).map(sorted)
+        return (
+            st.lists(one, min_size=len(inside), max_size=len(inside))
+            .map(sorted)
+            .filter(lambda pair: name != "crop_scale" or pair[-1] > 0)
+        )
     return table(annotation) if issubclass(annotation, BaseModel) else plain(annotation, metadata, name)
 
 
@@ -60,10 +64,8 @@ def plain(kind: type, metadata: list[Any], name: str) -> st.SearchStrategy[Any]:
         whole = st.integers(least + ("gt" in limit), min(most, LARGEST) - ("lt" in limit))
         return whole.map(lambda number: number | 1) if name == "kernel" else whole
     assert kind is float
-    # whole numbers may stand for numbers
-    near = st.floats(least, most, exclude_min="gt" in limit, exclude_max="lt" in limit, allow_subnormal=False)
-    return (
-        near
-        if (least, most) == (0, 1)
-        else near | st.integers(int(least) + 1, max(int(most) - 1, int(least) + 1))
+    numbers = st.floats(
+        least, most, exclude_min="gt" in limit, exclude_max="lt" in limit, allow_subnormal=False
     )
+    # a whole number may stand for a number
+    return numbers if most <= 1 else numbers | st.integers(int(least) + 1, int(most) - 1)

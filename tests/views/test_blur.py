@@ -8,7 +8,7 @@ from torchvision.transforms import functional as tv
 
 from dcp.views import blur
 
-BOUND = 1e-5  # of 1; the largest difference seen is 4e-7
+BOUND = 1e-5  # of 1; the largest difference seen is 1.4e-6
 WAYS = [blur.by_convolution, blur.by_products]
 
 

@@ -9,7 +9,7 @@ from torchvision.transforms import functional as tv
 from dcp.views import colour
 from dcp.views.parameters import BRIGHTNESS, CONTRAST, HUE, SATURATION
 
-BOUND = 1e-5  # of 1; the largest difference seen is 2e-6
+BOUND = 1e-5  # of 1; the largest difference seen is 4e-6, of hue
 THEIRS = {
     BRIGHTNESS: tv.adjust_brightness,
     CONTRAST: tv.adjust_contrast,
