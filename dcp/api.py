@@ -39,7 +39,12 @@ def pretrain(
 
 
 def probe(
-    run: str | Path, evaluations: Sequence[str] = (), *, sets: Sequence[str] = (), runs: str | Path = "runs", device: str = "auto"
+    run: str | Path,
+    evaluations: Sequence[str] = (),
+    *,
+    sets: Sequence[str] = (),
+    runs: str | Path = "runs",
+    device: str = "auto",
 ) -> dict[str, Any]:
     """Evaluate the frozen encoder of one run; the content of each `probes/<evaluation>.json`.
 

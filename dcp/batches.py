@@ -1,10 +1,11 @@
 """Batches: from the plan and the images to two views on the device.
 
-Small data sets are one uint8 tensor on the device: no loader, no workers, no copies. Image files are decoded by worker processes, once
+Small data sets are one uint8 tensor on the device: no loader, no workers, no copies. Image files are decoded by worker
+    processes, once
 an image for both views, cropped there, and cross as uint8; colour and blur happen on the device.
 
-The views of image i in epoch e depend on (seed, e, i) alone, and the order on (seed, e), so both ways of loading, any number of
-workers or processes, and a resumed run see the same.
+The views of image i in epoch e depend on (seed, e, i) alone, and the order on (seed, e), so both ways of loading, any
+number of workers or processes, and a resumed run see the same.
 
 Shapes: B images of this process, S side of the views in pixels.
 """
@@ -115,10 +116,10 @@ class Crops(MapDataset[tuple[Tensor, Tensor] | DcpError]):
         height, width = pixels.shape[1:]
         crops = []
         for view in (0, 1):
-            drawn = views.draw(
+            boxes = views.draw_boxes(
                 self.config, index, seed=self.seed, epoch=epoch, view=view, height=height, width=width
             )
-            top, left, h, w = drawn.box[0].tolist()
+            top, left, h, w = boxes[0].tolist()
             crops.append(views.crop_file(pixels, (top, left, h, w), self.size))
         return torch.stack(crops), index
 
@@ -144,7 +145,7 @@ def _from_files(
     plan = shares.plan
     loader = DataLoader(
         Crops(files, config, plan.seed, size),
-        batch_sampler=shares,  # type: ignore[arg-type]
+        batch_sampler=shares,
         num_workers=workers,
         collate_fn=_collate,
         worker_init_fn=quiet_worker,
@@ -162,7 +163,5 @@ def _from_files(
 def _finished(crops: Tensor, index: Tensor, view: int, config: views.Config, plan: Plan, step: int) -> Tensor:
     """The view that begins with these crops, uint8 [B, 3, S, S]; the boxes have been used by the worker."""
     size = crops.shape[-1]
-    drawn = views.draw(
-        config, index, seed=plan.seed, epoch=plan.epoch_of(step), view=view, height=size, width=size
-    )
+    drawn = views.draw(config, index, seed=plan.seed, epoch=plan.epoch_of(step), view=view, height=size, width=size)
     return views.finish(crops, drawn, config)

@@ -30,7 +30,13 @@ def branch(recipe: Recipe) -> networks.Branch:
     )
     p = network.projector
     head = networks.projector(
-        features, hidden=p.hidden, out=p.out, layers=p.layers, norm=p.norm, affine=p.affine, out_norm=p.out_norm
+        features,
+        hidden=p.hidden,
+        out=p.out,
+        layers=p.layers,
+        norm=p.norm,
+        affine=p.affine,
+        out_norm=p.out_norm,
     )
     return networks.Branch(backbone, head)
 
@@ -103,9 +109,7 @@ def rates(recipe: Recipe, built: Optimizer, plan: Plan) -> Callable[[int], float
     warmup_steps = round(o.warmup_epochs * plan.steps_per_epoch)
 
     def schedule(step: int) -> float:
-        return optim.set_rates(
-            built, step, peak=peak, kind=o.schedule, steps=plan.steps, warmup_steps=warmup_steps
-        )
+        return optim.set_rates(built, step, peak=peak, kind=o.schedule, steps=plan.steps, warmup_steps=warmup_steps)
 
     return schedule
 
@@ -148,7 +152,7 @@ class Arithmetic:
 
     @property
     def precision(self) -> str:
-        """ "fp32" or "bf16"."""
+        """The name of it: "fp32" or "bf16"."""
         return "bf16" if self.amp is not None else "fp32"
 
 

@@ -1,6 +1,7 @@
 """Checkpoints: everything that resume needs in one safetensors file, with a little JSON in its header. Never pickle.
 
-One file, because one rename is atomic and two are not: whenever the process dies, the last complete checkpoint is there.
+One file, because one rename is atomic and two are not: whenever the process dies, the last complete checkpoint is
+    there.
 """
 
 import json
@@ -13,8 +14,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from dcp.run.disk import replacing
 from dcp.errors import RequestError
+from dcp.run.disk import replacing
 
 FILE = "checkpoint/state.safetensors"
 

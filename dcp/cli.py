@@ -1,10 +1,13 @@
-"""The command line: parse, call one function, print, exit. Commands import inside their bodies, so that help starts fast."""
+"""The command line: parse, call one function, print, exit.
+
+Commands import inside their bodies, so that help starts fast.
+"""
 
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, NoReturn, Optional
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -19,15 +22,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-recipes_app = typer.Typer(
-    help="The recipes that ship with dcp.", invoke_without_command=True, rich_markup_mode=None
-)
+recipes_app = typer.Typer(help="The recipes that ship with dcp.", invoke_without_command=True, rich_markup_mode=None)
 app.add_typer(recipes_app, name="recipes")
 
 RecipeArg = Annotated[str, typer.Argument(metavar="RECIPE", help="A recipe file, or the name of one that ships.")]
-WordsArg = Annotated[Optional[list[str]], typer.Argument(metavar="[KEY=VALUE]...", help="The same as --set.")]
-RunsArg = Annotated[list[str], typer.Argument(metavar="RUN...", help="Run folders, or names of runs (all their seeds).")]
-SetOpt = Annotated[Optional[list[str]], typer.Option("--set", metavar="KEY=VALUE", help="Override a key; repeatable. VALUE is TOML.")]
+WordsArg = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="The same as --set.")]
+RunsArg = Annotated[
+    list[str], typer.Argument(metavar="RUN...", help="Run folders, or names of runs (all their seeds).")
+]
+SetOpt = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a key; repeatable. VALUE is TOML."),
+]
 RunsOpt = Annotated[Path, typer.Option("--runs", metavar="DIR", help="The folder of run folders.")]
 DeviceOpt = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
 QuietOpt = Annotated[bool, typer.Option("--quiet", help="Print results and errors only.")]
@@ -88,19 +94,19 @@ def _options(
         raise typer.Exit
 
 
-
-
 @app.command()
 def pretrain(
     recipe: RecipeArg,
     words: WordsArg = None,
     set_: SetOpt = None,
-    seed: Annotated[Optional[int], typer.Option("--seed", metavar="N", help="The seed, instead of run.seed.")] = None,
-    seeds: Annotated[Optional[str], typer.Option("--seeds", metavar="0-4", help="One run for each: 0-4 or 0,1,2.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="The seed, instead of run.seed.")] = None,
+    seeds: Annotated[str | None, typer.Option("--seeds", metavar="0-4", help="One run for each: 0-4 or 0,1,2.")] = None,
     runs: RunsOpt = Path("runs"),
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
     device: DeviceOpt = "auto",
-    processes: Annotated[int, typer.Option("--processes", metavar="N", min=1, help="Processes that train together.")] = 1,
+    processes: Annotated[
+        int, typer.Option("--processes", metavar="N", min=1, help="Processes that train together.")
+    ] = 1,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check all, measure a few steps, write nothing.")] = False,
     quiet: QuietOpt = False,
     json_: JsonOpt = False,
@@ -119,7 +125,8 @@ def pretrain(
 def probe(
     runs_: RunsArg,
     evaluation: Annotated[
-        Optional[list[str]], typer.Option("--evaluation", "-e", metavar="NAME", help="Which; repeatable. Without it those of the recipe.")
+        list[str] | None,
+        typer.Option("--evaluation", "-e", metavar="NAME", help="Which; repeatable. Without it those of the recipe."),
     ] = None,
     set_: SetOpt = None,
     runs: RunsOpt = Path("runs"),
@@ -138,7 +145,10 @@ def probe(
 def compare(
     runs_: RunsArg,
     runs: RunsOpt = Path("runs"),
-    out: Annotated[Optional[Path], typer.Option("--out", metavar="DIR", help="Also write comparison.md and comparison.json here.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Also write comparison.md and comparison.json here."),
+    ] = None,
     quiet: QuietOpt = False,
     json_: JsonOpt = False,
 ) -> None:
@@ -164,7 +174,8 @@ def recipes_list() -> None:
 
 @recipes_app.command("show")
 def recipes_show(
-    recipe: RecipeArg, full: Annotated[bool, typer.Option("--full", help="With every default written out.")] = False
+    recipe: RecipeArg,
+    full: Annotated[bool, typer.Option("--full", help="With every default written out.")] = False,
 ) -> None:
     """Print a recipe."""
     from dcp.commands import recipes as command
@@ -175,7 +186,10 @@ def recipes_show(
 @recipes_app.command("copy")
 def recipes_copy(
     recipe: RecipeArg,
-    to: Annotated[Optional[Path], typer.Argument(metavar="[FILE]", help="Where to; here, under its own name, if left out.")] = None,
+    to: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FILE]", help="Where to; here, under its own name, if left out."),
+    ] = None,
 ) -> None:
     """Copy a recipe to a file of your own; an existing file is not overwritten."""
     from dcp.commands import recipes as command

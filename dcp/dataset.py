@@ -29,9 +29,7 @@ __all__ = ["DataConfig", "Dataset", "Files", "Split", "balanced", "data_root", "
 
 Split = Literal["pretrain", "train", "test"]
 
-SAMPLED = (
-    2048  # images whose pixels enter a fingerprint: 6 MB of CIFAR, 57 MB of STL-10, so a fraction of a second
-)
+SAMPLED = 2048  # images whose pixels enter a fingerprint: 6 MB of CIFAR, 57 MB of STL-10, so a fraction of a second
 
 
 @dataclass(frozen=True, eq=False)

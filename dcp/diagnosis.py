@@ -1,7 +1,10 @@
-"""Diagnosis: is the representation collapsing? Numbers of one batch that need no eigen-decomposition, and their reading in words.
+"""Diagnosis: is the representation collapsing? Numbers of one batch, and their reading in words.
+
+None of them needs an eigen-decomposition.
 
     u = z / |z|                               projections of both views on the unit sphere
-    spread         = √D · mean_d std(u_d)     0 when all images get the same direction, 1 when directions are spread evenly
+    spread         = √D · mean_d std(u_d)     0 when all images get the same direction, 1 when directions are spread
+    evenly
                                               (Chen, He 2021, figure 2, there without √D)
     effective_rank = (Σs)² / Σs²              of the eigenvalues s of the covariance of u: how many dimensions vary
 
@@ -38,6 +41,7 @@ def state(spread: float, effective_rank: float) -> tuple[str, str]:
         )
     if effective_rank < DIMENSIONAL:
         return "dimensional collapse", (
-            f"projections vary along {effective_rank:.1f} dimensions only, fewer than {DIMENSIONAL:.0f} (spread {spread:.2f} of 1)"
+            f"projections vary along {effective_rank:.1f} dimensions only, fewer than {DIMENSIONAL:.0f} "
+            f"(spread {spread:.2f} of 1)"
         )
     return "healthy", f"spread {spread:.2f} of 1, effective rank {effective_rank:.1f}"

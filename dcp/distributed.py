@@ -22,7 +22,10 @@ def choose_device(wish: str) -> str:
     if not have.get(wish, False):
         names = ", ".join(name for name, there in have.items() if there)
         raise RequestError(
-            f'there is no device "{wish}" here', slug="no-device", where="--device", hint=f"this machine has {names}"
+            f'there is no device "{wish}" here',
+            slug="no-device",
+            where="--device",
+            hint=f"this machine has {names}",
         )
     return wish
 

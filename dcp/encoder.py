@@ -10,16 +10,16 @@ from torch import Tensor, nn
 
 import dcp
 from dcp import build, checkpoint, views
-from dcp.run.disk import replacing
 from dcp.errors import RequestError
 from dcp.recipe import Recipe
 from dcp.run import Run
+from dcp.run.disk import replacing
 
 FILE = "encoder.safetensors"
 
 
 def save(folder: Path, backbone: nn.Module, recipe: Recipe, *, step: int) -> None:
-    """Write the backbone alone, keys as in torchvision or timm, floating point as float32, with a header that says how it came about.
+    """Write the backbone alone: keys as in torchvision or timm, floating point as float32, a header with its origin.
 
     The header holds nothing that changes from one repetition to the next, so equal runs give equal bytes.
     """
@@ -57,7 +57,7 @@ class Encoder(nn.Module):
         self.backbone, self.size, self.config = backbone.eval().requires_grad_(False), size, config
 
     def preprocess(self, image: Tensor) -> Tensor:
-        """One image or a batch, uint8 [..., 3, H, W] of any size, as float32 [..., 3, S, S]: resized, centre-cropped, normalised."""
+        """Images uint8 [..., 3, H, W] of any size as float32 [..., 3, S, S]: resized, centre-cropped, normalised."""
         return views.normalize(views.resize_center(image, self.size), self.config)
 
     def forward(self, x: Tensor) -> Tensor:

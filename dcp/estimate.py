@@ -9,14 +9,15 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from dcp import build
 from dcp.batches import Batch, Shares, batches
-from dcp.journal import Watch
 from dcp.recipe import Recipe
 from dcp.training import Training, decoders, device_name, peak_memory_bytes
 
 STEPS = 4  # timed after one that warms up
 
 
-def estimate(recipe: Recipe, *, runs: str | Path = "runs", resume: bool = False, device: str = "auto") -> dict[str, Any]:
+def estimate(
+    recipe: Recipe, *, runs: str | Path = "runs", resume: bool = False, device: str = "auto"
+) -> dict[str, Any]:
     """Check everything that `pretrain` would check, then measure.
 
     Returns:

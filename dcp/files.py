@@ -109,7 +109,7 @@ def decode(path: Path) -> Tensor:
         raise
     except Exception as error:  # Pillow's parsers raise what they meet: OSError, SyntaxError, struct.error
         raise broken(path, error) from error
-    return torch.from_numpy(pixels).permute(2, 0, 1).contiguous()
+    return torch.from_numpy(pixels).permute(2, 0, 1)  # channels stay interleaved: resampling is twice as fast on them
 
 
 def broken(path: Path, error: Exception) -> RunError:
@@ -122,18 +122,14 @@ def broken(path: Path, error: Exception) -> RunError:
     else:
         reason = str(error).replace(repr(str(path)), "").strip() or type(error).__name__
         way_out = "Replace the file, or take it out of the folder and start again."
-    where = (
-        str(path).encode(errors="backslashreplace").decode()
-    )  # a name that is not valid text must still print
+    where = str(path).encode(errors="backslashreplace").decode()  # a name that is not valid text must still print
     return RunError(f"cannot read an image: {reason}", slug="broken-image", where=where, hint=way_out)
 
 
 def _refuse_size(image: Image.Image) -> None:
     size = f"{image.width} x {image.height} pixels"
     if image.width * image.height > MAX_PIXELS:
-        raise ValueError(
-            f"{size} are more than the {MAX_PIXELS} that dcp decodes; scale it down or cut it up"
-        )
+        raise ValueError(f"{size} are more than the {MAX_PIXELS} that dcp decodes; scale it down or cut it up")
     if image.width * image.height == 0:
         raise ValueError(f"{size}")
 

@@ -65,9 +65,7 @@ def require(folder: Path) -> None:
     """RequestError unless `folder` is a folder."""
     if not folder.is_dir():
         what = "is a file, not a folder" if folder.exists() else "does not exist"
-        hint = (
-            "Give data.root the folder that holds the images; a relative path starts at the current folder."
-        )
+        hint = "Give data.root the folder that holds the images; a relative path starts at the current folder."
         raise RequestError(f"{folder.absolute()} {what}", slug="missing-folder", where="data.root", hint=hint)
 
 
@@ -138,11 +136,7 @@ def _by_count(item: tuple[bytes, int]) -> tuple[int, bytes]:
 
 def _files(count: int, ending: bytes) -> str:
     files = "file" if count == 1 else "files"
-    return (
-        f"{count} .{ending.decode(errors='replace')} {files}"
-        if ending
-        else f"{count} {files} without an ending"
-    )
+    return f"{count} .{ending.decode(errors='replace')} {files}" if ending else f"{count} {files} without an ending"
 
 
 def _mixed(files: Files, loose: int, classes: int) -> RequestError:

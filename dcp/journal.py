@@ -1,7 +1,7 @@
 """The journal: what a run says about itself while it trains, without stopping the device to ask.
 
-Losses stay on the device in a ring; the host reads them every `log_every` steps, and before anything is saved, so that a
-checkpoint never holds a state that has already diverged.
+Losses stay on the device in a ring; the host reads them every `log_every` steps, and before anything is saved, so
+that a checkpoint never holds a state that has already diverged.
 """
 
 import math
@@ -95,7 +95,17 @@ class Journal:
         self._tell({"kind": "step", **place, "loss": loss, "lr": rate, **extra, **self.health, **speed})
         if self.plan.ends_epoch(batch_step):
             mean = self.loss_sum / self.images
-            self._tell({"kind": "epoch", **place, "loss": mean, "lr": rate, **self.health, **speed, "wall_s": self.wall_s})
+            self._tell(
+                {
+                    "kind": "epoch",
+                    **place,
+                    "loss": mean,
+                    "lr": rate,
+                    **self.health,
+                    **speed,
+                    "wall_s": self.wall_s,
+                }
+            )
             self.loss_sum, self.images = 0.0, 0
 
     @property
@@ -110,7 +120,12 @@ class Journal:
 
     def progress(self) -> dict[str, Any]:
         """What a checkpoint must remember."""
-        return {"loss_sum": self.loss_sum, "images": self.images, "wall_s": self.wall_s, "health": self.health}
+        return {
+            "loss_sum": self.loss_sum,
+            "images": self.images,
+            "wall_s": self.wall_s,
+            "health": self.health,
+        }
 
     def _tell(self, line: dict[str, Any]) -> None:
         if self.run is not None:
@@ -124,5 +139,5 @@ def _diverged(step: int) -> RunError:
     return RunError(
         f"the loss is not finite at step {step}",
         slug="diverged",
-        hint="try a smaller optimizer.lr, a warm-up (optimizer.warmup_epochs), or train.precision = \"fp32\"",
+        hint='try a smaller optimizer.lr, a warm-up (optimizer.warmup_epochs), or train.precision = "fp32"',
     )

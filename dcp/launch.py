@@ -1,4 +1,4 @@
-"""Start several processes on this machine through Accelerate, pass signals on to them, and pass their exit code back."""
+"""Start several processes on this machine through Accelerate; signals go in, an exit code comes out."""
 
 import multiprocessing
 import os

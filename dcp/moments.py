@@ -2,8 +2,10 @@
 
     F ← ρ F + (1-ρ) E_B[z zᵀ]
 
-E_B is the mean over the batch of all processes and over both views: the raw second moment, not centred (Tian, Chen, Ganguli 2021,
-arXiv:2102.06810, eq. 19; they tried centring and it hurt). float32, outside autocast. The first batch starts F, so that there is
+E_B is the mean over the batch of all processes and over both views: the raw second moment, not centred (Tian, Chen,
+    Ganguli 2021,
+arXiv:2102.06810, eq. 19; they tried centring and it hurt). float32, outside autocast. The first batch starts F, so
+that there is
 no bias to correct; `start = "zeros"` is the reading of the IsoLoss release.
 
 Shapes: B samples, D projection size.
@@ -52,7 +54,8 @@ class Moments(nn.Module):
         dim: D.
         rho: ρ, weight of the past, in [0, 1).
         start: "first" (the first batch is F) or "zeros".
-        zero_mean: use E[z zᵀ] - m mᵀ with m the moving average of E[z] (an option of the official release, off in the paper).
+        zero_mean: use E[z zᵀ] - m mᵀ with m the moving average of E[z] (an option of the official release, off in the
+            paper).
         total: adds a tensor up over processes.
     """
 

@@ -4,6 +4,7 @@ Shapes: B images in the batch, D projection size.
 """
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any, Literal, TypeAlias
 
 import timm
@@ -26,9 +27,7 @@ class NarrowResNet(torchvision.models.ResNet):
         norm_layer: builds the normalisation of a number of channels.
     """
 
-    def __init__(
-        self, block: Block, layers: list[int], *, width: int, norm_layer: Callable[[int], nn.Module]
-    ) -> None:
+    def __init__(self, block: Block, layers: list[int], *, width: int, norm_layer: Callable[[int], nn.Module]) -> None:
         self.width = width
         super().__init__(block, layers, norm_layer=norm_layer)
 
@@ -62,7 +61,8 @@ def backbone(
     Args:
         name: a ResNet of torchvision ("resnet18"), any other model of torchvision ("torchvision/vit_b_16") or of timm
             ("vit_small_patch16_224", "timm/resnet18").
-        stem: "imagenet" (7x7 stride 2, max-pool), "small" (3x3 stride 1, no pool; the papers' CIFAR network) or "cifar-pad2" (as
+        stem: "imagenet" (7x7 stride 2, max-pool), "small" (3x3 stride 1, no pool; the papers' CIFAR network) or
+            "cifar-pad2" (as
             "small" with padding 2: solo-learn's, 34x34 maps for 32-pixel images).
         width: channels of a ResNet's stem.
         norm: "batch", or "group" for a network in which images do not see each other.
@@ -133,11 +133,13 @@ def projector(
 ) -> nn.Sequential:
     """An MLP [B, features] -> [B, out]: linear, norm, ReLU, ..., linear.
 
-    The small-data runs of the papers have two layers, hidden 512, out 128, biases, and batch norm without affine weights.
+    The small-data runs of the papers have two layers, hidden 512, out 128, biases, and batch norm without affine
+    weights.
 
     Args:
         features: D of the backbone.
-        hidden, out: widths.
+        hidden: width between the layers.
+        out: D.
         layers: number of linear layers, >= 1.
         norm: "batch", "layer" or "none", after each linear layer but the last.
         affine: whether the norms have weight and bias.
@@ -150,7 +152,7 @@ def projector(
     }
     widths = [features, *[hidden] * (layers - 1)]
     stack: list[nn.Module] = []
-    for before, after in zip(widths, widths[1:], strict=False):
+    for before, after in pairwise(widths):
         stack += [nn.Linear(before, after), kinds[norm](after, affine), nn.ReLU()]
     stack.append(nn.Linear(widths[-1], out))
     if out_norm:

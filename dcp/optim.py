@@ -10,10 +10,10 @@ from dcp import schedules
 
 
 class Lars(Optimizer):
-    """LARS: SGD whose step is scaled, for each tensor, by η|θ| / |∇ + λθ| (You, Gitman, Ginsburg 2017, arXiv:1708.03888).
+    """LARS: SGD whose step is scaled, for each tensor, by η|θ| / |∇ + λθ| (You et al. 2017, arXiv:1708.03888).
 
-    Weight decay λ is inside of the gradient, momentum comes after the learning rate, as in the BYOL release. Groups with
-    `scaled = False` (norms and biases there) take plain momentum steps.
+    Weight decay λ is inside of the gradient, momentum comes after the learning rate, as in the BYOL release. Groups
+    with `scaled = False` (norms and biases there) take plain momentum steps.
 
     Args:
         params: parameter groups.
@@ -24,7 +24,13 @@ class Lars(Optimizer):
     """
 
     def __init__(
-        self, params: Iterable[dict[str, object]], *, lr: float, momentum: float, weight_decay: float, eta: float
+        self,
+        params: Iterable[dict[str, object]],
+        *,
+        lr: float,
+        momentum: float,
+        weight_decay: float,
+        eta: float,
     ) -> None:
         defaults = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "eta": eta, "scaled": True}
         super().__init__(params, defaults)

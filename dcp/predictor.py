@@ -1,7 +1,8 @@
 """What a predictor is: a map from online projections z to predictions p of the target's projections, both [B, D].
 
-A predictor is learnt by gradient, or set from F = E[z zᵀ], or has nothing to learn; which of these is no flag but follows from its
-parameters. A variant is a file in `predictors/` with a `Config` and `build(config, dim) -> Predictor`.
+A predictor is learnt by gradient, or set from F = E[z zᵀ], or has nothing to learn; which of these is no flag but
+follows from its parameters. A variant is a file in `predictors/` with a `Config` and `build(config, dim) ->
+Predictor`.
 
 Shapes: B samples, D projection size. Rows are samples, so p = z Wᵀ.
 """
@@ -16,7 +17,8 @@ from torch import Tensor, nn
 from dcp import spectra
 from dcp.variants import VariantConfig
 
-# Power iterations at each refresh. F moves slowly and v is kept, so a few are enough; the error is bounded in tests/maths.
+# Power iterations at each refresh. F moves slowly and v is kept, so a few are enough; the error is bounded in
+# tests/maths.
 ITERATIONS = 8
 
 
@@ -39,7 +41,9 @@ class SetConfig(LearntConfig):
         "spectral", description="what F is divided by: its largest eigenvalue, its Frobenius norm, or nothing"
     )
     every: int = Field(
-        1, ge=1, description="W is set at every k-th step; in between the optimizer steps on it (k = 1: always set)"
+        1,
+        ge=1,
+        description="W is set at every k-th step; in between the optimizer steps on it (k = 1: always set)",
     )
 
 
@@ -71,7 +75,8 @@ class SetLinear(Predictor):
     Args:
         dim: D.
         rule: (F [D, D], v [D]) -> W [D, D]; v is a running estimate of F's top eigenvector.
-        every: W is set at every k-th step. For k > 1 it is a parameter that the optimizer steps on in between, as in the
+        every: W is set at every k-th step. For k > 1 it is a parameter that the optimizer steps on in between, as in
+            the
             official release, which never resets its momentum.
         iterations: of power iteration on v before each call of the rule; 0 for a rule that makes no use of v.
     """
@@ -91,7 +96,7 @@ class SetLinear(Predictor):
         self.register_buffer("v", spectra.start_vector(dim))
 
     def forward(self, z: Tensor) -> Tensor:
-        """p = z Wᵀ, [B, D]."""
+        """P = z Wᵀ, [B, D]."""
         return z @ self.W.T
 
     def set_by(self, F: Tensor) -> Tensor:

@@ -49,6 +49,6 @@ def pretrain(
         run = training.run()
     missing = tuple(name for name in recipe.probe.after if name not in run.probes())
     if training.process.first and missing:
-        probe(run, missing, device=training.process.device.type, say=say)
+        probe(run, missing, device=training.process.device.type, say=say, forgiving=True)
     training.process.wait()
     return run

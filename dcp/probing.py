@@ -28,7 +28,13 @@ Say = Callable[[str], None]
 
 
 def probe(
-    run: Run, names: tuple[str, ...] = (), *, sets: tuple[str, ...] = (), device: str = "auto", say: Say = print
+    run: Run,
+    names: tuple[str, ...] = (),
+    *,
+    sets: tuple[str, ...] = (),
+    device: str = "auto",
+    say: Say = print,
+    forgiving: bool = False,
 ) -> dict[str, Any]:
     """Evaluate a run's encoder and the untrained one; write `probes/<evaluation>.json` and its predictions.
 
@@ -38,6 +44,7 @@ def probe(
         sets: overrides of the recipe's [probe], "probe.knn.k=200".
         device: where the features are made.
         say: is told what is skipped and why.
+        forgiving: an evaluation that these data do not allow is said and skipped instead of raised.
 
     Returns:
         For each evaluation what was written.
@@ -59,14 +66,19 @@ def probe(
     tensors = checkpoint.read(run.path / checkpoint.FILE)[0] if (run.path / checkpoint.FILE).exists() else {}
     subject = _subject(trained, splits, chosen, F=tensors.get("moments.second"), W=_matrix(tensors))
     baseline = _subject(encoder.load(run, trained=False), splits, chosen, F=None, W=None)
-    return {name: _one(run, name, recipe, subject, baseline) for name in names}
+    found = {}
+    for name in names:
+        try:
+            found[name] = _one(run, name, recipe, subject, baseline)
+        except RequestError as error:
+            if not forgiving:
+                raise
+            say(f"{name} not measured: {error}")
+    return found
 
 
 def _recipe(run: Run, sets: tuple[str, ...]) -> Recipe:
-    table = run.recipe()
-    for text in sets:
-        table = tables.merge(table, tables.override(text))
-    return Recipe.check(table, str(run.path / "recipe.toml"))
+    return Recipe.check(tables.overridden(run.recipe(), sets), str(run.path / "recipe.toml"))
 
 
 def _matrix(tensors: dict[str, Tensor]) -> Tensor | None:
@@ -99,7 +111,9 @@ def _subject(
 def features(module: Encoder, data: Dataset) -> Features:
     """Features [N, D] float32 on the CPU of all images, without augmentation; label -1 where there is none."""
     device = encoder.device_of(module)
-    parts = [module(views.normalize(pixels.to(device), module.config)).float().cpu() for pixels in _pixels(data, module.size)]
+    parts = [
+        module(views.normalize(pixels.to(device), module.config)).float().cpu() for pixels in _pixels(data, module.size)
+    ]
     labels = torch.full((len(data),), -1) if data.labels is None else data.labels
     return Features(torch.cat(parts), labels)
 
@@ -111,7 +125,11 @@ def _pixels(data: Dataset, size: int) -> Iterator[Tensor]:
             yield views.resize_center(part, size)
         return
     loader = DataLoader(
-        Centres(data.images, size), batch_size=BATCH, num_workers=1, collate_fn=_stack, worker_init_fn=quiet_worker
+        Centres(data.images, size),
+        batch_size=BATCH,
+        num_workers=1,
+        collate_fn=_stack,
+        worker_init_fn=quiet_worker,
     )
     for loaded in loader:
         if isinstance(loaded, DcpError):
@@ -150,12 +168,19 @@ def _one(run: Run, name: str, recipe: Recipe, subject: Subject, baseline: Subjec
         "score": scores.score,
         "n": scores.n,
         "interval": {key: list(value) for key, value in scores.interval.items()},
-        "random_encoder": {"score": random.score, "interval": {k: list(v) for k, v in random.interval.items()}},
+        "random_encoder": {
+            "score": random.score,
+            "interval": {k: list(v) for k, v in random.interval.items()},
+        },
         "settings": dict(scores.settings),
         "extra": dict(scores.extra),
         "step": run.record.get("steps"),
     }
-    tensors = {"prediction": scores.predictions, "label": subject.test.y, "random_prediction": random.predictions}
+    tensors = {
+        "prediction": scores.predictions,
+        "label": subject.test.y,
+        "random_prediction": random.predictions,
+    }
     arrays = {key: value.cpu().numpy() for key, value in tensors.items() if value is not None}
     run.write_probe(name, record, arrays if scores.predictions is not None else None)
     return record

@@ -44,9 +44,7 @@ EXAMPLES: dict[str, object] = {
 }
 
 
-def explain(
-    error: ValidationError, table: Mapping[str, Any], model: type[BaseModel], where: str
-) -> list[RequestError]:
+def explain(error: ValidationError, table: Mapping[str, Any], model: type[BaseModel], where: str) -> list[RequestError]:
     """One message for each problem, in the order of the recipe; those of `values.useless` are left to it.
 
     Args:
@@ -88,9 +86,7 @@ def dotted(loc: Sequence[int | str], table: Mapping[str, Any]) -> str:
 def _one(item: ErrorDetails, path: str, model: type[BaseModel], where: str) -> RequestError:
     kind, owners = item["type"], keys.owners(item["loc"], model)
     if kind == "extra_forbidden":
-        what = (
-            f"section [{path}]" if "." not in path and isinstance(item["input"], Mapping) else f"key {path}"
-        )
+        what = f"section [{path}]" if "." not in path and isinstance(item["input"], Mapping) else f"key {path}"
         hint = _known(path, owners, model)
         return RequestError(f"there is no {what}", slug="unknown-key", where=where, hint=hint)
     if kind.startswith("union_tag"):
@@ -174,7 +170,5 @@ def _missing(item: ErrorDetails, path: str, owners: Models, where: str) -> Reque
     if field is not None:
         hint = f"add it: {field.description}"
     else:  # a whole table, and `owners` are its variants
-        hint = (
-            f"add [{path}] with {keys.choice(owners[0])} = {_one_of([keys.variant(m) for m in owners], None)}"
-        )
+        hint = f"add [{path}] with {keys.choice(owners[0])} = {_one_of([keys.variant(m) for m in owners], None)}"
     return RequestError(f"{path} is missing", slug="missing-key", where=where, hint=hint)

@@ -110,8 +110,7 @@ class Recipe(BaseModel):
             found += problems.explain(error, table, cls, where)
         if recipe is not None and not found:
             found += [
-                RequestError(text, slug="bad-combination", where=where, hint=hint)
-                for text, hint in _clashes(recipe)
+                RequestError(text, slug="bad-combination", where=where, hint=hint) for text, hint in _clashes(recipe)
             ]
         if recipe is None or found:
             raise Problems(found)

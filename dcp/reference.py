@@ -23,9 +23,8 @@ INTRODUCTION = """\
 Made by `python -m dcp.reference > docs/recipe.md`; edit the models in `dcp/`, not this page.
 
 A recipe is a TOML file that decides everything about a run. Only [`data.source`](#data) and
-[`predictor.name`](#predictor) must be there; every other key has the default below.
-`dcp recipes copy NAME` gives one to edit, `dcp recipes check FILE` says everything that is wrong with it, and
-`dcp recipes schema` is for editors.
+[`predictor.name`](#predictor) must be there; every other key has the default below. `dcp recipes copy NAME` gives one
+to edit, `dcp recipes check FILE` says everything that is wrong with it, and `dcp recipes schema` is for editors.
 
 * **Nothing is coerced.** `"0.1"` is no number and `1` is not `true`; a whole number may stand for a number.
   An unknown key is an error. Nan and infinity are refused everywhere.
@@ -61,9 +60,7 @@ def _section(path: str, field: FieldInfo, *, level: int) -> Iterator[str]:
 
 def _variants(path: str, field: FieldInfo, models: list[type[BaseModel]], *, level: int) -> Iterator[str]:
     key = keys.choice(models[0])
-    default = (
-        "" if field.is_required() else f"; without the section `{shown(keys.variant(type(_default(field))))}`"
-    )
+    default = "" if field.is_required() else f"; without the section `{shown(keys.variant(type(_default(field))))}`"
     yield f"The key `{key}` chooses one of these, each with its own keys{default}.\n"
     for model in models:
         name = keys.variant(model)

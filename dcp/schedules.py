@@ -3,7 +3,6 @@
 import math
 
 
-
 def cosine(start: float, end: float, fraction: float) -> float:
     """From `start` at fraction 0 to `end` at fraction 1 along half a cosine (Loshchilov, Hutter 2017, eq. 5).
 
@@ -15,7 +14,7 @@ def cosine(start: float, end: float, fraction: float) -> float:
 
 
 def warmed_up(step: int, *, peak: float, kind: str, steps: int, warmup_steps: int) -> float:
-    """Learning rate of a step: linear from 0 to `peak` over `warmup_steps`, then "constant", or "cosine" to 0 at `steps`.
+    """Learning rate of a step: linear to `peak` over `warmup_steps`, then "constant", or "cosine" to 0.
 
     >>> [round(warmed_up(i, peak=1.0, kind="constant", steps=8, warmup_steps=4), 2) for i in range(6)]
     [0.25, 0.5, 0.75, 1.0, 1.0, 1.0]

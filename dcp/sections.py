@@ -18,9 +18,7 @@ class Run(Section):
         pattern=r"^$|^[A-Za-z0-9][A-Za-z0-9._-]*$",
         description="name of the run; without it the recipe's file name",
     )
-    seed: int = Field(
-        0, ge=0, lt=2**31, description="of weights, order and views; the images of shapes have their own"
-    )
+    seed: int = Field(0, ge=0, lt=2**31, description="of weights, order and views; the images of shapes have their own")
     tracker: Literal["none", "tensorboard", "wandb", "trackio"] = Field(
         "none", description="metrics also go to this tracker, through Accelerate"
     )
@@ -34,9 +32,7 @@ class Projector(Section):
     layers: int = Field(2, ge=1, le=8, description="number of linear layers")
     norm: Literal["batch", "layer", "none"] = Field("batch", description="normalisation of the hidden layers")
     affine: bool = Field(False, description="whether these norms have weight and bias")
-    out_norm: bool = Field(
-        False, description="a norm without weights after the last layer too, as SimSiam has"
-    )
+    out_norm: bool = Field(False, description="a norm without weights after the last layer too, as SimSiam has")
 
 
 class Network(Section):
@@ -62,9 +58,7 @@ class Moments(Section):
     """The moving average F of the correlation matrix."""
 
     rho: float = Field(0.5, ge=0, lt=1, description="ρ, weight of the past in F")
-    start: Literal["first", "zeros"] = Field(
-        "first", description="F starts as that of the first batch, or as zero"
-    )
+    start: Literal["first", "zeros"] = Field("first", description="F starts as that of the first batch, or as zero")
     timing: Literal["stale", "immediate"] = Field(
         "stale", description="the forward pass uses the W of the step before, or that of this very batch"
     )
@@ -78,9 +72,7 @@ class Optimizer(Section):
     """How the encoder learns."""
 
     name: Literal["sgd", "lars", "adamw"] = Field("sgd", description="the optimizer")
-    lr: float = Field(
-        0.03, gt=0, description="η, learning rate of a step; at lr_batch images where that is given"
-    )
+    lr: float = Field(0.03, gt=0, description="η, learning rate of a step; at lr_batch images where that is given")
     lr_batch: int | None = Field(None, ge=1, description="scale lr by train.batch / lr_batch")
     momentum: float = Field(0.9, ge=0, lt=1, description="of sgd and lars; β₁ of adamw")
     weight_decay: float = Field(4e-4, ge=0, description="coupled for sgd and lars (L2), decoupled for adamw")
@@ -89,9 +81,7 @@ class Optimizer(Section):
         description="parameters without weight decay and LARS scaling: none (as in the papers), or 1-D ones",
     )
     eta: float = Field(0.001, gt=0, description="trust coefficient of lars")
-    schedule: Literal["constant", "cosine"] = Field(
-        "constant", description="of the learning rate, after the warm-up"
-    )
+    schedule: Literal["constant", "cosine"] = Field("constant", description="of the learning rate, after the warm-up")
     warmup_epochs: float = Field(0.0, ge=0, description="epochs in which the rate rises from 0")
 
 
@@ -103,9 +93,7 @@ class Train(Section):
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="arithmetic of the networks; auto is bf16 where the machine has it natively"
     )
-    deterministic: bool = Field(
-        False, description="bitwise repeatable on a GPU too, at some cost; a CPU always is"
-    )
+    deterministic: bool = Field(False, description="bitwise repeatable on a GPU too, at some cost; a CPU always is")
     join_views: bool = Field(
         False, description="both views in one forward pass: faster, but they share batch statistics"
     )
@@ -114,6 +102,4 @@ class Train(Section):
         None, ge=0, description="processes that decode image files; without it one a spare core"
     )
     log_every: int = Field(10, ge=1, description="steps between two lines in metrics.jsonl")
-    save_every: int | None = Field(
-        None, ge=1, description="steps between two checkpoints; without it once an epoch"
-    )
+    save_every: int | None = Field(None, ge=1, description="steps between two checkpoints; without it once an epoch")

@@ -46,10 +46,6 @@ def _instead(path: Path, name: str) -> str:
     if (path / "recipe.toml").is_file() and path != Path():
         return f"this is a run folder; its recipe is {path / 'recipe.toml'}"
     beside = {file.stem: str(file) for file in sorted(path.parent.glob("*.toml"))}
-    near = [
-        beside.get(match, match) for match in get_close_matches(name, [*names(), *beside], n=3, cutoff=0.5)
-    ]
-    near += [
-        beside[match] for match in get_close_matches(path.stem, beside, n=1) if beside[match] not in near
-    ]
+    near = [beside.get(match, match) for match in get_close_matches(name, [*names(), *beside], n=3, cutoff=0.5)]
+    near += [beside[match] for match in get_close_matches(path.stem, beside, n=1) if beside[match] not in near]
     return (f"did you mean {', '.join(near)}?\n" if near else "") + "`dcp recipes` lists those that ship"

@@ -42,8 +42,8 @@ def start_vector(dim: int, dtype: torch.dtype = torch.float32) -> Tensor:
 def power_iteration(F: Tensor, v: Tensor, iterations: int) -> Tensor:
     """Unit vector [D] nearer to the top eigenvector of F than `v`; stays `v` where F is zero.
 
-    Each iteration multiplies the part of v outside the top eigenspace by at most λ₂/λ₁. No eigen-decomposition, no branch on
-    a value, so it runs inside a CUDA graph.
+    Each iteration multiplies the part of v outside the top eigenspace by at most λ₂/λ₁. No eigen-decomposition, no
+    branch on a value, so it runs inside a CUDA graph.
     """
     F = checked(F)
     for _ in range(iterations):
@@ -56,9 +56,10 @@ def power_iteration(F: Tensor, v: Tensor, iterations: int) -> Tensor:
 def top_eigenvalue(F: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
     """Certified bracket (lower, upper) of λ_max(F) from a unit vector v, in O(D²) and without eigen-decomposition.
 
-    lower = θ = vᵀFv is the Rayleigh quotient. In a basis that begins with v, F = [[θ, gᵀ], [g, R]] with ‖g‖ = ‖Fv - θv‖ = r, so
-    λ_max(F) ≤ λ_max([[θ, r], [r, μ]]) for every μ ≥ λ_max(R). R is positive semi-definite, so both its trace,
-    tr F - θ, and its Frobenius norm, √(‖F‖² - θ² - 2r²), will do as μ. (Derived here; it is tight once v has converged.)
+    lower = θ = vᵀFv is the Rayleigh quotient. In a basis that begins with v, F = [[θ, gᵀ], [g, R]] with ‖g‖ = ‖Fv -
+    θv‖ = r, so λ_max(F) ≤ λ_max([[θ, r], [r, μ]]) for every μ ≥ λ_max(R). R is positive semi-definite, so both its
+    trace, tr F - θ, and its Frobenius norm, √(‖F‖² - θ² - 2r²), will do as μ. (Derived here; it is tight once v has
+    converged.)
     """
     F = checked(F)
     theta = v @ F @ v
@@ -100,5 +101,5 @@ def effective_rank(F: Tensor) -> Tensor:
 
 
 def commutator(F: Tensor, W: Tensor) -> Tensor:
-    """‖FW - WF‖_F / (2‖F‖_F‖W‖_F) in [0, 1]: 0 when F and W share eigenvectors (Tian, Chen, Ganguli 2021, Theorem 3)."""
+    """‖FW - WF‖_F / (2‖F‖_F‖W‖_F) in [0, 1]: 0 when F and W share eigenvectors (Tian et al. 2021, Theorem 3)."""
     return divided((F @ W - W @ F).norm(), 2 * F.norm() * W.norm())

@@ -29,10 +29,15 @@ def load(source: str, sets: tuple[str, ...] = ()) -> tuple[Table, str]:
         RequestError: no such recipe, no TOML, or an override that is none.
     """
     path = shipped.find(source)
+    return overridden(_with_parents(path, ()), sets), str(path)
+
+
+def overridden(table: Table, sets: tuple[str, ...]) -> Table:
+    """`table` with overrides over it; they are merged among themselves first, so that their order does not matter."""
     above: Table = {}
     for text in sets:
         above = merge(above, override(text))
-    return merge(_with_parents(path, ()), above), str(path)
+    return merge(table, above)
 
 
 def stem(where: str) -> str:
@@ -51,9 +56,7 @@ def parse(path: Path) -> Table:
         RequestError: not readable, or no TOML; with the line.
     """
     try:
-        return tomli.loads(
-            path.read_text(encoding="utf-8-sig")
-        )  # Windows editors put a byte order mark in front
+        return tomli.loads(path.read_text(encoding="utf-8-sig"))  # Windows editors put a byte order mark in front
     except (tomli.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RequestError(
             f"this is not TOML: {error}",
@@ -74,9 +77,7 @@ def _with_parents(path: Path, children: tuple[Path, ...]) -> Table:
     if base in family:
         circle = " -> ".join(each.name for each in (*family[family.index(base) :], base))
         hint = "one of them must stand without extends"
-        raise RequestError(
-            f"extends goes in a circle: {circle}", slug="bad-extends", where=str(path), hint=hint
-        )
+        raise RequestError(f"extends goes in a circle: {circle}", slug="bad-extends", where=str(path), hint=hint)
     return merge(_with_parents(base, family), table)
 
 
@@ -95,9 +96,7 @@ def _parent(path: Path, name: object) -> Path:
     hint = f"it is looked for at {beside}, and among the recipes that ship"
     if near:
         hint += f"\ndid you mean {', '.join(near)}?"
-    raise RequestError(
-        f'extends = "{name}": there is no such recipe', slug="bad-extends", where=str(path), hint=hint
-    )
+    raise RequestError(f'extends = "{name}": there is no such recipe', slug="bad-extends", where=str(path), hint=hint)
 
 
 def merge(below: Table, above: Table) -> Table:
@@ -150,9 +149,7 @@ def _value(value: str, text: str) -> object:
     except tomli.TOMLDecodeError:
         if re.fullmatch(r"[A-Za-z_~./][\w./~-]*", value):
             return value
-    hint = (
-        'numbers, true, false, lists [0.1, 1.0], "strings"; quotes may be left out of plain words and paths'
-    )
+    hint = 'numbers, true, false, lists [0.1, 1.0], "strings"; quotes may be left out of plain words and paths'
     raise RequestError(f'the value in "{text}" is not TOML', slug="bad-override", where="--set", hint=hint)
 
 

@@ -19,8 +19,8 @@ from dcp.batches import Shares, batches
 from dcp.distributed import Process, choose_device
 from dcp.errors import DcpError, Interrupted, RequestError, RunError
 from dcp.journal import Journal, Watch
-from dcp.method import Method
 from dcp.loop import Saver, train
+from dcp.method import Method
 from dcp.recipe import Recipe
 from dcp.run import Run
 from dcp.signals import Signals
@@ -28,7 +28,15 @@ from dcp.tables import flat
 
 # Keys that may differ between a run and its continuation: they change where data lie, what is said and what is
 # measured afterwards, but no step.
-FREE = ("run.tracker", "data.root", "data.download", "train.log_every", "train.save_every", "train.workers", "probe.")
+FREE = (
+    "run.tracker",
+    "data.root",
+    "data.download",
+    "train.log_every",
+    "train.save_every",
+    "train.workers",
+    "probe.",
+)
 
 
 class Training:
@@ -85,8 +93,18 @@ class Training:
         differ = [key for key in sorted(old | new) if old.get(key) != new.get(key) and not key.startswith(FREE)]
         if differ:
             lines = [f"{key}: {old.get(key, 'not set')} there, {new.get(key, 'not set')} here" for key in differ]
-            hint = "\n".join([*lines, f"Resume with its own recipe ({self.path / 'recipe.toml'}), or choose another run.name."])
-            raise RequestError("the recipe differs from that of the run", slug="recipe-differs", where=str(self.path), hint=hint)
+            hint = "\n".join(
+                [
+                    *lines,
+                    f"Resume with its own recipe ({self.path / 'recipe.toml'}), or choose another run.name.",
+                ]
+            )
+            raise RequestError(
+                "the recipe differs from that of the run",
+                slug="recipe-differs",
+                where=str(self.path),
+                hint=hint,
+            )
         return run
 
     def _synchronised(self, method: Method) -> Method:
@@ -132,7 +150,9 @@ class Training:
             return self.past
         if self.past is not None:
             return self.past
-        return Run.create(self.path.parent, self.recipe.run.name, self.recipe.run.seed, self.recipe.toml(), self._record())
+        return Run.create(
+            self.path.parent, self.recipe.run.name, self.recipe.run.seed, self.recipe.toml(), self._record()
+        )
 
     def _record(self) -> dict[str, Any]:
         return {
@@ -142,7 +162,11 @@ class Training:
             "versions": versions(),
             "device": device_name(self.process.device),
             "processes": self.process.count,
-            "data": {"fingerprint": self.data.fingerprint(), "n": len(self.data), "source": self.recipe.data.source},
+            "data": {
+                "fingerprint": self.data.fingerprint(),
+                "n": len(self.data),
+                "source": self.recipe.data.source,
+            },
             "precision": self.arithmetic.precision,
             "steps": self.plan.steps,
         }
@@ -170,30 +194,32 @@ class Training:
         process.start_tracker("dcp", self.path.name, flat(recipe.table()))
         with Signals() as signals:
             schedule = build.rates(recipe, self.optimizer, plan)
-            train(
-                self.method, wrapped, stream, self.optimizer, schedule, journal, saver, process, plan, signals
-            )
+            train(self.method, wrapped, stream, self.optimizer, schedule, journal, saver, process, plan, signals)
         process.end()
         self.journal = journal
 
     def _say_start(self, start: int) -> None:
         if self.process.first:
-            self.watch({
-                "kind": "start",
-                "run": str(self.path),
-                "images": len(self.data),
-                "epochs": self.plan.epochs,
-                "steps": self.plan.steps,
-                "step": start,
-                "device": device_name(self.process.device),
-                "processes": self.process.count,
-                "precision": self.arithmetic.precision,
-                "why": self.arithmetic.why,
-            })
+            self.watch(
+                {
+                    "kind": "start",
+                    "run": str(self.path),
+                    "images": len(self.data),
+                    "epochs": self.plan.epochs,
+                    "steps": self.plan.steps,
+                    "step": start,
+                    "device": device_name(self.process.device),
+                    "processes": self.process.count,
+                    "precision": self.arithmetic.precision,
+                    "why": self.arithmetic.why,
+                }
+            )
 
     def _finish(self, run: Run) -> None:
         encoder.save(run.path, self.method.online.backbone, self.recipe, step=self.plan.steps)
-        name, evidence = diagnosis.state(self.journal.health.get("spread", 0.0), self.journal.health.get("effective_rank", 0.0))
+        name, evidence = diagnosis.state(
+            self.journal.health.get("spread", 0.0), self.journal.health.get("effective_rank", 0.0)
+        )
         run.update(
             status="done",
             why="",
@@ -223,7 +249,9 @@ def _failures(path: Path, run: Run | None) -> Iterator[None]:
         if "alloc" in str(error) and "memory" in str(error):
             raise _noted(run, _out_of_memory(str(error))) from None
         if "closed by peer" in str(error) or "Connection reset" in str(error):
-            raise _noted(run, RunError("another process of this run ended", slug="process-lost", where=str(path))) from None
+            raise _noted(
+                run, RunError("another process of this run ended", slug="process-lost", where=str(path))
+            ) from None
         _note(run, "failed", f"a bug in dcp: {error!r}")
         raise
     except BaseException as error:
@@ -252,7 +280,7 @@ def _out_of_memory(text: str) -> RunError:
     return RunError(
         f"memory ran out: {text.splitlines()[0]}",
         slug="out-of-memory",
-        hint="a smaller train.batch, network.width or data.image_size; train.precision = \"bf16\" on a GPU",
+        hint='a smaller train.batch, network.width or data.image_size; train.precision = "bf16" on a GPU',
     )
 
 
@@ -287,7 +315,7 @@ def versions() -> dict[str, str]:
 
 
 def device_name(device: torch.device) -> str:
-    """ "cpu (2 threads)", "cuda (NVIDIA H200)"."""
+    """For people: "cpu (2 threads)", "cuda (NVIDIA H200)"."""
     if device.type == "cuda":
         return f"cuda ({torch.cuda.get_device_name(device)})"
     return f"cpu ({torch.get_num_threads()} threads)" if device.type == "cpu" else device.type
@@ -303,5 +331,3 @@ def peak_memory_bytes(device: torch.device) -> int | None:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
-
-

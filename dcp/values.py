@@ -28,9 +28,7 @@ def shown(value: object) -> str:
 def useless(table: Mapping[str, Any], where: str) -> list[RequestError]:
     """One message for each number that is nan, infinite or longer than TOML's 64 bits."""
     return [
-        RequestError(
-            f"{path} is {shown(value)}", slug="bad-value", where=where, hint=f"expected {usable(value)}"
-        )
+        RequestError(f"{path} is {shown(value)}", slug="bad-value", where=where, hint=f"expected {usable(value)}")
         for path, value in _leaves(table, "")
         if usable(value)
     ]

@@ -1,7 +1,7 @@
 """Variants: the files of a plural folder are the catalogue.
 
-`dcp/predictors/directcopy.py` is the predictor "directcopy" because it lies there; no list is kept anywhere. Each file has a
-`Config` whose discriminator (`name`, for data sets `source`) is a literal equal to the file's name.
+`dcp/predictors/directcopy.py` is the predictor "directcopy" because it lies there; no list is kept anywhere. Each
+file has a `Config` whose discriminator (`name`, for data sets `source`) is a literal equal to the file's name.
 """
 
 import pkgutil

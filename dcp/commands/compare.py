@@ -7,9 +7,9 @@ from rich.console import Console
 
 from dcp import report
 from dcp.comparison import compare
+from dcp.run import find
 from dcp.run.disk import atomic_write
 from dcp.run.records import to_json
-from dcp.run import find
 
 
 def main(words: list[str], *, runs: Path, out: Path | None, quiet: bool, as_json: bool) -> int:

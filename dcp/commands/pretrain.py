@@ -61,7 +61,12 @@ def _train(
     for seed in seeds:
         with Watcher(console, quiet=quiet or not first) as watcher:
             run = pretrain(
-                recipe.with_seed(seed), runs=runs, resume=resume, device=device, watch=watcher, say=watcher.say
+                recipe.with_seed(seed),
+                runs=runs,
+                resume=resume,
+                device=device,
+                watch=watcher,
+                say=watcher.say,
             )
         paths.append(str(run.path))
         if first:
@@ -85,7 +90,9 @@ def _seeds(seed: int | None, seeds: str | None, own: int) -> list[int]:
     for part in seeds.split(","):
         first, dash, last = part.strip().partition("-")
         if not first.isdigit() or (dash and not last.isdigit()) or (dash and int(last) < int(first)):
-            raise RequestError(f'"{seeds}" names no seeds', slug="bad-option", where="--seeds", hint="e.g. 0-4 or 0,1,2")
+            raise RequestError(
+                f'"{seeds}" names no seeds', slug="bad-option", where="--seeds", hint="e.g. 0-4 or 0,1,2"
+            )
         found += range(int(first), int(last if dash else first) + 1)
     return sorted(set(found))
 
@@ -97,11 +104,13 @@ def _dry(recipe: Recipe, *, runs: Path, resume: bool, device: str, as_json: bool
     gib = (cost["peak_memory_bytes"] or 0) / 2**30
     for line in (
         f"would train {cost['run']} on {cost['device']}, {cost['precision']} ({cost['precision_why']})",
-        f"images       {cost['images']:,}, batch {cost['batch']}: {cost['steps_per_epoch']:,} steps an epoch, {cost['steps']:,} in all",
+        f"images       {cost['images']:,}, batch {cost['batch']}: "
+        f"{cost['steps_per_epoch']:,} steps an epoch, {cost['steps']:,} in all",
         f"parameters   {cost['parameters']:,}, of which the backbone {cost['backbone_parameters']:,}",
         f"arithmetic   {cost['flops_per_step'] / 1e9:,.1f} GFLOP a step",
         f"memory       {gib:.1f} GiB at most so far",
-        f"time         {cost['seconds_per_step']:.3f} s a step ({cost['images_per_s']:,.0f} images/s): about {duration(cost['estimated_s'])}",
+        f"time         {cost['seconds_per_step']:.3f} s a step ({cost['images_per_s']:,.0f} images/s): "
+        f"about {duration(cost['estimated_s'])}",
     ):
         print(line)
     if as_json:

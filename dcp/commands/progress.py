@@ -27,7 +27,9 @@ class Watcher:
     def __enter__(self) -> "Watcher":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self.bar is not None:
             self.bar.stop()
 
@@ -78,9 +80,7 @@ def _processes(count: int) -> str:
 
 def _numbers(line: dict[str, Any]) -> str:
     name, _ = diagnosis.state(line["spread"], line["effective_rank"])
-    return (
-        f"loss {line['loss']:.3f}  {line['images_per_s']:,.0f} img/s  rank {line['effective_rank']:.1f}  {name}"
-    )
+    return f"loss {line['loss']:.3f}  {line['images_per_s']:,.0f} img/s  rank {line['effective_rank']:.1f}  {name}"
 
 
 def duration(seconds: float) -> str:

@@ -4,7 +4,7 @@ import json
 import sys
 from pathlib import Path
 
-from dcp import shipped, tables
+from dcp import shipped
 from dcp.errors import RequestError
 
 
@@ -31,19 +31,19 @@ def show(recipe: str, *, full: bool) -> None:
 
 
 def copy(recipe: str, to: Path | None) -> None:
-    """An editable copy that stands alone: what it extends is written into it."""
+    """An editable copy, comments and all; one that extends another recipe still finds that among those that ship."""
     source = shipped.find(recipe)
     target = to or Path(source.name)
     target = target / source.name if target.is_dir() else target
     if target.exists():
-        raise RequestError("this file exists", slug="file-exists", where=str(target), hint="give another name: dcp recipes copy NAME FILE")
-    text = source.read_text(encoding="utf-8")
-    if "extends" in tables.parse(source):
-        import tomli_w
-
-        text = text.partition("\n")[0] + "\n" + tomli_w.dumps(tables.load(recipe)[0])
+        raise RequestError(
+            "this file exists",
+            slug="file-exists",
+            where=str(target),
+            hint="give another name: dcp recipes copy NAME FILE",
+        )
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(text, encoding="utf-8")
+    target.write_bytes(source.read_bytes())
     print(f"{target}: edit it, then run `dcp pretrain {target}`")
 
 

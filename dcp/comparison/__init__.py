@@ -1,4 +1,4 @@
-"""Runs side by side, as plain data: scores with intervals, differences with theirs, recipes, cost. No torch, no rendering."""
+"""Runs side by side, as plain data: scores and differences with intervals, recipes, cost. No torch, no rendering."""
 
 from dcp.comparison.compare import ArmScore, Comparison, ScoreRow, Setting, compare
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from dcp.run.records import Json
 from dcp.run import Run
+from dcp.run.records import Json
 
 WHERE = ("data.root", "data.download")
 
@@ -142,14 +142,9 @@ def describe(name: str, members: Sequence[Member]) -> Arm:
 def _names(arms: Sequence[Sequence[Member]]) -> list[str]:
     """Recipe names; where two arms share one, with their folder; where they share that too, with a number."""
     names = [arm[0].run.name for arm in arms]
-    with_folder = [
-        f"{arm[0].run.path.resolve().parent.name}/{name}" for arm, name in zip(arms, names, strict=True)
-    ]
+    with_folder = [f"{arm[0].run.path.resolve().parent.name}/{name}" for arm, name in zip(arms, names, strict=True)]
     names = [other if names.count(name) > 1 else name for name, other in zip(names, with_folder, strict=True)]
-    return [
-        f"{name} #{names[: i + 1].count(name)}" if names.count(name) > 1 else name
-        for i, name in enumerate(names)
-    ]
+    return [f"{name} #{names[: i + 1].count(name)}" if names.count(name) > 1 else name for i, name in enumerate(names)]
 
 
 def _state(one: Member) -> State:

@@ -13,8 +13,8 @@ from dcp.comparison import arms as arm_module
 from dcp.comparison.arms import Arm, Member
 from dcp.comparison.caveats import Arms, caveats, covers
 from dcp.comparison.differences import Difference, difference, having, image_interval, score_of
-from dcp.errors import RequestError
 from dcp.comparison.intervals import LEVEL, Interval, over_seeds
+from dcp.errors import RequestError
 from dcp.run import Run
 
 SCHEMA = 1  # of comparison.json

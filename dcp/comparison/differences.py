@@ -62,9 +62,7 @@ def having(members: Sequence[Member], evaluation: str, score: str) -> list[Membe
     return [one for one in members if score_of(one.probes.get(evaluation, {}), score) is not None]
 
 
-def difference(
-    arms: Mapping[str, Sequence[Member]], arm: str, against: str, evaluation: str, score: str
-) -> Difference:
+def difference(arms: Mapping[str, Sequence[Member]], arm: str, against: str, evaluation: str, score: str) -> Difference:
     """Compare two arms in one score, over seeds where there are several, else over test images.
 
     Args:
@@ -93,9 +91,7 @@ def _not_comparable(a: Sequence[Member], b: Sequence[Member], evaluation: str) -
     if len({probe.get("n") for probe in probes}) > 1:
         return f"tested on {_against(probes, 'n')} images"
     settings = [probe.get("settings") or {} for probe in probes]
-    differing = sorted(
-        {key for one in settings for key in one if len({repr(s.get(key)) for s in settings}) > 1}
-    )
+    differing = sorted({key for one in settings for key in one if len({repr(s.get(key)) for s in settings}) > 1})
     if differing:
         return "measured differently: " + ", ".join(f"{key} {_against(settings, key)}" for key in differing)
     return data_differ(a[0], b[0])
@@ -123,8 +119,7 @@ def _over_images(a: Member, b: Member, evaluation: str, score: str) -> tuple[Int
     else:
         return paired_over_images(right_a[0], right_b[0]), PAIRED, ""
     (value_a, around_a), (value_b, around_b) = (
-        (score_of(one.probes[evaluation], score), image_interval(one.probes[evaluation], score))
-        for one in (a, b)
+        (score_of(one.probes[evaluation], score), image_interval(one.probes[evaluation], score)) for one in (a, b)
     )
     if value_a is None or value_b is None or around_a is None or around_b is None:
         return None, "", "no interval: one seed each, and none over test images"

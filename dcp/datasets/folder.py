@@ -26,18 +26,14 @@ class Config(DataConfig):
     source: Literal["folder"] = Field("folder", description="image files of your own")
     root: str = Field(description="folder of the images; may begin with ~ or $DCP_DATA")
     download: bool = Field(False, description="must stay false: your own images are not downloaded")
-    image_size: int | None = Field(
-        None, ge=8, description="side of the square views in pixels; without it 128"
-    )
+    image_size: int | None = Field(None, ge=8, description="side of the square views in pixels; without it 128")
 
 
 def load(config: Config, split: Split) -> Dataset:
     """One split as files, decoded when a batch needs them."""
     if config.download:
         hint = "Leave data.download out; data.root names the folder."
-        raise RequestError(
-            "a folder cannot be downloaded", slug="not-downloadable", where="data.download", hint=hint
-        )
+        raise RequestError("a folder cannot be downloaded", slug="not-downloadable", where="data.download", hint=hint)
     root = data_root(config)
     for name in ("val", "test"):
         if (root / "train").is_dir() and (root / name).is_dir():

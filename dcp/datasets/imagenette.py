@@ -33,12 +33,8 @@ URL = "https://s3.amazonaws.com/fast-ai-imageclas/"
 class Config(DataConfig):
     """Keys of Imagenette."""
 
-    source: Literal["imagenette"] = Field(
-        "imagenette", description="Imagenette, read from ROOT/imagenette2-160"
-    )
-    size: Literal["160px", "320px", "full"] = Field(
-        "160px", description="shorter side of the files in pixels"
-    )
+    source: Literal["imagenette"] = Field("imagenette", description="Imagenette, read from ROOT/imagenette2-160")
+    size: Literal["160px", "320px", "full"] = Field("160px", description="shorter side of the files in pixels")
     image_size: int | None = Field(
         None, ge=8, description="side of the square views in pixels; without it 128 for 160px, else 224"
     )

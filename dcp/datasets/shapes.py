@@ -1,15 +1,22 @@
 """Shapes: small labelled images made from a seed, on which self-supervision shows its worth within a minute on a CPU.
 
-An image is a 4 x 4 lattice of copies of one glyph, and its class is which glyph: one or two strokes in one of four directions,
-a plus, a ring. Two random crops of an image share the class before all else, so the class is what invariance to crops leaves
-over. Whatever else varies is drawn anew for every copy (place, size, tilt, brighter or darker than the ground, tint), because
-what is drawn once an image would be shared by its crops too, and a shortcut. So that nothing of it adds up to such a shortcut,
+An image is a 4 x 4 lattice of copies of one glyph, and its class is which glyph: one or two strokes in one of four
+    directions,
+a plus, a ring. Two random crops of an image share the class before all else, so the class is what invariance to crops
+leaves
+over. Whatever else varies is drawn anew for every copy (place, size, tilt, brighter or darker than the ground, tint),
+because
+what is drawn once an image would be shared by its crops too, and a shortcut. So that nothing of it adds up to such a
+shortcut,
 every image has the same mean in every channel and the same contrast.
 
-A glyph is as often bright as dark and lies anywhere: mean images are grey for every class, and pixels tell a linear classifier
-nothing. Mirrors and turns change the class ("slash" and "backslash" are mirror images), so recipes leave `views.flip` at 0.
+A glyph is as often bright as dark and lies anywhere: mean images are grey for every class, and pixels tell a linear
+    classifier
+nothing. Mirrors and turns change the class ("slash" and "backslash" are mirror images), so recipes leave `views.flip`
+at 0.
 
-The numbers come by counter and the pixels from correctly rounded float64 operations and integer sums: the same bytes on every
+The numbers come by counter and the pixels from correctly rounded float64 operations and integer sums: the same bytes
+    on every
 machine. Legend: B, N images, S side in pixels, G glyphs an image can show (one lattice step more than 4 each way).
 """
 
@@ -62,7 +69,9 @@ def paint(index: Tensor, *, key: tuple[int, ...], size: int) -> Tensor:
     numbers = uniform(key, index, 2 + 8 * across**2)
     copies = numbers[:, 2:].view(len(index), across**2, 8)
     place = torch.arange(size, dtype=torch.float64).add(0.5) * LATTICE / size
-    y, x = (place + numbers[:, i, None] for i in (0, 1))  # [B, S], in lattice steps from a corner of the first copy's cell
+    y, x = (
+        place + numbers[:, i, None] for i in (0, 1)
+    )  # [B, S], in lattice steps from a corner of the first copy's cell
     cell = (y.long()[:, :, None] * across + x.long()[:, None, :]).flatten(1)
     copy = copies.gather(1, cell[..., None].expand(-1, -1, 8)).view(-1, size, size, 8).unbind(-1)
     ink = coverage((x % 1 - 0.5)[:, None, :], (y % 1 - 0.5)[:, :, None], copy[:4], index % len(GLYPHS), size / LATTICE)

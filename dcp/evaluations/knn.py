@@ -35,9 +35,7 @@ class Config(VariantConfig):
 
     name: Literal["knn"] = "knn"
     k: int = Field(20, ge=1, description="neighbours that vote")
-    temperature: float = Field(
-        0.07, gt=0, description="T: a neighbour nearer by T in cosine weighs e times as much"
-    )
+    temperature: float = Field(0.07, gt=0, description="T: a neighbour nearer by T in cosine weighs e times as much")
 
 
 def nearest(query: Tensor, bank: Tensor, k: int) -> tuple[Tensor, Tensor]:

@@ -1,7 +1,7 @@
 """Cosine: -2 cos(p, t) a direction, so that the symmetric loss lies in [-4, 4].
 
-BYOL prints 2 - 2 cos (Grill et al. 2020, eq. 2), which is the same plus a constant; the official DirectPred release and the numbers
-of Tian, Chen, Ganguli 2021 use this form. The scale of p and t does not matter.
+BYOL prints 2 - 2 cos (Grill et al. 2020, eq. 2), which is the same plus a constant; the official DirectPred release
+and the numbers of Tian, Chen, Ganguli 2021 use this form. The scale of p and t does not matter.
 """
 
 from typing import Literal

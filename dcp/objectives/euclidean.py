@@ -1,7 +1,8 @@
-"""Euclidean: the squared distance |p - t|² a direction (`use_l2_normalization = false` of the official DirectPred release).
+"""Euclidean: the squared distance |p - t|² a direction, `use_l2_normalization = false` of the official release.
 
-It is the loss of the papers' linear theory, with ½ in front there (scale = 0.5). Beware: with a predictor that is normalised by F
-(`norm = "spectral"`) it collapses, because the top mode has weight 1 + ε and shrinks; use `norm = "none"` with it.
+It is the loss of the papers' linear theory, with ½ in front there (scale = 0.5). Beware: with a predictor that is
+normalised by F (`norm = "spectral"`) it collapses, because the top mode has weight 1 + ε and shrinks; use `norm =
+"none"` with it.
 """
 
 from typing import Literal

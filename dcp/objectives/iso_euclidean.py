@@ -1,6 +1,7 @@
 """IsoLoss, euclidean form (Halvagal, Laborieux, Zenke 2023): |z - sg(z + t - p)|².
 
-Its gradient in z is that of the euclidean objective in p: the factor Wᵀ, by which every eigenmode learns at its own speed, is gone.
+Its gradient in z is that of the euclidean objective in p: the factor Wᵀ, by which every eigenmode learns at its own
+    speed, is gone.
 """
 
 from typing import Literal

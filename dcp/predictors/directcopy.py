@@ -2,12 +2,15 @@
 
     W = F / ‖F‖ + ε I
 
-No eigen-decomposition: the spectral norm, which is λ_max because F is positive, comes from power iteration that starts at the
-vector of the step before. It is DirectSet(1).
+No eigen-decomposition: the spectral norm, which is λ_max because F is positive, comes from power iteration that
+starts at the vector of the step before. It is DirectSet(1).
 
-The paper's body was not at hand when this was written, and its third-party implementations disagree about which norm ‖F‖ is, so
-`norm` is a key. Under the cosine loss the norm only fixes how large ε is relative to F. The official release differs: its
-`directcopy` branch cannot be reached, and the runnable one (`balance_type: direct`) is F + ε I without any norm, which is
+The paper's body was not at hand when this was written, and its third-party implementations disagree about which norm
+‖F‖ is, so
+`norm` is a key. Under the cosine loss the norm only fixes how large ε is relative to F. The official release differs:
+its
+`directcopy` branch cannot be reached, and the runnable one (`balance_type: direct`) is F + ε I without any norm, which
+is
 `norm = "none"` here.
 """
 

@@ -4,9 +4,9 @@
     W = U diag((s/n)^α + ε) Uᵀ        eps_place = "outside" (default); n = ‖F^α‖^(1/α), so that F^α / ‖F^α‖ appears
     W = U diag((s/n + ε)^α) Uᵀ        eps_place = "inside"
 
-The paper's body was not at hand when this was written: the formula is that of its third-party implementations, and which norm it
-prints is an open question, so `norm` is a key. The official release floors the sum in which ε stands at 1e-4; here that is the
-argument `floor`, which no recipe needs because ε ≥ 0.
+The paper's body was not at hand when this was written: the formula is that of its third-party implementations, and
+which norm it prints is an open question, so `norm` is a key. The official release floors the sum in which ε stands at
+1e-4; here that is the argument `floor`, which no recipe needs because ε ≥ 0.
 """
 
 from typing import Literal
@@ -24,7 +24,9 @@ class Config(SetConfig):
     name: Literal["directset"] = "directset"
     alpha: float = Field(0.5, gt=0, le=16, description="α, exponent of F")
     eps: float = Field(0.1, ge=0, description="ε, added to every eigenvalue of W")
-    eps_place: Literal["outside", "inside"] = Field("outside", description="whether ε is added after the power or before")
+    eps_place: Literal["outside", "inside"] = Field(
+        "outside", description="whether ε is added after the power or before"
+    )
 
 
 def weight(

@@ -1,7 +1,8 @@
 """Identity: p = z, no predictor at all.
 
-With a stop-gradient and no predictor the linear model has dW/dt = -W (X' + η I), so every direction that augmentation disturbs
-decays (Tian, Chen, Ganguli 2021, arXiv:2102.06810, Theorem 2 and the remark after it). It is here to be seen collapsing.
+With a stop-gradient and no predictor the linear model has dW/dt = -W (X' + η I), so every direction that augmentation
+disturbs decays (Tian, Chen, Ganguli 2021, arXiv:2102.06810, Theorem 2 and the remark after it). It is here to be seen
+collapsing.
 """
 
 from typing import Literal

@@ -1,4 +1,6 @@
-"""Linear predictor learnt by gradient: p = W z, the SGD baseline of Tian, Chen, Ganguli 2021 (arXiv:2102.06810, Table 3).
+"""Linear predictor learnt by gradient: p = W z.
+
+The SGD baseline of Tian, Chen, Ganguli 2021 (arXiv:2102.06810, Table 3).
 
 No bias in the paper's baseline. PyTorch's default initialisation of a linear layer, as in the official release.
 """
@@ -31,7 +33,7 @@ class Linear(Predictor):
         self.layer = nn.Linear(dim, dim, bias=bias)
 
     def forward(self, z: Tensor) -> Tensor:
-        """p = W z (+ b), [B, D]."""
+        """P = W z (+ b), [B, D]."""
         return self.layer(z)  # type: ignore[no-any-return]
 
     @property

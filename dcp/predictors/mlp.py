@@ -2,8 +2,10 @@
 
     p = Linear(hidden, D) ∘ ReLU ∘ norm ∘ Linear(D, hidden)
 
-Defaults are those of the small-data baseline of Tian, Chen, Ganguli 2021 (arXiv:2102.06810, official configuration): hidden 512, batch
-norm without affine weights, biases on. BYOL's ImageNet predictor has hidden 4096 and SimSiam's 512, both with affine batch norm.
+Defaults are those of the small-data baseline of Tian, Chen, Ganguli 2021 (arXiv:2102.06810, official configuration):
+hidden 512, batch
+norm without affine weights, biases on. BYOL's ImageNet predictor has hidden 4096 and SimSiam's 512, both with affine
+batch norm.
 """
 
 from typing import Literal
@@ -39,7 +41,7 @@ class Mlp(Predictor):
         self.layers = nn.Sequential(nn.Linear(dim, hidden), middle, nn.ReLU(), nn.Linear(hidden, dim))
 
     def forward(self, z: Tensor) -> Tensor:
-        """p [B, D]."""
+        """P [B, D]."""
         return self.layers(z)  # type: ignore[no-any-return]
 
 

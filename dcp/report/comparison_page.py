@@ -4,8 +4,8 @@ import json
 from string import ascii_uppercase
 from typing import Any
 
-from dcp.comparison.arms import Arm
 from dcp.comparison import ArmScore, Comparison, ScoreRow
+from dcp.comparison.arms import Arm
 from dcp.comparison.differences import Difference
 from dcp.report.page import (
     NOTHING,
@@ -63,8 +63,7 @@ def _scores(comparison: Comparison, letters: dict[str, str]) -> Grid:
     columns = ("", "score", f"{level} interval", "untrained", f"minus A ({level} interval)")
     width = len(columns) if len(comparison.arms) > 1 else len(columns) - 1
     groups = (
-        (_heading(row), tuple(cells[:width] for cells in _score_cells(row, letters)))
-        for row in comparison.scores
+        (_heading(row), tuple(cells[:width] for cells in _score_cells(row, letters))) for row in comparison.scores
     )
     return Grid("Scores", columns[:width], tuple(groups))
 
@@ -97,9 +96,7 @@ def _difference(score: str, one: Difference | None) -> str:
         return ""
     if one.value is None:
         return "not compared"
-    around = (
-        f" ({signed(score, one.interval[0])} to {signed(score, one.interval[1])})" if one.interval else ""
-    )
+    around = f" ({signed(score, one.interval[0])} to {signed(score, one.interval[1])})" if one.interval else ""
     return signed(score, one.value) + around
 
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 from dcp.comparison import Comparison
 from dcp.report.comparison_page import comparison_page
 from dcp.report.page import Grid, Lines, Page
-from dcp.run import Run
 from dcp.report.summary_page import summary_page
+from dcp.run import Run
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -4,8 +4,8 @@ from typing import Any
 
 from dcp.comparison.differences import image_interval, score_of
 from dcp.report.page import Grid, Lines, Page, count, duration, figure, is_share, memory, significant, span
-from dcp.run.records import Json
 from dcp.run import Run
+from dcp.run.records import Json
 
 COLLAPSE = {
     "healthy": "No collapse",

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, final
 
 import tomli
 
-from dcp.run import lookup, records
-from dcp.run.disk import atomic_write, create_folder, in_plain_words, locked, replacing, sweep
 from dcp.errors import RequestError
+from dcp.run import lookup, records
+from dcp.run.disk import atomic_write, create_folder, in_plain_words, locked, sweep
 from dcp.run.records import SCHEMA, Json
 
 if TYPE_CHECKING:
@@ -147,9 +147,7 @@ class Run:
 
     def probes(self) -> dict[str, Json]:
         """Scores by evaluation, in the order of their names."""
-        return {
-            path.stem: records.read_json(path) for path in sorted((self.path / "probes").glob("[!.]*.json"))
-        }
+        return {path.stem: records.read_json(path) for path in sorted((self.path / "probes").glob("[!.]*.json"))}
 
     def predictions(self, evaluation: str) -> "dict[str, NDArray[np.int64]] | None":
         """Predictions per image, int64 [n] each; None when there are none or of another probe."""

@@ -1,12 +1,14 @@
-"""EMA: the target's weights are a moving average of the online branch's, θ_t ← τ θ_t + (1-τ) θ (Grill et al. 2020, eq. 1).
+"""EMA: the target's weights are a moving average of the online branch's (Grill et al. 2020, eq. 1).
+
+    θ_t ← τ θ_t + (1-τ) θ
 
 τ is constant (0.996 in the small-data runs of Tian, Chen, Ganguli 2021), or rises to 1 along a cosine as in BYOL:
 τ = 1 - (1 - τ₀)(cos(πk/K) + 1)/2.
 
-Only parameters are averaged. The target runs in training mode, so its batch norm uses the statistics of its own batch, as in the
-official releases; `buffers = "copied"` takes the online branch's running statistics instead, which matters only to someone who
-uses the target for evaluation. The official DirectPred release starts the target from weights of its own (the copy is commented
-out): that is `start = "independent"`; papers describe a copy, our default.
+Only parameters are averaged. The target runs in training mode, so its batch norm uses the statistics of its own
+batch, as in the official releases; `buffers = "copied"` takes the online branch's running statistics instead, which
+matters only to someone who uses the target for evaluation. The official DirectPred release starts the target from
+weights of its own (the copy is commented out): that is `start = "independent"`; papers describe a copy, our default.
 """
 
 import copy
@@ -31,10 +33,12 @@ class Config(VariantConfig):
         "constant", description='"cosine" raises tau to 1 over the training'
     )
     start: Literal["copy", "independent"] = Field(
-        "copy", description="whether the target starts as a copy of the online branch or from its own random weights"
+        "copy",
+        description="whether the target starts as a copy of the online branch or from its own random weights",
     )
     buffers: Literal["own", "copied"] = Field(
-        "own", description="whether the target's running batch-norm statistics are its own or the online branch's"
+        "own",
+        description="whether the target's running batch-norm statistics are its own or the online branch's",
     )
 
 
@@ -77,6 +81,4 @@ class Ema(Target):
 def build(config: Config, online: nn.Module, fresh: Callable[[], nn.Module]) -> Target:
     """An EMA target of the branch `online`; `fresh` makes another one with weights of its own."""
     branch = copy.deepcopy(online) if config.start == "copy" else fresh()
-    return Ema(
-        branch, tau=config.tau, rises=config.schedule == "cosine", copies_buffers=config.buffers == "copied"
-    )
+    return Ema(branch, tau=config.tau, rises=config.schedule == "cosine", copies_buffers=config.buffers == "copied")

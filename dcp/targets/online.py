@@ -1,4 +1,7 @@
-"""Online: the target is the online branch itself behind a stop-gradient, as in SimSiam (Chen, He 2021). Costs no forward pass."""
+"""Online: the target is the online branch itself behind a stop-gradient, as in SimSiam (Chen, He 2021).
+
+It costs no forward pass.
+"""
 
 from collections.abc import Callable
 from typing import Literal

@@ -106,9 +106,7 @@ def _turn(x: Tensor, sixths: Tensor) -> None:
     least = torch.minimum(torch.minimum(red, green), blue)
     spread = most - least
     angle = _angle_times_spread(red, green, blue, most, spread)
-    h = angle.div_(spread.clamp_min(1e-20)).add_(
-        sixths
-    )  # where spread is 0 so is its product, and any h will do
+    h = angle.div_(spread.clamp_min(1e-20)).add_(sixths)  # where spread is 0 so is its product, and any h will do
     h.sub_((h * (1 / 6)).floor_(), alpha=6)
     shares = ((h - 3).abs_().sub_(1), 2 - (h - 2).abs_(), 2 - (h - 4).abs_())
     for channel, share in zip((red, green, blue), shares, strict=True):

@@ -61,9 +61,7 @@ class Blur(_Table):
         ge=1,
         description="pixels, odd; left out: a tenth of the view's size, rounded to odd",
     )
-    sigma: tuple[Positive, Positive] = Field(
-        (0.1, 2.0), description="pixels; the deviation is uniform between the two"
-    )
+    sigma: tuple[Positive, Positive] = Field((0.1, 2.0), description="pixels; the deviation is uniform between the two")
 
     @model_validator(mode="after")
     def _check(self) -> "Blur":
@@ -108,15 +106,9 @@ class Config(_Table):
     crop_ratio: tuple[Positive, Positive] = Field(
         (3 / 4, 4 / 3), description="width : height of the crop: least, most; uniform in its logarithm"
     )
-    flip: Chance = Field(
-        0.5, description="probability of a horizontal flip; a number, or a pair (view 1, view 2)"
-    )
-    jitter: Jitter = Field(
-        Jitter(), description="strengths of brightness, contrast, saturation, hue, in random order"
-    )
-    jitter_p: Chance = Field(
-        0.8, description="probability of the colour jitter; a number, or a pair (view 1, view 2)"
-    )
+    flip: Chance = Field(0.5, description="probability of a horizontal flip; a number, or a pair (view 1, view 2)")
+    jitter: Jitter = Field(Jitter(), description="strengths of brightness, contrast, saturation, hue, in random order")
+    jitter_p: Chance = Field(0.8, description="probability of the colour jitter; a number, or a pair (view 1, view 2)")
     grayscale: Chance = Field(
         0.2, description="probability of losing the colours; a number, or a pair (view 1, view 2)"
     )

@@ -75,9 +75,7 @@ def weights(start: Tensor, length: Tensor, mirrored: Tensor, source: int, size: 
     output = torch.where(mirrored[:, None], size - 1 - output, output)  # [B, size]
     scale = (length / size)[:, None]
     centre = scale * (output + 0.5)  # measured from the box: small numbers, exact where scale is 1
-    pixel = (
-        torch.arange(source, dtype=torch.float32, device=start.device) + 0.5 - start[:, None]
-    )  # [B, source]
+    pixel = torch.arange(source, dtype=torch.float32, device=start.device) + 0.5 - start[:, None]  # [B, source]
     distance = (pixel[:, None, :] - centre[:, :, None]).abs_() / scale.clamp_min(1)[:, :, None]
     inside = ((pixel > 0) & (pixel < length[:, None])).float()
     triangle = (1 - distance).clamp_(min=0).mul_(inside[:, None, :])

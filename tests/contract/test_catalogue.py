@@ -38,9 +38,7 @@ def test_every_key_has_a_meaning_in_one_line(folder: str, name: str):
 
 @every
 def test_every_key_has_a_default(folder: str, name: str):
-    assert not [
-        key for key, field in variants.load(folder, name).Config.model_fields.items() if field.is_required()
-    ]
+    assert not [key for key, field in variants.load(folder, name).Config.model_fields.items() if field.is_required()]
 
 
 @every

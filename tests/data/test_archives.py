@@ -45,9 +45,7 @@ def write_cifar(root: Path, name: str, each: int = 20) -> np.ndarray:
     for file, _ in (*kind.train_list, *kind.test_list):
         data = random.integers(0, 256, (each, 3072), dtype=np.uint8)
         rows.append(data)
-        (folder / file).write_bytes(
-            pickle.dumps({"data": data, key: [i % count for i in range(each)]}, protocol=2)
-        )
+        (folder / file).write_bytes(pickle.dumps({"data": data, key: [i % count for i in range(each)]}, protocol=2))
     names = {kind.meta["key"]: [f"class {i}" for i in range(count)]}
     (folder / kind.meta["filename"]).write_bytes(pickle.dumps(names, protocol=2))
     return np.concatenate(rows[: len(kind.train_list)])
@@ -157,9 +155,7 @@ def test_a_damaged_file_of_class_names_is_damage_too(elsewhere, monkeypatch):
         (imagenette.Config(download=True, size="320px"), "imagenette2-320.tgz"),
     ],
 )
-def test_a_download_without_a_network_says_so_and_which_files_belong_where(
-    elsewhere, offline, config, address
-):
+def test_a_download_without_a_network_says_so_and_which_files_belong_where(elsewhere, offline, config, address):
     error = refusal(config)
     assert offline
     assert error.slug == "download-failed"

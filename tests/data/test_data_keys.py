@@ -73,9 +73,7 @@ def test_a_folder_needs_a_root():
         folder.Config()
 
 
-@pytest.mark.parametrize(
-    "keys", [{"limit": 0}, {"limit": 1.0}, {"image_size": 7}, {"download": 1}, {"size": "x"}]
-)
+@pytest.mark.parametrize("keys", [{"limit": 0}, {"limit": 1.0}, {"image_size": 7}, {"download": 1}, {"size": "x"}])
 def test_impossible_values_are_refused(keys):
     with pytest.raises(ValidationError):
         imagenette.Config(**keys)

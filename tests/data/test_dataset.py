@@ -9,9 +9,7 @@ from dcp.files import Files
 
 
 def made(n: int = 60, classes: int = 3) -> Dataset:
-    images = torch.randint(
-        0, 256, (n, 3, 4, 4), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
-    )
+    images = torch.randint(0, 256, (n, 3, 4, 4), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     return Dataset(images, torch.arange(n) % classes, tuple("abcdefghij"[:classes]))
 
 

@@ -19,10 +19,7 @@ def pixel(image: torch.Tensor, row: int, column: int) -> list[int]:
 
 
 def test_the_index_of_100_000_files_takes_less_than_200_bytes_an_image():
-    names = [
-        f"train/n{i % 1000:08d}/n{i % 1000:08d}_{i:06d}_a_rather_long_name.JPEG".encode()
-        for i in range(100_000)
-    ]
+    names = [f"train/n{i % 1000:08d}/n{i % 1000:08d}_{i:06d}_a_rather_long_name.JPEG".encode() for i in range(100_000)]
     listed = Files.listed(Path("/data"), names)
     assert listed.nbytes / len(listed) < 80
     assert len(pickle.dumps(listed)) / len(listed) < 200
@@ -77,9 +74,7 @@ def test_extreme_shapes_decode(tmp_path, paint, size):
 def test_all_eight_exif_orientations_come_out_upright(tmp_path, orientation, ending):
     upright = Image.new("RGB", (32, 16), "white")
     upright.paste((255, 0, 0), (0, 0, 16, 8))  # red top left
-    back = {1: None, 2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}[
-        orientation
-    ]  # how a camera would have stored it
+    back = {1: None, 2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}[orientation]  # how a camera would have stored it
     stored = upright if back is None else upright.transpose(Image.Transpose(back))
     exif = Image.Exif()
     exif[0x0112] = orientation
@@ -148,9 +143,7 @@ def test_a_truncated_file_is_named(tmp_path, paint, ending):
     assert "Replace the file" in caught.value.hint
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"not an image", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"II*\0", b"BM"]
-)
+@pytest.mark.parametrize("content", [b"", b"not an image", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"II*\0", b"BM"])
 def test_what_is_no_image_is_named(tmp_path, content):
     (tmp_path / "a.png").write_bytes(content)
     with pytest.raises(RunError) as caught:

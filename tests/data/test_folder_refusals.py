@@ -82,9 +82,7 @@ def test_loose_images_beside_class_folders_are_an_error_with_both_ways_out(tmp_p
     assert "Move them into a class folder" in error.hint
 
 
-@pytest.mark.skipif(
-    os.name == "nt" or not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read all"
-)
+@pytest.mark.skipif(os.name == "nt" or not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read all")
 def test_a_folder_that_may_not_be_read_is_named(tmp_path, paint):
     write(paint, tmp_path, "a/x.png")
     (tmp_path / "a").chmod(0)

@@ -21,9 +21,7 @@ def write_imagenette(root: Path, paint, counts: dict[str, int], folder: str = "i
             paint(root / folder / split / wnid / f"{wnid}_{i}.JPEG", seed=i)
 
 
-def test_imagenette_reads_torchvisions_folders_lazily_with_readable_class_names(
-    elsewhere, paint, monkeypatch
-):
+def test_imagenette_reads_torchvisions_folders_lazily_with_readable_class_names(elsewhere, paint, monkeypatch):
     write_imagenette(elsewhere, paint, {"train": 20, "val": 10})
     monkeypatch.setattr(imagenette, "COUNTS", {"pretrain": 20, "train": 20, "test": 10})
     train, test = (dataset.load(imagenette.Config(), split) for split in ("train", "test"))

@@ -20,7 +20,19 @@ RECIPE = (
 
 def pretrain(runs: Path, *launcher: str, more: tuple[str, ...] = ()) -> Run:
     """A training started by a launcher, in processes of its own."""
-    command = [sys.executable, *launcher, "-m", "dcp", "pretrain", *RECIPE, "--device", "cpu", "--runs", str(runs), *more]
+    command = [
+        sys.executable,
+        *launcher,
+        "-m",
+        "dcp",
+        "pretrain",
+        *RECIPE,
+        "--device",
+        "cpu",
+        "--runs",
+        str(runs),
+        *more,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 0, done.stderr
     return next(Run.open(path) for path in runs.iterdir())
@@ -64,7 +76,16 @@ def test_a_batch_that_does_not_divide_evenly_gives_the_losses_of_one_process(tmp
 
 def test_every_process_has_the_same_F_W_and_weights(tmp_path: Path) -> None:
     script = Path(__file__).with_name("same_everywhere.py")
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29573", str(script)]
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--nproc-per-node",
+        "2",
+        "--master-port",
+        "29573",
+        str(script),
+    ]
     done = subprocess.run([*command, str(tmp_path)], capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 0, done.stderr
     one, two = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1))
@@ -72,8 +93,19 @@ def test_every_process_has_the_same_F_W_and_weights(tmp_path: Path) -> None:
 
 
 def test_synchronised_batch_norm_on_cpus_is_refused_in_words(tmp_path: Path, dcp: Callable) -> None:
-    command = [sys.executable, "-m", "dcp", "pretrain", "tiny/directcopy", "network.sync_norm=true", "--processes", "2"]
-    done = subprocess.run([*command, "--device", "cpu", "--runs", str(tmp_path)], capture_output=True, text=True, check=False)
+    command = [
+        sys.executable,
+        "-m",
+        "dcp",
+        "pretrain",
+        "tiny/directcopy",
+        "network.sync_norm=true",
+        "--processes",
+        "2",
+    ]
+    done = subprocess.run(
+        [*command, "--device", "cpu", "--runs", str(tmp_path)], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 2, done.stderr
     assert done.stderr.count("needs GPUs") == 1
     assert "Traceback" not in done.stderr

@@ -122,10 +122,7 @@ def test_the_test_labels_decide_nothing_but_the_count():
 def test_the_test_features_do_not_choose_either():
     it = subject(spread=4.0)
     other = dataclasses.replace(it, test=Features(torch.randn(9, 12), it.test.y[:9]))
-    assert (
-        linear.evaluate(it, linear.Config(), seed=0).extra
-        == linear.evaluate(other, linear.Config(), seed=0).extra
-    )
+    assert linear.evaluate(it, linear.Config(), seed=0).extra == linear.evaluate(other, linear.Config(), seed=0).extra
 
 
 def test_the_strength_is_the_most_accurate_on_held_out_images_and_the_strongest_of_equals():

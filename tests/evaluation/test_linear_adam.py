@@ -36,8 +36,7 @@ def test_adam_scores_the_last_epoch_and_only_tells_the_best_one():
     it = subject(spread=4.0)
     scores = linear.evaluate(it, linear.Config(method="adam", epochs=12, lr=0.1), seed=0)
     curve = [
-        linear.evaluate(it, linear.Config(method="adam", epochs=n, lr=0.1), seed=0).score["top1"]
-        for n in range(1, 13)
+        linear.evaluate(it, linear.Config(method="adam", epochs=n, lr=0.1), seed=0).score["top1"] for n in range(1, 13)
     ]
     assert scores.score["top1"] == curve[-1] < max(curve) == scores.extra["top1_best_on_test"]
     assert curve[scores.extra["epoch_best_on_test"] - 1] == max(curve)
@@ -46,8 +45,7 @@ def test_adam_scores_the_last_epoch_and_only_tells_the_best_one():
 def test_enough_steps_of_adam_come_near_to_the_optimum():
     it = subject(train=3000, test=2000)
     one, two = (
-        linear.evaluate(it, linear.Config(method=method, lr=1e-2), seed=0).score["top1"]
-        for method in ("lbfgs", "adam")
+        linear.evaluate(it, linear.Config(method=method, lr=1e-2), seed=0).score["top1"] for method in ("lbfgs", "adam")
     )
     assert one == pytest.approx(two, abs=0.02)
     assert one > 0.5

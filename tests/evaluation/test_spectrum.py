@@ -60,9 +60,7 @@ def test_nesum_and_participation_ratio_are_those_of_the_covariance():
     x = subject().test.x
     s = torch.linalg.eigvalsh(torch.cov(x.double().T))
     assert measure(x).score["nesum"] == pytest.approx(float(s.sum() / s[-1]), rel=1e-6)
-    assert measure(x).score["participation_ratio"] == pytest.approx(
-        float(s.sum() ** 2 / s.square().sum()), rel=1e-6
-    )
+    assert measure(x).score["participation_ratio"] == pytest.approx(float(s.sum() ** 2 / s.square().sum()), rel=1e-6)
     eigenvalues = measure(x).extra["feature_covariance_eigenvalues"]
     assert eigenvalues == sorted(eigenvalues, reverse=True)
     assert sum(eigenvalues) == pytest.approx(float(x.double().var(0, correction=0).sum()), rel=1e-6)
@@ -133,9 +131,7 @@ def test_a_learnt_matrix_may_be_asymmetric_and_a_dead_one_zero():
 
 
 def test_matrices_that_the_run_has_not_are_left_out():
-    assert not {"commutator", "alignment", "F_effective_rank", "W_asymmetry"} & set(
-        measure(torch.eye(3)).score
-    )
+    assert not {"commutator", "alignment", "F_effective_rank", "W_asymmetry"} & set(measure(torch.eye(3)).score)
     assert "alignment" not in measure(torch.eye(3), F=torch.eye(2)).score
 
 
@@ -148,6 +144,4 @@ def test_a_matrix_that_is_not_finite_is_refused(symbol):
 def test_the_training_features_are_not_looked_at():
     it = features(torch.randn(20, 4, generator=torch.Generator().manual_seed(2)))
     none = dataclasses.replace(it, train=Features(torch.zeros(0, 4), torch.zeros(0, dtype=torch.int64)))
-    assert spectrum.evaluate(none, spectrum.Config(), seed=0) == spectrum.evaluate(
-        it, spectrum.Config(), seed=0
-    )
+    assert spectrum.evaluate(none, spectrum.Config(), seed=0) == spectrum.evaluate(it, spectrum.Config(), seed=0)

@@ -86,9 +86,7 @@ def test_torchvisions_weights_give_torchvisions_features():
     torch.manual_seed(0)
     theirs = torchvision.models.resnet18(weights=None)
     ours, _ = resnet()
-    ours.load_state_dict(
-        {key: value for key, value in theirs.state_dict().items() if not key.startswith("fc.")}
-    )
+    ours.load_state_dict({key: value for key, value in theirs.state_dict().items() if not key.startswith("fc.")})
     theirs.fc = nn.Identity()
     x = torch.randn(2, 3, 64, 64)  # of the seed above
     assert torch.equal(ours.eval()(x), theirs.eval()(x))

@@ -48,9 +48,7 @@ def rotated(s: Tensor, seed: int) -> Tensor:
 def test_the_bracket_contains_the_largest_eigenvalue_whatever_the_vector(kind, dim, scale, seed, iterations):
     """Fact 7: below it the Rayleigh quotient, above it the bound that is derived in `spectra`."""
     F = rotated(scale * SPECTRA[kind](dim), seed)
-    v = spectra.power_iteration(
-        F, torch.nn.functional.normalize(normal(dim, seed=seed + 1), dim=0), iterations
-    )
+    v = spectra.power_iteration(F, torch.nn.functional.normalize(normal(dim, seed=seed + 1), dim=0), iterations)
     lower, upper = spectra.top_eigenvalue(F, v)
     top = torch.linalg.eigvalsh(F)[-1]
     assert lower <= top + 1e-12 * scale
@@ -133,9 +131,7 @@ def test_a_warm_start_follows_a_moving_F_whose_spectrum_falls(rho: float, bound:
 def test_a_warm_start_misses_the_top_of_white_noise_by_a_bounded_share(rho: float, bound: float):
     """W is then larger than 1 + ε by that share, which under the cosine objective only makes ε smaller."""
     for seed in range(3):
-        at_first, later = worst_errors(
-            torch.ones(32, dtype=torch.float64), rho=rho, batch=64, steps=30, seed=seed
-        )
+        at_first, later = worst_errors(torch.ones(32, dtype=torch.float64), rho=rho, batch=64, steps=30, seed=seed)
         assert at_first < 0.4
         assert later < bound
 

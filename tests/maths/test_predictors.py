@@ -162,9 +162,7 @@ def test_a_negative_eps_ends_at_the_floor_of_the_release():
 def test_directpred_without_eps_keeps_the_floor_in_dead_directions_on_the_sum_in_which_eps_stands():
     """Fact 8: outside 1e-4, inside √1e-4."""
     assert_close(set_by("directpred", diag(4, 1, 0), eps=0.0), diag(1, 0.5, 1e-4), **close)
-    assert_close(
-        set_by("directpred", diag(4, 1, 0), eps=0.0, eps_place="inside"), diag(1, 0.5, 1e-2), **close
-    )
+    assert_close(set_by("directpred", diag(4, 1, 0), eps=0.0, eps_place="inside"), diag(1, 0.5, 1e-2), **close)
     assert_close(set_by("directset", diag(4, 1, 0), eps=0.0), diag(1, 0.5, 0), **close)
 
 

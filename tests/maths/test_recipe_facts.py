@@ -44,9 +44,7 @@ def test_features_are_standardised_with_the_statistics_of_the_training_images_on
     assert_close(linear.standardise(train, test), expected)
 
 
-SMALL = [
-    f"{data}_{method}" for data in ("stl10", "cifar10", "cifar100") for method in ("directcopy", "directpred")
-]
+SMALL = [f"{data}_{method}" for data in ("stl10", "cifar10", "cifar100") for method in ("directcopy", "directpred")]
 STRENGTH = {"stl10": (0.8, 0.8, 0.8, 0.2), "cifar10": (0.4, 0.4, 0.4, 0.1), "cifar100": (0.4, 0.4, 0.4, 0.1)}
 
 

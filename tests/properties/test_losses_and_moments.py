@@ -63,9 +63,7 @@ def test_the_cosine_iso_gradient_in_z_is_the_cosine_gradient_in_p(F: Tensor, see
 
 @thorough
 @given(dim=st.integers(1, 6), seed=seeds, rho=st.floats(0, 0.99), batches=st.integers(1, 20))
-def test_the_moments_of_a_constant_stream_are_those_of_one_batch(
-    dim: int, seed: int, rho: float, batches: int
-):
+def test_the_moments_of_a_constant_stream_are_those_of_one_batch(dim: int, seed: int, rho: float, batches: int):
     z, _ = draws(dim, seed)
     moments = Moments(dim, rho=rho).double()
     for _ in range(batches):

@@ -52,9 +52,7 @@ def flattened(metadata: list[Any]) -> list[Any]:
 
 
 def plain(kind: type, metadata: list[Any], name: str) -> st.SearchStrategy[Any]:
-    limit = {
-        key: getattr(item, key) for item in metadata for key in ("ge", "gt", "le", "lt") if hasattr(item, key)
-    }
+    limit = {key: getattr(item, key) for item in metadata for key in ("ge", "gt", "le", "lt") if hasattr(item, key)}
     least, most = limit.get("ge", limit.get("gt", 0)), limit.get("le", limit.get("lt", LARGEST))
     if kind is bool:
         return st.booleans()
@@ -64,8 +62,6 @@ def plain(kind: type, metadata: list[Any], name: str) -> st.SearchStrategy[Any]:
         whole = st.integers(least + ("gt" in limit), min(most, LARGEST) - ("lt" in limit))
         return whole.map(lambda number: number | 1) if name == "kernel" else whole
     assert kind is float
-    numbers = st.floats(
-        least, most, exclude_min="gt" in limit, exclude_max="lt" in limit, allow_subnormal=False
-    )
+    numbers = st.floats(least, most, exclude_min="gt" in limit, exclude_max="lt" in limit, allow_subnormal=False)
     # a whole number may stand for a number
     return numbers if most <= 1 else numbers | st.integers(int(least) + 1, int(most) - 1)

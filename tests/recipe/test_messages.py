@@ -11,9 +11,7 @@ from dcp.recipe import Recipe
 
 RIGHT = '[data]\nsource = "cifar10"\n[predictor]\nname = "directcopy"\n'
 DIRECTCOPY = 'predictor "directcopy" has name, eps, lr_factor, lr_schedule, weight_decay, norm, every'
-SECTIONS = (
-    "known here: run, data, views, network, predictor, moments, target, objective, optimizer, train, probe"
-)
+SECTIONS = "known here: run, data, views, network, predictor, moments, target, objective, optimizer, train, probe"
 
 
 def problems(text: str) -> list[RequestError]:
@@ -284,9 +282,7 @@ def test_a_wrong_string_is_shown_on_one_line() -> None:
 
 @pytest.mark.parametrize("predictor", ["directcopy", "directpred", "directset", "identity"])
 def test_an_iso_objective_goes_with_a_symmetric_predictor(predictor: str) -> None:
-    Recipe.check(
-        {"data": {"source": "cifar10"}, "predictor": {"name": predictor}, "objective": {"name": "iso_cosine"}}
-    )
+    Recipe.check({"data": {"source": "cifar10"}, "predictor": {"name": predictor}, "objective": {"name": "iso_cosine"}})
 
 
 def test_a_warm_up_may_last_the_whole_training() -> None:

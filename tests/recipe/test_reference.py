@@ -13,9 +13,7 @@ COMMAND = "python -m dcp.reference > docs/recipe.md"
 
 def test_the_page_is_up_to_date() -> None:
     assert PAGE.is_file(), f"run: {COMMAND}"
-    assert PAGE.read_text(encoding="utf-8") == reference.markdown(), (
-        f"docs/recipe.md is out of date; run: {COMMAND}"
-    )
+    assert PAGE.read_text(encoding="utf-8") == reference.markdown(), f"docs/recipe.md is out of date; run: {COMMAND}"
 
 
 @pytest.mark.parametrize("section", list(Recipe.model_fields))
@@ -47,21 +45,16 @@ def test_every_key_stands_in_a_table_with_its_meaning() -> None:
             key.path.rpartition(".")[2],
             (key.field.description or "chooses this variant").replace("|", "\\|"),
         )
-        assert any(row.startswith(f"| `{name}` |") and row.endswith(f"| {meaning} |") for row in rows), (
-            key.path
-        )
+        assert any(row.startswith(f"| `{name}` |") and row.endswith(f"| {meaning} |") for row in rows), key.path
 
 
 def test_a_row_has_type_default_bounds_and_meaning() -> None:
     rows = reference.markdown().splitlines()
     assert "| `rho` | number | `0.5` | ≥ 0, < 1 | ρ, weight of the past in F |" in rows
-    assert any(
-        row.startswith("| `crop_scale` | list of 2 numbers | `[0.08, 1.0]` | ≥ 0, ≤ 1 | ") for row in rows
-    )
+    assert any(row.startswith("| `crop_scale` | list of 2 numbers | `[0.08, 1.0]` | ≥ 0, ≤ 1 | ") for row in rows)
     assert any(row.startswith("| `flip` | number or list of 2 numbers | `0.5` | ≥ 0, ≤ 1 | ") for row in rows)
     assert any(
-        row.startswith('| `stem` | `"imagenet"`, `"small"`, `"cifar-pad2"` | `"imagenet"` | - | ')
-        for row in rows
+        row.startswith('| `stem` | `"imagenet"`, `"small"`, `"cifar-pad2"` | `"imagenet"` | - | ') for row in rows
     )
     assert any(row.startswith("| `lr_batch` | whole number | not set | ≥ 1 | ") for row in rows)
     assert any(row.startswith("| `root` | string | must be given | - | ") for row in rows)

@@ -46,9 +46,7 @@ def test_a_shipped_recipe_written_out_and_read_again_is_equal(name: str, tmp_pat
 
 @slow_to_draw
 @given(table=strategies.recipes())
-def test_any_valid_recipe_written_out_and_read_again_is_equal(
-    table: dict[str, Any], tmp_path_factory
-) -> None:
+def test_any_valid_recipe_written_out_and_read_again_is_equal(table: dict[str, Any], tmp_path_factory) -> None:
     recipe = or_reject(lambda: Recipe.check(table))
     path = tmp_path_factory.mktemp("recipes") / "any.toml"
     path.write_text(recipe.toml(), encoding="utf-8")

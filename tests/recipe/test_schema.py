@@ -133,9 +133,5 @@ def test_every_key_has_a_one_line_meaning() -> None:
 
 
 def test_every_key_of_a_section_has_a_default() -> None:
-    must = {
-        key.path
-        for key in keys.walk(Recipe)
-        if key.field.is_required() and not key.path.startswith("probe.data")
-    }
+    must = {key.path for key in keys.walk(Recipe) if key.field.is_required() and not key.path.startswith("probe.data")}
     assert must == {"data", "predictor", "data.root", "views.normalize.mean", "views.normalize.std"}

@@ -242,9 +242,7 @@ def test_what_rests_on_others_implementations_is_marked_beside_the_value(name: s
         assert "# unverified" in line
 
 
-@pytest.mark.parametrize(
-    "name", [f"{data}_{method}" for data in ("cifar100", "imagenette") for method in METHODS]
-)
+@pytest.mark.parametrize("name", [f"{data}_{method}" for data in ("cifar100", "imagenette") for method in METHODS])
 def test_a_recipe_without_a_paper_says_so(name: str) -> None:
     text = (shipped.folder() / f"{name}.toml").read_text(encoding="utf-8")
     assert "has no CIFAR-100" in text or "No paper has Imagenette" in text

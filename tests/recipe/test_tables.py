@@ -160,10 +160,7 @@ def test_extends_in_a_circle_is_refused_with_the_circle(files: list[str], write:
     start = write("start.toml", 'extends = "a.toml"\n')
     error = refusal(start)
     assert error.slug == "bad-extends"
-    assert (
-        error.message
-        == f"extends goes in a circle: {' -> '.join(f'{file}.toml' for file in [*files, files[0]])}"
-    )
+    assert error.message == f"extends goes in a circle: {' -> '.join(f'{file}.toml' for file in [*files, files[0]])}"
 
 
 @pytest.mark.parametrize("value", ["3", "true", "[]", '["a.toml"]'])
@@ -205,19 +202,13 @@ def test_an_override_is_a_dotted_key_and_a_toml_value(text: str, table: dict[str
     assert tables.override(text) == table
 
 
-@pytest.mark.parametrize(
-    "text", ["predictor.eps", "", "=3", ".=3", "a..b=1", "a.=1", ".a=1", "a b=1", "[a]=1"]
-)
+@pytest.mark.parametrize("text", ["predictor.eps", "", "=3", ".=3", "a..b=1", "a.=1", ".a=1", "a b=1", "[a]=1"])
 def test_what_is_no_override_is_refused(text: str) -> None:
     error = refusal("cifar10_byol", text)
-    assert str(error) == (
-        f'error[bad-override]: "{text}" is not KEY=VALUE (--set)\n  e.g. --set predictor.eps=0.1'
-    )
+    assert str(error) == (f'error[bad-override]: "{text}" is not KEY=VALUE (--set)\n  e.g. --set predictor.eps=0.1')
 
 
-@pytest.mark.parametrize(
-    "value", ["my data", "1, 2", "[1, 2", "0,1", "'a", "1\nx = 2", "1\n[x]", "C:\\data", "3 4"]
-)
+@pytest.mark.parametrize("value", ["my data", "1, 2", "[1, 2", "0,1", "'a", "1\nx = 2", "1\n[x]", "C:\\data", "3 4"])
 def test_a_value_that_is_no_toml_is_refused(value: str) -> None:
     error = refusal("cifar10_byol", f"data.root={value}")
     assert error.slug == "bad-override"

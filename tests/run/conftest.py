@@ -81,9 +81,7 @@ def build(tmp_path: Path) -> Build:
         **more: Any,
     ) -> Run:
         full = changed(changed(RECIPE, {"run": {"name": name, "seed": seed}}), recipe or {})
-        run = Run.create(
-            root or tmp_path / "runs", name, seed, tomli_w.dumps(full), changed(DONE, record or {})
-        )
+        run = Run.create(root or tmp_path / "runs", name, seed, tomli_w.dumps(full), changed(DONE, record or {}))
         if right is not None:
             label = np.arange(len(right), dtype=np.int64) % 10 if label is None else label
             run.write_probe("linear", probe(float(right.mean()), len(right), **more), answers(right, label))

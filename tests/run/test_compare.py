@@ -9,8 +9,7 @@ import pytest
 from scipy import stats
 
 import dcp
-from dcp.comparison import intervals
-from dcp.comparison import Comparison, compare
+from dcp.comparison import Comparison, compare, intervals
 from dcp.comparison.differences import ONE_AGAINST_SEEDS, PAIRED, UNPAIRED, WELCH
 from dcp.errors import RequestError
 from dcp.run.records import to_json
@@ -76,8 +75,7 @@ def test_the_unpaired_interval_is_newcombes_for_wilson_intervals():
     # his first example: 56/70 and 48/80, difference 0.2000, method 10 gives 0.0524 to 0.3339
     first, second = stats.binomtest(48, 80), stats.binomtest(56, 70)
     a, b = (
-        (one.proportion_ci(method="wilson").low, one.proportion_ci(method="wilson").high)
-        for one in (first, second)
+        (one.proportion_ci(method="wilson").low, one.proportion_ci(method="wilson").high) for one in (first, second)
     )
     assert intervals.unpaired_over_images(0.6, a, 0.8, b) == pytest.approx((0.0524, 0.3339), abs=5e-5)
 
@@ -103,9 +101,7 @@ def test_seeds_of_one_recipe_are_one_arm_and_other_recipes_are_others(build):
 def test_where_the_data_lie_makes_no_difference_to_the_recipe(build):
     comparison = compare([build(seed=0), build(seed=1, recipe={"data": {"root": "/elsewhere"}})])
     assert len(comparison.arms) == 1
-    assert comparison.covers == (
-        "All of these are seeds of one recipe; there is nothing to compare it with.",
-    )
+    assert comparison.covers == ("All of these are seeds of one recipe; there is nothing to compare it with.",)
 
 
 def test_one_name_with_two_recipes_and_one_seed_twice_are_arms_with_names_of_their_own(build, tmp_path):
@@ -212,8 +208,7 @@ def test_one_seed_against_several_says_what_it_assumes(build):
     comparison = compare([build(top1=0.6), build("b", 0, top1=0.7), build("b", 1, top1=0.71)])
     assert only_difference(comparison).method == ONE_AGAINST_SEEDS
     assert (
-        comparison.covers[-1]
-        == "Where an arm has one seed only, it is taken to vary as the seeds of the other arm do."
+        comparison.covers[-1] == "Where an arm has one seed only, it is taken to vary as the seeds of the other arm do."
     )
 
 
@@ -227,9 +222,7 @@ def test_a_score_stands_beside_its_image_interval_and_the_untrained_encoder(buil
     comparison = compare([build(seed=0, top1=0.6, n=100), build(seed=1, top1=0.7, n=100)])
     (score,) = top1(comparison).arms
     bounds = [stats.binomtest(count, 100).proportion_ci(method="wilson") for count in (60, 70)]
-    assert score.over_images == pytest.approx(
-        (np.mean([b.low for b in bounds]), np.mean([b.high for b in bounds]))
-    )
+    assert score.over_images == pytest.approx((np.mean([b.low for b in bounds]), np.mean([b.high for b in bounds])))
     assert score.untrained == 0.25
     assert top1(comparison).n == 100
 
@@ -293,9 +286,7 @@ def test_another_amount_of_the_same_data_is_compared_and_said(build):
     other = build("b", top1=0.6, recipe={"data": {"limit": 500}}, record={"data": {"fingerprint": "ffff"}})
     comparison = compare([build(top1=0.5), other])
     assert only_difference(comparison).value == pytest.approx(0.1)
-    assert comparison.caveats == (
-        "b and stl10_directcopy were trained on different images of the same source.",
-    )
+    assert comparison.caveats == ("b and stl10_directcopy were trained on different images of the same source.",)
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,8 @@ import numpy as np
 import pytest
 
 import dcp
-from dcp.run import disk
 from dcp.errors import RequestError, RunError
-from dcp.run import Run, find
+from dcp.run import Run, disk, find
 from dcp.run.disk import atomic_write
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(dcp.__file__).parents[1])}
@@ -174,9 +173,7 @@ def test_a_run_that_is_not_there_is_answered_with_the_nearest_names(tmp_path):
         "\n  In " + str(tmp_path) + " there are cifar10_byol-s0, stl10_directcopy-s0."
     )
     missing = tmp_path / "nowhere"
-    assert opening(missing / "x").endswith(
-        f"\n  There are no runs in {missing}; --runs DIR says where they are."
-    )
+    assert opening(missing / "x").endswith(f"\n  There are no runs in {missing}; --runs DIR says where they are.")
 
 
 def test_a_folder_that_is_no_run_is_named_and_the_runs_inside_of_it_too(tmp_path):
@@ -185,12 +182,9 @@ def test_a_folder_that_is_no_run_is_named_and_the_runs_inside_of_it_too(tmp_path
     for seed in range(12):
         create(tmp_path / "runs", seed=seed)
     assert opening(tmp_path / "other") == (
-        f"error[not-a-run]: not a run folder ({tmp_path / 'other'})\n"
-        "  A run folder has a recipe.toml and a run.json."
+        f"error[not-a-run]: not a run folder ({tmp_path / 'other'})\n  A run folder has a recipe.toml and a run.json."
     )
-    assert opening(tmp_path / "file") == (
-        f"error[not-a-run]: a run is a folder, this is a file ({tmp_path / 'file'})"
-    )
+    assert opening(tmp_path / "file") == (f"error[not-a-run]: a run is a folder, this is a file ({tmp_path / 'file'})")
     assert opening(tmp_path / "runs") == (
         f"error[not-a-run]: not a run folder ({tmp_path / 'runs'})\n"
         "  It holds runs, though: tiny-s0, tiny-s1, tiny-s2, tiny-s3, tiny-s4 and 7 more."
@@ -331,9 +325,7 @@ def test_a_disk_that_may_not_be_written_is_said_plainly(tmp_path, monkeypatch, n
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(Path, "mkdir", refuse)
-    with pytest.raises(
-        RunError, match=re.escape(f"error[cannot-write]: cannot write: {os.strerror(number)}")
-    ):
+    with pytest.raises(RunError, match=re.escape(f"error[cannot-write]: cannot write: {os.strerror(number)}")):
         create(tmp_path)
 
 
@@ -465,9 +457,7 @@ def test_predictions_of_another_probe_than_the_scores_are_not_given_out(tmp_path
 
     monkeypatch.setattr("dcp.run.handle.atomic_write", stop_at_json)
     with pytest.raises(KeyboardInterrupt):
-        run.write_probe(
-            "linear", {"score": {"top1": 0.0}}, {"prediction": np.array([2]), "label": np.array([1])}
-        )
+        run.write_probe("linear", {"score": {"top1": 0.0}}, {"prediction": np.array([2]), "label": np.array([1])})
     assert run.probes()["linear"]["score"] == {"top1": 1.0}
     assert run.predictions("linear") is None
 

@@ -99,9 +99,7 @@ def test_images_without_jitter_keep_their_bits():
     y = jitter(x, apply, random_order(20, 1), random_factors(20, 1))
     assert torch.equal(y[~apply], x[~apply])
     assert (y[apply] != x[apply]).any()
-    assert torch.equal(
-        jitter(x, torch.zeros(20, dtype=torch.bool), random_order(20, 1), random_factors(20, 1)), x
-    )
+    assert torch.equal(jitter(x, torch.zeros(20, dtype=torch.bool), random_order(20, 1), random_factors(20, 1)), x)
 
 
 def test_strengths_of_zero_leave_images_as_they_are():

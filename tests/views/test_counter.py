@@ -75,9 +75,7 @@ def test_numbers_of_neighbouring_keys_are_independent(one, other):
 def test_numbers_of_neighbouring_images_and_of_one_image_are_independent():
     u = uniform((7,), MANY, 3)
     _assert_independent(u[:-1, 0], u[1:, 0])
-    _assert_independent(
-        u[:-1, 0], u[1:, 1]
-    )  # the stream of an image must not be its neighbour's, moved by one
+    _assert_independent(u[:-1, 0], u[1:, 1])  # the stream of an image must not be its neighbour's, moved by one
     _assert_independent(u[:-1, 1], u[1:, 0])
     _assert_independent(u[:, 0], u[:, 1])
     _assert_independent(u[:, 1], u[:, 2])

@@ -76,9 +76,7 @@ def test_images_of_different_sizes_in_one_batch_get_the_boxes_they_get_alone():
     height, width = torch.tensor([32, 500, 96]), torch.tensor([48, 375, 20])
     together = draw_boxes(Config(), torch.tensor([4, 8, 6]), **WHERE, height=height, width=width)
     for b, image in enumerate((4, 8, 6)):
-        alone = draw_boxes(
-            Config(), torch.tensor([image]), **WHERE, height=int(height[b]), width=int(width[b])
-        )
+        alone = draw_boxes(Config(), torch.tensor([image]), **WHERE, height=int(height[b]), width=int(width[b]))
         assert torch.equal(alone[0], together[b])
 
 
@@ -114,8 +112,7 @@ def test_all_24_orders_of_the_colour_operations_are_equally_likely():
     assert torch.equal(order.sort(dim=1).values, torch.arange(4).expand_as(order))
     code = order @ torch.tensor([64, 16, 4, 1])
     counts = [
-        int((code == sum(4 ** (3 - i) * op for i, op in enumerate(p))).sum())
-        for p in itertools.permutations(range(4))
+        int((code == sum(4 ** (3 - i) * op for i, op in enumerate(p))).sum()) for p in itertools.permutations(range(4))
     ]
     assert stats.chisquare(counts).pvalue > 1e-3
 
@@ -149,9 +146,7 @@ def _assert_at_probability(happens, p):
 
 def test_operations_happen_independently_of_each_other():
     p = drawn(Config(flip=0.5, jitter_p=0.5, grayscale=0.5, blur={"p": 0.5}, solarize=0.5))
-    columns = torch.stack(
-        (p.flip, p.jitter, p.grayscale, p.blur, p.solarize, p.sigma > p.sigma.median())
-    ).float()
+    columns = torch.stack((p.flip, p.jitter, p.grayscale, p.blur, p.solarize, p.sigma > p.sigma.median())).float()
     correlation = torch.corrcoef(columns) - torch.eye(6)
     assert correlation.abs().max() < 4.5 / columns.shape[1] ** 0.5
 

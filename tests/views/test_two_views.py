@@ -49,19 +49,13 @@ def assert_view_equals(view, x, p, b, config):
     if config.statistics() is not None:
         expected = tv.normalize(expected, *config.statistics())
     scale = 1 if config.statistics() is None else min(config.statistics()[1])
-    close = (
-        (x - config.solarize_threshold).abs() <= BOUND
-        if p.solarize[b]
-        else torch.zeros_like(x, dtype=torch.bool)
-    )
+    close = (x - config.solarize_threshold).abs() <= BOUND if p.solarize[b] else torch.zeros_like(x, dtype=torch.bool)
     assert close.double().mean() < 0.01
     assert (view - expected).abs()[~close].max() <= BOUND / scale
 
 
 @pytest.mark.parametrize("name", CONFIGS)
-@pytest.mark.parametrize(
-    ("height", "width", "size"), [(32, 32, 32), (41, 29, 33), (96, 96, 96), (100, 131, 65)]
-)
+@pytest.mark.parametrize(("height", "width", "size"), [(32, 32, 32), (41, 29, 33), (96, 96, 96), (100, 131, 65)])
 def test_views_equal_torchvisions_functions_called_one_by_one(name, height, width, size):
     config, index = CONFIGS[name], torch.arange(100, 124)
     images = photos(24, height, width)

@@ -25,9 +25,7 @@ def test_a_number_holds_for_both_views_and_a_pair_for_one_each():
 
 
 @pytest.mark.parametrize("key", CHANCES)
-@pytest.mark.parametrize(
-    "wrong", [1.5, -0.1, float("nan"), "0.5", True, None, (0.5,), (0.5, 0.5, 0.5), (0.5, 1.5)]
-)
+@pytest.mark.parametrize("wrong", [1.5, -0.1, float("nan"), "0.5", True, None, (0.5,), (0.5, 0.5, 0.5), (0.5, 1.5)])
 def test_a_wrong_probability_is_reported_once_and_by_name(key, wrong):
     with pytest.raises(ValidationError) as caught:
         Config(**{key: wrong})
@@ -98,7 +96,4 @@ def test_statistics_are_those_of_the_published_code():
     assert Config(normalize="cifar10").statistics() == ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010))
     assert Config(normalize="imagenet").statistics() == ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
     own = {"mean": (0.1, 0.2, 0.3), "std": (1.0, 2.0, 3.0)}
-    assert (
-        torch.tensor(Config(normalize=own).statistics()).tolist()
-        == torch.tensor([own["mean"], own["std"]]).tolist()
-    )
+    assert torch.tensor(Config(normalize=own).statistics()).tolist() == torch.tensor([own["mean"], own["std"]]).tolist()

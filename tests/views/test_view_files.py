@@ -54,6 +54,4 @@ def test_a_batch_gives_what_its_images_give_alone():
     batch = torch.stack([photo(50, 70), photo(50, 70).flip(2)])
     middle = resize_center(batch, 32)
     assert middle.shape == (2, 3, 32, 32)
-    assert all(
-        torch.equal(resize_center(image, 32), alone) for image, alone in zip(batch, middle, strict=True)
-    )
+    assert all(torch.equal(resize_center(image, 32), alone) for image, alone in zip(batch, middle, strict=True))
