@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save as serialized
 from torch import Tensor, nn
 
 import dcp
@@ -13,7 +13,7 @@ from dcp import build, checkpoint, views
 from dcp.errors import RequestError
 from dcp.recipe import Recipe
 from dcp.run import Run
-from dcp.run.disk import replacing
+from dcp.run.disk import atomic_write
 
 FILE = "encoder.safetensors"
 
@@ -39,8 +39,20 @@ def save(folder: Path, backbone: nn.Module, recipe: Recipe, *, step: int) -> Non
         "stem": recipe.network.stem,
         "mean_std": json.dumps(recipe.views.statistics()),
     }
-    with replacing(folder / FILE) as beside:
-        save_file(tensors, beside, metadata=metadata)
+    atomic_write(folder / FILE, _in_order(serialized(tensors, metadata)))
+
+
+def _in_order(data: bytes) -> bytes:
+    """The same safetensors file with the header's metadata sorted; the library writes them in random order.
+
+    A file is 8 bytes of header length, the header in JSON padded with spaces, then the tensors at offsets from its end.
+    """
+    end = 8 + int.from_bytes(data[:8], "little")
+    header = json.loads(data[8:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + data[end:]
 
 
 class Encoder(nn.Module):

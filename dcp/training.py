@@ -24,7 +24,7 @@ from dcp.method import Method
 from dcp.recipe import Recipe
 from dcp.run import Run
 from dcp.signals import Signals
-from dcp.tables import flat
+from dcp.tables import flat, frozen
 
 # Keys that may differ between a run and its continuation: they change where data lie, what is said and what is
 # measured afterwards, but no step.
@@ -89,7 +89,7 @@ class Training:
                 "Collect the new one elsewhere: --runs DIR. dcp never overwrites a run.",
             )
         run = Run.open(self.path)
-        old, new = flat(run.recipe()), flat(self.recipe.table())
+        old, new = (flat(frozen(table)) for table in (run.recipe(), self.recipe.table()))
         differ = [key for key in sorted(old | new) if old.get(key) != new.get(key) and not key.startswith(FREE)]
         if differ:
             lines = [f"{key}: {old.get(key, 'not set')} there, {new.get(key, 'not set')} here" for key in differ]
