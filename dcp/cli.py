@@ -3,7 +3,6 @@
 Commands import inside their bodies, so that help starts fast.
 """
 
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +11,8 @@ from typing import Annotated, NoReturn
 import typer
 
 from dcp import __version__
-from dcp.errors import DONE, INTERRUPTED, DcpError, Interrupted, RequestError
+from dcp.errors import DONE
+from dcp.outcome import guarded
 
 app = typer.Typer(
     name="dcp",
@@ -54,35 +54,9 @@ def run(arguments: list[str]) -> int:
     return DONE
 
 
-def guarded(work: Callable[[], int | None]) -> int:
-    """The exit code of `work`; what the user or the machine caused is one plain message, and anything else a bug."""
-    try:
-        return work() or DONE
-    except DcpError as error:
-        if not _said_by_the_first_process(error):
-            print(error, file=sys.stderr)
-        return error.exit_code
-    except Interrupted as error:
-        if os.environ.get("RANK", "0") == "0":
-            print("stopped; a checkpoint was saved: go on with --resume", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:  # the reader of our output has gone, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
-
-
 def _end(work: Callable[[], int | None]) -> NoReturn:
     """Do a command's work and leave with its exit code."""
     raise typer.Exit(guarded(work))
-
-
-def _said_by_the_first_process(error: DcpError) -> bool:
-    """Whether this is another process of several, and the error one that all of them meet."""
-    another = os.environ.get("RANK", "0") != "0"
-    return another and (isinstance(error, RequestError) or error.slug in ("diverged", "process-lost"))
 
 
 @app.callback()

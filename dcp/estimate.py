@@ -9,8 +9,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from dcp import build
 from dcp.batches import Batch, Shares, batches
+from dcp.machine import decoders, device_name, peak_memory_bytes
 from dcp.recipe import Recipe
-from dcp.training import Training, decoders, device_name, peak_memory_bytes
+from dcp.training import Training
 
 STEPS = 4  # timed after one that warms up
 

@@ -1,23 +1,15 @@
 """Training of one run: from a recipe to a run folder with an encoder in it."""
 
-import contextlib
-import os
-import platform
-import sys
-from collections.abc import Iterator
-from datetime import datetime, timezone
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-import dcp
-from dcp import build, checkpoint, dataset, diagnosis, encoder
+from dcp import build, checkpoint, dataset, diagnosis, encoder, failures, machine
 from dcp.batches import Shares, batches
 from dcp.distributed import Process, choose_device
-from dcp.errors import DcpError, Interrupted, RequestError, RunError
+from dcp.errors import RequestError
 from dcp.journal import Journal, Watch
 from dcp.loop import Saver, train
 from dcp.method import Method
@@ -62,7 +54,7 @@ class Training:
         self.data = self._data()
         self.plan = build.plan(recipe, len(self.data), self.process.count)
         self.arithmetic = build.arithmetic(recipe.train.precision, chosen)
-        _set_determinism(recipe.train.deterministic)
+        machine.set_determinism(recipe.train.deterministic)
         method = build.method(recipe, amp=self.arithmetic.amp, total=self.process.total)
         self.method = build.to_device(self._synchronised(method), self.process.device)
         self.optimizer = build.optimizer(recipe, self.method)
@@ -134,13 +126,13 @@ class Training:
         self.process.wait()  # every process has looked at the folder before the first one makes it
         run = self._open()
         if not self.process.first:
-            with _failures(self.path, None):
+            with failures.noted(self.path, None):
                 self._train(None)
             return run or Run.open(self.path)
         assert run is not None
         with run.lock():
             run.update(status="running", why="")
-            with _failures(self.path, run):
+            with failures.noted(self.path, run):
                 self._train(run)
                 self._finish(run)
         return run
@@ -158,9 +150,9 @@ class Training:
         return {
             "status": "running",
             "why": "",
-            "started": now(),
-            "versions": versions(),
-            "device": device_name(self.process.device),
+            "started": machine.now(),
+            "versions": machine.versions(),
+            "device": machine.device_name(self.process.device),
             "processes": self.process.count,
             "data": {
                 "fingerprint": self.data.fingerprint(),
@@ -186,7 +178,7 @@ class Training:
             recipe.views,
             size=recipe.data.view_size,
             device=process.device,
-            workers=decoders(recipe.train.workers, process.count),
+            workers=machine.decoders(recipe.train.workers, process.count),
         )
         self._say_start(start)
         wrapped = process.wrap(_compiled(self.method, recipe.train.compile))
@@ -208,7 +200,7 @@ class Training:
                     "epochs": self.plan.epochs,
                     "steps": self.plan.steps,
                     "step": start,
-                    "device": device_name(self.process.device),
+                    "device": machine.device_name(self.process.device),
                     "processes": self.process.count,
                     "precision": self.arithmetic.precision,
                     "why": self.arithmetic.why,
@@ -223,111 +215,14 @@ class Training:
         run.update(
             status="done",
             why="",
-            ended=now(),
+            ended=machine.now(),
             wall_s=self.journal.wall_s,
             images_per_s=self.plan.images * self.plan.epochs / self.journal.wall_s,
-            peak_memory_bytes=peak_memory_bytes(self.process.device),
+            peak_memory_bytes=machine.peak_memory_bytes(self.process.device),
             epochs_done=self.plan.epochs,
             state={"name": name, "evidence": evidence, **self.journal.health},
         )
 
 
-@contextlib.contextmanager
-def _failures(path: Path, run: Run | None) -> Iterator[None]:
-    """Note in run.json how a run ended that did not end well, and say memory errors in words."""
-    try:
-        yield
-    except Interrupted:
-        _note(run, "interrupted", "stopped by a signal after a checkpoint was saved; go on with --resume")
-        raise
-    except DcpError as error:
-        _note(run or _opened(path), "failed", str(error))
-        raise
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise _noted(run, _out_of_memory(str(error))) from None
-    except RuntimeError as error:
-        if "alloc" in str(error) and "memory" in str(error):
-            raise _noted(run, _out_of_memory(str(error))) from None
-        if "closed by peer" in str(error) or "Connection reset" in str(error):
-            raise _noted(
-                run, RunError("another process of this run ended", slug="process-lost", where=str(path))
-            ) from None
-        _note(run, "failed", f"a bug in dcp: {error!r}")
-        raise
-    except BaseException as error:
-        _note(run, "failed", repr(error))
-        raise
-
-
-def _opened(path: Path) -> Run | None:
-    with contextlib.suppress(DcpError):
-        return Run.open(path)
-    return None
-
-
-def _noted(run: Run | None, error: RunError) -> RunError:
-    _note(run, "failed", str(error))
-    return error
-
-
-def _note(run: Run | None, status: str, why: str) -> None:
-    if run is not None:
-        with contextlib.suppress(DcpError):  # a full disk must not hide the error that is on its way
-            run.update(status=status, why=why, ended=now())
-
-
-def _out_of_memory(text: str) -> RunError:
-    return RunError(
-        f"memory ran out: {text.splitlines()[0]}",
-        slug="out-of-memory",
-        hint='a smaller train.batch, network.width or data.image_size; train.precision = "bf16" on a GPU',
-    )
-
-
-def _set_determinism(wanted: bool) -> None:
-    if wanted:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(wanted)
-    torch.backends.cudnn.benchmark = not wanted
-
-
 def _compiled(method: nn.Module, wanted: bool) -> nn.Module:
     return torch.compile(method) if wanted else method  # type: ignore[return-value]
-
-
-def decoders(wish: int | None, processes: int) -> int:
-    """Processes that decode image files: as wished, or one for each spare core, 8 at most."""
-    spare = (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1) - 1
-    return max(1, min(8, spare // processes)) if wish is None else wish
-
-
-def now() -> str:
-    """The time in UTC, ISO 8601."""
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")
-
-
-def versions() -> dict[str, str]:
-    """What computed: dcp, Python, torch and the libraries that shape numbers."""
-    libraries = ("torch", "torchvision", "timm", "accelerate", "safetensors", "numpy")
-    return {"dcp": dcp.__version__, "python": platform.python_version()} | {
-        name: metadata.version(name) for name in libraries
-    }
-
-
-def device_name(device: torch.device) -> str:
-    """For people: "cpu (2 threads)", "cuda (NVIDIA H200)"."""
-    if device.type == "cuda":
-        return f"cuda ({torch.cuda.get_device_name(device)})"
-    return f"cpu ({torch.get_num_threads()} threads)" if device.type == "cpu" else device.type
-
-
-def peak_memory_bytes(device: torch.device) -> int | None:
-    """The most memory in use at a time: of the GPU, or of this process on a CPU; None where the system does not say."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    if sys.platform == "win32":
-        return None
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024

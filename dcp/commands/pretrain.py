@@ -45,7 +45,7 @@ def main(
 
 def _coded(train: Any) -> int:
     """The training of one of several processes, ending in an exit code and not in an exception."""
-    from dcp.cli import guarded
+    from dcp.outcome import guarded
 
     return guarded(train)
 

@@ -1,27 +1,21 @@
-"""Shapes: small labelled images made from a seed, on which self-supervision shows its worth within a minute on a CPU.
+"""Shapes: labelled images made from a seed, on which self-supervision shows its worth in a minute on a CPU.
 
-An image is a 4 x 4 lattice of copies of one glyph, and its class is which glyph: one or two strokes in one of four
-    directions,
-a plus, a ring. Two random crops of an image share the class before all else, so the class is what invariance to crops
-leaves
-over. Whatever else varies is drawn anew for every copy (place, size, tilt, brighter or darker than the ground, tint),
-because
-what is drawn once an image would be shared by its crops too, and a shortcut. So that nothing of it adds up to such a
-shortcut,
-every image has the same mean in every channel and the same contrast.
+An image is a lattice of copies of one glyph, four across, and its class is which glyph: one or two strokes in
+one of four directions, a plus, a ring. Two random crops share the class before all else, so the class is
+what invariance to crops leaves over. Whatever else varies is drawn anew for every copy (place, size, tilt,
+bright or dark, tint): what is drawn once an image is shared by its crops too, and a shortcut. Nor may it add
+up to one: every image has the same mean in each channel and the same contrast before pixels are cut to 0..255.
 
-A glyph is as often bright as dark and lies anywhere: mean images are grey for every class, and pixels tell a linear
-    classifier
-nothing. Mirrors and turns change the class ("slash" and "backslash" are mirror images), so recipes leave `views.flip`
-at 0.
+A glyph is bright as often as dark and may lie anywhere, so the mean image of every class is grey and a linear
+classifier of pixels finds little. A mirror makes "slash" a "backslash", so recipes set `views.flip` to 0.
 
-The numbers come by counter and the pixels from correctly rounded float64 operations and integer sums: the same bytes
-    on every
-machine. Legend: B, N images, S side in pixels, G glyphs an image can show (one lattice step more than 4 each way).
+The numbers come by counter, the pixels by correctly rounded float64 operations and integer sums: the same
+bytes on every machine. Legend: B, N images, S side in pixels.
 """
 
 from collections.abc import Callable
 from functools import partial
+from math import sqrt
 from typing import ClassVar, Literal
 
 import torch
@@ -53,9 +47,10 @@ class Config(DataConfig):
 
 
 def load(config: Config, split: Split) -> Dataset:
-    """One split in memory: uint8 [N, 3, S, S]; a second for 4,096 images of 32 pixels.
+    """One split in memory: uint8 [N, 3, S, S]; 4,096 images of 32 pixels take a second or two.
 
-    The first n images do not depend on how many there are. Label i is i modulo 10. pretrain is train, labels and all.
+    Image i depends on the seed, the side and i alone, not on how many there are. Its label is i modulo 10.
+    pretrain is train, labels and all.
     """
     test = split == "test"
     index = torch.arange(config.test_images if test else config.images)
@@ -69,21 +64,21 @@ def paint(index: Tensor, *, key: tuple[int, ...], size: int) -> Tensor:
     numbers = uniform(key, index, 2 + 8 * across**2)
     copies = numbers[:, 2:].view(len(index), across**2, 8)
     place = torch.arange(size, dtype=torch.float64).add(0.5) * LATTICE / size
-    y, x = (
-        place + numbers[:, i, None] for i in (0, 1)
-    )  # [B, S], in lattice steps from a corner of the first copy's cell
+    y, x = place + numbers[:, 0, None], place + numbers[:, 1, None]  # [B, S] in cells from the lattice's corner
     cell = (y.long()[:, :, None] * across + x.long()[:, None, :]).flatten(1)
     copy = copies.gather(1, cell[..., None].expand(-1, -1, 8)).view(-1, size, size, 8).unbind(-1)
-    ink = coverage((x % 1 - 0.5)[:, None, :], (y % 1 - 0.5)[:, :, None], copy[:4], index % len(GLYPHS), size / LATTICE)
-    return _grey(ink[:, None] * tint(copy[4:]))
+    x, y = (x % 1 - 0.5)[:, None, :], (y % 1 - 0.5)[:, :, None]
+    ink = coverage(x, y, copy[:4], labels=index % len(GLYPHS), pixels=size / LATTICE)
+    return level(ink[:, None] * tint(copy[4:]))
 
 
-def coverage(x: Tensor, y: Tensor, copy: tuple[Tensor, ...], labels: Tensor, pixels: float) -> Tensor:
+def coverage(x: Tensor, y: Tensor, copy: tuple[Tensor, ...], *, labels: Tensor, pixels: float) -> Tensor:
     """How much of each pixel the glyph covers, [B, S, S] in [0, 1].
 
     Args:
-        x, y: [B, 1, S] and [B, S, 1] position in the cell, from its centre, in cells.
-        copy: four numbers [B, S, S] uniform in [0, 1) of the copy that a pixel belongs to: size, two of place, tilt.
+        x: [B, 1, S] position of the pixels' centres, from the centre of their cell, in cells.
+        y: [B, S, 1] likewise, downwards.
+        copy: four numbers [B, S, S] in [0, 1) of the copy that a pixel shows: size, place (two), tilt.
         labels: int64 [B].
         pixels: side of a cell.
     """
@@ -102,18 +97,22 @@ def coverage(x: Tensor, y: Tensor, copy: tuple[Tensor, ...], labels: Tensor, pix
 
 
 def tint(copy: tuple[Tensor, ...]) -> Tensor:
-    """Brightness against the ground in each channel, [B, 3, S, S] in (-1, 1): one sign a copy, a size of its own a channel."""
+    """Brightness against the ground, [B, 3, S, S] in (-1, 1): a sign for each copy, a size for each channel.
+
+    Args:
+        copy: four numbers [B, S, S] in [0, 1) of the copy that a pixel shows: sign, red, green, blue.
+    """
     sign = torch.where(copy[0] < 0.5, -1.0, 1.0)
     return torch.stack([sign * (0.4 + 0.6 * size) for size in copy[1:]], 1)
 
 
-def _grey(ink: Tensor) -> Tensor:
-    """Images of equal mean in every channel and equal contrast, uint8 [B, 3, S, S], from ink [B, 3, S, S] in [-1, 1]."""
+def level(ink: Tensor) -> Tensor:
+    """Ink [B, 3, S, S] in [-1, 1] as uint8 images with the same mean in each channel and the same contrast."""
     levels = (ink * LEVELS).round().long()
-    count = levels[0, 0].numel()
-    off = levels * count - levels.sum((2, 3), keepdim=True)  # times count: integers, and exact
-    spread = ((off / count).round().long() ** 2).sum((1, 2, 3), keepdim=True) / (3 * count)
-    return (128 + CONTRAST * (off / count) / spread.sqrt()).round().clamp(0, 255).to(torch.uint8)
+    count = ink[0, 0].numel()
+    off = (levels * count - levels.sum((2, 3), keepdim=True)).double() / count  # the sums are of integers: exact
+    variance = (off.round().long() ** 2).sum((1, 2, 3), keepdim=True).double() / (3 * count)
+    return (128 + CONTRAST * off / variance.sqrt()).round().clamp(0, 255).to(torch.uint8)
 
 
 def _box(u: Tensor, v: Tensor, length: float, width: float) -> Tensor:
@@ -135,8 +134,13 @@ def _ring(u: Tensor, v: Tensor) -> Tensor:
     return ((u * u + v * v).sqrt() - 0.72).abs() - 0.2
 
 
-_HALF = 0.5**0.5
-_DIRECTIONS = {"dash": (1.0, 0.0), "post": (0.0, 1.0), "slash": (_HALF, -_HALF), "backslash": (_HALF, _HALF)}
+_DIAGONAL = sqrt(0.5)
+_DIRECTIONS = {
+    "dash": (1.0, 0.0),
+    "post": (0.0, 1.0),
+    "slash": (_DIAGONAL, -_DIAGONAL),
+    "backslash": (_DIAGONAL, _DIAGONAL),
+}
 GLYPHS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     **{name: partial(_stroke, along=along, double=False) for name, along in _DIRECTIONS.items()},
     **{f"double {name}": partial(_stroke, along=along, double=True) for name, along in _DIRECTIONS.items()},

@@ -1,0 +1,63 @@
+"""Failures: how a run that did not end well is noted in run.json, and what the user is told."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from dcp.errors import DcpError, Interrupted, RunError
+from dcp.machine import now
+from dcp.run import Run
+
+
+@contextlib.contextmanager
+def noted(path: Path, run: Run | None) -> Iterator[None]:
+    """Note in run.json how a run ended that did not end well, and say memory errors in words."""
+    try:
+        yield
+    except Interrupted:
+        _note(run, "interrupted", "stopped by a signal after a checkpoint was saved; go on with --resume")
+        raise
+    except DcpError as error:
+        _note(run or _opened(path), "failed", str(error))
+        raise
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise _as_noted(run, _out_of_memory(str(error))) from None
+    except RuntimeError as error:
+        if "alloc" in str(error) and "memory" in str(error):
+            raise _as_noted(run, _out_of_memory(str(error))) from None
+        if "closed by peer" in str(error) or "Connection reset" in str(error):
+            raise _as_noted(
+                run, RunError("another process of this run ended", slug="process-lost", where=str(path))
+            ) from None
+        _note(run, "failed", f"a bug in dcp: {error!r}")
+        raise
+    except BaseException as error:
+        _note(run, "failed", repr(error))
+        raise
+
+
+def _opened(path: Path) -> Run | None:
+    with contextlib.suppress(DcpError):
+        return Run.open(path)
+    return None
+
+
+def _as_noted(run: Run | None, error: RunError) -> RunError:
+    _note(run, "failed", str(error))
+    return error
+
+
+def _note(run: Run | None, status: str, why: str) -> None:
+    if run is not None:
+        with contextlib.suppress(DcpError):  # a full disk must not hide the error that is on its way
+            run.update(status=status, why=why, ended=now())
+
+
+def _out_of_memory(text: str) -> RunError:
+    return RunError(
+        f"memory ran out: {text.splitlines()[0]}",
+        slug="out-of-memory",
+        hint='a smaller train.batch, network.width or data.image_size; train.precision = "bf16" on a GPU',
+    )
