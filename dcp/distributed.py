@@ -1,6 +1,7 @@
 """Processes: the only file that knows Accelerate. One process is the special case of many."""
 
 import os
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -45,6 +46,13 @@ class Process:
     """
 
     def __init__(self, device: str, *, tracker: str = "none", folder: str | None = None) -> None:
+        if tracker != "none" and find_spec(tracker) is None:
+            raise RequestError(
+                f'run.tracker = "{tracker}" needs the package {tracker}',
+                slug="no-tracker",
+                where="run.tracker",
+                hint=f"pip install {tracker}",
+            )
         options = DistributedDataParallelKwargs(broadcast_buffers=False)
         self._accelerator = Accelerator(
             cpu=device == "cpu",

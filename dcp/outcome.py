@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from dcp.errors import DONE, INTERRUPTED, DcpError, Interrupted
+from dcp.errors import DONE, INTERRUPTED, DcpError, Interrupted, RequestError
 
 
 def guarded(work: Callable[[], int | None]) -> int:

@@ -16,6 +16,8 @@ from dcp.errors import Problems, RequestError
 from dcp.sections import Moments, Network, Optimizer, Run, Train
 from dcp.views import Config as Views
 
+DEFAULT_NAMES = {"target": "ema", "objective": "cosine"}
+
 
 def _probe() -> Any:
     """The model of [probe]: `after`, `data`, and one table an evaluation found in `dcp/evaluations/`."""
@@ -73,10 +75,11 @@ class Recipe(BaseModel):
     predictor: AnyPredictor = Field(description="from projections to predictions of the target's")
     moments: Moments = Field(Moments(), description="the moving average F")
     target: AnyTarget = Field(
-        default_factory=lambda: variants.load("targets", "ema").Config(), description="what is predicted"
+        default_factory=lambda: variants.load("targets", DEFAULT_NAMES["target"]).Config(),
+        description="what is predicted",
     )
     objective: AnyObjective = Field(
-        default_factory=lambda: variants.load("objectives", "cosine").Config(), description="the loss"
+        default_factory=lambda: variants.load("objectives", DEFAULT_NAMES["objective"]).Config(), description="the loss"
     )
     optimizer: Optimizer = Field(Optimizer(), description="how the encoder learns")
     train: Train = Field(Train(), description="the loop")
@@ -103,6 +106,7 @@ class Recipe(BaseModel):
         Raises:
             Problems: everything that is wrong with it.
         """
+        table = _named(table)
         found, recipe = values.useless(table, where), None
         try:
             recipe = cls.model_validate(tables.frozen(table))
@@ -148,6 +152,16 @@ def _choice_first(table: dict[str, Any]) -> dict[str, Any]:
     """The same with the keys that choose a variant in front, where a reader looks for them."""
     ordered = sorted(table.items(), key=lambda item: item[0] not in keys.CHOICES)
     return {key: _choice_first(value) if isinstance(value, dict) else value for key, value in ordered}
+
+
+def _named(table: dict[str, Any]) -> dict[str, Any]:
+    """[target] and [objective] without a name are those of the default name."""
+    names = {
+        section: {"name": name, **table[section]}
+        for section, name in DEFAULT_NAMES.items()
+        if isinstance(table.get(section), dict)
+    }
+    return {**table, **names}
 
 
 def _clashes(recipe: Recipe) -> Iterator[tuple[str, str]]:
