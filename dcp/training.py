@@ -51,9 +51,8 @@ class Training:
         self.past = self._past(resume)
         chosen = choose_device(device)
         self.process = Process(chosen, tracker=recipe.run.tracker, folder=str(self.path))
-        recipe.views.blur.kernel_at(
-            recipe.data.view_size
-        )  # refuses a kernel that does not fit, before anything is written
+        # refuses a kernel that does not fit, before anything is written
+        recipe.views.blur.kernel_at(recipe.data.view_size)
         self.data = self._data()
         self.plan = build.plan(recipe, len(self.data), self.process.count)
         self.arithmetic = build.arithmetic(recipe.train.precision, chosen)

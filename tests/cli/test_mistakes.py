@@ -1,4 +1,4 @@
-"""Ways to get a recipe or a call wrong: each ends in one plain message, with the exit code of the contract, and leaves nothing behind."""
+"""Ways to get a recipe or a call wrong: one plain message, the exit code of the contract, nothing left behind."""
 
 import errno
 import json
