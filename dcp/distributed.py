@@ -1,6 +1,7 @@
 """Processes: the only file that knows Accelerate. One process is the special case of many."""
 
 import os
+import warnings
 from importlib.util import find_spec
 from typing import Any
 
@@ -75,7 +76,10 @@ class Process:
 
     def wrap(self, module: nn.Module) -> nn.Module:
         """`module` on this process's device, its gradients averaged over processes."""
-        return self._accelerator.prepare(module)  # type: ignore[no-any-return]
+        with warnings.catch_warnings():
+            # newer versions of torch have another name for this option, which Accelerate does not know yet
+            warnings.filterwarnings("ignore", message=".*broadcast_buffers.*", category=FutureWarning)
+            return self._accelerator.prepare(module)  # type: ignore[no-any-return]
 
     def backward(self, loss: Tensor) -> None:
         """Gradients of `loss`."""

@@ -41,6 +41,10 @@ class _Worker:
         self.work = work
 
     def __call__(self) -> None:
+        import torch
+
+        if torch.distributed.is_initialized():  # Accelerate's launcher for CPUs leaves the rank out of the environment
+            os.environ["RANK"] = str(torch.distributed.get_rank())
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         sys.stdout.flush()

@@ -74,7 +74,7 @@ def difference(arms: Mapping[str, Sequence[Member]], arm: str, against: str, eva
     """
     first, second = (having(arms[name], evaluation, score) for name in (against, arm))
     missing = [name for name, members in ((against, first), (arm, second)) if not members]
-    why = f"no {evaluation} probe in {' and '.join(missing)}" if missing else ""
+    why = f"no {evaluation} {_what(arms, missing, evaluation)} in {' and '.join(missing)}" if missing else ""
     why = why or _not_comparable(first, second, evaluation)
     if why:
         return Difference(arm, against, why=why)
@@ -84,6 +84,12 @@ def difference(arms: Mapping[str, Sequence[Member]], arm: str, against: str, eva
         method = WELCH if min(len(a), len(b)) > 1 else ONE_AGAINST_SEEDS
         return Difference(arm, against, value, interval, method)
     return Difference(arm, against, value, *_over_images(first[0], second[0], evaluation, score))
+
+
+def _what(arms: Mapping[str, Sequence[Member]], missing: list[str], evaluation: str) -> str:
+    """Whether it is the probe that is missing, or this score in it: not every predictor has a matrix."""
+    probed = any(evaluation in one.probes for name in missing for one in arms[name])
+    return "score of this name" if probed else "probe"
 
 
 def _not_comparable(a: Sequence[Member], b: Sequence[Member], evaluation: str) -> str:
