@@ -51,7 +51,7 @@ RESNETS: dict[str, tuple[Block, list[int]]] = {
 def group_norm(channels: int) -> nn.Module:
     """Group norm of up to 32 groups: batch norm's stand-in where images must not see each other.
 
-    A group has at least 8 channels where there are as many: two channels of a 1x1 map would be normalised to ±1 whatever
+    A group has at least 8 channels where there are as many: two channels of a 1x1 map would be made ±1 whatever
     they are, and rounding errors grew into the third digit of the loss within a step.
     """
     groups = (g for g in (32, 16, 8, 4, 2, 1) if channels % g == 0 and (channels // g >= 8 or g == 1))
