@@ -12,7 +12,9 @@ Norm = Literal["spectral", "fro", "none"]
 
 
 def checked(F: Tensor) -> Tensor:
-    """F symmetrised, and zero where it is not finite: one NaN must not poison a weight for good.
+    """F symmetrised, and zero if any of it is not finite: an eigen-decomposition of NaN would raise.
+
+    F itself keeps the NaN; the loop stops such a run, because its loss is not finite either.
 
     Args:
         F: [D, D], symmetric up to rounding.
