@@ -8,7 +8,7 @@ import pytest
 
 
 def test_help_and_version_do_not_import_torch() -> None:
-    code = "import sys; from dcp.cli import run; run(['--help']); run(['--version']); assert 'torch' not in sys.modules"
+    code = "import sys; from dcp.cli import run; assert run(['--help']) == 0; assert run(['--version']) == 0; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
