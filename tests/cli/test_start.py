@@ -8,8 +8,9 @@ import pytest
 
 
 def test_help_and_version_do_not_import_torch() -> None:
-    code = "import sys; from dcp.cli import run; assert run(['--help']) == 0; assert run(['--version']) == 0; assert 'torch' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    for option in ("--help", "--version"):
+        code = f"import sys; from dcp.cli import run; assert run([{option!r}]) == 0; assert 'torch' not in sys.modules"
+        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
 def test_comparing_does_not_import_torch(trained, other) -> None:
