@@ -1,28 +1,21 @@
-"""Probes: features of the frozen encoder, once, and every evaluation on them; the untrained encoder goes the same way.
+"""Probes: every evaluation on features of the frozen encoder, made once; the untrained encoder goes the same way."""
 
-Shapes: N images, D features.
-"""
-
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
-from torch.utils.data import Dataset as MapDataset
 
-from dcp import checkpoint, dataset, encoder, tables, variants, views
-from dcp.batches import quiet_worker
+from dcp import checkpoint, dataset, encoder, tables, variants
 from dcp.dataset import Dataset, Split
 from dcp.distributed import choose_device
 from dcp.encoder import Encoder
-from dcp.errors import DcpError, RequestError
-from dcp.evaluation import Features, Scores, Subject
-from dcp.files import Files
+from dcp.errors import RequestError
+from dcp.evaluation import Scores, Subject
+from dcp.features import features
 from dcp.recipe import Recipe
 from dcp.run import Run
 
-BATCH = 256
 SPLITS: tuple[Split, ...] = ("train", "test")
 Say = Callable[[str], None]
 
@@ -63,15 +56,22 @@ def probe(
     names = tuple(name for name in names if labelled or not _wants_labels(name, say))
     if not names:
         return {}
-    tensors = checkpoint.read(run.path / checkpoint.FILE)[0] if (run.path / checkpoint.FILE).exists() else {}
-    subject = _subject(trained, splits, chosen, F=tensors.get("moments.second"), W=_matrix(tensors))
+    F, W = _matrices(run, recipe)
+    subject = _subject(trained, splits, chosen, F=F, W=W)
     baseline = _subject(encoder.load(run, trained=False), splits, chosen, F=None, W=None)
+    return _all(run, names, recipe, subject, baseline, say=say if forgiving else None)
+
+
+def _all(
+    run: Run, names: tuple[str, ...], recipe: Recipe, subject: Subject, baseline: Subject, *, say: Say | None
+) -> dict[str, Any]:
+    """Each evaluation's record; with `say`, one that these data do not allow is said and skipped."""
     found = {}
     for name in names:
         try:
             found[name] = _one(run, name, recipe, subject, baseline)
         except RequestError as error:
-            if not forgiving:
+            if say is None:
                 raise
             say(f"{name} not measured: {error}")
     return found
@@ -81,9 +81,14 @@ def _recipe(run: Run, sets: tuple[str, ...]) -> Recipe:
     return Recipe.check(tables.overridden(run.recipe(), sets), str(run.path / "recipe.toml"))
 
 
-def _matrix(tensors: dict[str, Tensor]) -> Tensor | None:
-    """W of a checkpoint, where its predictor is one matrix."""
-    return next((tensors[name] for name in ("predictor.W", "predictor.layer.weight") if name in tensors), None)
+def _matrices(run: Run, recipe: Recipe) -> tuple[Tensor | None, Tensor | None]:
+    """F at the end of training, centred if the recipe says so, and W where the predictor is one matrix."""
+    path = run.path / checkpoint.FILE
+    tensors = checkpoint.read(path)[0] if path.exists() else {}
+    F, m = tensors.get("moments.second"), tensors.get("moments.first")
+    if F is not None and m is not None and recipe.moments.zero_mean:
+        F = F - torch.outer(m, m)
+    return F, next((tensors[name] for name in ("predictor.W", "predictor.layer.weight") if name in tensors), None)
 
 
 def _check_name(name: str) -> None:
@@ -105,56 +110,6 @@ def _subject(
     module = module.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     found = {split: features(module, data) for split, data in splits.items()}
     return Subject(found["train"], found["test"], splits["train"].classes, F=F, W=W)
-
-
-@torch.no_grad()
-def features(module: Encoder, data: Dataset) -> Features:
-    """Features [N, D] float32 on the CPU of all images, without augmentation; label -1 where there is none."""
-    device = encoder.device_of(module)
-    parts = [
-        module(views.normalize(pixels.to(device), module.config)).float().cpu() for pixels in _pixels(data, module.size)
-    ]
-    labels = torch.full((len(data),), -1) if data.labels is None else data.labels
-    return Features(torch.cat(parts), labels)
-
-
-def _pixels(data: Dataset, size: int) -> Iterator[Tensor]:
-    """uint8 [B, 3, size, size], batch after batch, in order."""
-    if isinstance(data.images, Tensor):
-        for part in data.images.split(BATCH):
-            yield views.resize_center(part, size)
-        return
-    loader = DataLoader(
-        Centres(data.images, size),
-        batch_size=BATCH,
-        num_workers=1,
-        collate_fn=_stack,
-        worker_init_fn=quiet_worker,
-    )
-    for loaded in loader:
-        if isinstance(loaded, DcpError):
-            raise loaded
-        yield loaded
-
-
-class Centres(MapDataset[Tensor | DcpError]):
-    """Image files, resized and centre-cropped, or the error that a file gave."""
-
-    def __init__(self, files: Files, size: int) -> None:
-        self.files, self.size = files, size
-
-    def __len__(self) -> int:
-        return len(self.files)
-
-    def __getitem__(self, i: int) -> Tensor | DcpError:
-        try:
-            return views.resize_center(self.files.decode(i), self.size)
-        except DcpError as error:
-            return error
-
-
-def _stack(items: list[Tensor | DcpError]) -> Tensor | DcpError:
-    return next((item for item in items if isinstance(item, DcpError)), None) or torch.stack(items)  # type: ignore[arg-type]
 
 
 def _one(run: Run, name: str, recipe: Recipe, subject: Subject, baseline: Subject) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from dcp import build, checkpoint, dataset, diagnosis, encoder, failures, machine
+from dcp import build, checkpoint, dataset, diagnosis, encoder, failures, machine, past
 from dcp.batches import Shares, batches
 from dcp.distributed import Process, choose_device
 from dcp.errors import RequestError
@@ -16,19 +16,7 @@ from dcp.method import Method
 from dcp.recipe import Recipe
 from dcp.run import Run
 from dcp.signals import Signals
-from dcp.tables import flat, frozen
-
-# Keys that may differ between a run and its continuation: they change where data lie, what is said and what is
-# measured afterwards, but no step.
-FREE = (
-    "run.tracker",
-    "data.root",
-    "data.download",
-    "train.log_every",
-    "train.save_every",
-    "train.workers",
-    "probe.",
-)
+from dcp.tables import flat
 
 
 class Training:
@@ -48,7 +36,7 @@ class Training:
     def __init__(self, recipe: Recipe, *, runs: Path, resume: bool, device: str, watch: Watch) -> None:
         self.recipe, self.watch = recipe, watch
         self.path = runs / f"{recipe.run.name}-s{recipe.run.seed}"
-        self.past = self._past(resume)
+        self.past = past.run_at(self.path, recipe, resume=resume)
         chosen = choose_device(device)
         self.process = Process(chosen, tracker=recipe.run.tracker, folder=str(self.path))
         # refuses a kernel that does not fit, before anything is written
@@ -69,37 +57,6 @@ class Training:
         if self.recipe.data.download and self.process.first:
             self.process.wait()
         return data
-
-    def _past(self, resume: bool) -> Run | None:
-        """The run to continue, or None to begin one; refuses what would overwrite or mix."""
-        if not self.path.exists() or not any(self.path.iterdir()):
-            return None
-        if not resume:
-            raise RequestError(
-                "this run exists",
-                slug="run-exists",
-                where=str(self.path),
-                hint="Go on with it: --resume. Start another beside it: run.name=NEW_NAME or --seed N.\n"
-                "Collect the new one elsewhere: --runs DIR. dcp never overwrites a run.",
-            )
-        run = Run.open(self.path)
-        old, new = (flat(frozen(table)) for table in (run.recipe(), self.recipe.table()))
-        differ = [key for key in sorted(old | new) if old.get(key) != new.get(key) and not key.startswith(FREE)]
-        if differ:
-            lines = [f"{key}: {old.get(key, 'not set')} there, {new.get(key, 'not set')} here" for key in differ]
-            hint = "\n".join(
-                [
-                    *lines,
-                    f"Resume with its own recipe ({self.path / 'recipe.toml'}), or choose another run.name.",
-                ]
-            )
-            raise RequestError(
-                "the recipe differs from that of the run",
-                slug="recipe-differs",
-                where=str(self.path),
-                hint=hint,
-            )
-        return run
 
     def _synchronised(self, method: Method) -> Method:
         if not self.recipe.network.sync_norm or self.process.count == 1:

@@ -166,3 +166,13 @@ def test_the_python_functions_do_what_the_commands_do(trained: Path, other: Path
     assert package.compare([trained, other])
     encoder = package.load_encoder("directcopy", runs=tmp_path)
     assert encoder(encoder.preprocess(torch.zeros(2, 3, 50, 40, dtype=torch.uint8))).shape == (2, 64)
+
+
+def test_the_spectrum_of_F_is_of_the_F_that_the_predictor_saw(tmp_path: Path, dcp: Callable) -> None:
+    centred = ["moments.zero_mean=true", 'probe.after=["spectrum"]', "--runs", tmp_path]
+    assert dcp("pretrain", "tiny/directcopy", *centred).code == 0
+    (run,) = tmp_path.iterdir()
+    tensors = load_file(run / "checkpoint/state.safetensors")
+    F = tensors["moments.second"] - torch.outer(tensors["moments.first"], tensors["moments.first"])
+    found = json.loads((run / "probes/spectrum.json").read_text())["extra"]["F_eigenvalues"]
+    torch.testing.assert_close(torch.tensor(found), torch.linalg.eigvalsh(F).flip(0), rtol=1e-3, atol=1e-6)

@@ -1,0 +1,60 @@
+"""The past of a run: what its folder already holds, and whether training may go on from there."""
+
+from pathlib import Path
+
+from dcp.errors import RequestError
+from dcp.recipe import Recipe
+from dcp.run import Run
+from dcp.tables import flat, frozen
+
+# Keys that may differ between a run and its continuation: they change where data lie, what is said and what is
+# measured afterwards, but no step.
+FREE = (
+    "run.tracker",
+    "data.root",
+    "data.download",
+    "train.log_every",
+    "train.save_every",
+    "train.workers",
+    "probe.",
+)
+
+
+def run_at(path: Path, recipe: Recipe, *, resume: bool) -> Run | None:
+    """The run to continue, or None to begin one.
+
+    Args:
+        path: the run folder.
+        recipe: of the run that is to be trained.
+        resume: whether the user wants to continue.
+
+    Raises:
+        RequestError: going on would overwrite the run, or mix two recipes in it.
+    """
+    if not path.exists() or not any(path.iterdir()):
+        return None
+    if not resume:
+        raise RequestError(
+            "this run exists",
+            slug="run-exists",
+            where=str(path),
+            hint="Go on with it: --resume. Start another beside it: run.name=NEW_NAME or --seed N.\n"
+            "Collect the new one elsewhere: --runs DIR. dcp never overwrites a run.",
+        )
+    run = Run.open(path)
+    if lines := _differences(run, recipe):
+        lines.append(f"Resume with its own recipe ({path / 'recipe.toml'}), or choose another run.name.")
+        raise RequestError(
+            "the recipe differs from that of the run", slug="recipe-differs", where=str(path), hint="\n".join(lines)
+        )
+    return run
+
+
+def _differences(run: Run, recipe: Recipe) -> list[str]:
+    """One line for each key that decides a step and differs."""
+    old, new = (flat(frozen(table)) for table in (run.recipe(), recipe.table()))
+    return [
+        f"{key}: {old.get(key, 'not set')} there, {new.get(key, 'not set')} here"
+        for key in sorted(old | new)
+        if old.get(key) != new.get(key) and not key.startswith(FREE)
+    ]
