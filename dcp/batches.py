@@ -1,8 +1,7 @@
 """Batches: from the plan and the images to two views on the device.
 
-Small data sets are one uint8 tensor on the device: no loader, no workers, no copies. Image files are decoded by worker
-    processes, once
-an image for both views, cropped there, and cross as uint8; colour and blur happen on the device.
+Small data sets are one uint8 tensor on the device: no loader, no workers, no copies. Image files are decoded by
+worker processes, once an image for both views, cropped there, and cross as uint8; colour and blur happen on the device.
 
 The views of image i in epoch e depend on (seed, e, i) alone, and the order on (seed, e), so both ways of loading, any
 number of workers or processes, and a resumed run see the same.
@@ -134,8 +133,13 @@ def _collate(items: list[tuple[Tensor, Tensor] | DcpError]) -> tuple[Tensor, Ten
 
 
 def quiet_worker(number: int) -> None:
-    """A worker leaves Ctrl-C to the process that reads from it, and one thread is enough for it."""
+    """A worker leaves signals to the process that reads from it, and one thread is enough for it.
+
+    A scheduler may send SIGTERM to all processes of a job: the reader then saves a checkpoint, and closes its workers
+    itself. Only the second SIGTERM, from a reader that has waited in vain, ends a worker.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: signal.signal(signal.SIGTERM, signal.SIG_DFL))
     torch.set_num_threads(1)
 
 

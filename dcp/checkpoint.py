@@ -1,7 +1,6 @@
 """Checkpoints: everything that resume needs in one safetensors file, with a little JSON in its header. Never pickle.
 
-One file, because one rename is atomic and two are not: whenever the process dies, the last complete checkpoint is
-    there.
+One file, because one rename is atomic and two are not: whenever the process dies, the last complete checkpoint is there.
 """
 
 import json

@@ -2,11 +2,12 @@
 
 None of them needs an eigen-decomposition.
 
-    u = z / |z|                               projections of both views on the unit sphere
-    spread         = √D · mean_d std(u_d)     0 when all images get the same direction, 1 when directions are spread
-    evenly
-                                              (Chen, He 2021, figure 2, there without √D)
-    effective_rank = (Σs)² / Σs²              of the eigenvalues s of the covariance of u: how many dimensions vary
+    u = z / |z|                         projections of both views on the unit sphere
+    spread         = √(E|u - E u|²)     0 when all images get the same direction, 1 when directions cancel out
+    effective_rank = (Σs)² / Σs²        of the eigenvalues s of the covariance of u: how many dimensions vary
+
+Chen, He 2021 (figure 2) plot mean_d std(u_d) instead, which depends on the basis: projections ±e₁ have 1/D there and
+their rotations 1/√D. Here spread² = 1 - |E u|², and both numbers are the same in every basis.
 
 Shapes: B images in the batch, D projection size.
 """
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from dcp import spectra
 
-COMPLETE = 0.1  # spread below this: one direction holds more than 99 % of every projection
+COMPLETE = 0.1  # spread below this: the mean direction alone has a length above 0.995 of 1
 # Effective rank below this: nearly all variation is along one line. Healthy runs can come near: the quickstart's ten
 # classes separate (linear 66 to 75 %) at effective ranks of 1.4 to 1.8.
 DIMENSIONAL = 1.25
@@ -27,7 +28,7 @@ def health(z: Tensor) -> dict[str, Tensor]:
     u = u / u.norm(dim=1, keepdim=True).clamp_min(1e-12)
     u = u - u.mean(0)
     covariance = u.T @ u / len(u)
-    spread = covariance.diagonal().clamp_min(0).sqrt().mean() * u.shape[1] ** 0.5
+    spread = covariance.trace().clamp_min(0).sqrt()
     return {"spread": spread, "effective_rank": spectra.effective_rank(covariance)}
 
 

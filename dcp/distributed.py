@@ -81,10 +81,6 @@ class Process:
             warnings.filterwarnings("ignore", message=".*broadcast_buffers.*", category=FutureWarning)
             return self._accelerator.prepare(module)  # type: ignore[no-any-return]
 
-    def backward(self, loss: Tensor) -> None:
-        """Gradients of `loss`."""
-        self._accelerator.backward(loss)
-
     def total(self, values: Tensor) -> Tensor:
         """The sum of `values` over processes; the same tensor when there is one."""
         if self.count == 1:

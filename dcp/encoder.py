@@ -84,7 +84,8 @@ def load(run: Run, *, trained: bool = True) -> Encoder:
         RequestError: the run has no encoder yet.
     """
     recipe = Recipe.check(run.recipe(), str(run.path / "recipe.toml"))
-    backbone = build.untrained(recipe).backbone
+    with torch.random.fork_rng(devices=[]):  # the caller's random numbers are the caller's
+        backbone = build.untrained(recipe).backbone
     if trained:
         path = run.path / FILE
         if not path.is_file():

@@ -79,7 +79,7 @@ def _step(training: Training, batch: Batch) -> None:
     schedule = build.rates(training.recipe, training.optimizer, training.plan)
     schedule(batch.step)
     step = training.method(batch.x1, batch.x2)
-    training.process.backward(step.losses.mean())
+    step.losses.mean().backward()
     training.optimizer.step()
     training.optimizer.zero_grad(set_to_none=True)
     training.method.after_step(step, batch.step, (batch.step + 1) / training.plan.steps)

@@ -1,65 +1,83 @@
-"""Start several processes on this machine through Accelerate; signals go in, an exit code comes out."""
+"""Start several processes of the same command on this machine; signals go in, an exit code comes out.
 
-import multiprocessing
+Each process gets its place in the variables that torchrun sets too, and Accelerate reads them. Not torchrun itself:
+it turns every exit code into 1 and prints its own report over the error that a user should see.
+"""
+
 import os
 import signal
+import socket
+import subprocess
 import sys
-from collections.abc import Callable
+import time
 from types import FrameType
 
-from torch.multiprocessing.spawn import ProcessExitedException
+GRACE_S = 20.0  # for the others to end by themselves when one has: they may be saving, or wait for it in vain
 
 
-def launch(work: Callable[[], int], processes: int, device: str) -> int:
-    """Run `work` in so many processes that train together, and return the first exit code that is not 0.
+def launch(arguments: list[str], processes: int) -> int:
+    """Run `python -m dcp ARGUMENTS` in so many processes that train together.
 
-    Args:
-        work: runs in each process and returns its exit code; Accelerate finds its rank in the environment.
-        processes: how many.
-        device: "cpu" or "cuda".
+    Returns:
+        0, or the exit code of the first process that ended with another.
     """
-    from accelerate import debug_launcher, notebook_launcher
+    port = _free_port()
+    workers: list[subprocess.Popen[bytes]] = []
 
-    before = {number: signal.signal(number, _pass_on) for number in (signal.SIGTERM, signal.SIGINT)}
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        # Ctrl-C has reached the workers already: the terminal sends it to all
+        if number != signal.SIGINT:
+            _send(workers, number)
+
+    passed = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2") if hasattr(signal, name)]
+    before = {number: signal.signal(number, pass_on) for number in passed}
     try:
-        if device == "cpu":
-            debug_launcher(_Worker(work), num_processes=processes)
-        else:
-            notebook_launcher(_Worker(work), num_processes=processes, use_port="0")
-    except ProcessExitedException as error:
-        return int(error.exit_code)
+        workers += [
+            subprocess.Popen(_command(arguments), env=_place(rank, processes, port)) for rank in range(processes)
+        ]
+        return _together(workers)
     finally:
+        _send(workers, signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
         for number, handler in before.items():
             signal.signal(number, handler)
-    return 0
 
 
-class _Worker:
-    """What each process runs; with the signals as a fresh process has them."""
-
-    def __init__(self, work: Callable[[], int]) -> None:
-        self.work = work
-
-    def __call__(self) -> None:
-        import torch
-
-        if torch.distributed.is_initialized():  # Accelerate's launcher for CPUs leaves the rank out of the environment
-            os.environ["RANK"] = str(torch.distributed.get_rank())
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        sys.stdout.flush()
-        os._exit(self._coded())
-
-    def _coded(self) -> int:
-        code = self.work()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        return code
+def _command(arguments: list[str]) -> list[str]:
+    return [sys.executable, "-m", "dcp", *arguments]
 
 
-def _pass_on(number: int, frame: FrameType | None) -> None:
-    """SIGTERM goes to the workers; Ctrl-C has reached them already, the terminal sends it to all."""
-    if number == signal.SIGTERM:
-        for child in multiprocessing.active_children():
-            if child.pid is not None:
-                os.kill(child.pid, signal.SIGTERM)
+def _place(rank: int, count: int, port: int) -> dict[str, str]:
+    """The environment of one process."""
+    own = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count, "MASTER_PORT": port}
+    return {**os.environ, "MASTER_ADDR": "127.0.0.1", **{name: str(value) for name, value in own.items()}}
+
+
+def _free_port() -> int:
+    with socket.socket() as chosen:
+        chosen.bind(("127.0.0.1", 0))
+        return int(chosen.getsockname()[1])
+
+
+def _together(workers: list[subprocess.Popen[bytes]]) -> int:
+    """Wait for all; once one has failed the others have GRACE_S to end."""
+    code, until = 0, float("inf")
+    while any(worker.poll() is None for worker in workers):
+        code = code or _first_bad(workers)
+        if code and until == float("inf"):
+            until = time.monotonic() + GRACE_S
+        if time.monotonic() > until:
+            return code
+        time.sleep(0.05)
+    return code or _first_bad(workers)
+
+
+def _first_bad(workers: list[subprocess.Popen[bytes]]) -> int:
+    """An exit code that is not 0, if there is one; 128 + n for a process that signal n killed."""
+    codes = [worker.returncode for worker in workers if worker.returncode]
+    return 0 if not codes else codes[0] if codes[0] > 0 else 128 - codes[0]
+
+
+def _send(workers: list[subprocess.Popen[bytes]], number: int) -> None:
+    for worker in workers:
+        if worker.poll() is None:
+            worker.send_signal(number)

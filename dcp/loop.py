@@ -52,12 +52,13 @@ def train(
         Interrupted: asked to stop; a checkpoint has been saved.
     """
     for batch in batches:
-        torch.manual_seed((plan.seed << 32) + batch.step)  # dropout of any backbone repeats on resume
+        # dropout of any backbone repeats on resume, and differs between processes
+        torch.manual_seed((plan.seed << 32) + batch.step * process.count + process.rank)
         rate = schedule(batch.step)
         step = wrapped(batch.x1, batch.x2)
         loss = step.losses.sum()
         # gradients are averaged over processes, whose shares may differ by one image: this makes them the batch's own
-        process.backward(loss * (process.count / batch.total))
+        (loss * (process.count / batch.total)).backward()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         fraction = (batch.step + 1) / plan.steps

@@ -5,10 +5,8 @@
     after the optimizer step:   1. F from z₁, z₂      2. W from F      3. the target from the online branch
 
 This is the order of the official release: W is one step old when it is used, and nothing but batch-norm statistics
-    changes in
-`forward`. With `timing = "immediate"` (Wang, Chen, Du, Tian 2021 can be read so, and the IsoLoss release does it) the
-forward pass uses
-the W that F of this very batch gives; it still becomes the present only in `after_step`.
+changes in `forward`. With `timing = "immediate"` (Wang, Chen, Du, Tian 2021 can be read so, and the IsoLoss release
+does it) the forward pass uses the W that F of this very batch gives; it still becomes the present only in `after_step`.
 
 Shapes: B images in the batch, D projection size.
 """

@@ -3,10 +3,8 @@
     F ← ρ F + (1-ρ) E_B[z zᵀ]
 
 E_B is the mean over the batch of all processes and over both views: the raw second moment, not centred (Tian, Chen,
-    Ganguli 2021,
-arXiv:2102.06810, eq. 19; they tried centring and it hurt). float32, outside autocast. The first batch starts F, so
-that there is
-no bias to correct; `start = "zeros"` is the reading of the IsoLoss release.
+Ganguli 2021, arXiv:2102.06810, eq. 19; they tried centring and it hurt). float32, outside autocast. The first batch
+starts F, so that there is no bias to correct; `start = "zeros"` is the reading of the IsoLoss release.
 
 Shapes: B samples, D projection size.
 """

@@ -67,8 +67,7 @@ def backbone(
         name: a ResNet of torchvision ("resnet18"), any other model of torchvision ("torchvision/vit_b_16") or of timm
             ("vit_small_patch16_224", "timm/resnet18").
         stem: "imagenet" (7x7 stride 2, max-pool), "small" (3x3 stride 1, no pool; the papers' CIFAR network) or
-            "cifar-pad2" (as
-            "small" with padding 2: solo-learn's, 34x34 maps for 32-pixel images).
+            "cifar-pad2" (as "small" with padding 2: solo-learn's, 34x34 maps for 32-pixel images).
         width: channels of a ResNet's stem.
         norm: "batch", or "group" for a network in which images do not see each other.
         image_size: side of the views in pixels; only vision transformers need it.

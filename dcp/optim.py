@@ -53,7 +53,9 @@ class Lars(Optimizer):
         if group["scaled"]:
             update = update * _trust(param, update, group["eta"])
         state = self.state[param]
-        buffer = state.setdefault("momentum_buffer", torch.zeros_like(param))
+        if "momentum_buffer" not in state:
+            state["momentum_buffer"] = torch.zeros_like(param)
+        buffer = state["momentum_buffer"]
         buffer.mul_(group["momentum"]).add_(update, alpha=group["lr"])
         param.sub_(buffer)
 

@@ -76,8 +76,7 @@ class SetLinear(Predictor):
         dim: D.
         rule: (F [D, D], v [D]) -> W [D, D]; v is a running estimate of F's top eigenvector.
         every: W is set at every k-th step. For k > 1 it is a parameter that the optimizer steps on in between, as in
-            the
-            official release, which never resets its momentum.
+            the official release, which never resets its momentum.
         iterations: of power iteration on v before each call of the rule; 0 for a rule that makes no use of v.
     """
 
@@ -104,6 +103,8 @@ class SetLinear(Predictor):
         return self.rule(F, self._top(F))
 
     def _top(self, F: Tensor) -> Tensor:
+        if self.iterations == 0:
+            return self.v
         return spectra.power_iteration(F, self.v.to(F.dtype), self.iterations)
 
     @torch.no_grad()

@@ -22,10 +22,19 @@ def checked(F: Tensor) -> Tensor:
     Raises:
         ValueError: F is not a square matrix.
     """
+    require_square(F)
+    return torch.where(finite(F), (F + F.T) / 2, 0.0)
+
+
+def require_square(F: Tensor) -> None:
+    """ValueError unless F is a matrix [D, D]."""
     if F.ndim != 2 or F.shape[0] != F.shape[1]:
         raise ValueError(f"expected a square matrix [D, D], got {list(F.shape)}")
-    finite = torch.isfinite(F).all()
-    return torch.where(finite, (F + F.T) / 2, torch.zeros_like(F))
+
+
+def finite(F: Tensor) -> Tensor:
+    """Whether all entries are finite, as a boolean on F's device: a NaN or an infinity survives any sum."""
+    return torch.isfinite(F.sum())
 
 
 def eigh(F: Tensor) -> tuple[Tensor, Tensor]:
@@ -46,13 +55,23 @@ def power_iteration(F: Tensor, v: Tensor, iterations: int) -> Tensor:
 
     Each iteration multiplies the part of v outside the top eigenspace by at most λ₂/λ₁. No eigen-decomposition, no
     branch on a value, so it runs inside a CUDA graph.
+
+    Args:
+        F: [D, D] symmetric positive; where it is not finite, v stays.
+        v: [D] unit vector.
+        iterations: products with F, at least 0.
     """
-    F = checked(F)
     for _ in range(iterations):
         w = F @ v
         length = w.norm()
-        v = torch.where(length > 0, w / length.clamp_min(torch.finfo(F.dtype).tiny), v)
+        v = torch.where((length > 0) & torch.isfinite(length), w / length, v)
     return v
+
+
+def rayleigh(F: Tensor, v: Tensor) -> Tensor:
+    """vᵀFv of a unit vector v [D]: at most λ_max, and off by the square of v's error."""
+    quotient: Tensor = v @ (F @ v)
+    return quotient
 
 
 def top_eigenvalue(F: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
@@ -61,10 +80,9 @@ def top_eigenvalue(F: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
     lower = θ = vᵀFv is the Rayleigh quotient. In a basis that begins with v, F = [[θ, gᵀ], [g, R]] with ‖g‖ = ‖Fv -
     θv‖ = r, so λ_max(F) ≤ λ_max([[θ, r], [r, μ]]) for every μ ≥ λ_max(R). R is positive semi-definite, so both its
     trace, tr F - θ, and its Frobenius norm, √(‖F‖² - θ² - 2r²), will do as μ. (Derived here; it is tight once v has
-    converged.)
+    converged.) F is symmetric, positive and finite.
     """
-    F = checked(F)
-    theta = v @ F @ v
+    theta = rayleigh(F, v)
     r = (F @ v - theta * v).norm()
     frobenius = (F.square().sum() - theta.square() - 2 * r.square()).clamp_min(0).sqrt()
     mu = torch.minimum((F.trace() - theta).clamp_min(0), frobenius)
@@ -76,12 +94,15 @@ def norm(F: Tensor, kind: Norm, v: Tensor | None = None, *, iterations: int = 10
     """What F is divided by: λ_max(F), ‖F‖_F, or 1; a scalar.
 
     Args:
-        F: [D, D] symmetric positive.
+        F: [D, D] symmetric positive and finite.
         kind: "spectral", "fro" or "none".
         v: [D] unit vector near the top eigenvector; without it power iteration starts cold.
         iterations: of power iteration from a cold start; none are made when v is given.
+
+    Raises:
+        ValueError: F is not a square matrix.
     """
-    F = checked(F)
+    require_square(F)
     if kind == "fro":
         frobenius: Tensor = torch.linalg.matrix_norm(F)
         return frobenius
@@ -89,12 +110,12 @@ def norm(F: Tensor, kind: Norm, v: Tensor | None = None, *, iterations: int = 10
         return F.new_ones(())
     if v is None:
         v = power_iteration(F, start_vector(len(F), F.dtype).to(F.device), iterations)
-    return top_eigenvalue(F, v)[0]
+    return rayleigh(F, v)
 
 
 def divided(F: Tensor, s: Tensor) -> Tensor:
     """F / s, and zero where s is zero: a matrix without any signal has no direction to keep."""
-    return torch.where(s > 0, F / s.clamp_min(torch.finfo(F.dtype).tiny), torch.zeros_like(F))
+    return torch.where(s > 0, F / s, 0.0)
 
 
 def effective_rank(F: Tensor) -> Tensor:

@@ -1,8 +1,7 @@
 """What a target is: it projects the other view, without gradient, for the online branch to predict.
 
     t = target(x [B, 3, H, W], z [B, D])        z is the online projection of the same x
-    target.update(online, fraction)             after the optimizer step; `fraction` of the training that is done, in
-    [0, 1]
+    target.update(online, fraction)             after the optimizer step; `fraction` in [0, 1] of the training is done
 
 A variant is a file in `targets/` with a `Config` and `build(config, online, fresh) -> Target`.
 

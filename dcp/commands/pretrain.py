@@ -5,7 +5,6 @@ import os
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
@@ -38,16 +37,8 @@ def main(
     if processes == 1 or "RANK" in os.environ:
         return train()
     from dcp import launch
-    from dcp.distributed import choose_device
 
-    return launch.launch(partial(_coded, train), processes, choose_device(device))
-
-
-def _coded(train: Any) -> int:
-    """The training of one of several processes, ending in an exit code and not in an exception."""
-    from dcp.outcome import guarded
-
-    return guarded(train)
+    return launch.launch(sys.argv[1:], processes)
 
 
 def _train(

@@ -173,5 +173,5 @@ def evaluate(subject: Subject, config: Config, *, seed: int) -> Scores:
     else:
         weight, extra = optimum(task, config, seed=seed)
     order = logistic.predict(weight, x_test).sort(dim=1, descending=True, stable=True).indices[:, :5]
-    settings: dict[str, Json] = {**config.model_dump(mode="json"), "seed": seed}
-    return evaluation.ranked(present[order], subject, settings, extra)
+    settings: dict[str, Json] = {**config.model_dump(mode="json")}  # not the seed: an arm's runs differ in it
+    return evaluation.ranked(present[order], subject, settings, {**extra, "seed": seed})

@@ -3,10 +3,8 @@
     L = -2 [ z·t / sg(|p||t|) - ½ sg(p·t / (|p|³|t|)) |W^½ z|² ]
 
 The release takes a root of W for the last factor; |W^½ z|² = ⟨W z, z⟩ = p·z has the same value and, W being symmetric,
-the same gradient
-in z, so no root is needed. The gradient in z is that of the cosine objective in p. W must be symmetric and positive:
-any
-predictor that is set from F.
+the same gradient in z, so no root is needed. The gradient in z is that of the cosine objective in p. W must be
+symmetric and positive: any predictor that is set from F.
 """
 
 from typing import Literal

@@ -6,12 +6,9 @@ No eigen-decomposition: the spectral norm, which is λ_max because F is positive
 starts at the vector of the step before. It is DirectSet(1).
 
 The paper's body was not at hand when this was written, and its third-party implementations disagree about which norm
-‖F‖ is, so
-`norm` is a key. Under the cosine loss the norm only fixes how large ε is relative to F. The official release differs:
-its
-`directcopy` branch cannot be reached, and the runnable one (`balance_type: direct`) is F + ε I without any norm, which
-is
-`norm = "none"` here.
+‖F‖ is, so `norm` is a key. Under the cosine loss the norm only fixes how large ε is relative to F. The official release
+differs: its `directcopy` branch cannot be reached, and the runnable one (`balance_type: direct`) is F + ε I without any
+norm, which is `norm = "none"` here.
 """
 
 from typing import Literal
@@ -32,7 +29,7 @@ class Config(SetConfig):
 
 
 def weight(F: Tensor, *, eps: float, norm: spectra.Norm = "spectral", v: Tensor | None = None) -> Tensor:
-    """W [D, D] from F [D, D], symmetric positive semi-definite; W = ε I where F is zero or not finite.
+    """W [D, D] from F [D, D], as symmetric as F; W = ε I where F is zero or not finite.
 
     Args:
         F: correlation matrix.
@@ -43,9 +40,11 @@ def weight(F: Tensor, *, eps: float, norm: spectra.Norm = "spectral", v: Tensor 
     >>> weight(torch.diag(torch.tensor([4.0, 1.0, 0.25])), eps=0.3).diag()
     tensor([1.3000, 0.5500, 0.3625])
     """
-    F = spectra.checked(F)
-    eye = torch.eye(len(F), dtype=F.dtype, device=F.device)
-    return spectra.divided(F, spectra.norm(F, norm, v)) + eps * eye
+    size = spectra.norm(F, norm, v)
+    signal = spectra.finite(F) & (size > 0)
+    W = torch.where(signal, F, 0.0).div_(torch.where(signal, size, 1.0))
+    W.diagonal().add_(eps)
+    return W
 
 
 def build(config: Config, dim: int) -> Predictor:

@@ -3,9 +3,8 @@
     p = Linear(hidden, D) ∘ ReLU ∘ norm ∘ Linear(D, hidden)
 
 Defaults are those of the small-data baseline of Tian, Chen, Ganguli 2021 (arXiv:2102.06810, official configuration):
-hidden 512, batch
-norm without affine weights, biases on. BYOL's ImageNet predictor has hidden 4096 and SimSiam's 512, both with affine
-batch norm.
+hidden 512, batch norm without affine weights, biases on. BYOL's ImageNet predictor has hidden 4096 and SimSiam's 512,
+both with affine batch norm.
 """
 
 from typing import Literal
