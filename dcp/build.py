@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from dcp import networks, optim, variants
+from dcp import backbones, networks, optim, variants
 from dcp.errors import RequestError
 from dcp.method import Method
 from dcp.moments import Moments, own
@@ -21,7 +21,7 @@ Built = TypeVar("Built", bound=nn.Module)
 def branch(recipe: Recipe) -> networks.Branch:
     """Backbone and projector with new random weights from torch's generator."""
     network = recipe.network
-    backbone, features = networks.backbone(
+    backbone, features = backbones.backbone(
         network.backbone,
         stem=network.stem,
         width=network.width,

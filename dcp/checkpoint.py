@@ -1,6 +1,6 @@
 """Checkpoints: everything that resume needs in one safetensors file, with a little JSON in its header. Never pickle.
 
-One file, because one rename is atomic and two are not: whenever the process dies, the last complete checkpoint is there.
+One file, because one rename is atomic and two are not: whenever the process dies, the last complete one is there.
 """
 
 import json
@@ -14,9 +14,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from dcp.errors import RequestError
-from dcp.run.disk import replacing
+from dcp.run.disk import in_plain_words, replacing
 
 FILE = "checkpoint/state.safetensors"
+STATE = {"momentum_buffer", "step", "exp_avg", "exp_avg_sq"}  # of sgd, lars and adamw
 
 
 def save(folder: Path, method: nn.Module, optimizer: Optimizer, progress: dict[str, Any]) -> None:
@@ -31,9 +32,10 @@ def save(folder: Path, method: nn.Module, optimizer: Optimizer, progress: dict[s
     tensors = {name: value.detach().contiguous().cpu() for name, value in method.state_dict().items()}
     tensors |= _optimizer_tensors(method, optimizer)
     path = folder / FILE
-    path.parent.mkdir(exist_ok=True)
+    with in_plain_words(path.parent):
+        path.parent.mkdir(exist_ok=True)
     with replacing(path) as beside:
-        save_file(tensors, beside, metadata={"progress": json.dumps(progress)})
+        save_file(tensors, beside, metadata={"progress": json.dumps(progress), "tensors": str(len(tensors))})
 
 
 def load(folder: Path, method: nn.Module, optimizer: Optimizer) -> dict[str, Any] | None:
@@ -43,16 +45,22 @@ def load(folder: Path, method: nn.Module, optimizer: Optimizer) -> dict[str, Any
         RequestError: the file is damaged, or belongs to another network.
     """
     path = folder / FILE
+    if path.parent.exists() and not path.parent.is_dir():
+        raise bad("this is a file, and would be the folder of the checkpoint", path.parent)
     if not path.exists():
         return None
     tensors, metadata = read(path)
+    progress = _progress(metadata, path)
+    if metadata.get("tensors", str(len(tensors))) != str(len(tensors)):
+        raise bad(f"it holds {len(tensors)} tensors instead of {metadata['tensors']}", path)
     names = {name for name in tensors if not name.startswith("optimizer.")}
     try:
         method.load_state_dict({name: tensors[name] for name in names}, strict=True)
     except RuntimeError:
-        raise RequestError("the checkpoint is of another network", slug="bad-checkpoint", where=str(path)) from None
-    _load_optimizer(method, optimizer, tensors)
-    progress: dict[str, Any] = json.loads(metadata["progress"])
+        raise bad("the checkpoint is of another network", path) from None
+    _load_optimizer(method, optimizer, tensors, path)
+    if progress["next_step"] > 0 and _remembers(optimizer) and not optimizer.state:
+        raise bad("the optimizer's state is missing", path)
     return progress
 
 
@@ -66,7 +74,34 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        raise RequestError(f"cannot read the file: {error}", slug="bad-checkpoint", where=str(path)) from None
+        raise bad(f"cannot read the file: {error}", path) from None
+
+
+def bad(message: str, path: Path) -> RequestError:
+    """The error for a file of weights that cannot be used, with the way out."""
+    what = "it is made again" if path.name == "encoder.safetensors" else "the run begins anew"
+    hint = f"Restore it from a copy; or delete it and go on with --resume: {what}."
+    return RequestError(message, slug="bad-checkpoint", where=str(path), hint=hint)
+
+
+def _progress(metadata: dict[str, str], path: Path) -> dict[str, Any]:
+    """The progress in the header, with what the training takes from it being of the right types."""
+    try:
+        progress = json.loads(metadata["progress"])
+        step, (_, line), (_, epoch) = progress["next_step"], *(progress.get(key, (0.0, 0)) for key in ("line", "epoch"))
+        numbers = [progress.get("wall_s", 0.0), *progress.get("health", {}).values()]
+        numbers += [progress[key][0] for key in ("line", "epoch") if key in progress]
+    except (KeyError, ValueError, RecursionError, TypeError, AttributeError):
+        raise bad("its header does not say how far the training was", path) from None
+    right = all(type(count) is int and count >= 0 for count in (step, line, epoch))
+    if not right or any(type(number) not in (int, float) for number in numbers):
+        raise bad("its header holds something else than numbers", path)
+    return dict(progress)
+
+
+def _remembers(optimizer: Optimizer) -> bool:
+    """Whether the optimizer has a state from its first step on."""
+    return any(group.get("momentum") or "betas" in group for group in optimizer.param_groups)
 
 
 def _optimizer_tensors(method: nn.Module, optimizer: Optimizer) -> dict[str, Tensor]:
@@ -78,11 +113,12 @@ def _optimizer_tensors(method: nn.Module, optimizer: Optimizer) -> dict[str, Ten
     }
 
 
-def _load_optimizer(method: nn.Module, optimizer: Optimizer, tensors: dict[str, Tensor]) -> None:
-    params = dict(method.named_parameters())
+def _load_optimizer(method: nn.Module, optimizer: Optimizer, tensors: dict[str, Tensor], path: Path) -> None:
+    params = {name: param for name, param in method.named_parameters() if param.requires_grad}
     for full, value in tensors.items():
         if full.startswith("optimizer."):
             name, _, key = full.removeprefix("optimizer.").partition("|")
-            param = params[name]
-            like = torch.empty_like(param) if value.shape == param.shape else torch.empty_like(value)
-            optimizer.state[param][key] = like.copy_(value)  # keeps the memory format of the parameter
+            if name not in params or key not in STATE or value.shape not in (params[name].shape, torch.Size()):
+                raise bad(f"it holds a state of another optimizer or network: {full}", path)
+            like = torch.empty_like(params[name]) if value.ndim else torch.empty_like(value)
+            optimizer.state[params[name]][key] = like.copy_(value)  # keeps the memory format of the parameter

@@ -80,7 +80,9 @@ def pretrain(
     recipe: RecipeArg,
     words: WordsArg = None,
     set_: SetOpt = None,
-    seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="The seed, instead of run.seed.")] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", metavar="N", min=0, max=2**31 - 1, help="The seed, instead of run.seed.")
+    ] = None,
     seeds: Annotated[str | None, typer.Option("--seeds", metavar="0-4", help="One run for each: 0-4 or 0,1,2.")] = None,
     runs: RunsOpt = Path("runs"),
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,

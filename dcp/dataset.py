@@ -1,6 +1,7 @@
 """What a data set is: images, perhaps labels, and three splits.
 
-    pretrain   what the encoder may see, never with its labels (STL-10: train and unlabelled together)
+    pretrain   what the encoder may see; labels, if there are any, only choose the images of `limit`
+               (STL-10: train and unlabelled together)
     train      labelled images that probes are fitted on
     test       labelled images that probes are scored on, never cut
 
@@ -59,7 +60,7 @@ class Dataset:
 
         In memory: the shape, and the pixels of `SAMPLED` images spread evenly. Files: each relative path and
         size in bytes. A pixel changed elsewhere, or in a file that keeps its size, is not seen; in return it
-        takes less than a second.
+        reads no file: some microseconds each on a local disk.
         """
         digest = sha256(repr((len(self), self.classes)).encode())
         if isinstance(self.images, Files):

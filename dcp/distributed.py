@@ -3,13 +3,15 @@
 import os
 import warnings
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from torch import Tensor, nn
 
 from dcp.errors import RequestError
+
+Module = TypeVar("Module", bound=nn.Module)
 
 
 def choose_device(wish: str) -> str:
@@ -80,6 +82,23 @@ class Process:
             # newer versions of torch have another name for this option, which Accelerate does not know yet
             warnings.filterwarnings("ignore", message=".*broadcast_buffers.*", category=FutureWarning)
             return self._accelerator.prepare(module)  # type: ignore[no-any-return]
+
+    def synchronised(self, module: Module, wanted: bool) -> Module:
+        """`module` with batch statistics over all processes, if `wanted` and there are several.
+
+        Raises:
+            RequestError: these are CPUs.
+        """
+        if not wanted or self.count == 1:
+            return module
+        if self.device.type != "cuda":
+            raise RequestError(
+                "network.sync_norm needs GPUs: PyTorch has no synchronised batch norm on CPUs",
+                slug="no-sync-norm",
+                where="network.sync_norm",
+                hint='leave it false (each process normalises by its own images), or take network.norm = "group"',
+            )
+        return nn.SyncBatchNorm.convert_sync_batchnorm(module)  # type: ignore[no-any-return]
 
     def total(self, values: Tensor) -> Tensor:
         """The sum of `values` over processes; the same tensor when there is one."""

@@ -32,8 +32,17 @@ class DcpError(Exception):
 
     def __str__(self) -> str:
         place = f" ({self.where})" if self.where else ""
-        lines = [f"error[{self.slug}]: {self.message}{place}"]
-        return "\n".join(lines + [f"  {line}" for line in self.hint.splitlines()])
+        lines = [f"error[{self.slug}]: {self.message}{place}", *(f"  {line}" for line in self.hint.splitlines())]
+        return "\n".join(map(_printable, lines))
+
+
+def _printable(text: str) -> str:
+    r"""The text on one line, escaped where a file's name holds what a terminal would obey or cannot show.
+
+    >>> print(_printable("a\nb\x1b[31m ρ"))
+    a\nb\x1b[31m ρ
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def _again(kind: type[DcpError], message: str, slug: str, where: str, hint: str) -> DcpError:

@@ -13,24 +13,17 @@ from dcp.run import Run
 
 @contextlib.contextmanager
 def noted(path: Path, run: Run | None) -> Iterator[None]:
-    """Note in run.json how a run ended that did not end well, and say memory errors in words."""
+    """Note in run.json how a run ended that did not end well."""
     try:
-        yield
+        with in_words(path):
+            yield
     except Interrupted:
         _note(run, "interrupted", "stopped by a signal after a checkpoint was saved; go on with --resume")
         raise
     except DcpError as error:
         _note(run or _opened(path), "failed", str(error))
         raise
-    except (torch.OutOfMemoryError, MemoryError) as error:
-        raise _as_noted(run, _out_of_memory(str(error))) from None
-    except RuntimeError as error:
-        if "alloc" in str(error) and "memory" in str(error):
-            raise _as_noted(run, _out_of_memory(str(error))) from None
-        if "closed by peer" in str(error) or "Connection reset" in str(error):
-            raise _as_noted(
-                run, RunError("another process of this run ended", slug="process-lost", where=str(path))
-            ) from None
+    except Exception as error:
         _note(run, "failed", f"a bug in dcp: {error!r}")
         raise
     except BaseException as error:
@@ -38,15 +31,30 @@ def noted(path: Path, run: Run | None) -> Iterator[None]:
         raise
 
 
+@contextlib.contextmanager
+def in_words(path: Path | None) -> Iterator[None]:
+    """Say in words that memory ran out, or that another process ended.
+
+    Raises:
+        RunError: "out-of-memory" or "process-lost".
+    """
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise _out_of_memory(str(error)) from None
+    except RuntimeError as error:
+        if "alloc" in str(error) and "memory" in str(error):
+            raise _out_of_memory(str(error)) from None
+        if "closed by peer" in str(error) or "Connection reset" in str(error):
+            where = "" if path is None else str(path)
+            raise RunError("another process of this run ended", slug="process-lost", where=where) from None
+        raise
+
+
 def _opened(path: Path) -> Run | None:
     with contextlib.suppress(DcpError):
         return Run.open(path)
     return None
-
-
-def _as_noted(run: Run | None, error: RunError) -> RunError:
-    _note(run, "failed", str(error))
-    return error
 
 
 def _note(run: Run | None, status: str, why: str) -> None:
@@ -57,7 +65,7 @@ def _note(run: Run | None, status: str, why: str) -> None:
 
 def _out_of_memory(text: str) -> RunError:
     return RunError(
-        f"memory ran out: {text.splitlines()[0]}",
+        f"memory ran out: {(text.splitlines() or [''])[0]}",
         slug="out-of-memory",
         hint='a smaller train.batch, network.width or data.image_size; train.precision = "bf16" on a GPU',
     )

@@ -3,14 +3,14 @@
 Shapes: N images, B of a batch, D features.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as MapDataset
 
-from dcp import encoder, views
+from dcp import machine, views
 from dcp.batches import quiet_worker
 from dcp.dataset import Dataset
 from dcp.encoder import Encoder
@@ -22,14 +22,22 @@ BATCH = 256
 
 
 @torch.no_grad()
-def features(module: Encoder, data: Dataset) -> Features:
-    """Features [N, D] float32 on the CPU of all images, without augmentation; label -1 where there is none."""
-    device = encoder.device_of(module)
-    parts = [
-        module(views.normalize(pixels.to(device), module.config)).float().cpu() for pixels in _pixels(data, module.size)
-    ]
+def features(encoders: Sequence[Encoder], data: Dataset, device: str) -> list[Features]:
+    """What each encoder makes of every image, read once for all of them; label -1 where there is none.
+
+    Args:
+        encoders: of the same preprocessing.
+        data: N images.
+        device: where the encoders run and where the features [N, D] float32 stay.
+    """
+    moved = [module.to(device=device, memory_format=torch.channels_last) for module in encoders]  # type: ignore[call-overload]
+    parts: list[list[Tensor]] = [[] for _ in encoders]
+    for pixels in _pixels(data, encoders[0].size):
+        x = views.normalize(pixels.to(device, non_blocking=True), encoders[0].config)
+        for module, part in zip(moved, parts, strict=True):
+            part.append(module(x).float())
     labels = torch.full((len(data),), -1) if data.labels is None else data.labels
-    return Features(torch.cat(parts), labels)
+    return [Features(torch.cat(part), labels) for part in parts]
 
 
 def _pixels(data: Dataset, size: int) -> Iterator[Tensor]:
@@ -41,9 +49,10 @@ def _pixels(data: Dataset, size: int) -> Iterator[Tensor]:
     loader = DataLoader(
         Centres(data.images, size),
         batch_size=BATCH,
-        num_workers=1,
+        num_workers=max(1, machine.decoders(None, 1)),
         collate_fn=_stack,
         worker_init_fn=quiet_worker,
+        pin_memory=torch.cuda.is_available(),
     )
     for loaded in loader:
         if isinstance(loaded, DcpError):

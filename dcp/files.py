@@ -117,11 +117,11 @@ def broken(path: Path, error: Exception) -> RunError:
     if not path.exists():
         reason, way_out = (
             "the file has gone since the folder was listed",
-            "Put it back, or start again without it.",
+            "Put it back and go on with --resume.",
         )
     else:
         reason = str(error).replace(repr(str(path)), "").strip() or type(error).__name__
-        way_out = "Replace the file, or take it out of the folder and start again."
+        way_out = "Replace the file, or take it out of the folder; then train anew, e.g. with run.name=NEW_NAME."
     where = str(path).encode(errors="backslashreplace").decode()  # a name that is not valid text must still print
     return RunError(f"cannot read an image: {reason}", slug="broken-image", where=where, hint=way_out)
 

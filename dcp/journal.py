@@ -7,7 +7,7 @@ that a checkpoint never holds a state that has already diverged.
 import math
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -19,6 +19,25 @@ from dcp.plan import Plan
 from dcp.run import Run
 
 Watch = Callable[[dict[str, Any]], None]
+
+
+class Mean(NamedTuple):
+    """A mean loss in the making."""
+
+    total: float = 0.0
+    images: int = 0
+
+    def plus(self, sums: list[float], images: int) -> "Mean":
+        """With the losses of a few steps, added one after the other so that any grouping gives the same bits."""
+        total = self.total
+        for one in sums:
+            total += one
+        return Mean(total, self.images + images)
+
+    @property
+    def value(self) -> float:
+        """Per image."""
+        return self.total / max(1, self.images)
 
 
 class Journal:
@@ -46,8 +65,8 @@ class Journal:
         self.run, self.process, self.plan, self.log_every, self.watch = run, process, plan, log_every, watch
         self.ring = torch.zeros(log_every, device=process.device)
         self.pending: list[tuple[int, int]] = []  # (step, images of all processes) of the losses in the ring
-        self.loss_sum: float = progress.get("loss_sum", 0.0)
-        self.images: int = progress.get("images", 0)
+        self.line = Mean(*progress.get("line", (0.0, 0)))  # since the last line
+        self.epoch = Mean(*progress.get("epoch", (0.0, 0)))  # since the epoch began
         self.wall_before: float = progress.get("wall_s", 0.0)
         self.started = time.monotonic()
         self.seen = 0
@@ -59,31 +78,30 @@ class Journal:
         self.pending.append((step, total))
 
     def due(self, step: int) -> bool:
-        """Whether this step writes a line."""
-        return len(self.pending) == self.log_every or self.plan.ends_epoch(step)
+        """Whether this step writes a line: a function of the step alone, whatever was saved or resumed in between."""
+        return (step + 1) % self.log_every == 0 or self.plan.ends_epoch(step)
 
-    def read(self) -> float:
-        """The mean loss of the steps since the last reading; called by all processes at the same step.
+    def read(self) -> None:
+        """Take the losses off the device; called by all processes at the same step.
 
         Raises:
             RunError: a loss is not finite; names the step.
         """
         if not self.pending:
-            return math.nan
+            return
         sums = self.process.total(self.ring.clone())[: len(self.pending)].tolist()
         images = sum(total for _, total in self.pending)
         for (step, _), loss in zip(self.pending, sums, strict=True):
             if not math.isfinite(loss):
                 raise _diverged(step)
-        self.loss_sum += sum(sums)
-        self.images += images
+        self.line, self.epoch = self.line.plus(sums, images), self.epoch.plus(sums, images)
         self.seen += images
         self.pending.clear()
-        return float(sum(sums)) / images
 
     def write(self, batch_step: int, step: Step, method: Method, rate: float, fraction: float) -> None:
         """A "step" line, and an "epoch" line at the end of one."""
-        loss = self.read()
+        self.read()
+        loss, self.line = self.line.value, Mean()
         self.health = {name: float(value) for name, value in diagnosis.health(step.z).items()}
         if not all(math.isfinite(value) for value in self.health.values()):
             raise _diverged(batch_step)
@@ -94,19 +112,9 @@ class Journal:
         extra = {} if tau is None else {"tau": tau}
         self._tell({"kind": "step", **place, "loss": loss, "lr": rate, **extra, **self.health, **speed})
         if self.plan.ends_epoch(batch_step):
-            mean = self.loss_sum / self.images
-            self._tell(
-                {
-                    "kind": "epoch",
-                    **place,
-                    "loss": mean,
-                    "lr": rate,
-                    **self.health,
-                    **speed,
-                    "wall_s": self.wall_s,
-                }
-            )
-            self.loss_sum, self.images = 0.0, 0
+            mean, self.epoch = self.epoch.value, Mean()
+            whole = {"loss": mean, "lr": rate, **self.health, **speed, "wall_s": self.wall_s}
+            self._tell({"kind": "epoch", **place, **whole})
 
     @property
     def wall_s(self) -> float:
@@ -121,8 +129,8 @@ class Journal:
     def progress(self) -> dict[str, Any]:
         """What a checkpoint must remember."""
         return {
-            "loss_sum": self.loss_sum,
-            "images": self.images,
+            "line": tuple(self.line),
+            "epoch": tuple(self.epoch),
             "wall_s": self.wall_s,
             "health": self.health,
         }

@@ -12,6 +12,8 @@ import sys
 import time
 from types import FrameType
 
+from dcp.errors import DONE, FAILED
+
 GRACE_S = 20.0  # for the others to end by themselves when one has: they may be saving, or wait for it in vain
 
 
@@ -72,9 +74,9 @@ def _together(workers: list[subprocess.Popen[bytes]]) -> int:
 
 
 def _first_bad(workers: list[subprocess.Popen[bytes]]) -> int:
-    """An exit code that is not 0, if there is one; 128 + n for a process that signal n killed."""
+    """An exit code that is not 0, if there is one; that of a failed run for a process that a signal killed."""
     codes = [worker.returncode for worker in workers if worker.returncode]
-    return 0 if not codes else codes[0] if codes[0] > 0 else 128 - codes[0]
+    return codes[0] if codes and codes[0] > 0 else FAILED if codes else DONE
 
 
 def _send(workers: list[subprocess.Popen[bytes]], number: int) -> None:

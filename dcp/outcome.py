@@ -1,33 +1,108 @@
 """Outcome: from what happened to an exit code and one plain message."""
 
+import contextlib
+import io
 import os
+import re
 import sys
+import traceback
 from collections.abc import Callable
+from pathlib import Path
 
-from dcp.errors import DONE, INTERRUPTED, DcpError, Interrupted, RequestError
+from dcp.errors import DONE, INTERRUPTED, DcpError, Interrupted, RequestError, RunError
+
+LAST_RESORT = (OSError, UnicodeError, RecursionError, MemoryError)  # nobody before knew better what they mean
 
 
 def guarded(work: Callable[[], int | None]) -> int:
     """The exit code of `work`; what the user or the machine caused is one plain message, and anything else a bug."""
+    _print_anything()
     try:
-        return work() or DONE
+        code = work() or DONE
+        _flush()
+        return code
     except DcpError as error:
-        if not _said_by_the_first_process(error):
-            print(error, file=sys.stderr)
-        return error.exit_code
+        return _told(error)
     except Interrupted as error:
-        if os.environ.get("RANK", "0") == "0":
+        if not another_process():
             print("stopped; a checkpoint was saved: go on with --resume", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:  # the reader of our output has gone, as `head` does
+    except BrokenPipeError:
+        return _unheard()
+    except SystemExit as error:  # rich's answer to a closed pipe
+        if isinstance(error.__context__, BrokenPipeError):
+            return _unheard()
+        raise
+    except LAST_RESORT as error:
+        return _told(_in_words(error))
+
+
+def _told(error: DcpError) -> int:
+    """Its exit code, after the message is on the screen."""
+    with contextlib.suppress(OSError):
+        _flush()  # what was printed before comes before
+    if not (another_process() and _is_everybodys(error)):
+        print(error, file=sys.stderr)
+    return error.exit_code
+
+
+def another_process() -> bool:
+    """Whether this is not the first of several processes."""
+    return _whole("WORLD_SIZE") > 1 and _whole("RANK") > 0
+
+
+def _whole(variable: str) -> int:
+    text = os.environ.get(variable, "")
+    return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else 0
+
+
+def _is_everybodys(error: DcpError) -> bool:
+    """Whether all of several processes meet the same error, so that the first one's word is enough."""
+    return isinstance(error, RequestError) or error.slug in ("diverged", "process-lost")
+
+
+def _in_words(error: Exception) -> RunError:
+    """What the machine refused, where nobody has said it better, and the place in dcp for a bug report."""
+    if isinstance(error, OSError):
+        message, where = error.strerror or str(error), str(error.filename or "")
+    elif isinstance(error, UnicodeError):
+        message, where = f"a text cannot be read or written: {error}", ""
+    else:
+        message = "memory ran out" if isinstance(error, MemoryError) else "something is nested too deeply"
+        where = ""
+    frames = traceback.extract_tb(error.__traceback__)
+    inside = [frame for frame in frames if Path(frame.filename).parent.is_relative_to(Path(__file__).parent)]
+    hint = f"It came up at {Path(inside[-1].filename).name}, line {inside[-1].lineno}." if inside else ""
+    return RunError(message, slug="system-error", where=where, hint=hint)
+
+
+def _print_anything() -> None:
+    """Let a terminal of few letters show the others escaped, instead of ending the command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _flush() -> None:
+    """Send off what is printed, as long as an error can still be told.
+
+    Raises:
+        OSError: it cannot be; nothing will be tried again.
+    """
+    if sys.stdout is None:  # closed by whoever started us
+        return
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _unheard()
+        raise
+
+
+def _unheard() -> int:
+    """Done: the reader of our output has gone, as `head` does."""
+    with contextlib.suppress(OSError, AttributeError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
-
-
-def _said_by_the_first_process(error: DcpError) -> bool:
-    """Whether this is another process of several, and the error one that all of them meet."""
-    another = os.environ.get("RANK", "0") != "0"
-    return another and (isinstance(error, RequestError) or error.slug in ("diverged", "process-lost"))
+    return DONE

@@ -2,22 +2,11 @@
 
 from pathlib import Path
 
+from dcp.comparison.arms import FREE
 from dcp.errors import RequestError
 from dcp.recipe import Recipe
 from dcp.run import Run
 from dcp.tables import flat, frozen
-
-# Keys that may differ between a run and its continuation: they change where data lie, what is said and what is
-# measured afterwards, but no step.
-FREE = (
-    "run.tracker",
-    "data.root",
-    "data.download",
-    "train.log_every",
-    "train.save_every",
-    "train.workers",
-    "probe.",
-)
 
 
 def run_at(path: Path, recipe: Recipe, *, resume: bool) -> Run | None:
@@ -48,6 +37,29 @@ def run_at(path: Path, recipe: Recipe, *, resume: bool) -> Run | None:
             "the recipe differs from that of the run", slug="recipe-differs", where=str(path), hint="\n".join(lines)
         )
     return run
+
+
+def check(run: Run, *, fingerprint: str, steps: int) -> None:
+    """Refuse to go on with other images, or with another number of steps.
+
+    Args:
+        run: the run to continue.
+        fingerprint: of the images that are there now.
+        steps: of the whole training, as it would be now.
+
+    Raises:
+        RequestError: "data-differ" or "steps-differ".
+    """
+    data = run.record.get("data") or {}
+    hint = f"Put things back as they were, or train anew: run.name=NEW_NAME. The run is as it was: {run.path}"
+    if data.get("fingerprint", fingerprint) != fingerprint:
+        what = f"the images are not those that the run began with ({data.get('n', '?')} images then)"
+        raise RequestError(what, slug="data-differ", where=str(run.path), hint=hint)
+    if run.record.get("steps", steps) != steps:
+        what = (
+            f"the run has {run.record['steps']} steps, and would have {steps} now: the number of processes is another"
+        )
+        raise RequestError(what, slug="steps-differ", where=str(run.path), hint=hint)
 
 
 def _differences(run: Run, recipe: Recipe) -> list[str]:

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from dcp import failures
 from dcp.journal import Watch
-from dcp.probing import Say, probe
+from dcp.probing import Say, loaded, probe
 from dcp.recipe import Recipe
 from dcp.run import Run
 from dcp.training import Training
@@ -39,16 +40,37 @@ def pretrain(
         RequestError: what was asked for cannot be done; nothing was written.
         RunError: it failed on its way; run.json says why.
     """
-    recipe = Recipe.read(recipe) if isinstance(recipe, str) else recipe
-    training = Training(recipe, runs=Path(runs), resume=resume, device=device, watch=watch)
-    if training.finished:
-        assert training.past is not None
-        run = training.past
-        say(f"{run.path} is done already; measuring what is missing")
-    else:
-        run = training.run()
-    missing = tuple(name for name in recipe.probe.after if name not in run.probes())
-    if training.process.first and missing:
-        probe(run, missing, device=training.process.device.type, say=say, forgiving=True)
-    training.process.wait()
+    run = train(recipe, runs=runs, resume=resume, device=device, watch=watch, say=say)
+    measure(run, device=device, say=say)
     return run
+
+
+def train(
+    recipe: Recipe | str,
+    *,
+    runs: str | Path = "runs",
+    resume: bool = False,
+    device: str = "auto",
+    watch: Watch = silent,
+    say: Say = silent,
+) -> Run:
+    """Train what a recipe describes and measure nothing; see `pretrain`."""
+    recipe = Recipe.read(recipe) if isinstance(recipe, str) else recipe
+    with failures.in_words(None):
+        training = Training(recipe, runs=Path(runs), resume=resume, device=device, watch=watch)
+        if recipe.probe.after and training.process.first:
+            loaded(recipe, only=("train", "test") if recipe.probe.data else ("test",))  # shows now, not after hours
+    if not training.finished:
+        return training.run()
+    assert training.past is not None
+    training.renew(training.past)
+    say(f"{training.past.path} is done already; measuring what is missing")
+    return training.past
+
+
+def measure(run: Run, *, device: str = "auto", say: Say = silent) -> None:
+    """Run those probes of a trained run that its recipe asks for and that have not been made."""
+    missing = tuple(name for name in run.recipe()["probe"]["after"] if name not in run.probes())
+    if missing:
+        with run.lock():
+            probe(run, missing, device=device, say=say, forgiving=True)

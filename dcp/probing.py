@@ -1,7 +1,8 @@
 """Probes: every evaluation on features of the frozen encoder, made once; the untrained encoder goes the same way."""
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -9,7 +10,6 @@ from torch import Tensor
 from dcp import checkpoint, dataset, encoder, tables, variants
 from dcp.dataset import Dataset, Split
 from dcp.distributed import choose_device
-from dcp.encoder import Encoder
 from dcp.errors import RequestError
 from dcp.evaluation import Scores, Subject
 from dcp.features import features
@@ -20,13 +20,17 @@ SPLITS: tuple[Split, ...] = ("train", "test")
 Say = Callable[[str], None]
 
 
+def _silent(text: str) -> None:
+    """Say nothing."""
+
+
 def probe(
     run: Run,
     names: tuple[str, ...] = (),
     *,
     sets: tuple[str, ...] = (),
     device: str = "auto",
-    say: Say = print,
+    say: Say = _silent,
     forgiving: bool = False,
 ) -> dict[str, Any]:
     """Evaluate a run's encoder and the untrained one; write `probes/<evaluation>.json` and its predictions.
@@ -46,30 +50,53 @@ def probe(
         RequestError: no such evaluation, no encoder, no data.
     """
     recipe = _recipe(run, sets)
-    names = names or recipe.probe.after
-    for name in names:
+    for name in names or recipe.probe.after:
         _check_name(name)
-    trained, chosen = encoder.load(run), choose_device(device)
-    config = recipe.probe.data or recipe.data
-    splits = {split: dataset.load(config, split) for split in SPLITS}
-    labelled = all(data.labels is not None for data in splits.values())
-    names = tuple(name for name in names if labelled or not _wants_labels(name, say))
-    if not names:
+    encoders = [encoder.load(run), encoder.load(run, trained=False)]
+    splits = loaded(recipe)
+    allowed = _allowed(names or recipe.probe.after, splits, say if forgiving else None)
+    if not allowed:
         return {}
+    seen = {split: features(encoders, data, choose_device(device)) for split, data in splits.items()}
+    classes = splits["train"].classes
+    subject, baseline = (Subject(seen["train"][i], seen["test"][i], classes) for i in range(len(encoders)))
     F, W = _matrices(run, recipe)
-    subject = _subject(trained, splits, chosen, F=F, W=W)
-    baseline = _subject(encoder.load(run, trained=False), splits, chosen, F=None, W=None)
-    return _all(run, names, recipe, subject, baseline, say=say if forgiving else None)
+    data = {"source": (recipe.probe.data or recipe.data).source}
+    data |= {split: images.fingerprint() for split, images in splits.items()}
+    measured = Measured(recipe, replace(subject, F=F, W=W), baseline, data)
+    return _all(run, allowed, measured, say=say if forgiving else None)
 
 
-def _all(
-    run: Run, names: tuple[str, ...], recipe: Recipe, subject: Subject, baseline: Subject, *, say: Say | None
-) -> dict[str, Any]:
+class Measured(NamedTuple):
+    """What evaluations are given, and what is written about it."""
+
+    recipe: Recipe
+    subject: Subject
+    baseline: Subject
+    data: dict[str, str]  # source, and the fingerprints of both splits
+
+
+def loaded(recipe: Recipe, only: tuple[Split, ...] = SPLITS) -> dict[Split, Dataset]:
+    """The images that the probes learn from and are tested on.
+
+    Raises:
+        RequestError: they are not there; names the key of [probe.data] where that is their table.
+    """
+    config = recipe.probe.data or recipe.data
+    try:
+        return {split: dataset.load(config, split) for split in only}
+    except RequestError as error:
+        if recipe.probe.data is not None and error.where.startswith("data."):
+            error.where = f"probe.{error.where}"
+        raise
+
+
+def _all(run: Run, names: tuple[str, ...], measured: Measured, *, say: Say | None) -> dict[str, Any]:
     """Each evaluation's record; with `say`, one that these data do not allow is said and skipped."""
     found = {}
     for name in names:
         try:
-            found[name] = _one(run, name, recipe, subject, baseline)
+            found[name] = _one(run, name, measured)
         except RequestError as error:
             if say is None:
                 raise
@@ -78,6 +105,13 @@ def _all(
 
 
 def _recipe(run: Run, sets: tuple[str, ...]) -> Recipe:
+    """The run's recipe with other settings of its probes."""
+    for one in sets:
+        key = one.partition("=")[0].strip()
+        if not key.startswith(("probe.", "data.root", "data.download")):
+            what = f"{key} is settled: the run has been trained with it"
+            hint = "probe takes probe.*, data.root and data.download"
+            raise RequestError(what, slug="bad-override", where="--set", hint=hint)
     return Recipe.check(tables.overridden(run.recipe(), sets), str(run.path / "recipe.toml"))
 
 
@@ -97,29 +131,27 @@ def _check_name(name: str) -> None:
         raise RequestError(f'there is no evaluation "{name}"', slug="unknown-name", hint=f"known: {', '.join(known)}")
 
 
-def _wants_labels(name: str, say: Say) -> bool:
-    wants = bool(variants.load("evaluations", name).labels)
-    if wants:
-        say(f"{name} skipped: the data have no labels (probe.data can name labelled images)")
-    return wants
+def _allowed(names: tuple[str, ...], splits: dict[Split, Dataset], say: Say | None) -> tuple[str, ...]:
+    """Those of `names` that these data allow; without `say`, one that they do not is refused."""
+    wanting = [name for name in names if variants.load("evaluations", name).labels]
+    if not wanting or all(data.labels is not None for data in splits.values()):
+        return names
+    what = f"{' and '.join(wanting)} need{'s' if len(wanting) == 1 else ''} labels, and these data have none"
+    hint = "name labelled images in [probe.data]; class folders count below train/ and val/; spectrum needs no labels"
+    if say is None:
+        raise RequestError(what, slug="no-labels", hint=hint)
+    say(f"skipped: {what} ({hint})")
+    return tuple(name for name in names if name not in wanting)
 
 
-def _subject(
-    module: Encoder, splits: dict[Split, Dataset], device: str, *, F: Tensor | None, W: Tensor | None
-) -> Subject:
-    module = module.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    found = {split: features(module, data) for split, data in splits.items()}
-    return Subject(found["train"], found["test"], splits["train"].classes, F=F, W=W)
-
-
-def _one(run: Run, name: str, recipe: Recipe, subject: Subject, baseline: Subject) -> dict[str, Any]:
+def _one(run: Run, name: str, measured: Measured) -> dict[str, Any]:
+    recipe, subject, baseline, data = measured
     evaluate = variants.load("evaluations", name).evaluate
     config = getattr(recipe.probe, name)
     scores: Scores = evaluate(subject, config, seed=recipe.run.seed)
     random: Scores = evaluate(baseline, config, seed=recipe.run.seed)
     record = {
-        "schema": 1,
-        "evaluation": name,
+        "data": data,
         "score": scores.score,
         "n": scores.n,
         "interval": {key: list(value) for key, value in scores.interval.items()},

@@ -31,7 +31,7 @@ EXPECTED = {
     "greater_than_equal": "at least {ge}",
     "less_than": "less than {lt}",
     "less_than_equal": "at most {le}",
-    "string_pattern_mismatch": "letters, digits, dots, dashes and underscores, a letter or digit first",
+    "string_pattern_mismatch": "letters, digits, dots, dashes and underscores, a letter or digit first; at most 200",
     "too_short": "a list of {min_length} or more",
     "too_long": "{max_length} values",
 }
@@ -95,6 +95,7 @@ def _one(item: ErrorDetails, path: str, model: type[BaseModel], where: str) -> R
         return _missing(item, path, owners, where)
     if kind == "value_error":  # of a check in a model, whose message says what would be right
         text = item["msg"].removeprefix("Value error, ")
+        text = re.sub(r"\(([-+\d., e]+)\)", r"[\1]", text)  # lists as TOML has them
         return RequestError(f"{path}: {text}", slug="bad-value", where=where)
     slug = "bad-type" if kind.endswith("_type") or kind == "int_from_float" else "bad-value"
     hint = f"expected {_expected(item, path, owners)}"

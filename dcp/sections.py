@@ -9,13 +9,15 @@ from pydantic import Field
 
 from dcp.variants import VariantConfig as Section
 
+WIDEST = 2**20  # channels; what is wider has weights that no machine holds
+
 
 class Run(Section):
     """Who the run is."""
 
     name: str = Field(
         "",
-        pattern=r"^$|^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        pattern=r"^$|^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$",
         description="name of the run; without it the recipe's file name",
     )
     seed: int = Field(0, ge=0, lt=2**31, description="of weights, order and views; the images of shapes have their own")
@@ -27,8 +29,8 @@ class Run(Section):
 class Projector(Section):
     """The MLP behind the backbone."""
 
-    hidden: int = Field(512, ge=1, description="width of the hidden layers")
-    out: int = Field(128, ge=2, description="D, width of the projections")
+    hidden: int = Field(512, ge=1, le=WIDEST, description="width of the hidden layers")
+    out: int = Field(128, ge=2, le=WIDEST, description="D, width of the projections")
     layers: int = Field(2, ge=1, le=8, description="number of linear layers")
     norm: Literal["batch", "layer", "none"] = Field("batch", description="normalisation of the hidden layers")
     affine: bool = Field(False, description="whether these norms have weight and bias")
@@ -44,7 +46,7 @@ class Network(Section):
     stem: Literal["imagenet", "small", "cifar-pad2"] = Field(
         "imagenet", description='of a ResNet: 7x7 stride 2 and max-pool; "small" is 3x3 stride 1 without pool'
     )
-    width: int = Field(64, ge=1, description="channels of a ResNet's stem; 64 is the ordinary network")
+    width: int = Field(64, ge=1, le=WIDEST, description="channels of a ResNet's stem; 64 is the ordinary network")
     norm: Literal["batch", "group"] = Field(
         "batch", description="of a ResNet; with group norm images do not see each other"
     )
@@ -72,15 +74,17 @@ class Optimizer(Section):
     """How the encoder learns."""
 
     name: Literal["sgd", "lars", "adamw"] = Field("sgd", description="the optimizer")
-    lr: float = Field(0.03, gt=0, description="η, learning rate of a step; at lr_batch images where that is given")
+    lr: float = Field(
+        0.03, gt=0, le=1e30, description="η, learning rate of a step; at lr_batch images where that is given"
+    )
     lr_batch: int | None = Field(None, ge=1, description="scale lr by train.batch / lr_batch")
     momentum: float = Field(0.9, ge=0, lt=1, description="of sgd and lars; β₁ of adamw")
-    weight_decay: float = Field(4e-4, ge=0, description="coupled for sgd and lars (L2), decoupled for adamw")
+    weight_decay: float = Field(4e-4, ge=0, le=1e3, description="coupled for sgd and lars (L2), decoupled for adamw")
     exclude: Literal["none", "norm_and_bias"] = Field(
         "none",
         description="parameters without weight decay and LARS scaling: none (as in the papers), or 1-D ones",
     )
-    eta: float = Field(0.001, gt=0, description="trust coefficient of lars")
+    eta: float = Field(0.001, gt=0, le=1e6, description="trust coefficient of lars")
     schedule: Literal["constant", "cosine"] = Field("constant", description="of the learning rate, after the warm-up")
     warmup_epochs: float = Field(0.0, ge=0, description="epochs in which the rate rises from 0")
 
@@ -101,5 +105,7 @@ class Train(Section):
     workers: int | None = Field(
         None, ge=0, description="processes that decode image files; without it one a spare core"
     )
-    log_every: int = Field(10, ge=1, description="steps between two lines in metrics.jsonl")
-    save_every: int | None = Field(None, ge=1, description="steps between two checkpoints; without it once an epoch")
+    log_every: int = Field(10, ge=1, le=10**6, description="steps between two lines in metrics.jsonl")
+    save_every: int | None = Field(
+        None, ge=1, description="steps between two checkpoints; without it at an epoch's end if the last is 30 s old"
+    )

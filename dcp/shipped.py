@@ -33,12 +33,43 @@ def find(source: str) -> Path:
         path = Path(source).expanduser()
         if path.is_file():
             return path
+    except PermissionError as error:
+        raise unreadable(Path(source), error) from None
     except (OSError, RuntimeError):  # a name too long for the system, or "~nobody"
         path = Path()
-    name = source.removeprefix("recipes/").removesuffix(".toml")
-    if name in names():
-        return folder() / f"{name}.toml"
+    if found := named(source):
+        return found
+    name = source.removesuffix(".toml")
     raise RequestError(f'there is no recipe "{source}"', slug="no-such-recipe", hint=_instead(path, name))
+
+
+def named(source: str) -> Path | None:
+    """The file of the recipe that ships under a name, if there is one; ".toml" and "recipes/" may be written too."""
+    name = source.removeprefix("recipes/").removesuffix(".toml")
+    return folder() / f"{name}.toml" if name in names() else None
+
+
+def read(path: Path) -> str:
+    """The text of a recipe's file.
+
+    Raises:
+        RequestError: "bad-file", it may not be read or is no text.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")  # Windows editors put a byte order mark in front
+    except (OSError, UnicodeDecodeError) as error:
+        raise unreadable(path, error) from None
+
+
+def unreadable(path: Path, error: OSError | UnicodeDecodeError) -> RequestError:
+    """The error for a recipe's file that cannot be read."""
+    if isinstance(error, UnicodeDecodeError):
+        message = f"this is no text in UTF-8: byte {error.start} is 0x{error.object[error.start]:02x}"
+        hint = 'Save it as UTF-8; editors have that under "encoding".'
+    else:
+        message = f"cannot read it: {error.strerror}"
+        hint = "Check that it is a file and that you may read it, or start from one that ships: `dcp recipes`."
+    return RequestError(message, slug="bad-file", where=str(path), hint=hint)
 
 
 def _instead(path: Path, name: str) -> str:

@@ -5,14 +5,15 @@ from types import FrameType, TracebackType
 
 from dcp.errors import INTERRUPTED, TERMINATED
 
-STOPS = {"SIGINT": INTERRUPTED, "SIGTERM": TERMINATED}
+STOPS = {"SIGINT": INTERRUPTED, "SIGTERM": TERMINATED, "SIGHUP": TERMINATED}  # SIGHUP: the terminal was closed
 SAVES = ("SIGUSR1", "SIGUSR2")  # what SLURM and submitit send before a job's time is up
 
 
 class Signals:
-    """While it is entered, SIGINT and SIGTERM set `stop` to their exit code and SIGUSR1/2 set `save`.
+    """While it is entered, SIGINT, SIGTERM and SIGHUP set `stop` to their exit code and SIGUSR1/2 set `save`.
 
-    A second SIGINT is not caught: whoever presses Ctrl-C twice does not want to wait for the checkpoint.
+    A signal that is ignored stays so: that is how `nohup` works. A second SIGINT is not caught: whoever presses
+    Ctrl-C twice does not want to wait for the checkpoint.
     """
 
     def __init__(self) -> None:
@@ -23,7 +24,7 @@ class Signals:
     def __enter__(self) -> "Signals":
         for name in (*STOPS, *SAVES):
             number = getattr(signal, name, None)  # Windows has no SIGUSR1
-            if number is not None:
+            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
                 self._before[number] = signal.signal(number, self._note)
         return self
 

@@ -8,16 +8,17 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-import tomli
-
 from dcp import shipped
 from dcp.errors import RequestError
+from dcp.values import DEEPEST, cut, loads, shown
 
 Table = dict[str, Any]
 
 # In these tables one key chooses a variant. Where it changes, the other keys are those of another variant, so
 # the table above replaces the one below.
 CHOICES = {"data": "source", "predictor": "name", "target": "name", "objective": "name"}
+DEFAULTS = {"target": "ema", "objective": "cosine"}  # the variant of a section that names none
+LONGEST_LINE = 20  # files that extend each other
 
 
 def load(source: str, sets: tuple[str, ...] = ()) -> tuple[Table, str]:
@@ -37,7 +38,17 @@ def overridden(table: Table, sets: tuple[str, ...]) -> Table:
     above: Table = {}
     for text in sets:
         above = merge(above, override(text))
-    return merge(table, above)
+    return merge(named(table), above)
+
+
+def named(table: Table) -> Table:
+    """The same, where sections that have a default variant name it: what is laid over may choose another."""
+    names = {
+        section: {CHOICES[section]: name, **table[section]}
+        for section, name in DEFAULTS.items()
+        if isinstance(table.get(section), dict)
+    }
+    return {**table, **names}
 
 
 def stem(where: str) -> str:
@@ -56,16 +67,14 @@ def parse(path: Path) -> Table:
         RequestError: not readable, or no TOML; with the line.
     """
     try:
-        return tomli.loads(path.read_text(encoding="utf-8-sig"))  # Windows editors put a byte order mark in front
-    except (tomli.TOMLDecodeError, UnicodeDecodeError) as error:
+        return loads(shipped.read(path))
+    except ValueError as error:
         raise RequestError(
             f"this is not TOML: {error}",
             slug="bad-toml",
             where=str(path),
             hint='a line is key = value, [section] or # comment; strings have quotes: name = "directcopy"',
         ) from None
-    except OSError as error:
-        raise RequestError(f"cannot read it: {error.strerror}", slug="bad-file", where=str(path)) from None
 
 
 def _with_parents(path: Path, children: tuple[Path, ...]) -> Table:
@@ -73,30 +82,42 @@ def _with_parents(path: Path, children: tuple[Path, ...]) -> Table:
     if "extends" not in table:
         return table
     family = (*children, path.resolve())
-    base = _parent(path, table.pop("extends"))
+    base = parent(path, table.pop("extends"))
     if base in family:
         circle = " -> ".join(each.name for each in (*family[family.index(base) :], base))
         hint = "one of them must stand without extends"
         raise RequestError(f"extends goes in a circle: {circle}", slug="bad-extends", where=str(path), hint=hint)
-    return merge(_with_parents(base, family), table)
+    if len(family) > LONGEST_LINE:
+        what, hint = f"extends goes over more than {LONGEST_LINE} files", "write the settings of some into one"
+        raise RequestError(what, slug="bad-extends", where=str(path), hint=hint)
+    return merge(named(_with_parents(base, family)), table)
 
 
-def _parent(path: Path, name: object) -> Path:
-    """The file that `path` extends: beside it, or a recipe that ships."""
+def parent(path: Path, name: object) -> Path:
+    """The file that the recipe at `path` extends under this name: beside it, or one that ships.
+
+    Raises:
+        RequestError: "bad-extends", there is none, or "bad-type".
+    """
     if not isinstance(name, str):
         hint = 'e.g. extends = "other.toml"'
-        raise RequestError(f"extends is {name}, no string", slug="bad-type", where=str(path), hint=hint)
-    beside = (path.parent / name).resolve()
-    if beside.is_file():
-        return beside
-    if name in shipped.names():
-        return (shipped.folder() / f"{name}.toml").resolve()
+        raise RequestError(f"extends is {shown(name)}, no string", slug="bad-type", where=str(path), hint=hint)
+    what = f"extends = {shown(name)}: there is no such recipe"
+    try:
+        beside = (path.parent / name).resolve()
+        if beside.is_file():
+            return beside
+    except (OSError, ValueError, RuntimeError) as error:  # a name that no file can have, or a link to itself
+        hint = f"no file can be called this: {getattr(error, 'strerror', None) or error}"
+        raise RequestError(what, slug="bad-extends", where=str(path), hint=hint) from None
+    if found := shipped.named(name):
+        return found.resolve()
     files = [file.name for file in sorted(beside.parent.glob("*.toml")) if file.resolve() != path.resolve()]
     near = get_close_matches(name, [*files, *shipped.names()], n=3)
     hint = f"it is looked for at {beside}, and among the recipes that ship"
     if near:
         hint += f"\ndid you mean {', '.join(near)}?"
-    raise RequestError(f'extends = "{name}": there is no such recipe', slug="bad-extends", where=str(path), hint=hint)
+    raise RequestError(what, slug="bad-extends", where=str(path), hint=hint)
 
 
 def merge(below: Table, above: Table) -> Table:
@@ -130,9 +151,9 @@ def override(text: str) -> Table:
     """
     key, equals, value = text.partition("=")
     parts = key.strip().split(".")
-    if not equals or not all(re.fullmatch(r"[A-Za-z0-9_-]+", part) for part in parts):
+    if not equals or len(parts) > DEEPEST or not all(re.fullmatch(r"[A-Za-z0-9_-]+", part) for part in parts):
         hint = "e.g. --set predictor.eps=0.1"
-        raise RequestError(f'"{text}" is not KEY=VALUE', slug="bad-override", where="--set", hint=hint)
+        raise RequestError(f'"{cut(text)}" is not KEY=VALUE', slug="bad-override", where="--set", hint=hint)
     table: Any = _value(value.strip(), text)
     for part in reversed(parts):
         table = {part: table}
@@ -142,15 +163,15 @@ def override(text: str) -> Table:
 def _value(value: str, text: str) -> object:
     if not value:
         hint = "an empty string is KEY='\"\"'; a key that is to have its default is left out"
-        raise RequestError(f'"{text}" has no value', slug="bad-override", where="--set", hint=hint)
+        raise RequestError(f'"{cut(text)}" has no value', slug="bad-override", where="--set", hint=hint)
     try:
-        if len(found := tomli.loads(f"value = {value}")) == 1:  # and no second line
+        if len(found := loads(f"value = {value}")) == 1:  # and no second line
             return found["value"]
-    except tomli.TOMLDecodeError:
+    except ValueError:
         if re.fullmatch(r"[A-Za-z_~./][\w./~-]*", value):
             return value
     hint = 'numbers, true, false, lists [0.1, 1.0], "strings"; quotes may be left out of plain words and paths'
-    raise RequestError(f'the value in "{text}" is not TOML', slug="bad-override", where="--set", hint=hint)
+    raise RequestError(f'the value in "{cut(text)}" is not TOML', slug="bad-override", where="--set", hint=hint)
 
 
 def frozen(value: Any) -> Any:

@@ -12,9 +12,9 @@ from dcp.distributed import Process, choose_device
 from dcp.errors import RequestError
 from dcp.journal import Journal, Watch
 from dcp.loop import Saver, train
-from dcp.method import Method
 from dcp.recipe import Recipe
 from dcp.run import Run
+from dcp.run.disk import atomic_write
 from dcp.signals import Signals
 from dcp.tables import flat
 
@@ -43,10 +43,13 @@ class Training:
         recipe.views.blur.kernel_at(recipe.data.view_size)
         self.data = self._data()
         self.plan = build.plan(recipe, len(self.data), self.process.count)
+        self.fingerprint = self.data.fingerprint()
+        if self.past is not None:
+            past.check(self.past, fingerprint=self.fingerprint, steps=self.plan.steps)
         self.arithmetic = build.arithmetic(recipe.train.precision, chosen)
         machine.set_determinism(recipe.train.deterministic)
         method = build.method(recipe, amp=self.arithmetic.amp, total=self.process.total)
-        self.method = build.to_device(self._synchronised(method), self.process.device)
+        self.method = build.to_device(self.process.synchronised(method, recipe.network.sync_norm), self.process.device)
         self.optimizer = build.optimizer(recipe, self.method)
 
     def _data(self) -> dataset.Dataset:
@@ -58,22 +61,12 @@ class Training:
             self.process.wait()
         return data
 
-    def _synchronised(self, method: Method) -> Method:
-        if not self.recipe.network.sync_norm or self.process.count == 1:
-            return method
-        if self.process.device.type != "cuda":
-            raise RequestError(
-                "network.sync_norm needs GPUs: PyTorch has no synchronised batch norm on CPUs",
-                slug="no-sync-norm",
-                where="network.sync_norm",
-                hint='leave it false (each process normalises by its own images), or take network.norm = "group"',
-            )
-        return nn.SyncBatchNorm.convert_sync_batchnorm(method)  # type: ignore[no-any-return]
-
     @property
     def finished(self) -> bool:
-        """Whether there is nothing left to train."""
-        return self.past is not None and self.past.record.get("status") == "done"
+        """Whether there is nothing left to train or to write."""
+        if self.past is None or not (self.past.path / encoder.FILE).is_file():
+            return False
+        return self.past.record.get("status") == "done"
 
     def run(self) -> Run:
         """Train to the end.
@@ -83,18 +76,38 @@ class Training:
             Interrupted: a signal stopped it; a checkpoint has been saved.
         """
         self.process.wait()  # every process has looked at the folder before the first one makes it
-        run = self._open()
+        run, progress = self._open(), self._restored()
         if not self.process.first:
             with failures.noted(self.path, None):
-                self._train(None)
+                self._train(None, progress)
             return run or Run.open(self.path)
         assert run is not None
         with run.lock():
-            run.update(status="running", why="")
+            self._begin(run, progress)
             with failures.noted(self.path, run):
-                self._train(run)
+                self._train(run, progress)
                 self._finish(run)
         return run
+
+    def renew(self, run: Run) -> None:
+        """Write the recipe again: keys that may change from one sitting to the next take their new values."""
+        if self.process.first:
+            atomic_write(run.path / "recipe.toml", self.recipe.toml().encode())
+
+    def _restored(self) -> dict[str, Any]:
+        """What the checkpoint remembers of the way so far; {} without one."""
+        progress = (checkpoint.load(self.path, self.method, self.optimizer) if self.past else None) or {}
+        if int(progress.get("next_step", 0)) > self.plan.steps:
+            what = f"the checkpoint is of step {progress['next_step']}, and the run has {self.plan.steps}"
+            raise RequestError(what, slug="bad-checkpoint", where=str(self.path / checkpoint.FILE),
+                               hint="delete the folder checkpoint/ and resume: the run begins anew")  # fmt: skip
+        return progress
+
+    def _begin(self, run: Run, progress: dict[str, Any]) -> None:
+        """Note this sitting."""
+        sitting = {"started": machine.now(), "step": int(progress.get("next_step", 0)), **self._machine()}
+        run.update(status="running", why="", sittings=[*run.record.get("sittings", []), sitting])
+        self.renew(run)
 
     def _open(self) -> Run | None:
         if not self.process.first:
@@ -110,27 +123,25 @@ class Training:
             "status": "running",
             "why": "",
             "started": machine.now(),
-            "versions": machine.versions(),
-            "device": machine.device_name(self.process.device),
-            "processes": self.process.count,
-            "data": {
-                "fingerprint": self.data.fingerprint(),
-                "n": len(self.data),
-                "source": self.recipe.data.source,
-            },
-            "precision": self.arithmetic.precision,
+            **self._machine(),
+            "data": {"fingerprint": self.fingerprint, "n": len(self.data), "source": self.recipe.data.source},
             "steps": self.plan.steps,
         }
 
-    def _train(self, run: Run | None) -> None:
+    def _machine(self) -> dict[str, Any]:
+        return {
+            "versions": machine.versions(),
+            "device": machine.device_name(self.process.device),
+            "processes": self.process.count,
+            "precision": self.arithmetic.precision,
+        }
+
+    def _train(self, run: Run | None, progress: dict[str, Any]) -> None:
         recipe, plan, process = self.recipe, self.plan, self.process
-        progress = checkpoint.load(self.path, self.method, self.optimizer) if self.past else None
-        start = 0 if progress is None else int(progress["next_step"])
+        start = int(progress.get("next_step", 0))
         if run is not None:
             run.keep_metrics_until(start - 1)
-        journal = Journal(
-            run, process, plan, log_every=recipe.train.log_every, watch=self.watch, progress=progress or {}
-        )
+        journal = Journal(run, process, plan, log_every=recipe.train.log_every, watch=self.watch, progress=progress)
         stream = batches(
             self.data.images,
             Shares(plan, process.rank, start),

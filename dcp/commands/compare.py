@@ -19,8 +19,7 @@ def main(words: list[str], *, runs: Path, out: Path | None, quiet: bool, as_json
         out.mkdir(parents=True, exist_ok=True)
         atomic_write(out / "comparison.md", report.markdown(comparison).encode())
         atomic_write(out / "comparison.json", to_json(comparison.to_dict()))
-    if not quiet:
-        Console().print(report.table(comparison))
+    Console().print(report.table(comparison, scores_only=quiet))
     if as_json:
         print(json.dumps(json.loads(to_json(comparison.to_dict()))))
     return 0

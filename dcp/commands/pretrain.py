@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +14,9 @@ from dcp import report
 from dcp.commands.progress import Watcher, duration
 from dcp.errors import RequestError
 from dcp.recipe import Recipe
+from dcp.run import Run
+
+MOST_SEEDS = 1000
 
 
 def main(
@@ -44,27 +49,34 @@ def main(
 def _train(
     recipe: Recipe, seeds: list[int], *, runs: Path, resume: bool, device: str, quiet: bool, as_json: bool
 ) -> int:
-    from dcp.pretraining import pretrain
+    from dcp import past
+    from dcp.pretraining import train
 
-    first = os.environ.get("RANK", "0") == "0"
-    console = Console()
-    paths: list[str] = []
+    first, alone = os.environ.get("RANK", "0") == "0", int(os.environ.get("WORLD_SIZE", "1")) == 1
+    console, trained = Console(), []
+    for seed in seeds if first else ():  # before the first one trains for hours
+        past.run_at(runs / f"{recipe.run.name}-s{seed}", recipe.with_seed(seed), resume=resume)
     for seed in seeds:
         with Watcher(console, quiet=quiet or not first) as watcher:
-            run = pretrain(
-                recipe.with_seed(seed),
-                runs=runs,
-                resume=resume,
-                device=device,
-                watch=watcher,
-                say=watcher.say,
-            )
-        paths.append(str(run.path))
-        if first:
-            console.print(report.summary(run))
+            say = watcher.say
+            run = train(recipe.with_seed(seed), runs=runs, resume=resume, device=device, watch=watcher, say=say)
+            trained.append(run)
+            if alone:
+                _measure(run, console, device=device, say=say)
+    # the others do not wait for the probes: a collective has a time limit, and probes may take longer
+    for run in trained if first and not alone else ():
+        _measure(run, console, device=device, say=say)
+    paths = [str(run.path) for run in trained]
     if as_json and first:
         print(json.dumps({"runs": paths}))
     return 0
+
+
+def _measure(run: Run, console: Console, *, device: str, say: Callable[[str], None]) -> None:
+    from dcp.pretraining import measure
+
+    measure(run, device=device, say=say)
+    console.print(report.summary(Run.open(run.path)))
 
 
 def _seeds(seed: int | None, seeds: str | None, own: int) -> list[int]:
@@ -77,15 +89,15 @@ def _seeds(seed: int | None, seeds: str | None, own: int) -> list[int]:
         raise RequestError("--seed and --seeds exclude each other", slug="bad-option", hint="one of the two")
     if seeds is None:
         return [own if seed is None else seed]
-    found: list[int] = []
+    found: set[int] = set()
     for part in seeds.split(","):
-        first, dash, last = part.strip().partition("-")
-        if not first.isdigit() or (dash and not last.isdigit()) or (dash and int(last) < int(first)):
-            raise RequestError(
-                f'"{seeds}" names no seeds', slug="bad-option", where="--seeds", hint="e.g. 0-4 or 0,1,2"
-            )
-        found += range(int(first), int(last if dash else first) + 1)
-    return sorted(set(found))
+        match = re.fullmatch(r"\s*(?P<first>[0-9]{1,9})(-(?P<last>[0-9]{1,9}))?\s*", part)
+        chosen = range(int(match["first"]), int(match["last"] or match["first"]) + 1) if match else range(0)
+        if not 0 < len(chosen) <= MOST_SEEDS:
+            hint = f"e.g. 0-4 or 0,1,2; at most {MOST_SEEDS} in one command, each below 1,000,000,000"
+            raise RequestError(f'"{seeds}" names no seeds', slug="bad-option", where="--seeds", hint=hint)
+        found |= set(chosen)
+    return sorted(found)
 
 
 def _dry(recipe: Recipe, *, runs: Path, resume: bool, device: str, as_json: bool) -> int:

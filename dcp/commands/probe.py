@@ -19,16 +19,25 @@ def main(
     quiet: bool,
     as_json: bool,
 ) -> int:
-    """Probe every run that the words name; the exit code."""
+    """Probe every run that the words name; the exit code.
+
+    An evaluation of the recipe that the data do not allow is skipped in words, one that was asked for is refused.
+    """
     from dcp.probing import probe
 
     console = Console()
+
+    def say(text: str) -> None:
+        if not quiet:
+            console.print(text, highlight=False, markup=False, soft_wrap=True)
+
     results = {}
     for run in find(words, runs):
         with run.lock():
-            results[str(run.path)] = probe(run, evaluations, sets=sets, device=device, say=console.print)
-        if not quiet:
-            console.print(report.summary(run))
+            results[str(run.path)] = probe(
+                run, evaluations, sets=sets, device=device, say=say, forgiving=not evaluations
+            )
+        console.print(report.summary(run, scores_only=quiet))
     if as_json:
         print(json.dumps(results))
     return 0

@@ -1,17 +1,58 @@
 """Progress of training: a bar in a terminal, one plain line an epoch elsewhere."""
 
+import contextlib
 import time
+from collections.abc import Iterator
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.live import Live
 
 from dcp import diagnosis
 
+if TYPE_CHECKING:
+    from rich.console import ConsoleOptions, RenderResult
+
+GAP = "  "
+LONGEST, SHORTEST = 20, 5  # columns of the bar
+REDRAW_S = 0.1  # at most so often
+
+
+class Bar:
+    """One line of numbers, with a bar where there is room; it draws itself as wide as the terminal is.
+
+    Attributes:
+        words: what is to be read in any case; they go on in a further line if they must.
+        share: of the steps that are done, in [0, 1].
+    """
+
+    def __init__(self) -> None:
+        self.words: tuple[str, ...] = ()
+        self.share = 0.0
+
+    def __rich_console__(self, console: Console, options: "ConsoleOptions") -> "RenderResult":
+        from rich.text import Text
+
+        signs = str.maketrans("━─", "=-") if options.ascii_only else {}
+        for line in self.lines(options.max_width):
+            yield Text(line.translate(signs))
+
+    def lines(self, width: int) -> list[str]:
+        """The lines that fit `width` columns; the numbers come first, then percent, then the bar."""
+        text = GAP.join(self.words)
+        if len(text) > width:
+            return _filled(self.words, width)
+        percent = f"{100 * self.share:.0f}%"
+        room = min(width - len(GAP.join((text, percent, ""))), LONGEST)
+        if room < SHORTEST:
+            return [GAP.join((percent, text))] if room >= 0 else [text]
+        done = int(self.share * room)
+        return [GAP.join(("━" * done + "─" * (room - done), percent, text))]
+
 
 class Watcher:
-    """Shows the lines that a run writes about itself.
+    """Shows the lines that a run writes about itself; training goes on when nobody can read them any more.
 
     Args:
         console: where to.
@@ -20,9 +61,11 @@ class Watcher:
 
     def __init__(self, console: Console, *, quiet: bool) -> None:
         self.console, self.quiet = console, quiet
-        self.bar: Progress | None = None
-        self.epochs = 1
-        self.started = time.monotonic()
+        self.bar = Bar()
+        self.live: Live | None = None
+        self.epochs = self.steps = 1
+        self.first = 0  # step that this sitting began with
+        self.started = self.drawn = time.monotonic()
 
     def __enter__(self) -> "Watcher":
         return self
@@ -30,57 +73,86 @@ class Watcher:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.bar is not None:
-            self.bar.stop()
+        if self.live is not None:
+            with self._reader_may_have_gone():
+                self.live.stop()
 
     def __call__(self, line: dict[str, Any]) -> None:
         """Show one line of metrics."""
         if not self.quiet:
-            {"start": self._start, "step": self._step, "epoch": self._epoch}[line["kind"]](line)
+            with self._reader_may_have_gone():
+                {"start": self._start, "step": self._step, "epoch": self._epoch}[line["kind"]](line)
 
     def say(self, text: str) -> None:
         """A sentence for the user."""
         if not self.quiet:
-            self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+            with self._reader_may_have_gone():
+                self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    @contextlib.contextmanager
+    def _reader_may_have_gone(self) -> Iterator[None]:
+        """Fall silent where the output is gone, as behind `| head`: no reason to lose a training run."""
+        try:
+            yield
+        except (OSError, SystemExit):  # rich makes a SystemExit of a broken pipe
+            self.quiet = self.console.quiet = True
 
     def _start(self, line: dict[str, Any]) -> None:
-        self.epochs, self.started = line["epochs"], time.monotonic()
+        self.epochs, self.steps, self.first = line["epochs"], line["steps"], line["step"]
+        self.started = time.monotonic()
         again = f", resumed at step {line['step']:,}" if line["step"] else ""
         self.say(
             f"{line['run']}: {line['images']:,} images, {line['epochs']} epochs, {line['steps']:,} steps{again}; "
             f"{line['device']}, {_processes(line['processes'])}, {line['precision']} ({line['why']})"
         )
-        if self.console.is_terminal:
-            self.bar = Progress(
-                TextColumn("epoch {task.fields[epoch]}"),
-                BarColumn(bar_width=20),
-                TextColumn("{task.percentage:3.0f}%"),
-                TextColumn("{task.fields[numbers]}"),
-                TimeRemainingColumn(),
-                console=self.console,
-            )
-            self.bar.start()
-            self.bar.add_task("", total=line["steps"], completed=line["step"], epoch=f"1/{self.epochs}", numbers="")
+        if self.console.is_terminal and not self.console.is_dumb_terminal and not self.quiet:
+            # drawn as lines come, not by a thread of its own: that one's errors would reach nobody
+            live = Live(self.bar, console=self.console, auto_refresh=False)
+            live.start()
+            self.live = live
 
     def _step(self, line: dict[str, Any]) -> None:
-        if self.bar is not None:
-            epoch = f"{line['epoch'] + 1}/{self.epochs}"
-            self.bar.update(self.bar.task_ids[0], completed=line["step"] + 1, epoch=epoch, numbers=_numbers(line))
+        done = line["step"] + 1
+        self.bar.words = (f"epoch {line['epoch'] + 1}/{self.epochs}", *_numbers(line), self._left(done))
+        self.bar.share = done / max(1, self.steps)
+        if self.live is not None and (time.monotonic() - self.drawn > REDRAW_S or done == self.steps):
+            self.drawn = time.monotonic()
+            self.live.refresh()
+            if done == self.steps:
+                self.live.stop()  # what is said from here on stands below
 
     def _epoch(self, line: dict[str, Any]) -> None:
-        if self.bar is None:
-            done = line["epoch"] + 1
-            left = (time.monotonic() - self.started) / max(1, done) * (self.epochs - done)
-            self.say(f"epoch {done}/{self.epochs}  {_numbers(line)}  {duration(left)} left")
+        if self.live is None:
+            words = (f"epoch {line['epoch'] + 1}/{self.epochs}", *_numbers(line), self._left(line["step"] + 1))
+            self.say(GAP.join(words))
+
+    def _left(self, done: int) -> str:
+        """Time left after `done` steps, at the pace of this sitting: others may have had another machine."""
+        pace = (time.monotonic() - self.started) / max(1, done - self.first)
+        return f"{duration(pace * (self.steps - done))} left"
+
+
+def _filled(words: tuple[str, ...], width: int) -> list[str]:
+    """As few lines as hold the words, broken between them."""
+    lines = [words[0]]
+    for word in words[1:]:
+        longer = lines[-1] + GAP + word
+        lines = [*lines[:-1], longer] if len(longer) <= width else [*lines, word]
+    return lines
 
 
 def _processes(count: int) -> str:
     return "1 process" if count == 1 else f"{count} processes"
 
 
-def _numbers(line: dict[str, Any]) -> str:
+def _numbers(line: dict[str, Any]) -> tuple[str, ...]:
     name, _ = diagnosis.state(line["spread"], line["effective_rank"])
-    return f"loss {line['loss']:.3f}  {line['images_per_s']:,.0f} img/s  rank {line['effective_rank']:.1f}  {name}"
+    return (
+        f"loss {line['loss']:.3f}",
+        f"{line['images_per_s']:,.0f} img/s",
+        f"rank {line['effective_rank']:.1f}",
+        name,
+    )
 
 
 def duration(seconds: float) -> str:

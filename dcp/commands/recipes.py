@@ -1,10 +1,12 @@
 """`dcp recipes`: the recipes that ship."""
 
 import json
+import os
+import re
 import sys
 from pathlib import Path
 
-from dcp import shipped
+from dcp import shipped, tables
 from dcp.errors import RequestError
 
 
@@ -16,7 +18,7 @@ def list_all() -> None:
 
 
 def _says(path: Path) -> str:
-    first = path.read_text(encoding="utf-8").partition("\n")[0]
+    first = shipped.read(path).partition("\n")[0]
     return first.removeprefix("#").strip() if first.startswith("#") else ""
 
 
@@ -27,24 +29,43 @@ def show(recipe: str, *, full: bool) -> None:
 
         sys.stdout.write(Recipe.read(recipe).toml())
     else:
-        sys.stdout.write(shipped.find(recipe).read_text(encoding="utf-8"))
+        sys.stdout.write(shipped.read(shipped.find(recipe)))
 
 
 def copy(recipe: str, to: Path | None) -> None:
-    """An editable copy, comments and all; one that extends another recipe still finds that among those that ship."""
+    """An editable copy, comments and all; one that extends another recipe still finds it, wherever it lies."""
     source = shipped.find(recipe)
-    target = to or Path(source.name)
-    target = target / source.name if target.is_dir() else target
-    if target.exists():
-        raise RequestError(
-            "this file exists",
-            slug="file-exists",
-            where=str(target),
-            hint="give another name: dcp recipes copy NAME FILE",
-        )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(source.read_bytes())
+    text = _with_parent_in_full(shipped.read(source), source)
+    target = _write_new(to or Path(source.name), source.name, text)
     print(f"{target}: edit it, then run `dcp pretrain {target}`")
+
+
+def _write_new(target: Path, name: str, text: str) -> Path:
+    """The file that now holds `text`: `target`, or the one of this name in it if it is a folder."""
+    hint = "give another name: dcp recipes copy NAME FILE"
+    try:
+        target = target / name if target.is_dir() else target
+        if os.path.lexists(target):  # a link to nowhere, too: what is written through it lands anywhere
+            raise RequestError("this file exists", slug="file-exists", where=str(target), hint=hint)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("x", encoding="utf-8", newline="") as file:
+            file.write(text)
+    except OSError as error:
+        message = f"cannot write it: {error.strerror}"
+        raise RequestError(message, slug="bad-file", where=str(target), hint=hint) from None
+    return target
+
+
+def _with_parent_in_full(text: str, source: Path) -> str:
+    """The same, with a parent that is named by its place beside `source` named so that it is found from anywhere."""
+    name = tables.parse(source).get("extends")
+    if name is None:
+        return text
+    parent = tables.parent(source, name)
+    ships = {(shipped.folder() / f"{each}.toml").resolve(): each for each in shipped.names()}
+    full = json.dumps(ships.get(parent, str(parent)), ensure_ascii=False)
+    line = re.compile(r"""^(\s*extends\s*=\s*)("[^"\n]*"|'[^'\n]*')""", re.MULTILINE)
+    return line.sub(lambda found: found[1] + full, text, count=1)
 
 
 def check(recipes: list[str], sets: tuple[str, ...]) -> None:

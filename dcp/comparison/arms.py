@@ -8,7 +8,17 @@ from typing import Any
 from dcp.run import Run
 from dcp.run.records import Json
 
-WHERE = ("data.root", "data.download")
+# Keys, or what they begin with, that decide no step of training: where data lie, what is said, what is measured
+# afterwards. Probes are compared by their own settings.
+FREE = (
+    "run.tracker",
+    "data.root",
+    "data.download",
+    "train.log_every",
+    "train.save_every",
+    "train.workers",
+    "probe.",
+)
 
 
 @dataclass(frozen=True)
@@ -27,8 +37,8 @@ class Member:
 
     @property
     def asked(self) -> dict[str, Any]:
-        """The settings that decide what is computed: all but where the data lie."""
-        return {key: value for key, value in self.settings.items() if key not in WHERE}
+        """The settings that decide a step of training."""
+        return {key: value for key, value in self.settings.items() if not key.startswith(FREE)}
 
     @property
     def label(self) -> str:

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from dcp.comparison.arms import Member
-from dcp.comparison.differences import ONE_AGAINST_SEEDS, PAIRED, UNPAIRED, WELCH, Difference, data_differ
+from dcp.comparison.comparable import data_differ, images_of, share_tests
+from dcp.comparison.differences import ONE_AGAINST_SEEDS, PAIRED, TWO_SEEDS, UNPAIRED, WELCH, Difference
 
 Arms = Mapping[str, Sequence[Member]]
 UNFINISHED = {
@@ -16,11 +17,11 @@ UNFINISHED = {
 def covers(arms: Arms, differences: Iterable[Difference]) -> tuple[str, ...]:
     """Whole sentences on what the intervals are taken over, and what they leave out."""
     methods = {one.method for one in differences}
-    return tuple(_covers(len(arms), methods))
+    return tuple(_covers(arms, methods))
 
 
-def _covers(arms: int, methods: set[str]) -> Iterator[str]:
-    if arms == 1:
+def _covers(arms: Arms, methods: set[str]) -> Iterator[str]:
+    if len(arms) == 1:
         yield "All of these are seeds of one recipe; there is nothing to compare it with."
     if methods & {PAIRED, UNPAIRED}:
         yield (
@@ -33,6 +34,8 @@ def _covers(arms: int, methods: set[str]) -> Iterator[str]:
             "Differences between several seeds have intervals over seeds: how far they could move with other"
             " trainings, judged on the same test images."
         )
+    if any(len(arm) == 2 and arm[0].probes.keys() & arm[1].probes.keys() for arm in arms.values()):
+        yield f"Intervals over {TWO_SEEDS}, and no verdict rests on them; train more (--seeds 0-4)."
     if ONE_AGAINST_SEEDS in methods:
         yield "Where an arm has one seed only, it is taken to vary as the seeds of the other arm do."
 
@@ -40,7 +43,7 @@ def _covers(arms: int, methods: set[str]) -> Iterator[str]:
 def caveats(arms: Arms) -> tuple[str, ...]:
     """Whole sentences on what cannot be compared, or only with care."""
     members = [one for arm in arms.values() for one in arm]
-    return tuple([*_unfinished(members), *_missing(members), *_data(arms), *_made_otherwise(members)])
+    return tuple([*_unfinished(members), *_missing(members), *_data(arms), *_images(arms), *_made_otherwise(members)])
 
 
 def _unfinished(members: Iterable[Member]) -> Iterator[str]:
@@ -68,14 +71,40 @@ def _missing(members: Sequence[Member]) -> Iterator[str]:
 def _data(arms: Arms) -> Iterator[str]:
     (against, first), *others = [(name, members[0]) for name, members in arms.items()]
     for name, one in others:
-        if why := data_differ(first, one):
+        why = data_differ(first, one)
+        if why and not share_tests(first, one):
             yield f"{name} and {against} cannot be compared in their scores: {why}."
+        elif why:
+            yield f"{name} and {against} were trained on different images ({why})."
         elif _fingerprint(first) != _fingerprint(one):
             yield f"{name} and {against} were trained on different images of the same source."
     for members in arms.values():
         prints = {_fingerprint(one) for one in members}
         if len(prints) > 1:
             yield f"The seeds of {members[0].run.name} were not trained on the same files."
+
+
+def _images(arms: Arms) -> Iterator[str]:
+    """What the probes say, or do not say, about the images that they used."""
+    if len(arms) == 1:
+        return
+    older = [one.label for arm in arms.values() for one in arm if None in _used(one, "test").values()]
+    if older:
+        yield (
+            f"Older probes: those of {', '.join(older)} do not say which images they were tested on. They are paired"
+            " if their labels agree, which those of other images may do too; `dcp probe` measures again."
+        )
+    (against, first), *others = arms.items()
+    for name, arm in others:
+        fitted = [_used(one, "train") for one in (*first, *arm)]
+        names = sorted({name for one in fitted for name in one})
+        differing = [name for name in names if len({one.get(name) for one in fitted} - {None}) > 1]
+        if differing:
+            yield f"The probes of {name} and {against} had other training images ({', '.join(differing)})."
+
+
+def _used(one: Member, split: str) -> dict[str, str | None]:
+    return {name: images_of(probe, split) for name, probe in one.probes.items()}
 
 
 def _made_otherwise(members: Sequence[Member]) -> Iterator[str]:

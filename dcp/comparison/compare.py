@@ -4,6 +4,7 @@ Every difference is against the first arm, and has an interval or says why it ha
 business of `dcp.report`; nothing here needs torch.
 """
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from statistics import fmean
@@ -12,10 +13,12 @@ from typing import Any
 from dcp.comparison import arms as arm_module
 from dcp.comparison.arms import Arm, Member
 from dcp.comparison.caveats import Arms, caveats, covers
-from dcp.comparison.differences import Difference, difference, having, image_interval, score_of
-from dcp.comparison.intervals import LEVEL, Interval, over_seeds
+from dcp.comparison.differences import Difference, difference
+from dcp.comparison.intervals import LEVEL, Interval, clipped, over_seeds
+from dcp.comparison.scores import having, image_interval, is_share, score_of, values_of
 from dcp.errors import RequestError
 from dcp.run import Run
+from dcp.run.records import to_json
 
 SCHEMA = 1  # of comparison.json
 
@@ -31,7 +34,7 @@ class ArmScore:
         mean: over the seeds; None if no seed has it.
         over_images: mean of the seeds' own intervals over test images. They share those images, so averaging
             does not narrow it.
-        over_seeds: Student's t interval, from two seeds on.
+        over_seeds: Student's t interval, from two seeds on; of a share, its part in [0, 1].
         untrained: the same evaluation of the encoder before training, mean over the seeds.
     """
 
@@ -84,12 +87,13 @@ class Comparison:
     level: float = LEVEL
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, as comparison.json holds them."""
+        """Plain values, as comparison.json holds them: no tuple, and null for what is not finite."""
         content = {"schema": SCHEMA, **asdict(self)}
         for row, plain in zip(self.scores, content["scores"], strict=True):
             for one, entry in zip(row.differences, plain["differences"], strict=True):
                 entry["verdict"] = one.verdict
-        return content
+        plain_values: dict[str, Any] = json.loads(to_json(content))
+        return plain_values
 
 
 def compare(runs: Iterable[Run]) -> Comparison:
@@ -135,15 +139,16 @@ def _row(groups: Arms, evaluation: str, score: str) -> ScoreRow:
 def _arm_score(name: str, arm: Sequence[Member], evaluation: str, score: str) -> ArmScore:
     members = having(arm, evaluation, score)
     probes = [one.probes[evaluation] for one in members]
-    values = tuple(score_of(probe, score) for probe in probes)
+    values = values_of(members, evaluation, score)
+    around = over_seeds(values)
     untrained = [score_of(probe.get("random_encoder") or {}, score) for probe in probes]
     return ArmScore(
         arm=name,
         seeds=tuple(one.run.seed for one in members),
-        values=tuple(value for value in values if value is not None),
+        values=tuple(values),
         mean=_mean(values),
         over_images=_mean_interval([image_interval(probe, score) for probe in probes]),
-        over_seeds=over_seeds([value for value in values if value is not None]),
+        over_seeds=clipped(around, 0.0, 1.0) if is_share(score) else around,
         untrained=_mean(untrained),
     )
 

@@ -1,12 +1,20 @@
 """The difference between two arms in one score: how large, how sure, or why it cannot be said."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dcp.comparison.arms import Member
-from dcp.comparison.intervals import Interval, difference_over_seeds, paired_over_images, unpaired_over_images
+from dcp.comparison.comparable import not_comparable
+from dcp.comparison.intervals import (
+    Interval,
+    clipped,
+    difference_over_seeds,
+    paired_over_images,
+    unpaired_over_images,
+)
+from dcp.comparison.scores import having, image_interval, is_share, score_of, values_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,6 +24,10 @@ PAIRED = "paired over test images"
 UNPAIRED = "unpaired over test images"
 WELCH = "over seeds (Welch)"
 ONE_AGAINST_SEEDS = "over seeds (one seed against several)"
+TWO_SEEDS = "2 seeds: wide by nature"
+NO_SPREAD = "the seeds have the same score to the last digit: no spread to judge by"
+# Scores are shares, ranks and ratios, none of a natural size far below 1: smaller differences are rounding.
+NEGLIGIBLE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -28,7 +40,9 @@ class Difference:
         value: the difference; None if the two cannot be compared.
         interval: its 95 % interval; None if there is none to be had.
         method: what the interval is taken over, and how; "" without one.
-        why: why it could not be compared, or not by the sharper method; "" if nothing stood in the way.
+        why: why it could not be compared, or not by the sharper method, or not be decided; "" if nothing
+            stood in the way.
+        firm: whether the interval may decide; with two seeds, or without spread between seeds, it may not.
     """
 
     arm: str
@@ -37,29 +51,19 @@ class Difference:
     interval: Interval | None = None
     method: str = ""
     why: str = ""
+    firm: bool = True
 
     @property
     def verdict(self) -> str:
-        """One of "higher", "lower", and "undecided", where the interval holds 0 or there is none."""
-        if self.interval is None or self.interval[0] <= 0 <= self.interval[1]:
+        """One of "higher", "lower", and "undecided", where the interval holds 0, may not decide, or is missing."""
+        if not self.firm or self.interval is None or self.interval[0] <= 0 <= self.interval[1]:
             return "undecided"
         return "higher" if self.interval[0] > 0 else "lower"
 
-
-def score_of(probe: Mapping[str, Any], score: str) -> float | None:
-    """The value of a score in a probe, if it is there and is a number."""
-    return _number((probe.get("score") or {}).get(score))
-
-
-def image_interval(probe: Mapping[str, Any], score: str) -> Interval | None:
-    """The interval over test images that a probe gives for a score, if there is one."""
-    low, high = map(_number, (probe.get("interval") or {}).get(score) or (None, None))
-    return None if low is None or high is None else (low, high)
-
-
-def having(members: Sequence[Member], evaluation: str, score: str) -> list[Member]:
-    """Those of `members` whose probe has the score."""
-    return [one for one in members if score_of(one.probes.get(evaluation, {}), score) is not None]
+    @property
+    def nothing(self) -> bool:
+        """Whether there is no difference at all, nor room for one."""
+        return self.value == 0 and not any(self.interval or ())
 
 
 def difference(arms: Mapping[str, Sequence[Member]], arm: str, against: str, evaluation: str, score: str) -> Difference:
@@ -75,15 +79,17 @@ def difference(arms: Mapping[str, Sequence[Member]], arm: str, against: str, eva
     first, second = (having(arms[name], evaluation, score) for name in (against, arm))
     missing = [name for name, members in ((against, first), (arm, second)) if not members]
     why = f"no {evaluation} {_what(arms, missing, evaluation)} in {' and '.join(missing)}" if missing else ""
-    why = why or _not_comparable(first, second, evaluation)
-    if why:
+    if why := why or not_comparable(first, second, evaluation):
         return Difference(arm, against, why=why)
-    a, b = _values(first, evaluation, score), _values(second, evaluation, score)
-    value, interval = fmean(b) - fmean(a), difference_over_seeds(a, b)
-    if interval is not None:
-        method = WELCH if min(len(a), len(b)) > 1 else ONE_AGAINST_SEEDS
-        return Difference(arm, against, value, interval, method)
-    return Difference(arm, against, value, *_over_images(first[0], second[0], evaluation, score))
+    a, b = values_of(first, evaluation, score), values_of(second, evaluation, score)
+    found = Difference(arm, against, fmean(b) - fmean(a))
+    if max(len(a), len(b)) > 1:
+        found = _over_seeds(found, a, b)
+    else:
+        found = _over_images(found, first[0], second[0], evaluation, score)
+    if is_share(score):
+        found = replace(found, interval=clipped(found.interval, -1.0, 1.0))
+    return _without_rounding(found, max(1.0, *map(abs, (*a, *b))))
 
 
 def _what(arms: Mapping[str, Sequence[Member]], missing: list[str], evaluation: str) -> str:
@@ -92,44 +98,30 @@ def _what(arms: Mapping[str, Sequence[Member]], missing: list[str], evaluation: 
     return "score of this name" if probed else "probe"
 
 
-def _not_comparable(a: Sequence[Member], b: Sequence[Member], evaluation: str) -> str:
-    probes = [one.probes[evaluation] for one in (*a, *b)]
-    if len({probe.get("n") for probe in probes}) > 1:
-        return f"tested on {_against(probes, 'n')} images"
-    settings = [probe.get("settings") or {} for probe in probes]
-    differing = sorted({key for one in settings for key in one if len({repr(s.get(key)) for s in settings}) > 1})
-    if differing:
-        return "measured differently: " + ", ".join(f"{key} {_against(settings, key)}" for key in differing)
-    return data_differ(a[0], b[0])
+def _over_seeds(found: Difference, a: Sequence[float], b: Sequence[float]) -> Difference:
+    interval = difference_over_seeds(a, b)
+    method = WELCH if min(len(a), len(b)) > 1 else ONE_AGAINST_SEEDS
+    why = TWO_SEEDS if 2 in (len(a), len(b)) else ""
+    if interval is not None and interval[0] == interval[1]:
+        why = NO_SPREAD
+    return replace(found, interval=interval, method=method, why=why, firm=not why)
 
 
-def data_differ(a: Member, b: Member) -> str:
-    """Why two runs are not of the same data set; "" if they are, or are different amounts of it."""
-    sources = [one.settings.get("data.source") for one in (a, b)]
-    if sources[0] != sources[1]:
-        return f"different data: {sources[0]} and {sources[1]}"
-    asked = [{k: v for k, v in one.asked.items() if k.startswith("data.")} for one in (a, b)]
-    found = [(one.run.record.get("data") or {}).get("fingerprint") for one in (a, b)]
-    if asked[0] == asked[1] and None not in found and found[0] != found[1]:
-        return f"different files under the same data settings: fingerprints {found[0]} and {found[1]}"
-    return ""
-
-
-def _over_images(a: Member, b: Member, evaluation: str, score: str) -> tuple[Interval | None, str, str]:
-    """Interval, method, and what stood in the way of pairing."""
+def _over_images(found: Difference, a: Member, b: Member, evaluation: str, score: str) -> Difference:
     right_a, right_b = _right(a, evaluation, score), _right(b, evaluation, score)
     if right_a is None or right_b is None:
         why = "not paired: no predictions per image for this score"
     elif (right_a[1] != right_b[1]).any():
         why = "not paired: by their labels, the test images are others or in another order"
     else:
-        return paired_over_images(right_a[0], right_b[0]), PAIRED, ""
+        return replace(found, interval=paired_over_images(right_a[0], right_b[0]), method=PAIRED)
     (value_a, around_a), (value_b, around_b) = (
         (score_of(one.probes[evaluation], score), image_interval(one.probes[evaluation], score)) for one in (a, b)
     )
     if value_a is None or value_b is None or around_a is None or around_b is None:
-        return None, "", "no interval: one seed each, and none over test images"
-    return unpaired_over_images(value_a, around_a, value_b, around_b), UNPAIRED, why
+        return replace(found, why="no interval: one seed each, and none over test images")
+    interval = unpaired_over_images(value_a, around_a, value_b, around_b)
+    return replace(found, interval=interval, method=UNPAIRED, why=why)
 
 
 def _right(one: Member, evaluation: str, score: str) -> "tuple[NDArray[np.bool_], NDArray[np.int64]] | None":
@@ -140,18 +132,13 @@ def _right(one: Member, evaluation: str, score: str) -> "tuple[NDArray[np.bool_]
         return None
     right = arrays["prediction"] == arrays["label"]
     value = score_of(probe, score)
-    is_share = value is not None and abs(float(right.mean()) - value) < 0.5 / len(right)
-    return (right, arrays["label"]) if is_share else None
+    share = value is not None and abs(float(right.mean()) - value) < 0.5 / len(right)
+    return (right, arrays["label"]) if share else None
 
 
-def _values(members: Sequence[Member], evaluation: str, score: str) -> list[float]:
-    values = [score_of(one.probes[evaluation], score) for one in members]
-    return [value for value in values if value is not None]
-
-
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
-
-
-def _against(tables: Sequence[Mapping[str, Any]], key: str) -> str:
-    return " and ".join(dict.fromkeys(str(table.get(key, "none")) for table in tables))
+def _without_rounding(found: Difference, size: float) -> Difference:
+    """The same with 0 for what is rounding beside scores of this size."""
+    ends = (found.value, *(found.interval or ()))
+    if any(end is None or abs(end) > NEGLIGIBLE * size for end in ends):
+        return found
+    return replace(found, value=0.0, interval=found.interval and (0.0, 0.0))

@@ -68,6 +68,15 @@ def unpaired_over_images(a: float, around_a: Interval, b: float, around_b: Inter
     return b - a - low, b - a + high
 
 
+def clipped(interval: Interval | None, low: float, high: float) -> Interval | None:
+    """The part of an interval in [low, high]: Student's does not know that a share ends at 1.
+
+    >>> clipped((-0.71, 0.98), 0.0, 1.0)
+    (0.0, 0.98)
+    """
+    return interval and (max(low, interval[0]), min(high, interval[1]))
+
+
 def _around(middle: float, spread: float, df: float, level: float) -> Interval:
     from scipy.special import stdtrit  # a tenth of a second to import, and often not needed
 

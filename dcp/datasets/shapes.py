@@ -38,10 +38,12 @@ class Config(DataConfig):
     own_size: ClassVar[int] = 32
 
     source: Literal["shapes"] = Field("shapes", description="ten kinds of glyphs, made from a seed; needs no files")
-    images: int = Field(4096, ge=10, description="images of pretrain and of train (the same ones)")
-    test_images: int = Field(1024, ge=10, description="images of test")
+    images: int = Field(4096, ge=10, le=10_000_000, description="images of pretrain and of train (the same ones)")
+    test_images: int = Field(1024, ge=10, le=10_000_000, description="images of test")
     seed: int = Field(0, ge=0, lt=2**31, description="of the images, whatever the run's own seed is")
-    image_size: int | None = Field(None, ge=8, description="side of the square images in pixels; without it 32")
+    image_size: int | None = Field(
+        None, ge=8, le=4096, description="side of the square images in pixels; without it 32"
+    )
     root: str | None = Field(None, description="not used: there are no files")
     download: bool = Field(False, description="not used: there is nothing to fetch")
 

@@ -9,9 +9,9 @@ Of the test features Z [N, D], with second moments M = ZᵀZ/N, mean m and covar
     normalized_std       mean over dimensions of the deviation of z/|z| (Chen, He 2021, section 4.1)
 
 The ranks lie between 1 (one direction) and D (all alike); where there is nothing to rank they are 0, as those
-of S are for constant features. normalized_std is 0 for collapsed features and at most 1/√D. RankMe adds 1e-7
-to each p in the paper; here directions below float64's rounding count as nothing instead. With N <= D images
-RankMe cannot reach D: `extra` says so.
+of S are for constant features. normalized_std is 0 for collapsed features and at most 1/√D. RankMe is said to
+add 1e-7 to each p in the paper (unverified); here directions below float64's rounding count as nothing
+instead. With N <= D images RankMe cannot reach D: `extra` says so.
 
 Of F and W, if the run has them (Tian, Chen, Ganguli 2021, arXiv:2102.06810, section 3 and its figures of
 eigenspace alignment):

@@ -4,8 +4,8 @@
     here    F = U diag(s) Uᵀ,  p_j = √(s_j / max_k s_k) + ε,  W = U diag(p) Uᵀ
 
 Ours is the form of the official release: it does not change when the features are rescaled, while the printed one does
-(under the cosine loss the two are the same map where max s = 1). It is DirectSet(1/2). The release also floors the sum in which
-ε stands at 1e-4; that matters only for ε < 1e-4 and is kept. `every = 5` is the paper's "freq = 5".
+(under the cosine loss the two are the same map where max s = 1). It is DirectSet(1/2). The release also floors the sum
+in which ε stands at 1e-4; that matters only for ε < 1e-4 and is kept. `every = 5` is the paper's "freq = 5".
 """
 
 from typing import Literal

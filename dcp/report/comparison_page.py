@@ -1,39 +1,40 @@
 """A comparison in words: which arm, which score, how sure, what else differs."""
 
 import json
+from dataclasses import replace
 from string import ascii_uppercase
 from typing import Any
 
 from dcp.comparison import ArmScore, Comparison, ScoreRow
 from dcp.comparison.arms import Arm
 from dcp.comparison.differences import Difference
-from dcp.report.page import (
-    NOTHING,
-    Grid,
-    Lines,
-    Page,
-    count,
-    duration,
-    figure,
-    is_share,
-    listed,
-    memory,
-    signed,
-    span,
-)
+from dcp.comparison.scores import is_share
+from dcp.report.findings import findings
+from dcp.report.page import NOTHING, Grid, Lines, Page, count, duration, figure, is_main, listed, memory, signed, span
 
 Cells = tuple[str, ...]
 
 
-def comparison_page(comparison: Comparison) -> Page:
-    """The page of a comparison. Arms have letters, so that long names are written once."""
+def comparison_page(comparison: Comparison, *, scores_only: bool = False, every_score: bool = True) -> Page:
+    """The page of a comparison. Arms have letters, so that long names are written once.
+
+    Args:
+        comparison: what to show.
+        scores_only: leave out everything else but which arm is which.
+        every_score: or only the main ones.
+    """
+    shown = tuple(row for row in comparison.scores if every_score or is_main(row.evaluation, row.score))
+    comparison = replace(comparison, scores=shown)
     letters = {arm.name: letter(i) for i, arm in enumerate(comparison.arms)}
+    title, scores = _title([arm.name for arm in comparison.arms]), _scores(comparison, letters)
+    if scores_only:
+        return Page(title, (_arms(comparison, letters), scores))
     return Page(
-        title=_title([arm.name for arm in comparison.arms]),
+        title=title,
         blocks=(
             _arms(comparison, letters),
-            _scores(comparison, letters),
-            Lines("What the intervals show", tuple(_findings(comparison, letters))),
+            scores,
+            Lines("What the intervals show", tuple(findings(comparison, letters))),
             Lines("What they cover", _covers(comparison)),
             Lines("Take care", comparison.caveats),
             _settings(comparison, letters),
@@ -96,32 +97,10 @@ def _difference(score: str, one: Difference | None) -> str:
         return ""
     if one.value is None:
         return "not compared"
+    if one.nothing:
+        return "0"
     around = f" ({signed(score, one.interval[0])} to {signed(score, one.interval[1])})" if one.interval else ""
     return signed(score, one.value) + around
-
-
-def _findings(comparison: Comparison, letters: dict[str, str]) -> list[str]:
-    lines = []
-    for arm in comparison.arms[1:]:
-        pairs = [(row, one) for row in comparison.scores for one in row.differences if one.arm == arm.name]
-        parts = []
-        for verdict in ("higher", "lower", "undecided"):
-            names = [_name(row) for row, one in pairs if one.interval is not None and one.verdict == verdict]
-            parts += [f"{verdict} in {listed(names)}"] if names else []
-        if parts:
-            lines.append(f"{letters[arm.name]} against A: {'; '.join(parts)}.")
-        lines += _reasons(pairs, letters[arm.name])
-    return lines
-
-
-def _reasons(pairs: list[tuple[ScoreRow, Difference]], arm: str) -> list[str]:
-    """One sentence a reason, not one a score."""
-    by_reason: dict[str, list[str]] = {}
-    for row, one in pairs:
-        if one.why:
-            head = f"{arm} and A are not compared in" if one.value is None else f"{arm} against A in"
-            by_reason.setdefault(f"{head} {{}}: {one.why}.", []).append(_name(row))
-    return [reason.replace("{}", listed(names)) for reason, names in by_reason.items()]
 
 
 def _covers(comparison: Comparison) -> Cells:
@@ -175,10 +154,6 @@ def _states_of(arm: Arm, name: str) -> list[str]:
 def _seed_words(group: list[tuple[int, str]]) -> str:
     seeds = [str(seed) for seed, _ in group]
     return f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {listed(seeds)}"
-
-
-def _name(row: ScoreRow) -> str:
-    return f"{row.evaluation} {row.score}"
 
 
 def _seeds(seeds: tuple[int, ...]) -> str:

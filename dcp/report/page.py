@@ -7,8 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dcp.comparison.intervals import Interval
+from dcp.comparison.scores import is_share
 
 NOTHING = "-"
+# Of these evaluations the terminal shows only some scores, those that docs/evaluation.md explains; JSON and Markdown
+# have all.
+MAIN = {"spectrum": ("rankme", "participation_ratio", "F_effective_rank", "alignment")}
 
 
 @dataclass(frozen=True)
@@ -44,13 +48,13 @@ class Page:
         return [block for block in self.blocks if (block.groups if isinstance(block, Grid) else block.lines)]
 
 
-def is_share(score: str) -> bool:
-    """Whether a score is a share of the test images, and so is shown in percent.
+def is_main(evaluation: str, score: str) -> bool:
+    """Whether a score is for the terminal too.
 
-    >>> is_share("top1"), is_share("rankme")
-    (True, False)
+    >>> is_main("linear", "top1"), is_main("spectrum", "rankme"), is_main("spectrum", "nesum")
+    (True, True, False)
     """
-    return score.startswith("top") or "accuracy" in score
+    return score in MAIN.get(evaluation, (score,))
 
 
 def figure(score: str, value: float | None) -> str:
@@ -86,9 +90,11 @@ def signed(score: str, value: float) -> str:
 def significant(value: float) -> str:
     """Four significant digits.
 
-    >>> significant(45.678), significant(0.00012345), significant(12345.6)
-    ('45.68', '0.0001234', '12,346')
+    >>> significant(45.678), significant(0.00012345), significant(12345.6), significant(0.0)
+    ('45.68', '0.0001234', '12,346', '0')
     """
+    if value == 0:
+        return "0"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:#.4g}".rstrip(".")
 
 

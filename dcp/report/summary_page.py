@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from dcp.comparison.differences import image_interval, score_of
-from dcp.report.page import Grid, Lines, Page, count, duration, figure, is_share, memory, significant, span
+from dcp.comparison.scores import image_interval, is_share, score_of
+from dcp.report.page import Grid, Lines, Page, count, duration, figure, is_main, memory, significant, span
 from dcp.run import Run
 from dcp.run.records import Json
 
@@ -14,13 +14,22 @@ COLLAPSE = {
 }
 
 
-def summary_page(run: Run) -> Page:
-    """The page of a run; what the run does not know is left out."""
+def summary_page(run: Run, *, scores_only: bool = False, every_score: bool = True) -> Page:
+    """The page of a run; what the run does not know is left out.
+
+    Args:
+        run: the run.
+        scores_only: leave out everything else.
+        every_score: or only the main ones.
+    """
+    scores = Grid("Scores", ("", "score", "95 % interval", "untrained"), _scores(run, every_score))
+    if scores_only:
+        return Page(_title(run), (scores,))
     return Page(
         title=_title(run),
         blocks=(
             Lines("", tuple(_status(run.record))),
-            Grid("Scores", ("", "score", "95 % interval", "untrained"), _scores(run)),
+            scores,
             Lines("Collapse", tuple(_collapse(run))),
             Lines("Speed", tuple(_speed(run.record))),
         ),
@@ -38,9 +47,12 @@ def _status(record: Json) -> list[str]:
     return [f"Not finished: {why}." if why else "Not finished; what follows is as of its last files."]
 
 
-def _scores(run: Run) -> tuple[tuple[str, tuple[tuple[str, ...], ...]], ...]:
+def _scores(run: Run, every: bool) -> tuple[tuple[str, tuple[tuple[str, ...], ...]], ...]:
     return tuple(
-        (_heading(evaluation, probe), tuple(_cells(probe, score) for score in probe.get("score") or {}))
+        (
+            _heading(evaluation, probe),
+            tuple(_cells(probe, score) for score in probe.get("score") or {} if every or is_main(evaluation, score)),
+        )
         for evaluation, probe in run.probes().items()
     )
 

@@ -8,9 +8,9 @@ hidden, is never read, and is swept away when it is an hour old.
 import contextlib
 import errno
 import os
+import re
 import secrets
 import shutil
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -18,7 +18,12 @@ from pathlib import Path
 from dcp.errors import RequestError, RunError
 
 STALE_AFTER_S = 3600.0  # a file is written in seconds; what has not moved for an hour has no living owner
-_FULL = {errno.ENOSPC, errno.EDQUOT}
+_FULL = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk is full: your share of it is used up",
+    errno.EFBIG: "the disk is full: a file may not be this large here",
+}
+_IN_THE_WAY = {errno.EEXIST, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP}
 
 
 @contextlib.contextmanager
@@ -30,13 +35,24 @@ def in_plain_words(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except OSError as error:
-        if error.errno in _FULL:
+    except Exception as error:
+        # by its name, because a comparison starts without the package
+        if not isinstance(error, OSError) and type(error).__name__ != "SafetensorError":
+            raise
+        number, reason = _reason(error)
+        if number in _FULL:
             hint = "Free some space and go on with --resume, or write elsewhere with --runs DIR."
-            raise RunError("the disk is full", slug="disk-full", where=str(path), hint=hint) from error
-        reason = error.strerror or type(error).__name__
+            raise RunError(_FULL[number], slug="disk-full", where=str(path), hint=hint) from error
         hint = "Check the folder's permissions, or write elsewhere with --runs DIR."
         raise RunError(f"cannot write: {reason}", slug="cannot-write", where=str(path), hint=hint) from error
+
+
+def _reason(error: Exception) -> tuple[int, str]:
+    """The system's number of an error, 0 without one, and its words; safetensors has both in its text only."""
+    if isinstance(error, OSError):
+        return error.errno or 0, error.strerror or type(error).__name__
+    number = re.search(r"\(os error (\d+)\)", str(error))
+    return int(number[1]) if number else 0, str(error)
 
 
 @contextlib.contextmanager
@@ -78,14 +94,15 @@ def create_folder(path: Path, files: Mapping[str, bytes]) -> None:
 
     Raises:
         FileExistsError: something is there already, and it is not an empty folder.
+        RequestError: "bad-folder".
         RunError: "disk-full" or "cannot-write".
     """
     beside = _beside(path)
-    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+    if occupied(path):
         raise FileExistsError(str(path))
     try:
         with in_plain_words(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             sweep(path.parent)
             beside.mkdir()
             for name, data in files.items():
@@ -98,6 +115,46 @@ def create_folder(path: Path, files: Mapping[str, bytes]) -> None:
         shutil.rmtree(beside, ignore_errors=True)
 
 
+def occupied(path: Path) -> bool:
+    """Whether anything but an empty folder stands at `path`, or something that may not be looked into.
+
+    Raises:
+        RequestError: "bad-folder", nothing can ever stand there: a file is in the way, or the name is too long.
+    """
+    with _possible(path):
+        try:
+            path.lstat()
+        except (FileNotFoundError, PermissionError):
+            return False
+        try:
+            return not path.is_dir() or any(path.iterdir())
+        except PermissionError:
+            return True
+
+
+def make_folder(path: Path) -> None:
+    """Make the folder `path` and those above it, where they are missing.
+
+    Raises:
+        RequestError: "bad-folder", a file is in the way, or the name is too long.
+        RunError: "disk-full" or "cannot-write".
+    """
+    with in_plain_words(path), _possible(path):
+        path.mkdir(parents=True, exist_ok=True)
+
+
+@contextlib.contextmanager
+def _possible(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno not in _IN_THE_WAY:
+            raise
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        hint = "Choose another place, e.g. with --runs DIR."
+        raise RequestError(f"no folder can be here: {reason}", slug="bad-folder", where=str(path), hint=hint) from None
+
+
 def sweep(folder: Path) -> None:
     """Remove what killed writers left in `folder`: hidden temporary files and folders older than an hour."""
     for leftover in folder.glob(".*.tmp"):
@@ -108,43 +165,6 @@ def sweep(folder: Path) -> None:
                 shutil.rmtree(leftover)
             else:
                 leftover.unlink()
-
-
-@contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold `folder` for one writer; the lock ends with the process, however it ends. No-op outside of POSIX.
-
-    Raises:
-        RequestError: "run-busy", another process holds it.
-    """
-    if sys.platform == "win32":
-        yield
-        return
-    with in_plain_words(folder):
-        descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        with in_plain_words(folder):
-            _take(descriptor, folder)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _take(descriptor: int, folder: Path) -> None:
-    if sys.platform == "win32":
-        return
-    import fcntl
-
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        hint = "Wait until it has ended, stop it, or start another run with its own run.name."
-        raise RequestError(
-            "another process is writing to this run", slug="run-busy", where=str(folder), hint=hint
-        ) from None
-    except OSError as error:
-        if error.errno not in {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}:
-            raise  # the four say that this file system knows no locks, which is no reason to refuse to train
 
 
 def _beside(path: Path) -> Path:

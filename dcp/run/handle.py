@@ -11,11 +11,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
-import tomli
-
 from dcp.errors import RequestError
-from dcp.run import lookup, records
-from dcp.run.disk import atomic_write, create_folder, in_plain_words, locked, sweep
+from dcp.run import lookup, opening, records
+from dcp.run.disk import atomic_write, create_folder, in_plain_words, sweep
+from dcp.run.locking import locked
 from dcp.run.records import SCHEMA, Json
 
 if TYPE_CHECKING:
@@ -75,7 +74,7 @@ class Run:
         Raises:
             RequestError: "no-such-run", "not-a-run", "half-written-run", "broken-run" or "newer-run".
         """
-        return cls(Path(path), records.read_record(Path(path)))
+        return cls(Path(path), opening.read_record(Path(path)))
 
     @property
     def name(self) -> str:
@@ -89,11 +88,7 @@ class Run:
 
     def recipe(self) -> Json:
         """The recipe with every default written out, as nested tables."""
-        path = self.path / "recipe.toml"
-        try:
-            return tomli.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise records.broken(path, str(error)) from None
+        return records.read_recipe(self.path / "recipe.toml")
 
     def update(self, **fields: Any) -> None:
         """Change fields of run.json, in one move; the other fields keep what is on disk."""
@@ -147,24 +142,18 @@ class Run:
 
     def probes(self) -> dict[str, Json]:
         """Scores by evaluation, in the order of their names."""
-        return {path.stem: records.read_json(path) for path in sorted((self.path / "probes").glob("[!.]*.json"))}
+        return {path.stem: records.read_probe(path) for path in opening.probes_in(self.path / "probes")}
 
     def predictions(self, evaluation: str) -> "dict[str, NDArray[np.int64]] | None":
         """Predictions per image, int64 [n] each; None when there are none or of another probe."""
         path = self.path / "probes" / f"{evaluation}.safetensors"
         if not path.exists():
             return None
-        from safetensors import SafetensorError
-        from safetensors.numpy import load
-
-        data = path.read_bytes()
+        data = records.read_bytes(path)
         expected = self.probes().get(evaluation, {}).get("predictions_sha256")
         if expected not in (None, hashlib.sha256(data).hexdigest()):
             return None
-        try:
-            return dict(load(data))
-        except SafetensorError as error:
-            raise records.broken(path, str(error)) from None
+        return records.to_arrays(data, path)
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:

@@ -3,19 +3,32 @@
 import difflib
 import fnmatch
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from dcp.errors import RequestError
 
+LONGEST = 200  # bytes of a run's name: a file's may have 255, and seed and temporary endings need theirs
+
 
 def is_run(path: Path) -> bool:
-    """Whether `path` looks like a run folder."""
-    return not path.name.startswith(".") and (path / "run.json").is_file()
+    """Whether `path` looks like a run folder; one that may not be looked into does by its name."""
+    if path.name.startswith("."):
+        return False
+    try:
+        return (path / "run.json").is_file()
+    except PermissionError:  # named later, when it is opened; to leave a seed out in silence would be worse
+        return path.name != without_seed(path.name)
+    except OSError:
+        return False
 
 
 def runs_in(root: Path) -> list[Path]:
-    """The run folders under `root`, by name and then by seed; none when there is no such folder."""
-    paths = [path for path in root.iterdir() if is_run(path)] if root.is_dir() else []
+    """The run folders under `root`, by name and then by seed; none when there is no such folder to look into."""
+    try:
+        paths = [path for path in root.iterdir() if is_run(path)]
+    except OSError:
+        paths = []
     return sorted(paths, key=lambda path: (without_seed(path.name), len(path.name), path.name))
 
 
@@ -38,24 +51,44 @@ def matches(word: str, root: Path) -> list[Path]:
     if is_run(path):
         return [path]
     base, name = (path.parent, path.name) if path.name != word else (root, word)
-    if (base / name).is_dir():
+    if _is_there(base / name, Path.is_dir):
         return [base / name]
     fits = fnmatch.fnmatchcase if re.search(r"[*?[]", name) else str.__eq__
     found = [run for run in runs_in(base) if fits(run.name, name) or fits(without_seed(run.name), name)]
+    if not found and _is_there(base / name, Path.exists):
+        return [base / name]  # opening it says what it is
     if not found:
         hint = nearest(name, base)
         raise RequestError(f'no run is called "{name}"', slug="no-such-run", where=str(base), hint=hint)
     return found
 
 
+def _is_there(path: Path, kind: Callable[[Path], bool]) -> bool:
+    try:
+        return kind(path)
+    except OSError as error:
+        return isinstance(error, PermissionError)
+
+
 def nearest(name: str, root: Path) -> str:
     """A hint: the runs under `root` whose names are most like `name`, or what else there is."""
     names = [path.name for path in runs_in(root)]
     if not names:
-        return f"There are no runs in {root}; --runs DIR says where they are."
+        reason = _unreadable(root)
+        return f"There are no runs in {root}{reason}; --runs DIR says where they are."
     known = dict.fromkeys([*map(without_seed, names), *names])
     close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
     return f"Did you mean {' or '.join(close)}?" if close else f"In {root} there are {first(names)}."
+
+
+def _unreadable(root: Path) -> str:
+    try:
+        next(root.iterdir(), None)
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        return f" that can be seen ({error.strerror})"
+    return ""
 
 
 def first(names: list[str], count: int = 5) -> str:
@@ -74,6 +107,6 @@ def check_name(name: str) -> None:
     Raises:
         RequestError: "run-name".
     """
-    if not re.fullmatch(r"\w[\w.+=@-]*", name):
-        hint = "Letters, digits and - _ . + = @, beginning with a letter, a digit or _."
+    if not re.fullmatch(r"\w[\w.+=@-]*", name) or len(name.encode()) > LONGEST:
+        hint = f"Letters, digits and - _ . + = @, beginning with a letter, a digit or _; at most {LONGEST} of them."
         raise RequestError(f'run.name "{name}" cannot be a folder\'s name', slug="run-name", hint=hint)

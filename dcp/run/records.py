@@ -4,10 +4,16 @@ import json
 import math
 import os
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import tomli
 
 from dcp.errors import RequestError
-from dcp.run.lookup import first, nearest, runs_in
+from dcp.run import shape
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 SCHEMA = 1  # of run.json and of probes/*.json
 Json = dict[str, Any]  # what a JSON object holds is known where it is read
@@ -30,13 +36,30 @@ def read_json(path: Path) -> Json:
     Raises:
         RequestError: "broken-run", with the reason.
     """
+    return _object(read_bytes(path), path)
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a file of a run.
+
+    Raises:
+        RequestError: "broken-run": a folder is in its place, or it may not be read.
+    """
     try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise broken(path, str(error)) from None
-    if not isinstance(content, dict):
-        raise broken(path, f"it holds a {type(content).__name__}, not an object")
-    return content
+        return path.read_bytes()
+    except OSError as error:
+        raise broken(path, error.strerror or str(error)) from None
+
+
+def read_probe(path: Path) -> Json:
+    """Read scores of an evaluation.
+
+    Raises:
+        RequestError: "broken-run", with the reason, or "newer-run".
+    """
+    content = read_json(path)
+    check_schema(content.get("schema", SCHEMA), path)
+    return checked(content, shape.probe(content), path)
 
 
 def read_lines(path: Path) -> list[tuple[bytes, Json]]:
@@ -45,10 +68,10 @@ def read_lines(path: Path) -> list[tuple[bytes, Json]]:
     Raises:
         RequestError: "broken-run", a line before the end is not a JSON object.
     """
-    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+    lines = read_bytes(path).splitlines(keepends=True) if path.exists() else []
     if lines and not lines[-1].endswith(b"\n"):
         lines.pop()  # its writer was stopped in the middle of it, or is writing it now
-    return [(line, _object(line, path, number)) for number, line in enumerate(lines, start=1)]
+    return [(line, _metric(line, path, number)) for number, line in enumerate(lines, start=1)]
 
 
 def cut_torn_end(file: BinaryIO) -> None:
@@ -60,24 +83,56 @@ def cut_torn_end(file: BinaryIO) -> None:
         file.truncate(file.read().rfind(b"\n") + 1)
 
 
-def read_record(path: Path) -> Json:
-    """Read run.json of the run folder `path`.
+def read_recipe(path: Path) -> Json:
+    """Read the recipe of a run as nested tables.
 
     Raises:
-        RequestError: "no-such-run", "not-a-run", "half-written-run", "broken-run" or "newer-run".
+        RequestError: "broken-run", with the reason.
     """
     try:
-        _check_whole(path)
-    except PermissionError as error:
+        table = tomli.loads(read_bytes(path).decode())
+        json.dumps(table)  # TOML has dates, and recipes do not
+    except (ValueError, TypeError) as error:
         raise broken(path, str(error)) from None
-    record = read_json(path / "run.json")
-    _check_schema(record.get("schema"), path)
-    return record
+    except RecursionError:
+        raise broken(path, "it is nested too deeply") from None
+    return table
+
+
+def to_arrays(data: bytes, path: Path) -> "dict[str, NDArray[np.int64]]":
+    """Predictions per image, as they are in the file at `path`.
+
+    Raises:
+        RequestError: "broken-run": not as many predictions as labels, or no whole numbers.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        arrays = dict(load(data))
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise broken(path, str(error)) from None
+    if len({array.shape for array in arrays.values()}) > 1:
+        raise broken(path, "its lists are not of one length")
+    if any(array.ndim != 1 or array.dtype.kind != "i" for array in arrays.values()):
+        raise broken(path, "it holds something else than lists of whole numbers")
+    return arrays
 
 
 def broken(path: Path, reason: str) -> RequestError:
-    """The error for a file of a run that cannot be understood."""
-    return RequestError(f"cannot read {path.name}: {reason}", slug="broken-run", where=str(path))
+    """The error for a file of a run that cannot be understood, with the way out."""
+    message = f"cannot read {path.name}: {reason}"
+    return RequestError(message, slug="broken-run", where=str(path), hint=_way_out(path))
+
+
+def _way_out(path: Path) -> str:
+    if path.parent.name == "probes":
+        return f"Delete it and measure again: dcp probe {path.parent.parent} -e {path.stem}"
+    if path.name == "metrics.jsonl":
+        return "Mend the line, or delete the file: only the course of the training is lost with it."
+    if path.suffix in (".json", ".toml"):
+        return "Restore it from a copy, or move the run folder away and train again."
+    return "It must be a folder, and you must be allowed to read all that is in it."
 
 
 def _plain(value: object) -> object:
@@ -94,45 +149,39 @@ def _plain(value: object) -> object:
     return value
 
 
-def _object(line: bytes, path: Path, number: int) -> Json:
+def _metric(line: bytes, path: Path, number: int) -> Json:
+    content = _object(line, path, f"line {number}: ")
+    problem = shape.metric(content)
+    return checked(content, f"line {number}: {problem}" if problem else "", path)
+
+
+def _object(data: bytes, path: Path, place: str = "") -> Json:
     try:
-        content = json.loads(line)
+        content = json.loads(data, parse_constant=_refuse)
     except ValueError as error:
-        raise broken(path, f"line {number}: {error}") from None
+        raise broken(path, f"{place}{error}") from None
+    except RecursionError:
+        raise broken(path, f"{place}it is nested too deeply") from None
     if not isinstance(content, dict):
-        raise broken(path, f"line {number} holds a {type(content).__name__}, not an object")
+        raise broken(path, f"{place}it holds a {type(content).__name__}, not an object")
     return content
 
 
-def _check_schema(schema: object, path: Path) -> None:
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON; dcp writes null")
+
+
+def checked(content: Json, problem: str, path: Path) -> Json:
+    """`content` if there is no `problem` with it."""
+    if problem:
+        raise broken(path, problem)
+    return content
+
+
+def check_schema(schema: object, path: Path) -> None:
+    """Refuse a file of a later dcp."""
     if not isinstance(schema, int):
-        raise broken(path / "run.json", 'it has no "schema"')
+        raise broken(path, 'it has no "schema"')
     if schema > SCHEMA:
         message = f"written by a newer dcp (schema {schema}; this one reads up to {SCHEMA})"
         raise RequestError(message, slug="newer-run", where=str(path), hint="Upgrade dcp to read it.")
-
-
-def _check_whole(path: Path) -> None:
-    if not path.is_dir():
-        raise _not_there(path)
-    missing = [name for name in ("recipe.toml", "run.json") if not (path / name).is_file()]
-    if len(missing) == 2:
-        raise _not_a_run(path)
-    if missing:
-        there = "run.json" if missing == ["recipe.toml"] else "recipe.toml"
-        hint = "dcp makes both in one move, so one was removed, or a copy was cut short. Copy it again."
-        message = f"half a run: it has {there} but no {missing[0]}"
-        raise RequestError(message, slug="half-written-run", where=str(path), hint=hint)
-
-
-def _not_there(path: Path) -> RequestError:
-    if path.exists():
-        return RequestError("a run is a folder, this is a file", slug="not-a-run", where=str(path))
-    hint = nearest(path.name, path.parent)
-    return RequestError("no such run", slug="no-such-run", where=str(path), hint=hint)
-
-
-def _not_a_run(path: Path) -> RequestError:
-    inside = first([inner.name for inner in runs_in(path)])
-    hint = f"It holds runs, though: {inside}." if inside else "A run folder has a recipe.toml and a run.json."
-    return RequestError("not a run folder", slug="not-a-run", where=str(path), hint=hint)

@@ -3,7 +3,7 @@
     θ_t ← τ θ_t + (1-τ) θ
 
 τ is constant (0.996 in the small-data runs of Tian, Chen, Ganguli 2021), or rises to 1 along a cosine as in BYOL:
-τ = 1 - (1 - τ₀)(cos(πk/K) + 1)/2.
+τ = 1 - (1 - τ₀)(cos(πk/K) + 1)/2 with k of K steps done, the present one among them.
 
 Only parameters are averaged. The target runs in training mode, so its batch norm uses the statistics of its own
 batch, as in the official releases; `buffers = "copied"` takes the online branch's running statistics instead, which
@@ -46,7 +46,7 @@ class Ema(Target):
     """Final: a second branch that follows the first.
 
     Args:
-        branch: the target's branch, with its first weights; it is put into training mode and takes no gradient.
+        branch: the target's branch, with its first weights, in training mode; it takes no gradient.
         tau: weight of the past, in [0, 1].
         rises: whether tau rises to 1 along a cosine.
         copies_buffers: whether buffers are copied from the online branch at each update.

@@ -155,7 +155,7 @@ def test_probes_that_need_labels_are_skipped_in_words_where_there_are_none(tmp_p
     )
     said = dcp("pretrain", "tiny/directcopy", *sets, "--runs", tmp_path / "runs")
     assert said.code == 0, said.err
-    assert "knn skipped: the data have no labels" in said.out
+    assert "skipped: knn and linear need labels, and these data have none" in said.out
     assert re.search("rankme", said.out)
 
 
@@ -176,3 +176,38 @@ def test_the_spectrum_of_F_is_of_the_F_that_the_predictor_saw(tmp_path: Path, dc
     F = tensors["moments.second"] - torch.outer(tensors["moments.first"], tensors["moments.first"])
     found = json.loads((run / "probes/spectrum.json").read_text())["extra"]["F_eigenvalues"]
     torch.testing.assert_close(torch.tensor(found), torch.linalg.eigvalsh(F).flip(0), rtol=1e-3, atol=1e-6)
+
+
+def test_a_probe_says_which_images_it_was_made_on(trained: Path) -> None:
+    data = Run.open(trained).probes()["knn"]["data"]
+    assert data["source"] == "shapes"
+    assert len(data["train"]) == len(data["test"]) == 16
+    assert data["train"] != data["test"]
+
+
+def test_a_probe_takes_no_override_of_what_the_run_was_trained_with(trained: Path, dcp: Callable) -> None:
+    said = dcp("probe", trained, "-e", "knn", "--set", "data.seed=77")
+    assert said.code == 2
+    assert "data.seed is settled" in said.err
+
+
+def test_probe_images_that_are_missing_stop_a_run_before_it_trains(tmp_path: Path, dcp: Callable) -> None:
+    said = dcp("pretrain", "tiny/directcopy", 'probe.data={source="folder",root="/nosuch"}', "--runs", tmp_path)
+    assert said.code == 2
+    assert "probe.data.root" in said.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_seed_that_is_there_already_stops_the_others_before_they_train(tmp_path: Path, dcp: Callable) -> None:
+    assert dcp("pretrain", "tiny/directcopy", "probe.after=[]", "--seed", "1", "--runs", tmp_path).code == 0
+    said = dcp("pretrain", "tiny/directcopy", "probe.after=[]", "--seeds", "0-1", "--runs", tmp_path)
+    assert said.code == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["directcopy-s1"]
+
+
+def test_loading_an_encoder_leaves_the_random_numbers_of_the_caller_alone(trained: Path) -> None:
+    torch.manual_seed(5)
+    wanted = torch.rand(3)
+    torch.manual_seed(5)
+    package.load_encoder(trained)
+    assert torch.equal(torch.rand(3), wanted)

@@ -156,3 +156,67 @@ def test_a_run_on_image_files_resumes_in_the_middle_of_an_epoch_to_the_same_byte
     one, two = ((tmp_path / x / "directcopy-s0" / "encoder.safetensors").read_bytes() for x in "ab")
     tensors = [data[8 + int.from_bytes(data[:8], "little") :] for data in (one, two)]  # headers hold the recipes
     assert tensors[0] == tensors[1]
+
+
+def pictures(folder: Path, count: int) -> None:
+    """So many small images."""
+    from PIL import Image
+
+    folder.mkdir(exist_ok=True)
+    for i in range(count):
+        Image.effect_noise((20 + i % 5, 24), 60).convert("RGB").save(folder / f"{i:03}.png")
+
+
+def of_files(folder: Path) -> tuple[str, ...]:
+    """Settings of a short run on image files."""
+    return (
+        "data.source=folder", f'data.root="{folder}"', "data.image_size=16", "train.batch=8", "train.workers=1",
+        "probe.after=[]", "train.log_every=1",
+    )  # fmt: skip
+
+
+def test_sigterm_to_the_whole_group_as_schedulers_send_it_saves_a_checkpoint(tmp_path: Path) -> None:
+    pictures(tmp_path / "images", 48)
+    command = [sys.executable, "-m", "dcp", "pretrain", "tiny/directcopy", *of_files(tmp_path / "images")]
+    process = subprocess.Popen(
+        [*command, "train.epochs=200", "--runs", str(tmp_path)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    wait_for_step(process, tmp_path / "directcopy-s0", 3)
+    os.killpg(process.pid, signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 143, err
+    assert "checkpoint was saved" in err
+    assert Run.open(tmp_path / "directcopy-s0").record["status"] == "interrupted"
+
+
+def test_resume_on_other_images_is_refused_and_the_run_stays_as_it_was(tmp_path: Path, dcp: Callable) -> None:
+    pictures(tmp_path / "images", 32)
+    sets = ("tiny/directcopy", *of_files(tmp_path / "images"), "train.epochs=1", "--runs", tmp_path)
+    assert dcp("pretrain", *sets).code == 0
+    (tmp_path / "directcopy-s0" / "encoder.safetensors").unlink()
+    before = (tmp_path / "directcopy-s0" / "run.json").read_bytes()
+    (tmp_path / "images" / "007.png").unlink()
+    said = dcp("pretrain", *sets, "--resume")
+    assert said.code == 2
+    assert "error[data-differ]" in said.err
+    assert (tmp_path / "directcopy-s0" / "run.json").read_bytes() == before
+
+
+def test_an_encoder_that_was_lost_is_written_again_from_the_checkpoint(tmp_path: Path, dcp: Callable) -> None:
+    sets = ("tiny/directcopy", "probe.after=[]", "--runs", tmp_path)
+    assert dcp("pretrain", *sets).code == 0
+    path = tmp_path / "directcopy-s0" / "encoder.safetensors"
+    whole = path.read_bytes()
+    path.unlink()
+    assert dcp("pretrain", *sets, "--resume").code == 0
+    assert path.read_bytes() == whole
+    assert len(Run.open(path.parent).record["sittings"]) == 2
+
+
+def test_free_keys_may_change_on_resume_and_are_noted_in_the_recipe(tmp_path: Path, dcp: Callable) -> None:
+    assert dcp("pretrain", "tiny/directcopy", "probe.after=[]", "--runs", tmp_path).code == 0
+    more = ('probe.after=["knn"]', "probe.knn.k=3", "--runs", tmp_path, "--resume")
+    assert dcp("pretrain", "tiny/directcopy", *more).code == 0
+    run = Run.open(tmp_path / "directcopy-s0")
+    assert run.recipe()["probe"]["knn"]["k"] == run.probes()["knn"]["settings"]["k"] == 3

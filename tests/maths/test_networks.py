@@ -5,7 +5,7 @@ import torch
 import torchvision
 from torch import nn
 
-from dcp import networks
+from dcp import backbones, networks
 from dcp.errors import RequestError
 from dcp.predictors import directcopy, linear
 from dcp.sections import Projector
@@ -16,7 +16,7 @@ def shapes(net: nn.Module) -> dict[str, tuple[int, ...]]:
 
 
 def resnet(name: str = "resnet18", *, stem="imagenet", width=64, norm="batch") -> tuple[nn.Module, int]:
-    return networks.backbone(name, stem=stem, width=width, norm=norm, image_size=32)
+    return backbones.backbone(name, stem=stem, width=width, norm=norm, image_size=32)
 
 
 def projector(features: int = 512, **keys: object) -> nn.Sequential:
@@ -71,7 +71,7 @@ def test_the_imagenet_stem_is_torchvisions():
     assert isinstance(net.maxpool, nn.MaxPool2d)
 
 
-@pytest.mark.parametrize("name", sorted(networks.RESNETS))
+@pytest.mark.parametrize("name", sorted(backbones.RESNETS))
 def test_width_64_has_exactly_torchvisions_keys_and_shapes_without_the_classifier(name: str):
     with torch.device("meta"):  # shapes without memory
         ours, features = resnet(name)
@@ -153,3 +153,25 @@ def test_an_unknown_network_is_refused_with_a_near_name():
 def test_a_width_is_refused_for_a_network_that_has_none():
     with pytest.raises(RequestError, match="width"):
         resnet("torchvision/mobilenet_v3_small", width=16)
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("torchvision/convnext_tiny", 64),
+        ("torchvision/squeezenet1_1", 96),
+        ("torchvision/vit_b_16", 32),
+        ("mobilenetv3_small_050", 64),
+        ("vit_tiny_patch16_224", 32),
+    ],
+)
+def test_any_backbone_says_rightly_how_many_features_it_gives(name: str, size: int):
+    net, features = backbones.backbone(name, stem="imagenet", width=64, norm="batch", image_size=size)
+    assert net(torch.zeros(2, 3, size, size)).shape == (2, features)
+
+
+@pytest.mark.parametrize(("name", "size"), [("torchvision/alexnet", 32), ("torchvision/googlenet", 64)])
+def test_a_backbone_that_does_not_fit_is_refused_in_words(name: str, size: int):
+    with pytest.raises(RequestError, match="backbone") as caught:
+        backbones.backbone(name, stem="imagenet", width=64, norm="batch", image_size=size)
+    assert caught.value.slug == "bad-network"

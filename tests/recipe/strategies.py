@@ -10,7 +10,7 @@ from dcp import keys
 from dcp.recipe import Recipe
 
 LARGEST = 10**6
-TEXT = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=20)
 
 
 def recipes() -> st.SearchStrategy[dict[str, Any]]:
@@ -64,4 +64,4 @@ def plain(kind: type, metadata: list[Any], name: str) -> st.SearchStrategy[Any]:
     assert kind is float
     numbers = st.floats(least, most, exclude_min="gt" in limit, exclude_max="lt" in limit, allow_subnormal=False)
     # a whole number may stand for a number
-    return numbers if most <= 1 else numbers | st.integers(int(least) + 1, int(most) - 1)
+    return numbers if most <= 1 else numbers | st.integers(int(least) + 1, min(int(most), LARGEST) - 1)

@@ -184,7 +184,7 @@ error[bad-value]: probe.linear.l2 is [] (mine.toml)
 error[bad-value]: views.blur: kernel must be odd, not 4 (mine.toml)""",
     RIGHT + '[run]\nname = "a/b"': """\
 error[bad-value]: run.name is "a/b" (mine.toml)
-  expected letters, digits, dots, dashes and underscores, a letter or digit first""",
+  expected letters, digits, dots, dashes and underscores, a letter or digit first; at most 200""",
     RIGHT + "[run]\nseed = -1": """\
 error[bad-value]: run.seed is -1 (mine.toml)
   expected at least 0""",

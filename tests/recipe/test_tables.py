@@ -105,9 +105,12 @@ def test_a_file_that_is_no_toml_is_answered_with_the_line(text: str, line: str, 
     assert "quotes" in error.hint
 
 
-def test_a_file_that_is_no_text_is_no_toml(tmp_path: Path) -> None:
-    (tmp_path / "bad.toml").write_bytes(b"\xff\xfe\x00")
-    assert refusal(tmp_path / "bad.toml").slug == "bad-toml"
+def test_a_file_that_is_no_text_is_named_with_the_byte(tmp_path: Path) -> None:
+    (tmp_path / "bad.toml").write_bytes(b"# \xfcber")
+    assert str(refusal(tmp_path / "bad.toml")) == (
+        f"error[bad-file]: this is no text in UTF-8: byte 2 is 0xfc ({tmp_path / 'bad.toml'})\n"
+        '  Save it as UTF-8; editors have that under "encoding".'
+    )
 
 
 # extends

@@ -65,7 +65,10 @@ def answers(right: np.ndarray, label: np.ndarray) -> dict[str, np.ndarray]:
 
 @pytest.fixture
 def build(tmp_path: Path) -> Build:
-    """build(name, seed, recipe={...}, record={...}, right=[n] bool): a finished run with a linear probe."""
+    """build(name, seed, recipe={...}, record={...}, right=[n] bool): a finished run with a linear probe.
+
+    Its probe names its images; data=None makes it one of the older ones, which do not.
+    """
 
     def make(
         name: str = "stl10_directcopy",
@@ -82,6 +85,9 @@ def build(tmp_path: Path) -> Build:
     ) -> Run:
         full = changed(changed(RECIPE, {"run": {"name": name, "seed": seed}}), recipe or {})
         run = Run.create(root or tmp_path / "runs", name, seed, tomli_w.dumps(full), changed(DONE, record or {}))
+        source = full["data"]["source"]
+        images = {"source": source, "train": f"train of {source}", "test": f"test of {source}"}
+        more = {"data": images, **more}
         if right is not None:
             label = np.arange(len(right), dtype=np.int64) % 10 if label is None else label
             run.write_probe("linear", probe(float(right.mean()), len(right), **more), answers(right, label))

@@ -12,6 +12,7 @@ import dcp
 from dcp.comparison import Comparison, compare, intervals
 from dcp.comparison.differences import ONE_AGAINST_SEEDS, PAIRED, UNPAIRED, WELCH
 from dcp.errors import RequestError
+from dcp.run import Run
 from dcp.run.records import to_json
 
 
@@ -102,6 +103,20 @@ def test_where_the_data_lie_makes_no_difference_to_the_recipe(build):
     comparison = compare([build(seed=0), build(seed=1, recipe={"data": {"root": "/elsewhere"}})])
     assert len(comparison.arms) == 1
     assert comparison.covers == ("All of these are seeds of one recipe; there is nothing to compare it with.",)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"run": {"tracker": "tensorboard"}},
+        {"train": {"log_every": 7}},
+        {"train": {"save_every": 7}},
+        {"train": {"workers": 3}},
+        {"probe": {"after": ["knn"], "knn": {"k": 5}}},
+    ],
+)
+def test_seeds_that_differ_in_what_decides_no_step_are_one_arm(build, other):
+    assert [arm.seeds for arm in compare([build(seed=0), build(seed=1, recipe=other)]).arms] == [(0, 1)]
 
 
 def test_one_name_with_two_recipes_and_one_seed_twice_are_arms_with_names_of_their_own(build, tmp_path):
@@ -201,7 +216,43 @@ def test_several_seeds_are_compared_over_seeds(build):
     assert comparison.covers == (
         "Differences between several seeds have intervals over seeds: how far they could move with other"
         " trainings, judged on the same test images.",
+        "Intervals over 2 seeds: wide by nature, and no verdict rests on them; train more (--seeds 0-4).",
     )
+
+
+def test_intervals_of_shares_over_seeds_stay_between_0_and_1(build):
+    runs = [build(seed=0, top1=0.1), build(seed=1, top1=0.5), build("b", 0, top1=0.8), build("b", 1, top1=0.99)]
+    row = top1(compare(runs))
+    assert row.arms[0].over_seeds == (0.0, 1.0)
+    (one,) = row.differences
+    assert -1 <= one.interval[0] < one.value < one.interval[1] == 1
+
+
+def test_two_seeds_decide_nothing(build):
+    seeds = [(name, seed) for name in "ab" for seed in range(2)]
+    one = only_difference(compare([build(n, s, top1=0.5 + 0.3 * (n == "b") + s / 1000) for n, s in seeds]))
+    assert one.interval[0] > 0
+    assert (one.verdict, one.why) == ("undecided", "2 seeds: wide by nature")
+
+
+def test_three_seeds_that_agree_to_the_last_digit_decide_nothing_and_three_that_differ_do(build):
+    seeds = [(name, seed) for name in "ab" for seed in range(3)]
+    one = only_difference(compare([build(n, s, top1=0.5 + 0.3 * (n == "b")) for n, s in seeds]))
+    assert one.value == pytest.approx(0.3)
+    assert (one.verdict, one.why) == (
+        "undecided",
+        "the seeds have the same score to the last digit: no spread to judge by",
+    )
+    one = only_difference(compare([build(n + "2", s, top1=0.5 + 0.3 * (n == "b") + s / 1000) for n, s in seeds]))
+    assert (one.verdict, one.why) == ("higher", "")
+
+
+def test_a_difference_of_rounding_is_none(build):
+    runs = [build(), build("b")]
+    for run, value in zip(runs, (1.0, 1.0 + 4.4e-16), strict=True):
+        run.write_probe("spectrum", {"score": {"alignment": value}, "n": 100})
+    (row,) = compare(runs).scores
+    assert (row.differences[0].value, row.differences[0].nothing) == (0.0, True)
 
 
 def test_one_seed_against_several_says_what_it_assumes(build):
@@ -255,6 +306,12 @@ def test_probes_with_other_settings_are_not_compared(build):
     assert why(runs) == "measured differently: k 20 and 200, t none and 0.1"
 
 
+def test_the_seed_among_the_settings_of_older_probes_makes_no_difference(build):
+    names = [(name, seed) for name in "ab" for seed in range(3)]
+    runs = [build(name, seed, top1=0.5 + seed / 100, settings={"l2": 1, "seed": seed}) for name, seed in names]
+    assert only_difference(compare(runs)).method == WELCH
+
+
 def test_a_missing_probe_is_named(build):
     runs = [build(top1=0.5), build("b")]
     assert why(runs) == "no linear probe in b"
@@ -269,16 +326,54 @@ def test_a_score_that_is_not_a_number_counts_as_missing(build):
     assert only_difference(comparison).value is None
 
 
+def test_other_test_images_are_not_compared_though_their_labels_agree(build):
+    images = {"source": "stl10", "train": "train of stl10", "test": "another seed of the same classes"}
+    runs = [build(right=right(60)), build("byol", right=right(65), data=images)]
+    assert why(runs) == "tested on other images"
+
+
+OLDER = (
+    "Older probes: those of {} do not say which images they were tested on. They are paired if their labels agree,"
+    " which those of other images may do too; `dcp probe` measures again."
+)
+
+
+def test_a_probe_that_does_not_name_its_images_is_paired_by_labels_with_a_caveat(build):
+    comparison = compare([build(right=right(60)), build("byol", right=right(65), data=None)])
+    assert only_difference(comparison).method == PAIRED
+    assert comparison.caveats == (OLDER.format("byol-s0"),)
+
+
+def test_probes_with_other_training_images_are_compared_and_said(build):
+    images = {"source": "stl10", "train": "half of them", "test": "test of stl10"}
+    comparison = compare([build(right=right(60)), build("byol", right=right(65), data=images)])
+    assert only_difference(comparison).method == PAIRED
+    assert comparison.caveats == ("The probes of byol and stl10_directcopy had other training images (linear).",)
+
+
+def test_runs_of_other_data_are_compared_on_the_same_test_images(build):
+    images = {"source": "stl10", "train": "train of stl10", "test": "test of stl10"}
+    cifar = build("b", right=right(65), recipe={"data": {"source": "cifar10"}}, data=images)
+    comparison = compare([build(right=right(60)), cifar])
+    assert only_difference(comparison).method == PAIRED
+    assert comparison.caveats == (
+        "b and stl10_directcopy were trained on different images (different data: stl10 and cifar10).",
+    )
+
+
 def test_other_data_are_not_compared(build):
-    runs = [build(top1=0.5), build("b", top1=0.6, recipe={"data": {"source": "cifar10"}})]
+    cifar = {"data": {"source": "cifar10"}}
+    assert why([build("new", top1=0.5), build("newer", top1=0.6, recipe=cifar)]) == "tested on other images"
+    runs = [build(top1=0.5, data=None), build("b", top1=0.6, recipe=cifar, data=None)]
     assert why(runs) == "different data: stl10 and cifar10"
     assert compare(runs).caveats == (
         "b and stl10_directcopy cannot be compared in their scores: different data: stl10 and cifar10.",
+        OLDER.format("stl10_directcopy-s0, b-s0"),
     )
 
 
 def test_other_files_under_the_same_settings_are_not_compared(build):
-    runs = [build(top1=0.5), build("b", top1=0.6, record={"data": {"fingerprint": "ffff"}})]
+    runs = [build(top1=0.5, data=None), build("b", top1=0.6, record={"data": {"fingerprint": "ffff"}}, data=None)]
     assert why(runs) == "different files under the same data settings: fingerprints 0123456789abcdef and ffff"
 
 
@@ -333,6 +428,21 @@ def test_a_comparison_is_valid_json_with_every_verdict(build):
     assert (content["schema"], content["level"]) == (1, 0.95)
     assert [one["verdict"] for one in content["scores"][0]["differences"]] == ["higher", "undecided"]
     assert content["scores"][0]["arms"][2]["mean"] is None
+
+
+def test_a_comparison_has_no_number_that_json_does_not_know(build, monkeypatch):
+    # a single image has an interval without end
+    assert only_difference(compare([build(right=right(1, n=1)), build("b", right=right(0, n=1))])).interval == (-1, 1)
+    inf, nan = float("inf"), float("nan")
+    probe = {"score": {"top1": nan, "rankme": 5.0, "nesum": inf}, "n": 1, "interval": {"rankme": [nan, inf]}}
+    monkeypatch.setattr(Run, "probes", lambda self: {"linear": probe})
+    runs = [build(name, record={"wall_s": 1.0}) for name in ("c", "d")]
+    runs[0].record["wall_s"] = inf
+    comparison = compare(runs).to_dict()
+    json.dumps(comparison, allow_nan=False)
+    assert comparison["arms"][0]["cost"]["wall_s"] is None
+    assert [row["score"] for row in comparison["scores"] if row["arms"][0]["mean"] is not None] == ["rankme"]
+    assert comparison["scores"][1]["arms"][0]["over_images"] is None
 
 
 def test_comparing_starts_without_torch_rich_and_scipy():

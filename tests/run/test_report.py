@@ -1,3 +1,4 @@
+import io
 import math
 from pathlib import Path
 
@@ -6,8 +7,11 @@ import pytest
 from rich.console import Console
 
 from dcp import report
+from dcp.commands.progress import Bar, Watcher
 from dcp.comparison import compare
-from dcp.report.page import duration, figure, memory, significant
+from dcp.report.comparison_page import comparison_page
+from dcp.report.page import Grid, duration, figure, memory, significant
+from dcp.report.summary_page import summary_page
 
 MARKDOWN = """\
 # Comparison of stl10_directcopy and stl10_byol
@@ -100,7 +104,13 @@ SUMMARY = """\
 - 1,234 images/s, 1 h 02 min, 3,900 steps, peak memory 3.0 GiB, cuda (NVIDIA H200).
 """
 
-RANKME = {"score": {"rankme": 45.2}, "n": 1000, "interval": {}, "random_encoder": {"score": {"rankme": 3.2}}}
+RANKME = {
+    "score": {"rankme": 45.2},
+    "n": 1000,
+    "interval": {},
+    "random_encoder": {"score": {"rankme": 3.2}},
+    "data": {"source": "stl10", "train": "train of stl10", "test": "test of stl10"},
+}
 FAILED = {
     "status": "failed",
     "why": "the loss became NaN at step 300",
@@ -152,9 +162,102 @@ def test_a_comparison_fits_80_columns_whatever_the_names(build):
         runs.append(build(f"{long}{i}", top1=0.1, recipe=recipe, record={"device": "cuda " * 20}))
     text = drawn(report.table(compare(runs)))
     assert max(map(len, text.splitlines())) <= 80
-    assert "  A  imagenet100" in text
+    assert "  A\n    recipe: imagenet100" in text
     for arm in compare(runs).arms:
         assert arm.name[-20:] in text
+
+
+def bare(text: str) -> str:
+    return "".join(text.split())
+
+
+@pytest.fixture
+def wide(build):
+    """Five arms with long numbers, names and settings, one of them with two seeds."""
+    odd = {"score": {"rankme": 123.456, "alignment": 1e-5}, "n": 1000, "interval": {"rankme": [100.1234, 1234.5]}}
+    runs = [build(f"stl10_directcopy_{i}", top1=0.1 + i / 10, recipe={"predictor": {"eps": i / 7}}) for i in range(4)]
+    runs += [build("seeds", seed, top1=0.5 + seed / 3) for seed in range(2)]
+    for i, run in enumerate(runs):
+        score = {"rankme": odd["score"]["rankme"] + i / 3, "alignment": i * odd["score"]["alignment"]}
+        run.write_probe("spectrum", {**odd, "score": score})
+    return runs
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_no_cell_loses_a_character_at_any_width(wide, width):
+    comparison = compare(wide)
+    text = drawn(report.table(comparison), width)
+    for block in comparison_page(comparison).content():
+        cells = [row for _, rows in block.groups for row in rows] if isinstance(block, Grid) else [block.lines]
+        for cell in (cell for row in cells for cell in row):
+            assert bare(cell) in bare(text), cell
+    assert max(map(len, text.splitlines())) <= width
+    assert all(line == line.rstrip() for line in text.splitlines())
+    for number in [cell for row in comparison_numbers(comparison) for cell in row]:
+        assert any(number in line for line in text.splitlines()), number
+
+
+def comparison_numbers(comparison):
+    """The scores and differences in words; none of them may be broken over two lines."""
+    (scores,) = [block for block in comparison_page(comparison).content() if block.title == "Scores"]
+    return [[word for cell in row for word in cell.split()] for _, rows in scores.groups for row in rows]
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_the_summary_of_a_run_loses_no_character_at_any_width(wide, width):
+    text = drawn(report.summary(wide[3]), width)
+    for block in summary_page(wide[3]).content():
+        cells = [cell for _, rows in block.groups for row in rows for cell in row] if isinstance(block, Grid) else []
+        for cell in cells or block.lines:
+            assert bare(cell) in bare(text), cell
+    assert all(line == line.rstrip() for line in text.splitlines())
+
+
+def test_columns_that_do_not_fit_stand_below_their_row_with_their_name(two):
+    text = drawn(report.table(compare(two)), 60)
+    assert "    B  60.00  56.93 to 62.99      25.00\n      minus A (95 % interval): -3.00 (-4.06 to -1.94)\n" in text
+    assert "-3.00 (-4.06 to -1.94)" in drawn(report.table(compare(two)), 40).replace("\n        ", " ")
+
+
+def test_the_terminal_shows_the_main_scores_of_the_spectrum_and_markdown_shows_all(two):
+    score = {"rankme": 45.2, "nesum": 3.0, "alignment": 1.0, "F_effective_rank": 2.0, "participation_ratio": 4.0}
+    for run in two:
+        run.write_probe("spectrum", {**RANKME, "score": score})
+    comparison = compare(two)
+    for text in (drawn(report.table(comparison)), drawn(report.summary(two[0]))):
+        assert all(name in text for name in ("rankme", "alignment", "F_effective_rank", "participation_ratio"))
+        assert "nesum" not in text
+    assert "nesum" in report.markdown(comparison)
+    assert "nesum" in report.summary_markdown(two[0])
+
+
+def test_the_scores_alone_are_shown_with_the_names_of_the_arms(two):
+    text = drawn(report.table(compare(two), scores_only=True))
+    assert "linear top1" in text
+    assert "B  stl10_byol" in text
+    assert not [title for title in ("What the", "Take care", "Settings", "Cost", "Collapse") if title in text]
+    text = drawn(report.summary(two[0], scores_only=True))
+    assert "63.00" in text
+    assert not [title for title in ("Collapse", "Speed") if title in text]
+
+
+def test_a_difference_of_rounding_is_shown_as_0_and_found_in_no_sentence(build):
+    runs = []
+    for i in range(6):
+        recipe = {"predictor": {"eps": i // 3}}
+        runs.append(build(f"arm{i // 3}", i % 3, recipe=recipe))
+        runs[-1].write_probe("spectrum", {**RANKME, "score": {"alignment": 1.0 + (i % 4) * 2.2e-16}})
+    text = report.markdown(compare(runs))
+    (row,) = [line for line in text.splitlines() if line.startswith("| B | 1.000")]
+    assert row.endswith("| 0 |")
+    assert "in spectrum alignment" not in text
+
+
+def test_a_score_that_two_seeds_leave_open_is_named_once_with_the_reason(build):
+    runs = [build(top1=0.5), build(seed=1, top1=0.51), build("b", 0, top1=0.9), build("b", 1, top1=0.91)]
+    text = report.markdown(compare(runs))
+    assert "- B against A: undecided in linear top1: 2 seeds: wide by nature.\n" in text
+    assert text.count("linear top1:") == 1
 
 
 def test_columns_of_one_grid_are_in_line_in_all_of_its_groups(two):
@@ -214,5 +317,107 @@ def test_numbers_carry_their_unit_from_here_on():
     ]
     assert [memory(0), memory(1.5 * 2**30)] == ["0 MiB", "1.5 GiB"]
     assert [significant(0.0), significant(1e-9), significant(999.96), significant(-12.0)] == [
-        *("0.000", "1.000e-09", "1000", "-12.00")
+        *("0", "1.000e-09", "1000", "-12.00")
     ]
+
+
+# progress
+
+START = {
+    **{"kind": "start", "run": "runs/a-s0", "images": 50_000, "epochs": 100, "steps": 1000, "step": 0},
+    **{"device": "cpu", "processes": 1, "precision": "fp32", "why": "the cpu has no fast bf16"},
+}
+STEP = {
+    **{"kind": "step", "step": 499, "epoch": 49, "loss": -1.926, "lr": 0.1, "images_per_s": 12_345.6},
+    **{"spread": 0.9, "effective_rank": 1.2},  # the state with the longest name
+}
+
+
+class Clock:
+    """A clock that a test sets."""
+
+    def __init__(self, monkeypatch):
+        self.now = 0.0
+        monkeypatch.setattr("dcp.commands.progress.time.monotonic", lambda: self.now)
+
+
+def watched(console, *lines, clock=None, seconds=100.0) -> Watcher:
+    """A watcher that was told these lines, the last of them after some time."""
+    with Watcher(console, quiet=False) as watcher:
+        for i, line in enumerate(lines):
+            if clock and i == len(lines) - 1:
+                clock.now = seconds
+            watcher(line)
+    return watcher
+
+
+@pytest.mark.parametrize("width", [30, 60, 80, 100])
+def test_progress_in_a_terminal_loses_no_number_at_any_width(width, monkeypatch):
+    file = io.StringIO()
+    console = Console(width=width, force_terminal=True, color_system=None, file=file)
+    bar = watched(console, START, STEP, clock=Clock(monkeypatch)).bar
+    said = file.getvalue()
+    words = ("epoch 50/100", "loss -1.926", "12,346 img/s", "rank 1.2", "dimensional collapse", "1.7 min left")
+    assert [word for word in words if word not in said] == []
+    assert "…" not in said
+    assert max(map(len, bar.lines(width))) <= width
+    assert ("50%" in said, "━" in said) == (width > 80, width > 80)
+    assert (len(bar.lines(width)) == 1) == (width > 80)
+
+
+def test_the_bar_shrinks_before_it_goes():
+    bar = Bar()
+    bar.words, bar.share = ("epoch 1/2", "loss -1.9"), 0.5
+    assert bar.lines(60) == ["━━━━━━━━━━──────────  50%  epoch 1/2  loss -1.9"]
+    assert bar.lines(33) == ["━━━───  50%  epoch 1/2  loss -1.9"]
+    assert bar.lines(30) == ["50%  epoch 1/2  loss -1.9"]
+    assert bar.lines(22) == ["epoch 1/2  loss -1.9"]
+    assert bar.lines(12) == ["epoch 1/2", "loss -1.9"]
+
+
+def test_the_bar_is_drawn_in_ascii_where_the_terminal_knows_no_more():
+    file = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    console = Console(width=100, force_terminal=True, color_system=None, file=file)
+    watched(console, START, {**STEP, "step": 999})
+    file.seek(0)
+    assert "====  100%" in file.read()
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_the_time_left_after_resuming_is_at_the_pace_of_this_sitting(terminal, monkeypatch):
+    file = io.StringIO()
+    console = Console(width=100, force_terminal=terminal, color_system=None, file=file)
+    # 100 steps in 60 s, 500 to go: 300 s
+    lines = ({**START, "step": 400}, {**STEP, "kind": "step" if terminal else "epoch"})
+    watched(console, *lines, clock=Clock(monkeypatch), seconds=60.0)
+    assert "5.0 min left" in file.getvalue()
+
+
+class Gone(io.StringIO):
+    """An output whose reader leaves after a few writes."""
+
+    def __init__(self, error: Exception, after: int) -> None:
+        super().__init__()
+        self.error, self.left = error, after
+
+    def write(self, text: str) -> int:
+        self.left -= 1
+        if self.left < 0:
+            raise self.error
+        return super().write(text)
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+@pytest.mark.parametrize("after", range(5))
+@pytest.mark.parametrize("error", [BrokenPipeError(), OSError(5, "Input/output error")], ids=["pipe", "terminal"])
+def test_training_is_not_disturbed_when_nobody_reads_its_progress(error, after, terminal, monkeypatch):
+    def broken_pipe(self):  # rich's own also closes the stdout of the process
+        self.quiet = True
+        raise SystemExit(1)
+
+    monkeypatch.setattr(Console, "on_broken_pipe", broken_pipe)
+    console = Console(width=80, force_terminal=terminal, file=Gone(error, after))
+    steps = [{**STEP, "step": step, "kind": kind} for step in range(997, 1000) for kind in ("step", "epoch")]
+    watcher = watched(console, START, *steps)
+    watcher.say("still training")
+    assert watcher.quiet or after > 2

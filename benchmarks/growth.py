@@ -1,0 +1,81 @@
+"""How the time of a step grows with batch, d, image size, number of images and processes."""
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+
+import torch
+
+from benchmarks.measure import Row, Scale, Spread
+from benchmarks.step import Case, recipe
+from benchmarks.training import epochs_in_turn, nothing
+from dcp.files import Files
+from dcp.run import Run
+
+BASE = Case("ResNet-18/8 at 32", "resnet18", 32, "small", 8, 64, 6)
+
+
+def tasks(scale: Scale) -> list[Callable[[], list[Row]]]:
+    """One an axis value."""
+    batches = (32, 128) if scale.quick else (32, 64, 128, 256, 512)
+    dims = (128, 1024) if scale.quick else (128, 512, 2048)
+    sizes = (32, 64) if scale.quick else (32, 64, 96, 128)
+    counts = (2**10, 2**12) if scale.quick else (2**10, 2**13, 2**16)
+    made = [partial(grown, scale, f"batch {n}", BASE._replace(batch=n)) for n in batches]
+    made += [partial(grown, scale, f"d = {d}", BASE, f"network.projector.out={d}") for d in dims]
+    made += [partial(grown, scale, f"{s} px", BASE._replace(size=s)) for s in sizes]
+    made += [partial(many_images, scale, n) for n in counts]
+    made += [partial(together, scale, n) for n in (1, 2)] if scale.device == "cpu" else []
+    return [*made, partial(index_of_files, 100_000 if scale.quick else 1_000_000)]
+
+
+def grown(scale: Scale, what: str, case: Case, *sets: str) -> list[Row]:
+    """Milliseconds a step of a small ResNet."""
+    torch.set_num_threads(scale.threads)
+    speeds, _, _ = epochs_in_turn(recipe(case, scale.repeats + 1, *sets), scale.device, nothing)
+    return [_row(what, [1000 * case.batch / speed for speed in speeds])]
+
+
+def many_images(scale: Scale, count: int) -> list[Row]:
+    """The same step on more images in memory, and what they take."""
+    torch.set_num_threads(scale.threads)
+    case = BASE._replace(steps=count // BASE.batch, width=1)
+    speeds, _, training = epochs_in_turn(recipe(case, 2), scale.device, nothing)
+    images = training.data.images
+    assert isinstance(images, torch.Tensor)
+    note = f"{images.nbytes / 2**20:.0f} MiB of pixels"
+    return [_row(f"{count:,} images, width 1", [1000 * case.batch / speed for speed in speeds], note)]
+
+
+def together(scale: Scale, processes: int) -> list[Row]:
+    """Several processes on this machine, with the same batch of all, from start to end."""
+    command = [
+        sys.executable, "-m", "dcp", "pretrain", "tiny/group_norm", "data.images=2048", "network.width=16",
+        "train.batch=128", f"train.epochs={scale.repeats + 1}", "probe.after=[]", "--device", "cpu", "--quiet",
+        "--processes", str(processes),
+    ]  # fmt: skip
+    with tempfile.TemporaryDirectory() as runs:
+        subprocess.run([*command, "--runs", runs], check=True, capture_output=True)
+        walls = [line["wall_s"] for line in Run.open(next(Path(runs).iterdir())).metrics("epoch")]
+    steps = 2048 // 128
+    each = [1000 * (after - before) / steps for before, after in pairwise(walls)]
+    return [_row(f"{processes} process{'es' if processes > 1 else ''}, batch 128 in all", each)]
+
+
+def index_of_files(count: int) -> list[Row]:
+    """Bytes an image that a listed folder takes, with paths as ImageNet's."""
+    started = time.perf_counter()
+    names = (b"n%08d/n%08d_%d.JPEG" % (i % 1000, i % 1000, i) for i in range(count))
+    files = Files.listed(Path("train"), names)
+    took = time.perf_counter() - started
+    size = Spread.of([files.nbytes / count])
+    return [Row("growth", f"index of {count:,} files", "bytes/image", size, note=f"made in {took:.1f} s")]
+
+
+def _row(what: str, values: list[float], note: str = "") -> Row:
+    return Row("growth", what, "ms/step", Spread.of(values), note=note)

@@ -1,0 +1,82 @@
+"""From the key press to an answer: each command, and opening a large folder."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from benchmarks.measure import Row, Scale, Spread
+
+COMMANDS = {
+    "dcp --help": ("--help",),
+    "dcp recipes list": ("recipes", "list"),
+    "dcp recipes check": ("recipes", "check", "quickstart"),
+    "dcp pretrain, refused": ("pretrain", "quickstart", "predictor.eps=-1"),
+    "dcp compare, two runs": ("compare", "directcopy", "linear"),
+    "dcp probe, kNN": ("probe", "directcopy", "-e", "knn"),
+    "dcp pretrain tiny": ("pretrain", "tiny/mlp", "probe.after=[]"),
+}
+IMAGES = 100_000
+
+
+def tasks(scale: Scale) -> list[Callable[[], list[Row]]]:
+    """Commands, then the folder."""
+    return [partial(commands, scale), partial(opening, scale)]
+
+
+def commands(scale: Scale) -> list[Row]:
+    """Seconds of each command in a process of its own, all commands once a round."""
+    found: dict[str, list[float]] = {name: [] for name in COMMANDS}
+    with tempfile.TemporaryDirectory() as runs:
+        for name in ("directcopy", "linear"):
+            _timed(("pretrain", f"tiny/{name}", "--quiet"), runs)
+        for number in range(scale.repeats):
+            for name, words in COMMANDS.items():
+                own = (f"run.name=t{number}",) if words[0] == "pretrain" else ()
+                found[name].append(_timed((*words, *own), runs))
+    return [Row("start-up", name, "s", Spread.of(values)) for name, values in found.items()]
+
+
+def _timed(words: tuple[str, ...], runs: str) -> float:
+    asks = () if words[0] in ("recipes", "--help") else ("--runs", runs)
+    started = time.perf_counter()
+    subprocess.run([sys.executable, "-m", "dcp", *words, *asks], capture_output=True, check=False)
+    return time.perf_counter() - started
+
+
+def opening(scale: Scale) -> list[Row]:
+    """Seconds to list a folder of 100,000 images in 100 folders, and to fingerprint it."""
+    from dcp import folders
+    from dcp.dataset import Dataset
+
+    listing, prints = [], []
+    with tempfile.TemporaryDirectory() as root:
+        _fill(Path(root))
+        for _ in range(scale.repeats):
+            started = time.perf_counter()
+            files = folders.images(Path(root))
+            listed = time.perf_counter()
+            Dataset(files).fingerprint()
+            listing.append(listed - started)
+            prints.append(time.perf_counter() - listed)
+    note = f"{files.nbytes / IMAGES:.0f} bytes an image in memory"
+    return [
+        Row("start-up", f"list {IMAGES:,} image files", "s", Spread.of(listing), note=note),
+        Row("start-up", f"fingerprint of {IMAGES:,} image files", "s", Spread.of(prints)),
+    ]
+
+
+def _fill(root: Path) -> None:
+    """Links to one small file: names and sizes are all that is read."""
+    first = root / "first.jpg"
+    first.write_bytes(b"\0" * 1000)
+    for i in range(IMAGES):
+        folder = root / f"{i % 100:02}"
+        if i < 100:
+            folder.mkdir()
+        os.link(first, folder / f"image-{i:06}.jpg")
+    first.unlink()

@@ -1,0 +1,100 @@
+"""Training as `dcp pretrain` does it, with something else measured in turn with its epochs."""
+
+import copy
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as fn
+
+from benchmarks.measure import settle
+from dcp.recipe import Recipe
+from dcp.training import Training
+
+
+@dataclass
+class Turn:
+    """What is done between two epochs: `prepare` off the clock, then `run` on it, which returns how many images."""
+
+    run: Callable[[], float]
+    prepare: Callable[[], None] = lambda: None
+
+
+def epochs_in_turn(
+    recipe: Recipe, device: str, other: Callable[[Training], Turn]
+) -> tuple[list[float], list[float], Training]:
+    """Images a second of each epoch of a real run but the first, and those of `other` between the epochs.
+
+    Args:
+        recipe: its data must be whole batches.
+        device: "cpu" or "cuda".
+        other: from the run that is about to begin to what is done between epochs.
+    """
+    clock = _Clock(device)
+    with tempfile.TemporaryDirectory() as folder:
+        training = Training(recipe, runs=Path(folder), resume=False, device=device, watch=clock)
+        clock.between, clock.images = other(training), training.plan.images
+        training.run()
+    return clock.ours[1:], clock.others[1:], training
+
+
+class _Clock:
+    """Watches a run: an epoch's time ends with its line; then the other thing has its turn."""
+
+    def __init__(self, device: str) -> None:
+        self.device, self.images = device, 0
+        self.between = Turn(float)
+        self.ours: list[float] = []
+        self.others: list[float] = []
+        self.started = 0.0
+
+    def __call__(self, line: dict[str, Any]) -> None:
+        if line["kind"] == "epoch":
+            settle(self.device)
+            self.ours.append(self.images / (time.perf_counter() - self.started))
+            self.between.prepare()
+            settle(self.device)
+            began = time.perf_counter()
+            done = self.between.run()
+            settle(self.device)
+            self.others.append(done / (time.perf_counter() - began))
+        if line["kind"] in ("start", "epoch"):
+            self.started = time.perf_counter()
+
+
+def nothing(training: Training) -> Turn:
+    """Nothing between the epochs."""
+    return Turn(float)
+
+
+def bare(training: Training, steps: int) -> Turn:
+    """The step without views, moments, predictor, EMA, logging and data: two branches, a loss, gradients, SGD.
+
+    The networks are copies of the run's, in the same memory format and arithmetic; the views are noise on the device.
+    """
+    recipe, device = training.recipe, training.process.device
+    online: nn.Module = copy.deepcopy(training.method.online)
+    target: nn.Module = copy.deepcopy(online).requires_grad_(False)
+    optimizer = torch.optim.SGD(online.parameters(), lr=1e-3, momentum=0.9)
+    size, batch = recipe.data.view_size, recipe.train.batch
+    x1, x2 = (torch.randn(batch, 3, size, size, device=device) for _ in (0, 1))
+    amp = training.arithmetic.amp
+
+    def run() -> float:
+        for _ in range(steps):
+            with torch.autocast(device.type, dtype=amp or torch.bfloat16, enabled=amp is not None):
+                z1, z2 = online(x1), online(x2)
+                with torch.no_grad():
+                    t1, t2 = target(x1), target(x2)
+            loss = -(fn.cosine_similarity(z1, t2) + fn.cosine_similarity(z2, t1)).mean()
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        return float(steps * batch)
+
+    return Turn(run)

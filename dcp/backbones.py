@@ -1,0 +1,174 @@
+"""Backbones by name: torchvision's ResNets at any width with a stem for small images, and all models of two libraries.
+
+Shapes: B images in the batch.
+"""
+
+import warnings
+from collections.abc import Callable
+from difflib import get_close_matches
+from typing import Any, Literal, TypeAlias
+
+import timm
+import torch
+import torchvision
+from torch import Tensor, nn
+
+from dcp.errors import RequestError
+
+Stem = Literal["imagenet", "small", "cifar-pad2"]
+Block: TypeAlias = type[torchvision.models.resnet.BasicBlock] | type[torchvision.models.resnet.Bottleneck]
+
+
+class NarrowResNet(torchvision.models.ResNet):
+    """torchvision's ResNet with all channel counts scaled by width / 64; width 64 is torchvision's own, key for key.
+
+    Args:
+        block, layers: as torchvision's.
+        width: channels of the stem.
+        norm_layer: builds the normalisation of a number of channels.
+    """
+
+    def __init__(self, block: Block, layers: list[int], *, width: int, norm_layer: Callable[[int], nn.Module]) -> None:
+        self.width = width
+        super().__init__(block, layers, norm_layer=norm_layer)
+
+    def _make_layer(self, block: Block, planes: int, *rest: Any, **options: Any) -> nn.Sequential:
+        if planes == 64:  # the first of four calls: the stem has just been made, at torchvision's fixed width
+            self.inplanes = self.width
+            self.conv1 = nn.Conv2d(3, self.width, kernel_size=7, stride=2, padding=3, bias=False)
+            self.bn1 = self._norm_layer(self.width)
+        return super()._make_layer(block, planes * self.width // 64, *rest, **options)
+
+
+RESNETS: dict[str, tuple[Block, list[int]]] = {
+    "resnet18": (torchvision.models.resnet.BasicBlock, [2, 2, 2, 2]),
+    "resnet34": (torchvision.models.resnet.BasicBlock, [3, 4, 6, 3]),
+    "resnet50": (torchvision.models.resnet.Bottleneck, [3, 4, 6, 3]),
+    "resnet101": (torchvision.models.resnet.Bottleneck, [3, 4, 23, 3]),
+    "resnet152": (torchvision.models.resnet.Bottleneck, [3, 8, 36, 3]),
+}
+
+
+def group_norm(channels: int) -> nn.Module:
+    """Group norm of up to 32 groups: batch norm's stand-in where images must not see each other.
+
+    A group has at least 8 channels where there are as many: two channels of a 1x1 map would be made ±1 whatever
+    they are, and rounding errors grew into the third digit of the loss within a step.
+    """
+    groups = (g for g in (32, 16, 8, 4, 2, 1) if channels % g == 0 and (channels // g >= 8 or g == 1))
+    return nn.GroupNorm(max(groups), channels)
+
+
+def backbone(
+    name: str, *, stem: Stem, width: int, norm: Literal["batch", "group"], image_size: int
+) -> tuple[nn.Module, int]:
+    """A network [B, 3, H, W] -> [B, features] without its classifier, and the number of its features.
+
+    Args:
+        name: a ResNet of torchvision ("resnet18"), any other model of torchvision ("torchvision/vit_b_16") or of timm
+            ("vit_small_patch16_224", "timm/resnet18").
+        stem: "imagenet" (7x7 stride 2, max-pool), "small" (3x3 stride 1, no pool; the papers' CIFAR network) or
+            "cifar-pad2" (as "small" with padding 2: solo-learn's, 34x34 maps for 32-pixel images).
+        width: channels of a ResNet's stem.
+        norm: "batch", or "group" for a network in which images do not see each other.
+        image_size: side of the views in pixels; only vision transformers need it.
+
+    Raises:
+        RequestError: no such model, or an option that this model does not have.
+    """
+    if name in RESNETS:
+        return _resnet(name, stem, width, norm)
+    if (stem, width, norm) != ("imagenet", 64, "batch"):
+        raise RequestError(
+            f'network.stem, width and norm are for {", ".join(RESNETS)}; "{name}" is taken as it is',
+            slug="bad-network",
+            hint='leave them out, or choose one of the ResNets, e.g. network.backbone = "resnet18"',
+        )
+    library, _, model = name.rpartition("/")
+    return _torchvision(model, image_size) if library == "torchvision" else _timm(model, image_size)
+
+
+def _resnet(name: str, stem: Stem, width: int, norm: str) -> tuple[nn.Module, int]:
+    block, layers = RESNETS[name]
+    norm_layer = group_norm if norm == "group" else nn.BatchNorm2d
+    net = NarrowResNet(block, layers, width=width, norm_layer=norm_layer)
+    if stem != "imagenet":
+        padding = 2 if stem == "cifar-pad2" else 1
+        net.conv1 = nn.Conv2d(3, width, kernel_size=3, stride=1, padding=padding, bias=False)
+        net.maxpool = nn.Identity()  # type: ignore[assignment]
+    # the stem may have been replaced after torchvision initialised its own; same rule as there (He et al. 2015)
+    nn.init.kaiming_normal_(net.conv1.weight, mode="fan_out", nonlinearity="relu")
+    net.fc = nn.Identity()  # type: ignore[assignment]
+    return net, 8 * width * block.expansion
+
+
+def _torchvision(model: str, image_size: int) -> tuple[nn.Module, int]:
+    if model not in torchvision.models.list_models(module=torchvision.models):
+        raise _unknown(model, torchvision.models.list_models(module=torchvision.models))
+    net = _without_weights(model, image_size)
+    for head in ("fc", "heads", "head", "classifier"):
+        if hasattr(net, head):
+            setattr(net, head, Pooled())
+    if getattr(net, "aux_logits", False):
+        raise _unfit(model, "has auxiliary heads, which have no part here")
+    return net, _features(net, model, image_size)
+
+
+def _without_weights(model: str, image_size: int) -> nn.Module:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # two models announce that their start will be another one day
+        try:
+            return torchvision.models.get_model(model, weights=None, image_size=image_size)
+        except TypeError:  # convolutional models have no image size
+            return torchvision.models.get_model(model, weights=None)
+
+
+class Pooled(nn.Module):
+    """In place of a classifier: some pool their maps [B, C, H, W] themselves, others are given vectors [B, C]."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, C]."""
+        return x.flatten(2).mean(2) if x.ndim == 4 else x
+
+
+@torch.no_grad()
+def _features(net: nn.Module, model: str, image_size: int) -> int:
+    """How many features the model gives for an image of this size.
+
+    Raises:
+        RequestError: it cannot be run on such an image, or gives no vector.
+    """
+    try:
+        y = net.eval()(torch.zeros(2, 3, image_size, image_size))
+        net.train()
+    except (RuntimeError, AssertionError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise _unfit(model, f"cannot take images of {image_size} pixels: {reason}") from None
+    if not isinstance(y, Tensor) or y.ndim != 2:
+        raise _unfit(model, "does not give one vector an image")
+    return int(y.shape[1])
+
+
+def _unfit(model: str, why: str) -> RequestError:
+    return RequestError(
+        f'the backbone "{model}" {why}',
+        slug="bad-network",
+        where="network.backbone",
+        hint="choose another data.image_size or another model; resnet18, resnet50 and vit_small_patch16_224 will do",
+    )
+
+
+def _timm(model: str, image_size: int) -> tuple[nn.Module, int]:
+    if not timm.is_model(model):
+        raise _unknown(model, [*RESNETS, *timm.list_models()])
+    try:
+        net = timm.create_model(model, num_classes=0, img_size=image_size)
+    except TypeError:  # convolutional models have no image size
+        net = timm.create_model(model, num_classes=0)
+    return net, _features(net, model, image_size)
+
+
+def _unknown(model: str, known: list[str]) -> RequestError:
+    near = ", ".join(get_close_matches(model, known, n=3))
+    hint = f"did you mean {near}?" if near else "any model name of torchvision or timm will do, e.g. resnet18"
+    return RequestError(f'no backbone called "{model}"', slug="unknown-backbone", where="network.backbone", hint=hint)

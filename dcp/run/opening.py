@@ -1,0 +1,67 @@
+"""Opening a run folder: whether it is one, and what is said when it is not or only half."""
+
+from pathlib import Path
+
+from dcp.errors import RequestError
+from dcp.run import shape
+from dcp.run.lookup import first, is_run, nearest, runs_in
+from dcp.run.records import Json, broken, check_schema, checked, read_json
+
+
+def read_record(path: Path) -> Json:
+    """Read run.json of the run folder `path`.
+
+    Raises:
+        RequestError: "no-such-run", "not-a-run", "half-written-run", "broken-run" or "newer-run".
+    """
+    try:
+        _check_whole(path)
+    except PermissionError as error:
+        raise broken(path, error.strerror or str(error)) from None
+    except OSError as error:  # no such name can be
+        hint = "dcp compare and dcp probe take run folders and names of runs."
+        raise RequestError(f"no such run: {error.strerror}", slug="no-such-run", where=str(path), hint=hint) from None
+    record = read_json(path / "run.json")
+    check_schema(record.get("schema"), path / "run.json")
+    return checked(record, shape.record(record), path / "run.json")
+
+
+def probes_in(folder: Path) -> list[Path]:
+    """The scores in the folder `probes` of a run, in the order of their names; none without the folder.
+
+    Raises:
+        RequestError: "broken-run": a file is in its place, or it may not be read.
+    """
+    try:
+        return sorted(path for path in folder.iterdir() if path.suffix == ".json" and not path.name.startswith("."))
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise broken(folder, error.strerror or str(error)) from None
+
+
+def _check_whole(path: Path) -> None:
+    if not path.is_dir():
+        raise _not_there(path)
+    missing = [name for name in ("recipe.toml", "run.json") if not (path / name).is_file()]
+    if len(missing) == 2:
+        raise _not_a_run(path)
+    if missing:
+        there = "run.json" if missing == ["recipe.toml"] else "recipe.toml"
+        hint = "dcp makes both in one move, so one was removed, or a copy was cut short. Copy it again."
+        message = f"half a run: it has {there} but no {missing[0]}"
+        raise RequestError(message, slug="half-written-run", where=str(path), hint=hint)
+
+
+def _not_there(path: Path) -> RequestError:
+    if path.exists():
+        hint = f"It lies in one, though: {path.parent}." if is_run(path.parent) else ""
+        return RequestError("a run is a folder, this is a file", slug="not-a-run", where=str(path), hint=hint)
+    hint = nearest(path.name, path.parent)
+    return RequestError("no such run", slug="no-such-run", where=str(path), hint=hint)
+
+
+def _not_a_run(path: Path) -> RequestError:
+    inside = first([inner.name for inner in runs_in(path)])
+    hint = f"It holds runs, though: {inside}." if inside else "A run folder has a recipe.toml and a run.json."
+    return RequestError("not a run folder", slug="not-a-run", where=str(path), hint=hint)

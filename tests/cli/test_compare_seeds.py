@@ -1,0 +1,68 @@
+"""Two recipes with two seeds each, from training to an interval over seeds; and what --quiet leaves."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+RECIPES = ("tiny/directcopy", "tiny/linear")
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Both recipes trained for an epoch with the seeds 0 and 1."""
+    from dcp import cli
+
+    folder = tmp_path_factory.mktemp("runs")
+    for recipe in RECIPES:
+        assert cli.run(["pretrain", recipe, "--seeds", "0-1", "--runs", str(folder), "train.epochs=1", "--quiet"]) == 0
+    return folder
+
+
+def test_the_linear_scores_of_two_arms_of_two_seeds_have_welchs_interval(runs: Path, dcp: Callable) -> None:
+    said = dcp("compare", "directcopy", "linear", "--runs", runs, "--json")
+    assert said.code == 0, said.err
+    comparison = json.loads(said.out.splitlines()[-1])
+    assert [arm["seeds"] for arm in comparison["arms"]] == [[0, 1], [0, 1]]
+    rows = {(row["evaluation"], row["score"]): row for row in comparison["scores"]}
+    for evaluation in ("linear", "knn"):
+        (one,) = rows[evaluation, "top1"]["differences"]
+        low, high = one["interval"]
+        assert one["method"] == "over seeds (Welch)"
+        assert -1 <= low <= one["value"] <= high <= 1
+
+
+@pytest.mark.parametrize("width", ["40", "80"])
+def test_a_piped_comparison_has_no_spaces_at_the_end_of_lines(
+    runs: Path, dcp: Callable, width: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", width)
+    lines = dcp("compare", "directcopy", "linear", "--runs", runs).out.splitlines()
+    assert [line for line in lines if line != line.rstrip()] == []
+    assert max(map(len, lines)) <= int(width)
+
+
+def test_quiet_leaves_the_scores(runs: Path, dcp: Callable) -> None:
+    said = dcp("compare", "directcopy", "linear", "--runs", runs, "--quiet").out
+    assert "linear top1" in said
+    assert "Cost" not in said
+    said = dcp("probe", runs / "directcopy-s0", "-e", "knn", "--quiet").out
+    assert "top1" in said
+    assert "Speed" not in said
+
+
+def test_an_evaluation_that_was_asked_for_and_needs_labels_is_refused_where_there_are_none(
+    tmp_path: Path, dcp: Callable
+) -> None:
+    from PIL import Image
+
+    for i in range(40):
+        Image.effect_noise((20 + i % 3, 24), 60).save(tmp_path / f"{i}.png")
+    sets = ("data.source=folder", f'data.root="{tmp_path}"', "data.image_size=16", "train.batch=16", "train.epochs=1")
+    where = ("--runs", tmp_path / "runs")
+    assert dcp("pretrain", "tiny/directcopy", *sets, *where).code == 0
+    assert dcp("probe", "directcopy", *where).code == 0
+    said = dcp("probe", "directcopy", "-e", "knn", *where)
+    assert said.code == 2
+    assert said.err.startswith("error[no-labels]")
