@@ -95,7 +95,10 @@ def load(run: Run, *, trained: bool = True) -> Encoder:
                 where=str(run.path),
                 hint=f"finish it: dcp pretrain {run.path / 'recipe.toml'} --runs {run.path.parent} --resume",
             )
-        backbone.load_state_dict(checkpoint.read(path)[0], strict=True)
+        try:
+            backbone.load_state_dict(checkpoint.read(path)[0], strict=True)
+        except RuntimeError:
+            raise checkpoint.bad("the encoder is of another network", path) from None
     return Encoder(backbone, recipe.data.view_size, recipe.views)
 
 

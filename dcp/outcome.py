@@ -51,7 +51,12 @@ def _told(error: DcpError) -> int:
 
 def another_process() -> bool:
     """Whether this is not the first of several processes."""
-    return _whole("WORLD_SIZE") > 1 and _whole("RANK") > 0
+    return one_of_several() and _whole("RANK") > 0
+
+
+def one_of_several() -> bool:
+    """Whether a launcher has started this process together with others."""
+    return _whole("WORLD_SIZE") > 1
 
 
 def _whole(variable: str) -> int:

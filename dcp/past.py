@@ -6,6 +6,7 @@ from dcp.comparison.arms import FREE
 from dcp.errors import RequestError
 from dcp.recipe import Recipe
 from dcp.run import Run
+from dcp.run.disk import occupied
 from dcp.tables import flat, frozen
 
 
@@ -20,7 +21,7 @@ def run_at(path: Path, recipe: Recipe, *, resume: bool) -> Run | None:
     Raises:
         RequestError: going on would overwrite the run, or mix two recipes in it.
     """
-    if not path.exists() or not any(path.iterdir()):
+    if not occupied(path):
         return None
     if not resume:
         raise RequestError(

@@ -16,8 +16,6 @@ from dcp.errors import Problems, RequestError
 from dcp.sections import Moments, Network, Optimizer, Run, Train
 from dcp.views import Config as Views
 
-DEFAULT_NAMES = {"target": "ema", "objective": "cosine"}
-
 
 def _probe() -> Any:
     """The model of [probe]: `after`, `data`, and one table an evaluation found in `dcp/evaluations/`."""
@@ -75,11 +73,12 @@ class Recipe(BaseModel):
     predictor: AnyPredictor = Field(description="from projections to predictions of the target's")
     moments: Moments = Field(Moments(), description="the moving average F")
     target: AnyTarget = Field(
-        default_factory=lambda: variants.load("targets", DEFAULT_NAMES["target"]).Config(),
+        default_factory=lambda: variants.load("targets", tables.DEFAULTS["target"]).Config(),
         description="what is predicted",
     )
     objective: AnyObjective = Field(
-        default_factory=lambda: variants.load("objectives", DEFAULT_NAMES["objective"]).Config(), description="the loss"
+        default_factory=lambda: variants.load("objectives", tables.DEFAULTS["objective"]).Config(),
+        description="the loss",
     )
     optimizer: Optimizer = Field(Optimizer(), description="how the encoder learns")
     train: Train = Field(Train(), description="the loop")
@@ -106,7 +105,7 @@ class Recipe(BaseModel):
         Raises:
             Problems: everything that is wrong with it.
         """
-        table = _named(table)
+        table = tables.named(table)
         found, recipe = values.useless(table, where), None
         try:
             recipe = cls.model_validate(tables.frozen(table))
@@ -154,16 +153,6 @@ def _choice_first(table: dict[str, Any]) -> dict[str, Any]:
     return {key: _choice_first(value) if isinstance(value, dict) else value for key, value in ordered}
 
 
-def _named(table: dict[str, Any]) -> dict[str, Any]:
-    """[target] and [objective] without a name are those of the default name."""
-    names = {
-        section: {"name": name, **table[section]}
-        for section, name in DEFAULT_NAMES.items()
-        if isinstance(table.get(section), dict)
-    }
-    return {**table, **names}
-
-
 def _clashes(recipe: Recipe) -> Iterator[tuple[str, str]]:
     """What is right alone and wrong together: (message, hint)."""
     objective, predictor = recipe.objective.name, recipe.predictor.name
@@ -178,6 +167,13 @@ def _clashes(recipe: Recipe) -> Iterator[tuple[str, str]]:
             f'moments.timing = "immediate" sets W at every step, and predictor.every = {every} asks for less',
             'take timing = "stale" with every > 1, or every = 1',
         )
+    fields = type(recipe.predictor).model_fields
+    for key in ("lr_factor", "lr_schedule", "weight_decay") if "every" in fields and every == 1 else ():
+        if getattr(recipe.predictor, key) != fields[key].default:
+            yield (
+                f"predictor.{key} has no effect: W is set at every step, and the optimizer never moves it",
+                "leave it out, or set W less often: predictor.every = 5",
+            )
     warmup, epochs = recipe.optimizer.warmup_epochs, recipe.train.epochs
     if warmup > epochs:
         yield (

@@ -8,7 +8,7 @@ from rich.console import Console
 from dcp import report
 from dcp.comparison import compare
 from dcp.run import find
-from dcp.run.disk import atomic_write
+from dcp.run.disk import atomic_write, make_folder
 from dcp.run.records import to_json
 
 
@@ -16,7 +16,7 @@ def main(words: list[str], *, runs: Path, out: Path | None, quiet: bool, as_json
     """Compare the runs that the words name; the exit code."""
     comparison = compare(find(words, runs))
     if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
+        make_folder(out)
         atomic_write(out / "comparison.md", report.markdown(comparison).encode())
         atomic_write(out / "comparison.json", to_json(comparison.to_dict()))
     Console().print(report.table(comparison, scores_only=quiet))

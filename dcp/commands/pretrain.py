@@ -1,7 +1,6 @@
 """`dcp pretrain`: read the recipe, train every seed, show progress and a summary."""
 
 import json
-import os
 import re
 import sys
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from rich.console import Console
 from dcp import report
 from dcp.commands.progress import Watcher, duration
 from dcp.errors import RequestError
+from dcp.outcome import another_process, one_of_several
 from dcp.recipe import Recipe
 from dcp.run import Run
 
@@ -39,7 +39,7 @@ def main(
     train = partial(_train, checked, wanted, runs=runs, resume=resume, device=device, quiet=quiet, as_json=as_json)
     if dry_run:
         return _dry(checked.with_seed(wanted[0]), runs=runs, resume=resume, device=device, as_json=as_json)
-    if processes == 1 or "RANK" in os.environ:
+    if processes == 1 or one_of_several():
         return train()
     from dcp import launch
 
@@ -52,7 +52,7 @@ def _train(
     from dcp import past
     from dcp.pretraining import train
 
-    first, alone = os.environ.get("RANK", "0") == "0", int(os.environ.get("WORLD_SIZE", "1")) == 1
+    first, alone = not another_process(), not one_of_several()
     console, trained = Console(), []
     for seed in seeds if first else ():  # before the first one trains for hours
         past.run_at(runs / f"{recipe.run.name}-s{seed}", recipe.with_seed(seed), resume=resume)

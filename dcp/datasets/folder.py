@@ -36,6 +36,6 @@ def load(config: Config, split: Split) -> Dataset:
         raise RequestError("a folder cannot be downloaded", slug="not-downloadable", where="data.download", hint=hint)
     root = data_root(config)
     for name in ("val", "test"):
-        if (root / "train").is_dir() and (root / name).is_dir():
+        if folders.is_folder(root / "train") and folders.is_folder(root / name):
             return folders.labelled(root / "train", root / name, split)
     return Dataset(folders.images(root))

@@ -287,3 +287,10 @@ def test_an_iso_objective_goes_with_a_symmetric_predictor(predictor: str) -> Non
 
 def test_a_warm_up_may_last_the_whole_training() -> None:
     Recipe.check(tomli.loads(RIGHT + "[train]\nepochs = 3\n[optimizer]\nwarmup_epochs = 3.0"))
+
+
+@pytest.mark.parametrize("value", ["lr_factor=2.0", 'lr_schedule="constant"', "weight_decay=0.1"])
+def test_a_key_that_could_have_no_effect_on_a_predictor_that_is_always_set_is_refused(value: str):
+    with pytest.raises(Problems, match="has no effect"):
+        Recipe.read("tiny/directcopy", (f"predictor.{value}",))
+    Recipe.read("tiny/directpred", (f"predictor.{value}", "predictor.every=5"))
