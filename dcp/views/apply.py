@@ -144,8 +144,9 @@ def _standardize(x: Tensor, config: Config) -> Tensor:
     statistics = config.statistics()
     if statistics is None:
         return x
-    mean, std = (torch.tensor(values).view(3, 1, 1).to(x.device, non_blocking=True) for values in statistics)
-    return x.sub_(mean).div_(std)
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in statistics)
+    scale, shift = ((1 / std).to(x.device, non_blocking=True), (-mean / std).to(x.device, non_blocking=True))
+    return torch.addcmul(shift, x, scale, out=x)
 
 
 def _check_images(images: Tensor) -> None:

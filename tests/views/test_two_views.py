@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torchvision.transforms import functional as tv
+from torchvision.transforms.v2 import functional as v2
 
 from dcp.errors import RequestError
 from dcp.views import Config, crop_file, draw, draw_boxes, finish, normalize, two_views
@@ -65,8 +66,10 @@ def test_views_equal_torchvisions_functions_called_one_by_one(name, height, widt
         assert view.shape == (24, 3, size, size)
         assert view.dtype == torch.float32
         for b in range(24):
-            x = tv.convert_image_dtype(images[b], torch.float32)
-            x = tv.resized_crop(x, *p.box[b].tolist(), size=[size, size], antialias=True)
+            large = max(height, width, size) > 64  # resampled as bytes on a CPU, as v2 does it
+            x = images[b] if large else tv.convert_image_dtype(images[b], torch.float32)
+            x = v2.resized_crop(x, *p.box[b].tolist(), size=[size, size], antialias=True)
+            x = tv.convert_image_dtype(x, torch.float32)
             assert_view_equals(view[b], colours_one_by_one(x, p, b, config), p, b, config)
 
 
