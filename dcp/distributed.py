@@ -114,7 +114,11 @@ class Process:
         """Open the tracker, where one is asked for."""
         if self.tracker != "none":
             names = {"wandb": {"name": run}, "trackio": {"name": run}}
-            self._accelerator.init_trackers(project, config=config, init_kwargs=names)
+            plain = {
+                key: value if isinstance(value, (bool, int, float, str)) else str(value)
+                for key, value in config.items()
+            }
+            self._accelerator.init_trackers(project, config=plain, init_kwargs=names)  # tensorboard knows no lists
 
     def track(self, values: dict[str, float], step: int) -> None:
         """Hand numbers to the tracker, where there is one."""

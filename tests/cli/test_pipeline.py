@@ -211,3 +211,14 @@ def test_loading_an_encoder_leaves_the_random_numbers_of_the_caller_alone(traine
     torch.manual_seed(5)
     package.load_encoder(trained)
     assert torch.equal(torch.rand(3), wanted)
+
+
+def test_a_tracker_is_given_the_recipe_and_the_numbers(tmp_path: Path, dcp: Callable) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    said = dcp("pretrain", "tiny/directcopy", "run.tracker=tensorboard", "probe.after=[]", "--runs", tmp_path)
+    assert said.code == 0, said.err
+    events = next(path for path in tmp_path.rglob("events.out.tfevents.*") if path.parent.name == "dcp")
+    seen = EventAccumulator(str(events)).Reload()
+    losses = [line["loss"] for line in Run.open(tmp_path / "directcopy-s0").metrics("step")]
+    assert [event.value for event in seen.Scalars("step/loss")] == pytest.approx(losses, rel=1e-6)
