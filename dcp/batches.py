@@ -10,8 +10,9 @@ Shapes: B images of this process, S side of the views in pixels.
 """
 
 import signal
-from collections.abc import Iterator
-from typing import NamedTuple
+import time
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
@@ -23,6 +24,8 @@ from dcp.errors import DcpError
 from dcp.files import Files
 from dcp.plan import Plan
 
+Loaded: TypeAlias = tuple[Tensor, Tensor] | DcpError  # crops and image numbers, or why there are none
+
 
 class Batch(NamedTuple):
     """What one step of this process sees."""
@@ -31,6 +34,7 @@ class Batch(NamedTuple):
     total: int  # images of all processes
     x1: Tensor  # [B, 3, S, S] float32
     x2: Tensor  # [B, 3, S, S] float32
+    waited: float = 0.0  # seconds for which training stood still until the images were decoded
 
 
 class Shares:
@@ -155,13 +159,25 @@ def _from_files(
         worker_init_fn=quiet_worker,
         pin_memory=device.type == "cuda",
     )
-    for (step, total, _), loaded in zip(shares.steps(), loader, strict=True):
+    for (step, total, _), (loaded, waited) in zip(shares.steps(), _timed(loader), strict=True):
         if isinstance(loaded, DcpError):
             raise loaded
         crops, index = loaded
         crops = crops.to(device, non_blocking=True)
         x1, x2 = (_finished(crops[:, view], index, view, config, plan, step) for view in (0, 1))
-        yield Batch(step, total, x1, x2)
+        yield Batch(step, total, x1, x2, waited)
+
+
+def _timed(loader: Iterable[Loaded]) -> Iterator[tuple[Loaded, float]]:
+    """What the loader gives, and the seconds it took to come."""
+    coming = iter(loader)
+    while True:
+        asked = time.perf_counter()
+        try:
+            loaded = next(coming)
+        except StopIteration:
+            return
+        yield loaded, time.perf_counter() - asked
 
 
 def _finished(crops: Tensor, index: Tensor, view: int, config: views.Config, plan: Plan, step: int) -> Tensor:

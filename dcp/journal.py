@@ -7,6 +7,7 @@ that a checkpoint never holds a state that has already diverged.
 import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
@@ -40,6 +41,21 @@ class Mean(NamedTuple):
         return self.total / max(1, self.images)
 
 
+@dataclass
+class Wait:
+    """How long training stood still for want of decoded images since some moment."""
+
+    since: float
+    seconds: float = 0.0
+
+    def share(self) -> float:
+        """Of the time since then, in [0, 1]; begins anew."""
+        now = time.monotonic()
+        share = min(1.0, self.seconds / max(1e-9, now - self.since))
+        self.since, self.seconds = now, 0.0
+        return share
+
+
 class Journal:
     """Losses, rates and health of a run, to metrics.jsonl, to the tracker and to whoever watches.
 
@@ -69,11 +85,14 @@ class Journal:
         self.epoch = Mean(*progress.get("epoch", (0.0, 0)))  # since the epoch began
         self.wall_before: float = progress.get("wall_s", 0.0)
         self.started = time.monotonic()
+        self.waits = {"step": Wait(self.started), "epoch": Wait(self.started)}
         self.seen = 0
         self.health: dict[str, float] = progress.get("health", {})
 
-    def add(self, step: int, total: int, loss: torch.Tensor) -> None:
-        """Note the loss of a step: this process's sum over its images."""
+    def add(self, step: int, total: int, loss: torch.Tensor, waited: float) -> None:
+        """Note the loss of a step, this process's sum over its images, and the seconds it waited for them."""
+        for wait in self.waits.values():
+            wait.seconds += waited
         self.ring[len(self.pending)] = loss.detach()
         self.pending.append((step, total))
 
@@ -136,6 +155,7 @@ class Journal:
         }
 
     def _tell(self, line: dict[str, Any]) -> None:
+        line["data_wait"] = self.waits[line["kind"]].share()
         if self.run is not None:
             self.run.append(line)
             self.watch(line)

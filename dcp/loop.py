@@ -63,7 +63,7 @@ def train(
         optimizer.zero_grad(set_to_none=True)
         fraction = (batch.step + 1) / plan.steps
         method.after_step(step, batch.step, fraction)
-        journal.add(batch.step, batch.total, loss)
+        journal.add(batch.step, batch.total, loss, batch.waited)
         if journal.due(batch.step):
             journal.write(batch.step, step, method, rate, fraction)
         stop, save = _listen(signals, process, batch.step)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 GAP = "  "
 LONGEST, SHORTEST = 20, 5  # columns of the bar
+WORTH_SAYING = 0.05  # share of the time for which training waits for images: more of train.workers may help
 REDRAW_S = 0.1  # at most so often
 
 
@@ -147,9 +148,11 @@ def _processes(count: int) -> str:
 
 def _numbers(line: dict[str, Any]) -> tuple[str, ...]:
     name, _ = diagnosis.state(line["spread"], line["effective_rank"])
+    waits = (f"waits {line['data_wait']:.0%}",) if line["data_wait"] >= WORTH_SAYING else ()
     return (
         f"loss {line['loss']:.3f}",
         f"{line['images_per_s']:,.0f} img/s",
+        *waits,
         f"rank {line['effective_rank']:.1f}",
         name,
     )
