@@ -52,20 +52,22 @@ def _asked() -> argparse.Namespace:
 
 
 def _measured(group: str, scale: Scale) -> Iterator[Row]:
-    """The rows of a group, each of its tasks in a process of its own."""
-    for task in importlib.import_module(f"benchmarks.{group}").tasks(scale):
-        yield from _alone(task)
+    """The rows of a group: each of its tasks in a process of its own, or all in one where it must be quick."""
+    tasks = importlib.import_module(f"benchmarks.{group}").tasks(scale)
+    for some in [tasks] if scale.quick else [[task] for task in tasks]:
+        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+            for task in some:
+                yield from _rows(pool.submit(task).result, task.func)
 
 
-def _alone(task: Callable[[], list[Row]]) -> list[Row]:
+def _rows(result: Callable[[], list[Row]], work: Callable[..., Any]) -> list[Row]:
     """The task's rows, or one that says why there are none: a rival that is not installed, or memory."""
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        try:
-            return pool.submit(task).result()
-        except Exception as error:  # a row that fails must not cost the others
-            what = f"{task.func.__module__}.{task.func.__name__}"  # type: ignore[attr-defined]
-            nothing = Spread(float("nan"), float("nan"), float("nan"), 0)
-            return [Row("not measured", what, "", nothing, note=f"{type(error).__name__}: {error}".splitlines()[0])]
+    try:
+        return result()
+    except Exception as error:  # a row that fails must not cost the others
+        nothing = Spread(float("nan"), float("nan"), float("nan"), 0)
+        why = f"{type(error).__name__}: {error}".splitlines()[0]
+        return [Row("not measured", f"{work.__module__}.{work.__name__}", "", nothing, note=why)]
 
 
 def _line(row: Row) -> str:

@@ -27,7 +27,7 @@ GPU = Case("ResNet-18 at 32", "resnet18", 32, "small", 64, 128, 200)
 HIDDEN, OUT, TAU = 512, 128, 0.996
 
 
-def tasks(scale: Scale) -> list[Callable[[], list[Row]]]:
+def tasks(scale: Scale) -> list[partial[list[Row]]]:
     """fp32 beside fp32; on a GPU also what `auto` chooses."""
     if scale.device == "cuda":
         return [partial(measured, scale, GPU, precision) for precision in ("fp32", "bf16")]

@@ -69,7 +69,7 @@ class Scale:
     @property
     def repeats(self) -> int:
         """Of each thing that is compared."""
-        return 3 if self.quick else 5
+        return 2 if self.quick else 5
 
 
 def in_turn(

@@ -11,7 +11,7 @@ from dcp.predictor import Predictor
 from dcp.predictors import directcopy, directpred
 
 
-def tasks(scale: Scale) -> list[Callable[[], list[Row]]]:
+def tasks(scale: Scale) -> list[partial[list[Row]]]:
     """One a dimension."""
     dims = (128, 512) if scale.quick else (128, 512, 2048, 8192)
     return [partial(measured, scale, dim) for dim in dims]

@@ -5,7 +5,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -23,7 +22,7 @@ COMMANDS = {
 IMAGES = 100_000
 
 
-def tasks(scale: Scale) -> list[Callable[[], list[Row]]]:
+def tasks(scale: Scale) -> list[partial[list[Row]]]:
     """Commands, then the folder."""
     return [partial(commands, scale), partial(opening, scale)]
 

@@ -1,6 +1,5 @@
 """The whole training step against the bare one, both in turn in one process."""
 
-from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
@@ -41,7 +40,7 @@ GPU = (
 )
 
 
-def tasks(scale: Scale) -> list[Callable[[], list[Row]]]:
+def tasks(scale: Scale) -> list[partial[list[Row]]]:
     """One a case."""
     cases = GPU if scale.device == "cuda" else QUICK if scale.quick else CPU
     return [partial(measured, scale, case) for case in cases]

@@ -27,7 +27,7 @@ class Case(NamedTuple):
 CASES = (Case(32, 32, 32, 0.0), Case(96, 96, 96, 0.5), Case(224, 375, 500, 0.5))
 
 
-def tasks(scale: Scale) -> list[Callable[[], list[Row]]]:
+def tasks(scale: Scale) -> list[partial[list[Row]]]:
     """One for each size."""
     return [partial(measured, scale, case) for case in CASES]
 
@@ -41,7 +41,7 @@ def measured(scale: Scale, case: Case) -> list[Row]:
         found = in_turn(things, scale.repeats, "cuda", 0.5)
         return rows(f"views {case.size} px, GPU", "views/s", found, beside="kornia")
     torch.set_num_threads(1)
-    found = in_turn(_on_cpu(case, images), scale.repeats, least_s=0.2 if scale.quick else 2.0)
+    found = in_turn(_on_cpu(case, images), scale.repeats, least_s=0.1 if scale.quick else 2.0)
     note = f"from decoded {case.width} x {case.height} images" + (f", blur p = {case.blur}" if case.blur else "")
     return rows(f"views {case.size} px, one core", "views/s", found, beside="lightly", note=note)
 

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -222,3 +224,10 @@ def test_a_tracker_is_given_the_recipe_and_the_numbers(tmp_path: Path, dcp: Call
     seen = EventAccumulator(str(events)).Reload()
     losses = [line["loss"] for line in Run.open(tmp_path / "directcopy-s0").metrics("step")]
     assert [event.value for event in seen.Scalars("step/loss")] == pytest.approx(losses, rel=1e-6)
+
+
+@pytest.mark.parametrize("width", [1, 4])
+def test_a_very_narrow_network_trains(tmp_path: Path, width: int) -> None:
+    command = [sys.executable, "-m", "dcp", "pretrain", "tiny/directcopy", f"network.width={width}", "probe.after=[]"]
+    done = subprocess.run([*command, "--runs", str(tmp_path)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, (done.returncode, done.stderr)  # a process of its own: memory may be written over
