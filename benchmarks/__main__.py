@@ -20,7 +20,7 @@ from rich.table import Table
 from benchmarks.measure import Row, Scale, Spread
 from dcp import machine
 
-GROUPS = ("views", "step", "byol", "predictors", "growth", "startup")
+GROUPS = ("views", "step", "profile", "byol", "predictors", "growth", "startup")
 
 
 def main() -> None:

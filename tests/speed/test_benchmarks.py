@@ -1,0 +1,45 @@
+"""The benchmarks measure what they say: things in turn, ratios repeat by repeat, rows that survive a failure."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmarks.measure import Spread, in_turn, rows
+
+
+def test_things_are_measured_in_turn_in_an_order_that_alternates() -> None:
+    went = []
+
+    def noting(name: str):
+        return lambda: (went.append(name), time.sleep(0.001)) and 1.0
+
+    in_turn({"a": noting("a"), "b": noting("b")}, repeats=3)
+    assert "".join(went) == "ba" + "ab" + "ba" + "ab"
+
+
+def test_a_rate_is_units_by_time_and_a_ratio_is_taken_repeat_by_repeat() -> None:
+    def sleeping(seconds: float):
+        return lambda: (time.sleep(seconds), 10.0)[1]
+
+    found = in_turn({"slow": sleeping(0.02), "fast": sleeping(0.01)}, repeats=3)
+    assert 300 < Spread.of(found["slow"]).median <= 500
+    slow, fast = rows("g", "units/s", found, beside="slow")
+    assert slow.ratio is None
+    assert fast.ratio is not None
+    assert fast.ratio.median == pytest.approx(2.0, rel=0.2)
+    ratio = rows("g", "x", {"a": [1.0, 2.0], "b": [2.0, 8.0]}, beside="a")[1].ratio
+    assert ratio == Spread(3.0, 2.0, 4.0, 2)
+
+
+def test_the_command_writes_machine_versions_and_rows(tmp_path: Path) -> None:
+    out = tmp_path / "b.json"
+    command = [sys.executable, "-m", "benchmarks", "predictors", "profile", "--quick", "--threads", "1"]
+    subprocess.run([*command, "--device", "cpu", "--json", str(out)], check=True, capture_output=True)
+    found = json.loads(out.read_text())
+    assert {"versions", "machine", "wall_s", "rows"} <= set(found)
+    assert {row["name"] for row in found["rows"]} >= {"directcopy", "directpred", "least squares", "backward"}
+    assert all(row["value"]["median"] > 0 for row in found["rows"])
