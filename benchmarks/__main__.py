@@ -32,13 +32,17 @@ def main() -> None:
         for row in _measured(group, scale):
             found.append(row)
             print(_line(row), flush=True)
+            _write(asked.json, scale, found, time.monotonic() - started)
     console = Console() if sys.stdout.isatty() else Console(width=150)
     console.print(_table(found))
-    wall = time.monotonic() - started
-    about = {"versions": {**machine.versions(), **_rivals()}, "machine": _machine(scale), "wall_s": wall}
-    asked.json.parent.mkdir(parents=True, exist_ok=True)
-    asked.json.write_text(json.dumps({**about, "rows": [row.plain() for row in found]}, indent=1) + "\n")
-    console.print(f"{wall:.0f} s; written to {asked.json}", highlight=False)
+    console.print(f"{time.monotonic() - started:.0f} s; written to {asked.json}", highlight=False)
+
+
+def _write(path: Path, scale: Scale, found: list[Row], wall_s: float) -> None:
+    """All that is known so far: who stops a long benchmark keeps its rows."""
+    about = {"versions": {**machine.versions(), **_rivals()}, "machine": _machine(scale), "wall_s": wall_s}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({**about, "rows": [row.plain() for row in found]}, indent=1) + "\n")
 
 
 def _asked() -> argparse.Namespace:
