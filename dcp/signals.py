@@ -12,7 +12,7 @@ SAVES = ("SIGUSR1", "SIGUSR2")  # what SLURM and submitit send before a job's ti
 class Signals:
     """While it is entered, SIGINT, SIGTERM and SIGHUP set `stop` to their exit code and SIGUSR1/2 set `save`.
 
-    A signal that is ignored stays so: that is how `nohup` works. A second SIGINT is not caught: whoever presses
+    A SIGHUP that is ignored stays so: that is how `nohup` works. A second SIGINT is not caught: whoever presses
     Ctrl-C twice does not want to wait for the checkpoint.
     """
 
@@ -24,7 +24,7 @@ class Signals:
     def __enter__(self) -> "Signals":
         for name in (*STOPS, *SAVES):
             number = getattr(signal, name, None)  # Windows has no SIGUSR1
-            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            if number is not None and not (name == "SIGHUP" and signal.getsignal(number) is signal.SIG_IGN):
                 self._before[number] = signal.signal(number, self._note)
         return self
 

@@ -148,7 +148,7 @@ def _processes(count: int) -> str:
 
 def _numbers(line: dict[str, Any]) -> tuple[str, ...]:
     name, _ = diagnosis.state(line["spread"], line["effective_rank"])
-    waits = (f"waits {line['data_wait']:.0%}",) if line["data_wait"] >= WORTH_SAYING else ()
+    waits = (f"waits {line['data_wait']:.0%}",) if line.get("data_wait", 0.0) >= WORTH_SAYING else ()
     return (
         f"loss {line['loss']:.3f}",
         f"{line['images_per_s']:,.0f} img/s",
