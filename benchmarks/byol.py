@@ -22,7 +22,7 @@ from dcp.recipe import Recipe
 from dcp.training import Training
 
 CPU = Case("ResNet-18 at 32", "resnet18", 32, "small", 64, 128, 4)
-QUICK = Case("ResNet-18/8 at 32", "resnet18", 32, "small", 8, 64, 8)
+QUICK = Case("ResNet-18/8 at 32", "resnet18", 32, "small", 8, 64, 4)
 GPU = Case("ResNet-18 at 32", "resnet18", 32, "small", 64, 128, 200)
 HIDDEN, OUT, TAU = 512, 128, 0.996
 

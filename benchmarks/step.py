@@ -24,7 +24,7 @@ class Case(NamedTuple):
     steps: int
 
 
-QUICK = (Case("ResNet-18/8 at 32", "resnet18", 32, "small", 8, 64, 8),)
+QUICK = (Case("ResNet-18/8 at 32", "resnet18", 32, "small", 8, 64, 4),)
 CPU = (
     Case("ResNet-18 at 32", "resnet18", 32, "small", 64, 128, 4),
     Case("ResNet-18 at 96", "resnet18", 96, "imagenet", 64, 64, 4),
