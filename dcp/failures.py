@@ -23,7 +23,7 @@ def noted(path: Path, run: Run | None) -> Iterator[None]:
     except DcpError as error:
         _note(run or _opened(path), "failed", str(error))
         raise
-    except Exception as error:
+    except Exception as error:  # noted and raised again: whatever it is, run.json must not say "running"
         _note(run, "failed", f"a bug in dcp: {error!r}")
         raise
     except BaseException as error:

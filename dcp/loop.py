@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -21,24 +22,13 @@ LISTEN_EVERY = 10  # steps between two agreements of several processes on whethe
 SAVE_AFTER_S = 30.0  # an epoch's end saves if the last checkpoint is older than this and save_every is not given
 
 
-def train(
-    method: Method,
-    wrapped: nn.Module,
-    batches: Iterator[Batch],
-    optimizer: Optimizer,
-    schedule: Callable[[int], float],
-    journal: Journal,
-    saver: "Saver",
-    process: Process,
-    plan: Plan,
-    signals: Signals,
-) -> None:
-    """Train from the first batch that `batches` gives to the last.
+@dataclass(frozen=True)
+class Loop:
+    """What a training step needs besides its images.
 
     Args:
         method: the method itself.
         wrapped: the same, as several processes must call it.
-        batches: of this process.
         optimizer: of the online branch and the predictor.
         schedule: gives the optimizer its rates for a step.
         journal: takes the losses.
@@ -46,32 +36,50 @@ def train(
         process: this process.
         plan: for epochs and the fraction done.
         signals: requests to stop or save.
-
-    Raises:
-        RunError: the loss is not finite.
-        Interrupted: asked to stop; a checkpoint has been saved.
     """
-    for batch in batches:
+
+    method: Method
+    wrapped: nn.Module
+    optimizer: Optimizer
+    schedule: Callable[[int], float]
+    journal: Journal
+    saver: "Saver"
+    process: Process
+    plan: Plan
+    signals: Signals
+
+    def train(self, batches: Iterator[Batch]) -> None:
+        """Train from the first batch that `batches` gives to the last.
+
+        Raises:
+            RunError: the loss is not finite.
+            Interrupted: asked to stop; a checkpoint has been saved.
+        """
+        for batch in batches:
+            self._step(batch)
+            stop, save = _listen(self.signals, self.process, batch.step)
+            if stop or save or self.saver.due(batch.step):
+                self.journal.read()
+                self.saver.save(batch.step + 1)
+            if stop:
+                raise Interrupted(stop)
+
+    def _step(self, batch: Batch) -> None:
+        count = self.process.count
         # dropout of any backbone repeats on resume, and differs between processes
-        torch.manual_seed((plan.seed << 32) + batch.step * process.count + process.rank)
-        rate = schedule(batch.step)
-        step = wrapped(batch.x1, batch.x2)
+        torch.manual_seed((self.plan.seed << 32) + batch.step * count + self.process.rank)
+        rate = self.schedule(batch.step)
+        step = self.wrapped(batch.x1, batch.x2)
         loss = step.losses.sum()
         # gradients are averaged over processes, whose shares may differ by one image: this makes them the batch's own
-        (loss * (process.count / batch.total)).backward()
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        fraction = (batch.step + 1) / plan.steps
-        method.after_step(step, batch.step, fraction)
-        journal.add(batch.step, batch.total, loss, batch.waited)
-        if journal.due(batch.step):
-            journal.write(batch.step, step, method, rate, fraction)
-        stop, save = _listen(signals, process, batch.step)
-        if stop or save or saver.due(batch.step):
-            journal.read()
-            saver.save(batch.step + 1)
-        if stop:
-            raise Interrupted(stop)
+        (loss * (count / batch.total)).backward()
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        fraction = (batch.step + 1) / self.plan.steps
+        self.method.after_step(step, batch.step, fraction)
+        self.journal.add(batch.step, batch.total, loss, batch.waited)
+        if self.journal.due(batch.step):
+            self.journal.write(batch.step, step, self.method, rate, fraction)
 
 
 def _listen(signals: Signals, process: Process, step: int) -> tuple[int, bool]:

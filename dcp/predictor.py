@@ -54,7 +54,7 @@ class Predictor(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """Predictions p [B, D] of projections z [B, D]."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: every file in predictors/ has its own
 
     def refresh(self, F: Tensor) -> None:
         """Set the weight from F [D, D]; a predictor that is not set ignores it."""

@@ -22,6 +22,7 @@ def pretrain(
     device: str = "auto",
     watch: Watch = silent,
     say: Say = silent,
+    measured: bool = True,
 ) -> Run:
     """Train what a recipe describes and run the probes it asks for.
 
@@ -32,32 +33,25 @@ def pretrain(
         device: "auto", "cpu", "cuda" or "mps".
         watch: is given every line of metrics as it is written.
         say: is told in words what is skipped and why.
+        measured: run the probes too; without, `measure` does it later.
 
     Returns:
-        The run, finished and probed.
+        The run, finished and, if `measured`, probed.
 
     Raises:
         RequestError: what was asked for cannot be done; nothing was written.
         RunError: it failed on its way; run.json says why.
     """
-    run = train(recipe, runs=runs, resume=resume, device=device, watch=watch, say=say)
-    measure(run, device=device, say=say)
+    run = _trained(recipe, Path(runs), resume, device, watch, say)
+    if measured:
+        measure(run, device=device, say=say)
     return run
 
 
-def train(
-    recipe: Recipe | str,
-    *,
-    runs: str | Path = "runs",
-    resume: bool = False,
-    device: str = "auto",
-    watch: Watch = silent,
-    say: Say = silent,
-) -> Run:
-    """Train what a recipe describes and measure nothing; see `pretrain`."""
+def _trained(recipe: Recipe | str, runs: Path, resume: bool, device: str, watch: Watch, say: Say) -> Run:
     recipe = Recipe.read(recipe) if isinstance(recipe, str) else recipe
     with failures.in_words(None):
-        training = Training(recipe, runs=Path(runs), resume=resume, device=device, watch=watch)
+        training = Training(recipe, runs=runs, resume=resume, device=device, watch=watch)
         if recipe.probe.after and training.process.first:
             loaded(recipe, only=("train", "test") if recipe.probe.data else ("test",))  # shows now, not after hours
     if not training.finished:

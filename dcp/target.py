@@ -16,7 +16,7 @@ class Target(nn.Module):
 
     def forward(self, x: Tensor, z: Tensor) -> Tensor:
         """Projections t [B, D] of the images x [B, 3, H, W]; no gradient flows into them."""
-        raise NotImplementedError
+        raise NotImplementedError  # abstract: every file in targets/ has its own
 
     def update(self, online: nn.Module, fraction: float) -> None:
         """Follow the online branch; a target without weights of its own does nothing."""

@@ -11,7 +11,7 @@ from dcp.batches import Shares, batches
 from dcp.distributed import Process, choose_device
 from dcp.errors import RequestError
 from dcp.journal import Journal, Watch
-from dcp.loop import Saver, train
+from dcp.loop import Loop, Saver
 from dcp.recipe import Recipe
 from dcp.run import Run
 from dcp.run.disk import atomic_write
@@ -156,7 +156,8 @@ class Training:
         process.start_tracker("dcp", self.path.name, flat(recipe.table()))
         with Signals() as signals:
             schedule = build.rates(recipe, self.optimizer, plan)
-            train(self.method, wrapped, stream, self.optimizer, schedule, journal, saver, process, plan, signals)
+            loop = Loop(self.method, wrapped, self.optimizer, schedule, journal, saver, process, plan, signals)
+            loop.train(stream)
         process.end()
         self.journal = journal
 

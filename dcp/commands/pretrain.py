@@ -50,7 +50,7 @@ def _train(
     recipe: Recipe, seeds: list[int], *, runs: Path, resume: bool, device: str, quiet: bool, as_json: bool
 ) -> int:
     from dcp import past
-    from dcp.pretraining import train
+    from dcp.pretraining import pretrain
 
     first, alone = not another_process(), not one_of_several()
     console, trained = Console(), []
@@ -59,7 +59,8 @@ def _train(
     for seed in seeds:
         with Watcher(console, quiet=quiet or not first) as watcher:
             say = watcher.say
-            run = train(recipe.with_seed(seed), runs=runs, resume=resume, device=device, watch=watcher, say=say)
+            one = recipe.with_seed(seed)
+            run = pretrain(one, runs=runs, resume=resume, device=device, watch=watcher, say=say, measured=False)
             trained.append(run)
             if alone:
                 _measure(run, console, device=device, say=say)

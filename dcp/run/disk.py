@@ -35,7 +35,7 @@ def in_plain_words(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except Exception as error:
+    except Exception as error:  # all but two kinds are raised again; safetensors' own does not derive from OSError
         # by its name, because a comparison starts without the package
         if not isinstance(error, OSError) and type(error).__name__ != "SafetensorError":
             raise
