@@ -8,7 +8,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from rich.table import Table
 from benchmarks.measure import Row, Scale, Spread
 from dcp import machine
 
-GROUPS = ("views", "step", "profile", "byol", "predictors", "growth", "startup")
+GROUPS = ("views", "step", "epoch", "profile", "byol", "predictors", "growth", "startup")
 
 
 def main() -> None:
@@ -28,11 +28,10 @@ def main() -> None:
     asked = _asked()
     scale = Scale(asked.quick, asked.device, asked.threads)
     started, found = time.monotonic(), []
-    for group in asked.groups or GROUPS:
-        for row in _measured(group, scale):
-            found.append(row)
-            print(_line(row), flush=True)
-            _write(asked.json, scale, found, time.monotonic() - started)
+    for row in _measured(asked.groups or GROUPS, scale):
+        found.append(row)
+        print(_line(row), flush=True)
+        _write(asked.json, scale, found, time.monotonic() - started)
     console = Console() if sys.stdout.isatty() else Console(width=150)
     console.print(_table(found))
     console.print(f"{time.monotonic() - started:.0f} s; written to {asked.json}", highlight=False)
@@ -55,9 +54,9 @@ def _asked() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _measured(group: str, scale: Scale) -> Iterator[Row]:
-    """The rows of a group: each of its tasks in a process of its own, or all in one where it must be quick."""
-    tasks = importlib.import_module(f"benchmarks.{group}").tasks(scale)
+def _measured(groups: Sequence[str], scale: Scale) -> Iterator[Row]:
+    """The rows of all groups: each task in a process of its own, or all in one where it must be quick."""
+    tasks = [task for group in groups for task in importlib.import_module(f"benchmarks.{group}").tasks(scale)]
     for some in [tasks] if scale.quick else [[task] for task in tasks]:
         with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
             for task in some:

@@ -37,7 +37,8 @@ def tasks(scale: Scale) -> list[partial[list[Row]]]:
 def measured(scale: Scale, case: Case, precision: str) -> list[Row]:
     """Dcp's epochs and lightly's, in turn."""
     torch.set_num_threads(scale.threads)
-    wanted = _recipe(case, scale.repeats + 1, precision)
+    repeats = 1 if scale.quick else scale.repeats  # starting lightly's workers takes longer than a quick epoch
+    wanted = _recipe(case, repeats + 1, precision)
     workers = 8 if scale.device == "cuda" else 2
     ours, theirs, _ = epochs_in_turn(wanted, scale.device, partial(lightly, case=case, workers=workers))
     group = f"BYOL, {case.name}, batch {case.batch}"

@@ -31,8 +31,9 @@ def commands(scale: Scale) -> list[Row]:
     """Seconds of each command in a process of its own, all commands once a round."""
     found: dict[str, list[float]] = {name: [] for name in COMMANDS}
     with tempfile.TemporaryDirectory() as runs:
-        for name in ("directcopy", "linear"):
-            _timed(("pretrain", f"tiny/{name}", "--quiet"), runs)
+        begun = [_started(("pretrain", f"tiny/{name}", "--quiet"), runs) for name in ("directcopy", "linear")]
+        for process in begun:
+            process.communicate()
         for number in range(1 if scale.quick else scale.repeats):
             for name, words in COMMANDS.items():
                 own = (f"run.name=t{number}",) if words[0] == "pretrain" else ()
@@ -41,10 +42,16 @@ def commands(scale: Scale) -> list[Row]:
 
 
 def _timed(words: tuple[str, ...], runs: str) -> float:
-    asks = () if words[0] in ("recipes", "--help") else ("--runs", runs)
     started = time.perf_counter()
-    subprocess.run([sys.executable, "-m", "dcp", *words, *asks], capture_output=True, check=False)
+    _started(words, runs).communicate()
     return time.perf_counter() - started
+
+
+def _started(words: tuple[str, ...], runs: str) -> subprocess.Popen[bytes]:
+    asks = () if words[0] in ("recipes", "--help") else ("--runs", runs)
+    return subprocess.Popen(
+        [sys.executable, "-m", "dcp", *words, *asks], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
 
 
 def opening(scale: Scale) -> list[Row]:

@@ -1,0 +1,54 @@
+"""A whole epoch of `dcp pretrain` on CIFAR-10, as its own metrics tell it, beside what the benchmarks' loop says.
+
+The benchmarks' loop is `Training.run` on a few made-up batches; here is every batch of 50,000 images, in a process of
+its own, with the command's own progress, journal and checkpoint.
+"""
+
+import subprocess
+import sys
+import tempfile
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from benchmarks.measure import Row, Scale, rows
+from benchmarks.step import Case, recipe
+from benchmarks.training import epochs_in_turn, nothing
+from dcp.run import Run
+
+CPU = Case("ResNet-18/8 at 32", "resnet18", 32, "small", 8, 128, 30)
+GPU = Case("ResNet-18 at 32", "resnet18", 32, "small", 64, 128, 300)
+IMAGES = 50_000
+
+
+def tasks(scale: Scale) -> list[partial[list[Row]]]:
+    """None where it must be quick: an epoch of a small network takes two minutes on two cores."""
+    return [] if scale.quick else [partial(measured, scale, GPU if scale.device == "cuda" else CPU)]
+
+
+def measured(scale: Scale, case: Case) -> list[Row]:
+    """Epochs of the command and of the benchmarks' loop, in turn.
+
+    Raises:
+        RuntimeError: the command fails, for instance as there is no CIFAR-10 in $DCP_DATA.
+    """
+    torch.set_num_threads(scale.threads)
+    found: dict[str, list[float]] = {"benchmark": [], "dcp pretrain": []}
+    for _ in range(3):
+        found["dcp pretrain"].append(_command(scale, case))
+        found["benchmark"].append(epochs_in_turn(recipe(case, 2), scale.device, nothing)[0][-1])
+    note = f"{IMAGES:,} images, batch {case.batch}; the benchmark: {case.steps} batches, one epoch before them"
+    return rows(f"epoch of CIFAR-10, {case.name}", "images/s", found, beside="benchmark", note=note)
+
+
+def _command(scale: Scale, case: Case) -> float:
+    """Images a second of the first epoch, start-up left out."""
+    words = ("cifar10_directcopy", f"network.width={case.width}", "train.epochs=1", "train.log_every=10")
+    with tempfile.TemporaryDirectory() as runs:
+        command = [sys.executable, "-m", "dcp", "pretrain", *words, "probe.after=[]", "run.name=epoch", "--runs", runs]
+        done = subprocess.run([*command, "--device", scale.device], capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(done.stderr.strip())
+        line = Run.open(next(Path(runs).iterdir())).metrics("epoch")[-1]
+    return float(line["images_per_s"])
