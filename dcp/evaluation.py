@@ -13,8 +13,10 @@ from statistics import NormalDist
 from typing import TypeAlias
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from dcp import views
+from dcp.dataset import Dataset
 from dcp.errors import RequestError, RunError
 
 Json: TypeAlias = bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"] | None
@@ -41,6 +43,25 @@ class Features:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """What the features were made from, for evaluations that look at images or train the network on.
+
+    Args:
+        encoder: [B, 3, S, S] normalised -> [B, D], frozen, in eval mode, where its features are; copy it to change it.
+        train: the images behind `Subject.train`, in the same order.
+        test: those behind `Subject.test`.
+        size: S, side of its images in pixels.
+        config: the views it was trained on; their normalisation is the encoder's.
+    """
+
+    encoder: nn.Module
+    train: Dataset
+    test: Dataset
+    size: int
+    config: views.Config
+
+
+@dataclass(frozen=True)
 class Subject:
     """One trained run, as evaluations see it.
 
@@ -50,6 +71,7 @@ class Subject:
         classes: names of the K classes; () where the data have none.
         F: [D', D'] second moments of the projections at the end of training, if the run kept them.
         W: [D', D'] weight of its linear predictor, if it has one.
+        origin: what made the features; None where only these are known.
     """
 
     train: Features
@@ -57,6 +79,7 @@ class Subject:
     classes: tuple[str, ...] = ()
     F: Tensor | None = None
     W: Tensor | None = None
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True)
@@ -70,6 +93,7 @@ class Scores:
         settings: everything that decided how it was measured.
         predictions: [n] int64 class number given to each test image, or None.
         extra: findings that are no score: lists, choices made on the way, warnings.
+        arrays: further tensors by name, written beside the predictions.
     """
 
     score: dict[str, float]
@@ -78,6 +102,7 @@ class Scores:
     settings: dict[str, Json] = field(default_factory=dict)
     predictions: Tensor | None = None
     extra: dict[str, Json] = field(default_factory=dict)
+    arrays: dict[str, Tensor] = field(default_factory=dict)
 
 
 def accuracy_interval(correct: int, n: int, *, level: float = 0.95) -> tuple[float, float]:

@@ -10,8 +10,9 @@ from torch import Tensor
 from dcp import checkpoint, dataset, encoder, tables, variants
 from dcp.dataset import Dataset, Split
 from dcp.distributed import choose_device
+from dcp.encoder import Encoder
 from dcp.errors import RequestError
-from dcp.evaluation import Scores, Subject
+from dcp.evaluation import Features, Origin, Scores, Subject
 from dcp.features import features
 from dcp.recipe import Recipe
 from dcp.run import Run
@@ -58,13 +59,17 @@ def probe(
     if not allowed:
         return {}
     seen = {split: features(encoders, data, choose_device(device)) for split, data in splits.items()}
-    classes = splits["train"].classes
-    subject, baseline = (Subject(seen["train"][i], seen["test"][i], classes) for i in range(len(encoders)))
+    subject, baseline = (_subject(one, seen["train"][i], seen["test"][i], splits) for i, one in enumerate(encoders))
     F, W = _matrices(run, recipe)
     data = {"source": (recipe.probe.data or recipe.data).source}
     data |= {split: images.fingerprint() for split, images in splits.items()}
     measured = Measured(recipe, replace(subject, F=F, W=W), baseline, data)
     return _all(run, allowed, measured, say=say if forgiving else None)
+
+
+def _subject(encoder: Encoder, train: Features, test: Features, splits: dict[Split, Dataset]) -> Subject:
+    origin = Origin(encoder, splits["train"], splits["test"], encoder.size, encoder.config)
+    return Subject(train, test, splits["train"].classes, origin=origin)
 
 
 class Measured(NamedTuple):
@@ -168,6 +173,7 @@ def _one(run: Run, name: str, measured: Measured) -> dict[str, Any]:
         "label": subject.test.y,
         "random_prediction": random.predictions,
     }
-    arrays = {key: value.cpu().numpy() for key, value in tensors.items() if value is not None}
-    run.write_probe(name, record, arrays if scores.predictions is not None else None)
+    arrays = {key: value for key, value in tensors.items() if value is not None and scores.predictions is not None}
+    arrays |= scores.arrays
+    run.write_probe(name, record, {key: value.cpu().contiguous().numpy() for key, value in arrays.items()} or None)
     return record

@@ -18,7 +18,6 @@ from dcp.run.locking import locked
 from dcp.run.records import SCHEMA, Json
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 __all__ = ["SCHEMA", "Run", "find"]
@@ -119,14 +118,14 @@ class Run:
         self,
         evaluation: str,
         scores: Mapping[str, Any],
-        predictions: "Mapping[str, NDArray[np.int64]] | None" = None,
+        predictions: "Mapping[str, NDArray[Any]] | None" = None,
     ) -> None:
         """Write probes/<evaluation>.json, and the predictions per image beside it.
 
         Args:
             evaluation: its name; a later probe of the same name replaces the earlier.
             scores: content of the file; "schema" and "evaluation" are added.
-            predictions: "prediction", "label", and maybe "random_prediction", each int64 [n].
+            predictions: "prediction", "label", and maybe "random_prediction", each int64 [n]; whatever else it has.
         """
         folder = self.path / "probes"
         content = {**scores, "schema": SCHEMA, "evaluation": evaluation}
@@ -144,8 +143,8 @@ class Run:
         """Scores by evaluation, in the order of their names."""
         return {path.stem: records.read_probe(path) for path in opening.probes_in(self.path / "probes")}
 
-    def predictions(self, evaluation: str) -> "dict[str, NDArray[np.int64]] | None":
-        """Predictions per image, int64 [n] each; None when there are none or of another probe."""
+    def predictions(self, evaluation: str) -> "dict[str, NDArray[Any]] | None":
+        """Predictions per image, int64 [n] each, and other arrays; None when there are none or of another probe."""
         path = self.path / "probes" / f"{evaluation}.safetensors"
         if not path.exists():
             return None
