@@ -105,6 +105,9 @@ class Train(Section):
     workers: int | None = Field(
         None, ge=0, description="processes that decode image files; without it one a spare core"
     )
+    readout: bool = Field(
+        True, description="show how good the features are, where images have labels; these never train the encoder"
+    )
     log_every: int = Field(10, ge=1, le=10**6, description="steps between two lines in metrics.jsonl")
     save_every: int | None = Field(
         None, ge=1, description="steps between two checkpoints; without it at an epoch's end if the last is 30 s old"

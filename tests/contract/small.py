@@ -30,6 +30,10 @@ class TinyBranch(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         return self.layers(x)
 
+    def both(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        h = self.layers[:-1](x)
+        return h, self.layers[-1](h)
+
 
 def branch(seed: int = 0) -> TinyBranch:
     torch.manual_seed(seed)
