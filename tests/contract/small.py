@@ -7,7 +7,7 @@ from dcp import variants
 
 PREDICTORS = ["directcopy", "directpred", "directset", "identity", "linear", "mlp"]
 OBJECTIVES = ["cosine", "euclidean", "iso_cosine", "iso_euclidean"]
-TARGETS = ["ema", "online"]
+TARGETS = ["ema", "online", "shared"]
 DTYPES = [torch.float64, torch.bfloat16]
 
 
