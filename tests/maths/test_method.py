@@ -11,6 +11,7 @@ from torch.testing import assert_close
 from dcp.method import Method
 from dcp.moments import Moments
 from dcp.objectives import cosine, euclidean
+from dcp.networks import Branch
 from dcp.predictor import SetLinear
 from dcp.targets.ema import Ema
 from dcp.targets.online import Online
@@ -23,10 +24,10 @@ def views(step: int, batch: int = 8) -> tuple[Tensor, Tensor]:
     return torch.randn(2, batch, 5, generator=generator, dtype=torch.float64).unbind(0)
 
 
-def branch(*, norm: bool = False, seed: int = 0) -> nn.Module:
+def branch(*, norm: bool = False, seed: int = 0) -> Branch:
     torch.manual_seed(seed)
     middle = [nn.BatchNorm1d(3)] if norm else []
-    return nn.Sequential(nn.Linear(5, 3), *middle).double()
+    return Branch(nn.Identity(), nn.Sequential(nn.Linear(5, 3), *middle)).double()
 
 
 def built(*, norm: bool = False, every: int = 1, target=None, objective=cosine, **options) -> Method:
