@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from dcp import keys
-from dcp.recipe import Recipe
+from dcp.recipe import File
 from dcp.values import shown
 
 INTRODUCTION = """\
@@ -41,7 +41,7 @@ SIGNS = {"ge": "≥ {}", "gt": "> {}", "le": "≤ {}", "lt": "< {}", "min_length
 def markdown() -> str:
     """The whole page."""
     parts = [INTRODUCTION]
-    for name, field in Recipe.model_fields.items():
+    for name, field in File.model_fields.items():
         parts += _section(name, field, level=2)
     return "\n".join(parts)
 

@@ -79,6 +79,6 @@ def check(recipes: list[str], sets: tuple[str, ...]) -> None:
 
 def schema() -> None:
     """JSON Schema of a recipe, for editors."""
-    from dcp.recipe import Recipe
+    from dcp.recipe import File
 
-    print(json.dumps(Recipe.model_json_schema(), indent=2))
+    print(json.dumps(File.model_json_schema(), indent=2))
