@@ -116,9 +116,7 @@ class Published(Section):
 
     arm: str = Field("", description="the arm of [study.arms] it is of; left out where a study has axes only")
     at: dict[str, Any] = Field({}, description="the point on the axes it is of, e.g. { train.epochs = 100 }")
-    score: str = Field(
-        pattern=r"^[a-z0-9_]+\.[A-Za-z0-9_]+$", description='ours that it stands beside, e.g. "linear.top1"'
-    )
+    score: str = Field(description='ours that it stands beside, evaluation and score: "linear.top1"')
     value: float = Field(description="as the source prints it; shares of test images in percent")
     spread: float | None = Field(None, ge=0, description="standard deviation over seeds, as the source prints it")
     seeds: int | None = Field(None, ge=1, description="how many seeds it is the mean of")

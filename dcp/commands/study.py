@@ -4,7 +4,6 @@ import json
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -41,8 +40,7 @@ def main(
     if one_of_several():
         hint = f"dcp pretrain {source} --processes N starts N of them for each run"
         raise RequestError("a study starts its processes itself", slug="bad-option", hint=hint)
-    study = studies.read(source, sets)
-    study = replace(study, seeds=tuple(seeds)) if seeds else study
+    study = studies.read(source, sets).with_seeds(seeds or ())
     if dry_run:
         return _dry(study, runs, device=device, processes=processes, as_json=as_json)
     from dcp.studies import running

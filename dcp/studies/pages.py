@@ -11,13 +11,15 @@ from dcp.studies.results import Beside
 def plan(study: Study, states: Mapping[Cell, State]) -> Page:
     """Which runs there are, and what is left to do for each."""
     left = sum(state != "done" for state in states.values())
-    size = f"{count(len(study.arms), 'arm')}, {count(len(study.seeds), 'seed')}, {count(len(states), 'run')}"
     by_arm: dict[str, list[str]] = {arm.name: [] for arm in study.arms}
     for cell, state in states.items():
         by_arm[cell.arm.name].append(state)
     rows = tuple((name, *found) for name, found in by_arm.items())
     columns = ("arm", *(f"s{seed}" for seed in study.seeds))
-    return Page(f"Study {study.name}: {size}, {left} left", (Grid("Runs", columns, (("", rows),), numbers=False),))
+    return Page(
+        f"Study {study.name}: {study.size}; {count(left, 'run')} left",
+        (Grid("Runs", columns, (("", rows),), numbers=False),),
+    )
 
 
 def published(study: Study, found: Sequence[Beside]) -> Page:

@@ -5,7 +5,7 @@ recipes, with the names of the arms.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from itertools import product
 from typing import Any
@@ -59,13 +59,24 @@ class Study:
     sets: tuple[str, ...] = field(default=(), compare=False)
     source: str = field(default="", compare=False)
 
+    @property
+    def size(self) -> str:
+        """How many arms, seeds and runs, in words."""
+        arms, seeds = len(self.arms), len(self.seeds)
+        counts = (arms, "arm"), (seeds, "seed"), (arms * seeds, "run"), (len(self.published), "published number")
+        return ", ".join(f"{n} {what}{'' if n == 1 else 's'}" for n, what in counts)
+
+    def with_seeds(self, seeds: Sequence[int]) -> "Study":
+        """The same study with other seeds; without any with its own."""
+        return replace(self, seeds=tuple(sorted(set(seeds)))) if seeds else self
+
     def toml(self) -> str:
         """TOML text of the same study with every arm and every default written out."""
         arms = {arm.name: _body(arm.recipe.table()) for arm in self.arms}
         published = [one.model_dump(exclude={"at"}, exclude_none=True) for one in self.published]
         study = {"seeds": list(self.seeds), "arms": arms, "published": published}
         run = {"name": self.name, "tracker": self.arms[0].recipe.run.tracker}
-        return tomli_w.dumps({"run": run, "study": study}, multiline_strings=False)
+        return tomli_w.dumps({"run": run, "study": study})
 
 
 def is_study(source: str, sets: Sequence[str] = ()) -> bool:
