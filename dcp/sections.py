@@ -3,12 +3,13 @@
 Every key has a default, a one-line meaning with its unit, and bounds; docs/recipe.md is made of them.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from dcp.variants import VariantConfig as Section
 
+Seeds = Annotated[tuple[Annotated[int, Field(ge=0, lt=2**31)], ...], Field(min_length=1)]
 WIDEST = 2**20  # channels; what is wider has weights that no machine holds
 
 
@@ -127,7 +128,7 @@ class Published(Section):
 class Study(Section):
     """Many runs as one: every arm, at every point of the axes, with every seed."""
 
-    seeds: str | tuple[int, ...] = Field("0-4", description='of every arm: "0-4", "0,1,2", or a list')
+    seeds: str | Seeds = Field("0-4", description='of every arm: "0-4", "0,1,2", or a list')
     arms: dict[str, dict[str, Any]] = Field(
         {}, description="named sets of keys, each a part of a recipe; extends puts another recipe below"
     )

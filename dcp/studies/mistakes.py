@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any
 
-from dcp import tables, variants
+from dcp import seeds, tables, variants
 from dcp.errors import Problems, RequestError
 from dcp.run.lookup import first
 from dcp.sections import Study as Section
@@ -59,6 +59,11 @@ def of_section(section: Section, files: Files) -> Iterator[RequestError]:
     if not section.arms and not section.axes:
         hint = "e.g. [study.axes] with optimizer.lr = [0.01, 0.03], or [study.arms] with directcopy = {}"
         yield RequestError("the study has neither arms nor axes", slug="missing-key", where=where, hint=hint)
+    if isinstance(section.seeds, str):
+        try:
+            seeds.parse(section.seeds, f"study.seeds; {where}")
+        except RequestError as error:
+            yield error
     axes = tables.flat(section.axes)
     yield from _of_axes(axes, where)
     yield from _of_runs(section.arms, axes, where)
@@ -118,6 +123,8 @@ def of_names(names: Sequence[str], section: Section, where: str) -> Iterator[Req
             hint = "give them names: [study.arms.NAME] with the keys of each"
             what = f'{count} arms would be called "{name}"'
             yield RequestError(what, slug="bad-combination", where=where, hint=hint)
+    if all(any(fnmatchcase(name, pattern) for pattern in section.skip) for name in names):
+        yield RequestError("no arm is left", slug="bad-value", where=where, hint="study.skip leaves all of them out")
     for pattern in section.skip:
         if not any(fnmatchcase(name, pattern) for name in names):
             what, hint = f'study.skip: no arm is called "{pattern}"', f"there are {first(list(names), 8)}"

@@ -132,7 +132,7 @@ def _section(files: Files) -> Section:
 
 def _seeds(section: Section) -> tuple[int, ...]:
     given = section.seeds
-    return tuple(seeds.parse(given, "study.seeds") if isinstance(given, str) else sorted(set(given)))
+    return tuple(seeds.parse(given) if isinstance(given, str) else sorted(set(given)))
 
 
 def _arms(files: Files, section: Section) -> dict[str, tuple[Point, Recipe]]:
