@@ -5,7 +5,6 @@ import sys
 import tempfile
 from collections.abc import Callable
 from functools import partial
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +49,7 @@ def main(
     one = partial(_launched, runs=runs, device=device, processes=processes) if processes > 1 else partial(
         _here, runs=runs, device=device, console=console, quiet=quiet
     )  # fmt: skip
-    train = one if quiet else _announced(one, runs, say)
+    train = one if quiet else _announced(one, study, runs, say)
     result = running.run(study, runs=runs, device=device, processes=processes, train=train, say=say)
     _show(result, console, runs / study.name, quiet=quiet)
     if as_json:
@@ -58,12 +57,14 @@ def main(
     return FAILED if result.outcome.failed else DONE
 
 
-def _announced(train: Train, runs: Path, say: Callable[[str], None]) -> Train:
+def _announced(train: Train, study: studies.Study, runs: Path, say: Callable[[str], None]) -> Train:
     """The same, and each run's folder is said before it."""
-    turn = count(1)
+    from dcp.studies.cells import cells
+
+    place = {cell: i for i, cell in enumerate(cells(study), 1)}
 
     def announced(cell: "Cell") -> Run:
-        say(f"\nrun {next(turn)} of this sitting: {cell.path(runs)}")
+        say(f"\nrun {place[cell]} of {len(place)}: {cell.path(runs)}")
         return train(cell)
 
     return announced
