@@ -71,12 +71,8 @@ def parse(path: Path) -> Table:
     try:
         return loads(shipped.read(path))
     except ValueError as error:
-        raise RequestError(
-            f"this is not TOML: {error}",
-            slug="bad-toml",
-            where=str(path),
-            hint='a line is key = value, [section] or # comment; strings have quotes: name = "directcopy"',
-        ) from None
+        hint = 'a line is key = value, [section] or # comment; strings have quotes: name = "directcopy"'
+        raise RequestError(f"this is not TOML: {error}", slug="bad-toml", where=str(path), hint=hint) from None
 
 
 def layers(path: Path) -> list[tuple[Path, Table]]:
