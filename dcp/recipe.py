@@ -171,6 +171,11 @@ def _clashes(recipe: Recipe) -> Iterator[tuple[str, str]]:
             f'objective.name = "{objective}" needs a symmetric W; predictor.name = "{predictor}" has none',
             "take a predictor that is set from F (directcopy, directpred, directset), or cosine",
         )
+    if objective.startswith("iso_") and recipe.target.name == "shared":
+        yield (
+            f'objective.name = "{objective}" stops the gradient itself, and target.name = "shared" lets it through',
+            'take target.name = "online", or objective.name = "cosine"',
+        )
     every = getattr(recipe.predictor, "every", 1)
     if every > 1 and recipe.moments.timing == "immediate":
         yield (

@@ -124,7 +124,7 @@ def test_a_forward_pass_changes_nothing_but_batch_statistics(timing: str):
     before = {name: value.clone() for name, value in method.state_dict().items()}
     method(*views(0))
     changed = {name for name, value in method.state_dict().items() if not torch.equal(value, before[name])}
-    assert changed == {f"online.1.{name}" for name in ("running_mean", "running_var", "num_batches_tracked")}
+    assert changed == {f"online.projector.1.{name}" for name in ("running_mean", "running_var", "num_batches_tracked")}
 
 
 def test_with_every_5_W_is_set_at_0_5_10_and_the_optimizer_steps_on_it_in_between():
