@@ -78,9 +78,9 @@ def _tests(differences: Sequence[Difference]) -> Iterator[str]:
     if by_arm:
         most = max(map(by_arm.count, by_arm))
         yield (
-            "p: how often such a difference, or a larger one, would show if there were none. Holm p: corrected for the"
-            f" {most} scores of two arms that are tested, not for the number of arms. A verdict needs an interval"
-            " without 0 and a Holm p of at most 0.05."
+            "p: how often such a difference, or a larger one, would show if there were none. Holm p: corrected for"
+            f" the tested scores of two arms ({most}), not for the number of arms. A verdict needs an interval without"
+            " 0 and a Holm p of at most 0.05."
         )
     if any(one.effect is not None for one in differences):
         yield "Effect: Hedges' g, the difference in standard deviations between seeds (paired: of their differences)."

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-SMALLEST_P = 1e-300  # below it quantiles are not to be trusted
+SMALLEST_P = 1e-30  # further out quantiles are not to be trusted, and no model holds
 
 
 class Part(NamedTuple):

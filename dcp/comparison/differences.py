@@ -21,6 +21,17 @@ ONE_AGAINST_SEEDS = "over seeds (one seed against several)"
 CROSSED = "over seeds and test images"
 CROSSED_PAIRED = "over seeds and test images, seeds paired"
 CROSSED_ONE = "over seeds and test images (one seed against several)"
+# What the p-value of each is of; crossed.py and matched.py say how.
+TESTS = {
+    PAIRED: "McNemar's exact test",
+    UNPAIRED: "normal test",
+    WELCH: "Welch's t test",
+    PAIRED_SEEDS: "paired t test",
+    ONE_AGAINST_SEEDS: "t test",
+    CROSSED: "t test, seeds and images at random",
+    CROSSED_PAIRED: "paired t test, seeds and images at random",
+    CROSSED_ONE: "t test, seeds and images at random",
+}
 TWO_SEEDS = "2 seeds: wide by nature"
 NO_SPREAD = "the seeds agree to the last digit: no spread to judge by"
 # Scores are shares, ranks and ratios, none of a natural size far below 1: smaller differences are rounding.

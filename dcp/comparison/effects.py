@@ -84,9 +84,11 @@ class Plan:
         parts = tuple(Part(spread / seeds, seeds - 1) for spread in self.spreads)
         later = Estimate(self.value, parts, self.images)
         shift, reach = abs(self.value) / later.variance**0.5, later.quantile(ALPHA / 2)
-        if shift > reach + 10:  # certain; scipy's function is inexact that far out
+        if shift > reach + 10:
             return 1.0
-        return 1 - float(nctdtr(later.df, shift, reach)) + float(nctdtr(later.df, shift, -reach))
+        # scipy has no number for the far side from a shift of 9 on, where it is nothing any more
+        wrong_side = float(nctdtr(later.df, shift, -reach)) if shift < 8 else 0.0
+        return 1 - float(nctdtr(later.df, shift, reach)) + wrong_side
 
     def without_spread(self) -> float:
         """The same for seeds without number: only the test images are left to blur the difference."""

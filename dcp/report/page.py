@@ -150,14 +150,13 @@ def operations(number: float | None) -> str:
 def probability(p: float | None) -> str:
     """A p-value in words; never 0, which no test can show.
 
-    >>> probability(0.03456), probability(0.5), probability(1e-9), probability(None)
-    ('0.035', '0.50', '<0.0001', '-')
+    >>> probability(0.03456), probability(0.5), probability(0.00123), probability(1.4e-9), probability(None)
+    ('0.035', '0.50', '0.0012', '1e-09', '-')
     """
     if p is None:
         return NOTHING
-    if p < 0.0001:
-        return "<0.0001"
-    return f"{p:.2f}" if p >= 0.1 else f"{p:.3f}" if p >= 0.01 else f"{p:.4f}"
+    digits = next((digits for least, digits in ((0.1, 2), (0.01, 3), (0.0001, 4)) if p >= least), 0)
+    return f"{p:.{digits}f}" if digits else f"{p:.0e}"
 
 
 def listed(words: Sequence[str]) -> str:

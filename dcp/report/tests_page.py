@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from dcp.comparison import Comparison, ScoreRow
-from dcp.comparison.differences import Difference
+from dcp.comparison.differences import TESTS, Difference
 from dcp.comparison.equal_time import ArmAtTime, EqualTime
 from dcp.report.page import NOTHING, Grid, duration, figure, probability
 
@@ -23,7 +23,8 @@ def tests(comparison: Comparison, letters: Letters) -> Grid:
         for row in comparison.scores:
             for one in row.differences:
                 if one.arm == arm.name and one.p is not None:
-                    groups.setdefault(f"{letters[arm.name]} against A, {one.method}", []).append(_row(row, one))
+                    heading = f"{letters[arm.name]} against A, {one.method}: {TESTS[one.method]}"
+                    groups.setdefault(heading, []).append(_row(row, one))
     columns = ("", "p", "Holm p", "effect", "seeds needed")
     return Grid("Tests", columns, tuple((heading, tuple(rows)) for heading, rows in groups.items()))
 
