@@ -377,6 +377,17 @@ def test_a_score_that_is_not_a_number_counts_as_missing(build):
     assert only_difference(comparison).value is None
 
 
+def test_numbers_at_the_edge_of_what_counts_are_compared_without_overflow(build):
+    runs = [build(name, seed) for name in "ab" for seed in range(3)]
+    for place, run in enumerate(runs):
+        score = {"large": 1e60 / (place + 1), "larger": 1e300 * (place + 1) / 9, "small": 1e-300 * place}
+        run.write_probe("other", {"score": score, "n": 100})
+    rows = {row.score: row.differences[0] for row in compare(runs).scores}
+    assert rows["large"].p > 0
+    assert rows["larger"].why == "no other score of this name in a and b"
+    assert (rows["small"].value, rows["small"].p) == (0, None)
+
+
 def test_other_test_images_are_not_compared_though_their_labels_agree(build):
     images = {"source": "stl10", "train": "train of stl10", "test": "another seed of the same classes"}
     runs = [build(right=right(60)), build("byol", right=right(65), data=images)]
