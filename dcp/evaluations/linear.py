@@ -22,7 +22,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as fn
 
-from dcp import evaluation, logistic
+from dcp import draws, evaluation, logistic
 from dcp.evaluation import Json, Scores, Subject
 from dcp.logistic import Curvature, Task
 from dcp.variants import VariantConfig
@@ -66,20 +66,6 @@ def standardise(train: Tensor, test: Tensor) -> tuple[Tensor, Tensor]:
     return (train - mean) * scale, (test.to(train) - mean) * scale
 
 
-def hold_out(y: Tensor, share: float, seed: int) -> tuple[Tensor, Tensor]:
-    """Rows to fit and rows held out, both ascending; neither is empty if there are two images or more.
-
-    Held out is every 1/share-th image of a list shuffled, then sorted by class: so each class gives its share
-    to within one image.
-    """
-    shuffled = torch.randperm(len(y), generator=torch.Generator().manual_seed(seed))
-    by_class = shuffled[y.cpu()[shuffled].argsort(stable=True)]
-    count = min(max(round(share * len(y)), 1), len(y) - 1)
-    held = torch.zeros(len(y), dtype=torch.bool)
-    held[by_class[((torch.arange(count) + 0.5) * (len(y) / count)).long()]] = True
-    return torch.where(~held)[0].to(y.device), torch.where(held)[0].to(y.device)
-
-
 def place(y: Tensor, present: Tensor) -> Tensor:
     """Where each class of y [N] stands among the sorted `present` [K], -1 for a class that is not there."""
     where = torch.searchsorted(present, y).clamp_max(len(present) - 1)
@@ -102,7 +88,7 @@ def optimum(task: Task, config: Config, *, seed: int) -> tuple[Tensor, dict[str,
     weight = {l2[0]: torch.zeros(task.classes, task.x.shape[1] + 1, dtype=torch.float64)}
     accuracy: dict[float, float] = {}
     if len(l2) > 1 and len(task.y) > 1:
-        fitted, held = (task.part(rows) for rows in hold_out(task.y, config.holdout, seed))
+        fitted, held = (task.part(rows) for rows in draws.hold_out(task.y, config.holdout, seed))
         start = weight[l2[0]]
         for strength in l2:
             start = logistic.fit(fitted, strength, curvature, start, TOLERANCE_TO_CHOOSE, iterations).weight
