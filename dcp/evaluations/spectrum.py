@@ -63,7 +63,7 @@ class Config(VariantConfig):
 
     @model_validator(mode="after")
     def _check(self) -> "Config":
-        if self.fit[0] >= self.fit[1]:
+        if self.fit[0] > self.fit[1]:
             raise ValueError(f"fit must go up: ({self.fit[0]}, {self.fit[1]})")
         return self
 
