@@ -80,7 +80,6 @@ def _arithmetic(device: torch.device) -> Any:
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=fast)
 
 
-@torch.enable_grad()
 def trained(origin: Origin, data: Dataset, y: Tensor, classes: int, config: Config, lr: float, seed: int) -> Classifier:
     """The classifier after all epochs on `data`.
 
@@ -94,23 +93,27 @@ def trained(origin: Origin, data: Dataset, y: Tensor, classes: int, config: Conf
         seed: of order and views.
     """
     device = next(origin.encoder.parameters()).device
-    model = Classifier(origin.encoder, _dim(origin, device), classes).train()
-    optimizer = torch.optim.SGD(
-        model.parameters(), lr=lr, momentum=0.9, nesterov=True, weight_decay=config.weight_decay
-    )
-    plan = Plan(len(data), min(config.batch, len(data)), config.epochs, seed)
-    order = {step: share for step, _, share in Shares(plan, 0, 0).steps()}
-    y = y.to(device)
-    workers = machine.decoders(None, 1)
-    for batch in batches(
-        data.images, Shares(plan, 0, 0), plain(origin.config), size=origin.size, device=device, workers=workers
-    ):
+    with torch.random.fork_rng([device] if device.type == "cuda" else []), torch.enable_grad():
+        torch.manual_seed(seed)  # for networks with dropout
+        model = Classifier(origin.encoder, _dim(origin, device), classes).train()
+        plan = Plan(len(data), min(config.batch, len(data)), config.epochs, seed)
+        _train(model, origin, data, y.to(device), plan, lr, config.weight_decay)
+    return model.eval()
+
+
+def _train(
+    model: Classifier, origin: Origin, data: Dataset, y: Tensor, plan: Plan, lr: float, weight_decay: float
+) -> None:
+    """All steps of the plan."""
+    optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9, nesterov=True, weight_decay=weight_decay)
+    shares, workers = Shares(plan, 0, 0), machine.decoders(None, 1)
+    seen = batches(data.images, shares, plain(origin.config), size=origin.size, device=y.device, workers=workers)
+    for batch, (_, _, rows) in zip(seen, shares.steps(), strict=True):
         optimizer.param_groups[0]["lr"] = schedules.cosine(lr, 0.0, batch.step / plan.steps)
-        loss = fn.cross_entropy(model(torch.cat([batch.x1, batch.x2])), y[order[batch.step].to(device)].repeat(2))
+        loss = fn.cross_entropy(model(torch.cat([batch.x1, batch.x2])), y[rows.to(y.device)].repeat(2))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
-    return model.eval()
 
 
 def _dim(origin: Origin, device: torch.device) -> int:
