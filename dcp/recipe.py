@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from dcp import keys, problems, tables, values, variants
 from dcp.errors import Problems, RequestError
-from dcp.sections import Moments, Network, Optimizer, Run, Train
+from dcp.sections import Moments, Network, Optimizer, Run, Study, Train
 from dcp.views import Config as Views
 
 
@@ -104,13 +104,17 @@ class Recipe(BaseModel):
 
         Raises:
             Problems: everything that is wrong with it.
+            RequestError: it is a study, so many recipes.
         """
+        if "study" in table:
+            hint = "`dcp pretrain` runs it, and dcp.study() from a program; without the section it is a recipe"
+            raise RequestError("this is a study: it has a section [study]", slug="is-a-study", where=where, hint=hint)
         table = tables.named(table)
         found, recipe = values.useless(table, where), None
         try:
             recipe = cls.model_validate(tables.frozen(table))
         except ValidationError as error:
-            found += problems.explain(error, table, cls, where)
+            found += problems.explain(error, table, File, where)
         if recipe is not None and not found:
             found += [
                 RequestError(text, slug="bad-combination", where=where, hint=hint) for text, hint in _clashes(recipe)
@@ -145,6 +149,12 @@ class Recipe(BaseModel):
     def toml(self) -> str:
         """TOML text with every default written out."""
         return tomli_w.dumps(self.table())
+
+
+class File(Recipe):
+    """What a recipe's file may hold: a recipe, or a study of several."""
+
+    study: Study | None = Field(None, description="many runs as one: arms, axes and seeds; see studies.md")
 
 
 def _choice_first(table: dict[str, Any]) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from dcp.run import shape
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-PER_IMAGE = ("prediction", "label", "random_prediction")  # class numbers of the test images
 SCHEMA = 1  # of run.json and of probes/*.json
+PER_IMAGE = ("prediction", "label", "random_prediction")  # of each test image; what else an evaluation keeps is its own
 Json = dict[str, Any]  # what a JSON object holds is known where it is read
 
 
@@ -100,7 +100,7 @@ def read_recipe(path: Path) -> Json:
 
 
 def to_arrays(data: bytes, path: Path) -> "dict[str, NDArray[Any]]":
-    """Predictions per image, and whatever arrays an evaluation keeps beside them, as they are in the file at `path`.
+    """Predictions per image and other arrays, as they are in the file at `path`.
 
     Raises:
         RequestError: "broken-run": not as many predictions as labels, or no whole numbers.

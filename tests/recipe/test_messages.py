@@ -11,7 +11,9 @@ from dcp.recipe import Recipe
 
 RIGHT = '[data]\nsource = "cifar10"\n[predictor]\nname = "directcopy"\n'
 DIRECTCOPY = 'predictor "directcopy" has name, eps, lr_factor, lr_schedule, weight_decay, norm, every'
-SECTIONS = "known here: run, data, views, network, predictor, moments, target, objective, optimizer, train, probe"
+SECTIONS = (
+    "known here: study, run, data, views, network, predictor, moments, target, objective, optimizer, train, probe"
+)
 
 
 def problems(text: str) -> list[RequestError]:
