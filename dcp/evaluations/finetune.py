@@ -85,7 +85,7 @@ def trained(origin: Origin, data: Dataset, y: Tensor, classes: int, config: Conf
 
     Args:
         origin: encoder, size and views.
-        data: labelled images, at least two.
+        data: labelled images; of one its two views are enough for batch norm.
         y: [N] their class numbers.
         classes: K.
         config: the budget.
@@ -138,7 +138,7 @@ def chosen(
 ) -> tuple[float, list[Json]]:
     """The learning rate that is most accurate on held-out images, the smallest of equals, and the accuracy of each."""
     rates = sorted(set(config.lr))
-    if len(rates) == 1 or len(y) < 3:  # batch norm needs two images to learn from
+    if len(rates) == 1 or len(y) < 2:
         return rates[0], []
     fitted, held = draws.hold_out(y, config.holdout, seed)
     accuracy = []
@@ -160,13 +160,13 @@ def evaluate(subject: Subject, config: Config, *, seed: int) -> Scores:
     Raises:
         RequestError: labels are missing.
         RunError: features are not finite, or an image file is broken.
-        ValueError: the subject has features only, or a single training image.
+        ValueError: the subject has features only.
     """
     for split, features in (("train", subject.train), ("test", subject.test)):
         evaluation.check(features, split, labels=True)
     origin, classes = subject.origin, evaluation.class_count(subject)
-    if origin is None or len(subject.train) < 2:
-        raise ValueError("fine-tuning needs the images behind the features, and two to train on")
+    if origin is None:
+        raise ValueError("fine-tuning needs the images behind the features")
     y = subject.train.y.cpu()
     each = max(1, round(config.share * len(y) / len(y.unique())))
     few = torch.arange(len(y)) if config.share == 1 else draws.few(y, each, seed)

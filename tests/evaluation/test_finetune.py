@@ -137,3 +137,10 @@ def test_image_files_are_trained_on_too(tmp_path):
 def test_features_alone_are_not_enough():
     with pytest.raises(ValueError, match="needs the images"):
         run(dataclasses.replace(subject(), origin=None))
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_a_handful_of_images_is_trained_on_too(n):
+    found = run(subject(train=n), lr=(0.01, 0.1), epochs=1)
+    assert found.extra["labelled_images"] == n
+    assert len(found.extra["held_out"]) == (0 if n == 1 else 2)
