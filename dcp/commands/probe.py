@@ -14,6 +14,7 @@ def main(
     evaluations: tuple[str, ...],
     sets: tuple[str, ...],
     *,
+    data: str | None,
     runs: Path,
     device: str,
     quiet: bool,
@@ -35,7 +36,7 @@ def main(
     for run in find(words, runs):
         with run.lock():
             results[str(run.path)] = probe(
-                run, evaluations, sets=sets, device=device, say=say, forgiving=not evaluations
+                run, evaluations, sets=sets, data=data, device=device, say=say, forgiving=not evaluations
             )
         console.print(report.summary(run, scores_only=quiet))
     if as_json:
