@@ -113,7 +113,7 @@ class Estimate:
         least = math.log(SMALLEST_P)
         if t == 0 or off(least) <= 0:
             return 1.0 if t == 0 else SMALLEST_P
-        return math.exp(brentq(off, least, 0.0, xtol=1e-12))  # type: ignore[no-untyped-call]
+        return math.exp(brentq(off, least, 0.0, xtol=1e-12))
 
 
 def over_seeds(a: Sequence[float], b: Sequence[float], *, paired: bool = False) -> Estimate:

@@ -68,7 +68,7 @@ class Matched(NamedTuple):
         if abs(self.value) >= 1 and self.value * outermost > 0:
             return outermost
         low, high = sorted((self.value, edge))
-        return float(brentq(lambda d: self.score(d) - z, low, high, xtol=1e-14))  # type: ignore[no-untyped-call]
+        return float(brentq(lambda d: self.score(d) - z, low, high, xtol=1e-14))
 
 
 def matched(a: "NDArray[np.bool_]", b: "NDArray[np.bool_]") -> Matched:

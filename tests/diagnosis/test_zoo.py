@@ -3,7 +3,14 @@
 import pytest
 import zoo
 
-SOME = ("no predictor", "views without crop", "rate far too high", "a memory longer than the training", "directcopy", "mlp")
+SOME = (
+    "no predictor",
+    "views without crop",
+    "rate far too high",
+    "a memory longer than the training",
+    "directcopy",
+    "mlp",
+)
 
 
 @pytest.mark.slow
