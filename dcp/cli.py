@@ -114,6 +114,7 @@ def probe(
     set_: SetOpt = None,
     runs: RunsOpt = Path("runs"),
     device: DeviceOpt = "auto",
+    html: Annotated[bool, typer.Option("--html", help="Also take pictures and write RUN/report.html.")] = False,
     quiet: QuietOpt = False,
     json_: JsonOpt = False,
 ) -> None:
@@ -121,7 +122,9 @@ def probe(
     from dcp.commands import probe as command
 
     evaluations, sets = tuple(evaluation or ()), tuple(set_ or ())
-    _end(lambda: command.main(runs_, evaluations, sets, runs=runs, device=device, quiet=quiet, as_json=json_))
+    _end(lambda: command.main(
+        runs_, evaluations, sets, runs=runs, device=device, quiet=quiet, as_json=json_, html=html,
+    ))  # fmt: skip
 
 
 @app.command()
@@ -130,7 +133,7 @@ def compare(
     runs: RunsOpt = Path("runs"),
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", help="Also write comparison.md and comparison.json here."),
+        typer.Option("--out", metavar="DIR", help="Also write comparison.html, .md and .json here."),
     ] = None,
     quiet: QuietOpt = False,
     json_: JsonOpt = False,

@@ -12,10 +12,10 @@ from dcp.errors import RequestError
 from dcp.run import shape
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 SCHEMA = 1  # of run.json and of probes/*.json
+PER_IMAGE = ("prediction", "label", "random_prediction")  # of each test image; what else an evaluation keeps is its own
 Json = dict[str, Any]  # what a JSON object holds is known where it is read
 
 
@@ -99,8 +99,8 @@ def read_recipe(path: Path) -> Json:
     return table
 
 
-def to_arrays(data: bytes, path: Path) -> "dict[str, NDArray[np.int64]]":
-    """Predictions per image, as they are in the file at `path`.
+def to_arrays(data: bytes, path: Path) -> "dict[str, NDArray[Any]]":
+    """Predictions per image and other arrays, as they are in the file at `path`.
 
     Raises:
         RequestError: "broken-run": not as many predictions as labels, or no whole numbers.
@@ -112,9 +112,10 @@ def to_arrays(data: bytes, path: Path) -> "dict[str, NDArray[np.int64]]":
         arrays = dict(load(data))
     except (SafetensorError, KeyError, ValueError) as error:
         raise broken(path, str(error)) from None
-    if len({array.shape for array in arrays.values()}) > 1:
+    lists = [array for name, array in arrays.items() if name in PER_IMAGE]
+    if len({array.shape for array in lists}) > 1:
         raise broken(path, "its lists are not of one length")
-    if any(array.ndim != 1 or array.dtype.kind != "i" for array in arrays.values()):
+    if any(array.ndim != 1 or array.dtype.kind != "i" for array in lists):
         raise broken(path, "it holds something else than lists of whole numbers")
     return arrays
 
