@@ -43,13 +43,16 @@ class Config(VariantConfig):
 
 
 def spread(n: int, count: int) -> Tensor:
-    """At most `count` of 0..n-1, evenly spread, ascending, the first among them.
+    """At most `count` of 0..n-1, ascending: one from each of as many equal parts, the same ones every time.
 
-    >>> spread(10, 4).tolist(), spread(2, 4).tolist()
-    ([0, 2, 5, 7], [0, 1])
+    Where in its part is drawn, because equal steps would meet the same classes again in a split that has them in turn.
+
+    >>> spread(2, 4).tolist()
+    [0, 1]
     """
     count = min(n, count)
-    return torch.arange(count) * n // max(count, 1)
+    within = torch.rand(count, generator=torch.Generator().manual_seed(n), dtype=torch.float64)
+    return ((torch.arange(count) + within) * n / max(count, 1)).long()
 
 
 def principal(x: Tensor, shown: Tensor) -> tuple[Tensor, list[float]]:

@@ -60,7 +60,7 @@ def plain(text: str) -> str:
 
 
 def svg(
-    paint: "Callable[[Axes], None]", *, name: str, title: str, description: str, height: float = 2.9, left: float = 0.62
+    paint: "Callable[[Axes], None]", *, name: str, title: str, description: str, height: float = 2.9, left: float = 0.78
 ) -> str:
     """The SVG element of what `paint` draws on a pair of axes.
 

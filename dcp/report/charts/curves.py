@@ -84,6 +84,15 @@ def described(lines: list[Curve], x: str, y: str) -> str:
     return f"{y} over {x}. {'; '.join(parts)}."
 
 
+def power(value: float, _: int | None = None) -> str:
+    """A tick of a logarithmic axis.
+
+    >>> power(0.01), power(1e-7), power(1e6)
+    ('0.01', '1e-7', '1e+6')
+    """
+    return f"{value:g}".replace("e-0", "e-").replace("e+0", "e+")
+
+
 def _draw(axes: "Axes", line: Curve) -> None:
     style, few = colour(line.style), int(np.isfinite(line.y).sum()) <= FEW
     dashes = (0, dash_of(line.style)) if dash_of(line.style) else "solid"
@@ -94,13 +103,13 @@ def _draw(axes: "Axes", line: Curve) -> None:
 
 
 def _ticks(axes: "Axes", *, whole: bool, log: bool) -> None:
-    from matplotlib.ticker import LogFormatterSciNotation, LogLocator, MaxNLocator, NullLocator, ScalarFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator, ScalarFormatter
 
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=whole))
     if log:
         axes.yaxis.set_major_locator(LogLocator(numticks=6))
         axes.yaxis.set_minor_locator(NullLocator())
-        axes.yaxis.set_major_formatter(LogFormatterSciNotation())
+        axes.yaxis.set_major_formatter(FuncFormatter(power))
         return
     axes.yaxis.set_major_locator(MaxNLocator(6))
     formatter = ScalarFormatter(useOffset=False)

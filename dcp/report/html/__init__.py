@@ -14,7 +14,7 @@ from dcp.report.html.document import Section, document
 from dcp.report.html.equal_time import equal_time
 from dcp.report.html.sources import Source
 from dcp.report.html.sprites import Sprites
-from dcp.report.page import Grid
+from dcp.report.page import Grid, Page
 from dcp.report.summary_page import summary_page
 from dcp.run import Run
 
@@ -27,9 +27,7 @@ def comparison_html(comparison: Comparison) -> str:
     """
     page, arms = comparison_page(comparison), sources.of_comparison(comparison)
     pictures = [estimates.scores_of(comparison, arms), estimates.differences(comparison, arms)]
-    words = blocks.sections(page)
-    after = next((i for i, one in enumerate(words, start=1) if one.title == "Scores"), len(words))
-    return document(page.title, [*words[:after], *pictures, *words[after:], *_drawn(arms), _folders(arms)])
+    return _report(page, pictures, arms)
 
 
 def run_html(run: Run) -> str:
@@ -38,9 +36,15 @@ def run_html(run: Run) -> str:
     Raises:
         RequestError: "broken-run", a file of the run cannot be read.
     """
-    page, (alone,) = summary_page(run), sources.of_run(run)
-    scores = estimates.scores_of_run(alone.runs[0])
-    return document(page.title, [*blocks.sections(page), scores, *_drawn([alone]), _folders([alone])])
+    alone = sources.of_run(run)
+    return _report(summary_page(run), [estimates.scores_of_run(alone[0].runs[0])], alone)
+
+
+def _report(page: Page, scores: list[Section], arms: Sequence[Source]) -> str:
+    """The words of the page with the pictures of the scores behind their table; then everything else."""
+    words = blocks.sections(page)
+    after = next((i for i, one in enumerate(words, start=1) if one.title == "Scores"), len(words))
+    return document(page.title, [*words[:after], *scores, *words[after:], *_drawn(arms), _folders(arms)])
 
 
 def _drawn(arms: Sequence[Source]) -> list[Section]:

@@ -64,7 +64,7 @@ def _of_arm(source: Source) -> str:
 
 def _framed(source: Source, told: Told, evaluation: str, note: str, body: str) -> str:
     where = f"probes/{evaluation}.safetensors of {told.folder}, prediction and label"
-    return figure(f"{evaluation}, {source.label}", body, note=note, source=where)
+    return figure(f"{source.label}: answers of the {evaluation} evaluation", body, note=note, source=where)
 
 
 def _matrix(names: list[str], counts: Counts) -> str:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from dcp.report.html.document import Section, figure, figures
 from dcp.report.html.sources import Source, Told
 from dcp.run.records import Json
 
+TIMES = {"hours": 3600.0, "minutes": 60.0, "seconds": 1.0}
 MOST_POINTS = 200  # of a curve: more are less than two pixels apart
 Place = Callable[[Json], float | None]  # where on the horizontal axis a line belongs
 
@@ -26,19 +27,21 @@ class Quantity:
     factor: float = 1.0
 
 
-TRAINING = (
-    Quantity("loss", "step", "Loss", "loss (mean of an image)"),
+ONLINE = (
     Quantity("online_knn", "epoch", "Nearest-neighbour accuracy during training", "top-1 in %", 100.0),
     Quantity("online_linear", "epoch", "Linear accuracy during training", "top-1 in %", 100.0),
+)
+TRAINING = (
+    Quantity("loss", "step", "Loss", "loss (mean of an image)"),
+    *ONLINE,
     Quantity("spread", "step", "Spread of the projections", "spread, from 0 to 1"),
     Quantity("effective_rank", "step", "Effective rank of the projections", "dimensions"),
     Quantity("images_per_s", "epoch", "Speed", "images/s"),
 )
 TIMED = (
     Quantity("loss", "epoch", "Loss over time", "loss (mean of an epoch)"),
-    *(Quantity(one.key, "epoch", f"{one.title}, over time", one.axis, one.factor) for one in TRAINING[1:3]),
+    *(replace(one, title=f"{one.title}, over time") for one in ONLINE),
 )
-ONLINE = "online_knn, online_linear"
 
 
 def training(sources: Sequence[Source]) -> Section:
@@ -49,8 +52,13 @@ def training(sources: Sequence[Source]) -> Section:
 
 
 def over_time(sources: Sequence[Source]) -> Section:
-    """The same over minutes of training."""
-    return _section("Training over time", sources, TIMED, "minutes")
+    """The same over the time of training, for what the quantities above have."""
+    told = [told for source in sources for told in source.runs]
+    times = [seconds for one in told for line in one.lines if (seconds := number(line.get("wall_s"))) is not None]
+    unit = next((unit for unit, length in TIMES.items() if max(times, default=0.0) > 3 * length), "seconds")
+    shown = _section("Training over time", sources, TIMED, unit)
+    missing = () if shown.body else ("Training over time: no run has an epoch line with wall_s in metrics.jsonl.",)
+    return Section(shown.title, shown.body, missing)
 
 
 def _section(title: str, sources: Sequence[Source], quantities: Sequence[Quantity], unit: str) -> Section:
@@ -70,6 +78,7 @@ def _figure(one: Quantity, lines: list[Curve], sources: Sequence[Source], unit: 
     banded = any(line.low is not None for line in lines)
     note = "Mean of the seeds; the band reaches from the least to the most." if banded else ""
     where = f'metrics.jsonl of each run, lines of kind "{one.kind}", key "{one.key}"'
+    where += " and wall_s" if unit in TIMES else ""
     return figure(one.title, chart, note=note, source=where, key=[(line.style, line.label) for line in lines])
 
 
@@ -104,8 +113,8 @@ def points(told: Told, one: Quantity, unit: str) -> list[tuple[int, float, float
 
 
 def _place(told: Told, unit: str) -> Place:
-    if unit == "minutes":
-        return lambda line: None if (wall := number(line.get("wall_s"))) is None else wall / 60
+    if unit in TIMES:
+        return lambda line: None if (wall := number(line.get("wall_s"))) is None else wall / TIMES[unit]
     length = epoch_length(told) if unit == "epochs" else 1.0
     return lambda line: None if length is None else (number(line.get("step")) or 0.0) / length + 1 / length
 

@@ -1,5 +1,6 @@
 """The page as one file: sections under a title, a way to each of them, nothing fetched, nothing run."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -63,8 +64,12 @@ def _section(one: Section, i: int) -> str:
 
 
 def bullets(lines: Sequence[str]) -> str:
-    """Sentences as a list; "" without any."""
-    return f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in lines)}</ul>" if lines else ""
+    """Sentences as a list, what stands between back ticks as code; "" without any."""
+    return f"<ul>{''.join(f'<li>{_coded(escape(line))}</li>' for line in lines)}</ul>" if lines else ""
+
+
+def _coded(text: str) -> str:
+    return re.sub("`([^`]+)`", r"<code>\1</code>", text)
 
 
 def figure(title: str, body: str, *, note: str = "", source: str = "", key: Key = (), wide: bool = False) -> str:

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from dcp.report.html.blocks import grid
-from dcp.report.html.courses import ONLINE, TIMED, Quantity, points
+from dcp.report.html.courses import ONLINE, Quantity, points
 from dcp.report.html.document import Section, paragraph
 from dcp.report.html.sources import Source, Told
 from dcp.report.page import Grid, duration, figure
 
-SHARES = (0.25, 0.5, 1.0)  # of the time of the quickest arm
-Reached = list[tuple[int, float, float]]  # step, minutes, value
+SHARES = {0.25: "a quarter of it", 0.5: "half of it", 1.0: "all of it"}  # of the time of the quickest arm
+Reached = list[tuple[int, float, float]]  # step, seconds, value
 
 
 def equal_time(sources: Sequence[Source]) -> Section:
@@ -18,10 +18,12 @@ def equal_time(sources: Sequence[Source]) -> Section:
     if len(sources) < 2:
         return Section("", "")
     title = "Accuracy at equal time"
-    groups = tuple(group for one in TIMED[1:] if (group := _group(sources, one)) is not None)
+    groups = tuple(group for one in ONLINE if (group := _group(sources, one)) is not None)
     if not groups:
-        return Section("", "", (f"{title}: at least two arms need {ONLINE} and wall_s in metrics.jsonl.",))
-    columns = ("", *(f"at {_word(share)} of the time" for share in SHARES))
+        return Section(
+            "", "", (f"{title}: at least two arms need an accuracy and wall_s in the epoch lines of metrics.jsonl.",)
+        )
+    columns = ("", *SHARES.values())
     text = paragraph(
         "The time is that of the arm that was done first; a value is the last one measured by then, the mean of the "
         "seeds. Numbers: metrics.jsonl of each run, epoch lines, wall_s and the accuracy's key."
@@ -37,19 +39,15 @@ def _group(sources: Sequence[Source], one: Quantity) -> tuple[str, tuple[tuple[s
     rows = tuple(
         (source.label, *(figure("top1", _at(arm, share * until)) for share in SHARES)) for source, arm in known
     )
-    times = ", ".join(duration(60 * share * until) for share in SHARES)
+    times = ", ".join(duration(share * until) for share in SHARES)
     return f"{one.title}, in %, after {times}", rows
 
 
 def _reached(told: Told, one: Quantity) -> Reached:
-    return points(told, one, "minutes")
+    return points(told, one, "seconds")
 
 
-def _at(arm: list[Reached], minutes: float) -> float | None:
+def _at(arm: list[Reached], seconds: float) -> float | None:
     """Mean over the seeds, as a share; None where one of them had none by then."""
-    values = [[y for _, x, y in run if x <= minutes * (1 + 1e-9)] for run in arm]
+    values = [[y for _, x, y in run if x <= seconds * (1 + 1e-9)] for run in arm]
     return fmean(run[-1] for run in values) / 100 if all(values) else None
-
-
-def _word(share: float) -> str:
-    return {0.25: "a quarter", 0.5: "half"}.get(share, "all")

@@ -67,7 +67,9 @@ def _scores(rows: list[Row], key: Key, source: str) -> Section:
 def _difference(i: int, title: str, rows: list[Row], x: str, sources: Sequence[Source]) -> str:
     title = f"{title}: difference from A"
     chart = estimates(rows, name=f"difference-{i}", title=title, x=x, zero=True)
-    return figure(title, chart, source='the table "Scores" and comparison.json', key=_key(sources[1:]))
+    shown = {one.style for row in rows for one in row.values}
+    key = _key([source for source in sources if source.style in shown])
+    return figure(title, chart, source='the table "Scores" and comparison.json', key=key)
 
 
 def _scored(row: ScoreRow, sources: Sequence[Source]) -> list[Estimate]:

@@ -43,11 +43,10 @@ def pictured(source: Source) -> "tuple[Told, dict[str, NDArray[Any]]] | None":
 
 
 def placed(xy: Places) -> Places:
-    """Coordinates [M, 2] on the map, upwards positive, the same scale in both directions."""
-    middle = (xy.max(0) + xy.min(0)) / 2
-    reach = float(np.abs(xy - middle).max()) or 1.0
-    places: Places = SIDE / 2 + (xy - middle) / reach * (SIDE / 2 - MARGIN) * np.array([1.0, -1.0])
-    return places
+    """Coordinates [M, 2] on the map, in the same scale: the wider direction fills it, upwards falls."""
+    least, reach = xy.min(0), float(np.ptp(xy, axis=0).max()) or 1.0
+    x, y = ((xy - least) / reach * (SIDE - 2 * MARGIN)).T
+    return np.stack([x + MARGIN, y.max() - y + MARGIN], axis=1)
 
 
 def apart(places: Places) -> dict[tuple[int, int], int]:
@@ -67,7 +66,7 @@ def _of_arm(source: Source, sprites: Sprites) -> list[str]:
         return []
     told, arrays = found
     places, labels = placed(arrays["map_xy"].astype(np.float64)), arrays["map_label"]
-    note, where = _how(told), f"probes/pictures.safetensors of {told.folder}, map_xy and map_label"
+    note, where = _how(told), f"probes/pictures.safetensors of {told.folder}, map_*"
     parts = []
     if 1 <= len(np.unique(labels[labels >= 0])) <= MOST_CLASSES:
         parts.append(figure(f"{source.label}, by class", _dots(told, places, labels), note=note, source=where))
@@ -98,7 +97,7 @@ def _dots(told: Told, places: Places, labels: NDArray[Any]) -> str:
     names = ["no label" if number < 0 else class_name(told, number) for number in classes]
     entries = "".join(f"<li>{_sample(i)}{escape(name)}</li>" for i, name in enumerate(names))
     words = f"{len(labels)} test images as dots on a plane, in {len(classes)} classes: {', '.join(names)}"
-    return f'{_frame(words, marks)}<ul class="key">{entries}</ul>'
+    return f'{_frame(words, marks, places)}<ul class="key">{entries}</ul>'
 
 
 def _dot(place: Places, style: int) -> str:
@@ -118,9 +117,12 @@ def _images(sprite: Sprite, places: Places) -> str:
     size = SIDE / ACROSS
     shown = apart(places)
     parts = "".join(sprite.at(i, x * size, y * size, size) for (x, y), i in sorted(shown.items()))
-    return _frame(f"{len(shown)} test images at their places on the plane", parts)
+    return _frame(f"{len(shown)} test images at their places on the plane", parts, places)
 
 
-def _frame(words: str, inside: str) -> str:
-    box = f"0 0 {SIDE:.0f} {SIDE:.0f}"
+def _frame(words: str, inside: str, places: Places) -> str:
+    """The map as wide as the images reach, and as high."""
+    size = SIDE / ACROSS
+    wide, high = np.ceil((places.max(0) + MARGIN) / size - 1e-6) * size
+    box = f"0 0 {wide:.0f} {high:.0f}"
     return f'<svg class="map" role="img" aria-label="{escape(words)}" viewBox="{box}">{inside}</svg>'

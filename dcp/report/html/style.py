@@ -32,7 +32,7 @@ th { font-weight: 600; }
 td { overflow-wrap: anywhere; }
 .numbers td, .numbers thead th + th { text-align: right; white-space: nowrap; padding: .25rem .4rem .25rem .75rem; }
 tbody th[scope=rowgroup] { padding-top: 1rem; font-weight: 400; color: var(--soft); }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 25rem), 1fr)); gap: 1.5rem 2rem; }
+.figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 25rem), 1fr)); gap: 1.5rem 2rem; }
 .figures > .wide { grid-column: 1 / -1; }
 figure { margin: 0; min-width: 0; max-width: 44rem; break-inside: avoid; }
 figure.wide { max-width: none; }
@@ -45,10 +45,11 @@ figcaption b { display: block; }
 .source, .soft { color: var(--soft); font-size: .85rem; margin: .3rem 0 0; }
 code { font: .92em/1.4 ui-monospace, monospace; overflow-wrap: anywhere; }
 .map { display: block; width: 100%; max-width: 34rem; height: auto; border: 1px solid var(--line); }
-.strip { display: flex; flex-wrap: wrap; gap: .6rem .5rem; margin: 0; padding: 0; list-style: none; }
+.strip { display: grid; grid-template-columns: repeat(auto-fill, minmax(4.2rem, 1fr)); gap: .6rem .5rem; margin: 0;
+  padding: 0; list-style: none; }
 .strip + .strip { border-top: 1px solid var(--line); margin-top: .6rem; padding-top: .6rem; }
-.strip li { width: 4.6rem; font-size: .75rem; line-height: 1.25; hyphens: auto; break-inside: avoid; }
-.strip.pairs li { width: 7.5rem; }
+.strip li { font-size: .75rem; line-height: 1.25; hyphens: auto; break-inside: avoid; }
+.strip.pairs { grid-template-columns: repeat(auto-fill, minmax(7.5rem, 1fr)); }
 .strip .first { padding-right: .5rem; border-right: 2px solid var(--line); }
 .picture { display: block; width: 4rem; height: 4rem; background: var(--tint); }
 .map use, .picture use { image-rendering: pixelated; }
@@ -66,7 +67,11 @@ footer { color: var(--soft); font-size: .85rem; margin: 3rem auto 2rem; }
   h2 { break-after: avoid; }
   table { font-size: 8.5pt; }
   tr { break-inside: avoid; }
+  thead { break-after: avoid; }
   .figures { grid-template-columns: 1fr 1fr; }
+  .strip { grid-template-columns: repeat(auto-fill, minmax(2.7rem, 1fr)); }
+  .picture { width: 2.6rem; height: 2.6rem; }
+  .strip li { font-size: 7pt; }
   .confusion td { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }
 """
