@@ -71,7 +71,8 @@ def principal(x: Tensor, shown: Tensor) -> tuple[Tensor, list[float]]:
     wide = evaluation.wide(x)
     y: Tensor = (wide[shown.to(x.device)] - wide.mean(0)) @ axes
     shares = spectra.divided(eigenvalues.flip(0)[:2], eigenvalues.sum()).clamp(0, 1)
-    return fn.pad(y, (0, 2 - y.shape[1])).float().cpu(), shares.tolist()
+    missing = (0, 2 - y.shape[1])  # of features of one dimension
+    return fn.pad(y, missing).float().cpu(), fn.pad(shares, missing).tolist()
 
 
 def tsne(x: Tensor, seed: int) -> Tensor:

@@ -3,16 +3,18 @@
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from statistics import fmean
 
 import numpy as np
 
 from dcp.report.charts import Curve, curves
 from dcp.report.html.document import Section, figure, figures
-from dcp.report.html.sources import Source, Told
+from dcp.report.html.sources import Source, Told, number
 from dcp.run.records import Json
 
 TIMES = {"hours": 3600.0, "minutes": 60.0, "seconds": 1.0}
 MOST_POINTS = 200  # of a curve: more are less than two pixels apart
+Point = tuple[int, float, float]  # step, place on the horizontal axis, value
 Place = Callable[[Json], float | None]  # where on the horizontal axis a line belongs
 
 
@@ -45,20 +47,25 @@ TIMED = (
 
 
 def training(sources: Sequence[Source]) -> Section:
-    """Curves over epochs, or over steps where a run does not say how long an epoch is."""
-    lengths = [epoch_length(told) for source in sources for told in source.runs]
-    unit = "epochs" if all(lengths) else "steps"
-    return _section("Training", sources, TRAINING, unit)
+    """Curves over epochs."""
+    return _section("Training", sources, TRAINING, unit_of(sources))
 
 
 def over_time(sources: Sequence[Source]) -> Section:
     """The same over the time of training, for what the quantities above have."""
     told = [told for source in sources for told in source.runs]
-    times = [seconds for one in told for line in one.lines if (seconds := number(line.get("wall_s"))) is not None]
+    times = [
+        seconds for one in told for line in one.lines["epoch"] if (seconds := number(line.get("wall_s"))) is not None
+    ]
     unit = next((unit for unit, length in TIMES.items() if max(times, default=0.0) > 3 * length), "seconds")
     shown = _section("Training over time", sources, TIMED, unit)
     missing = () if shown.body else ("Training over time: no run has an epoch line with wall_s in metrics.jsonl.",)
     return Section(shown.title, shown.body, missing)
+
+
+def unit_of(sources: Sequence[Source]) -> str:
+    """What the horizontal axis counts: epochs, or steps where a run does not say how long an epoch is."""
+    return "epochs" if all(told.epoch_length for source in sources for told in source.runs) else "steps"
 
 
 def _section(title: str, sources: Sequence[Source], quantities: Sequence[Quantity], unit: str) -> Section:
@@ -87,47 +94,39 @@ def course(source: Source, one: Quantity, unit: str) -> Curve | None:
 
     Where seeds are of unequal length, each point is of those that have got so far.
     """
+    shown = thinned(sorted({line["step"] for told in source.runs for line in told.lines[one.kind] if one.key in line}))
     by_step: dict[int, list[tuple[float, float]]] = defaultdict(list)
     for told in source.runs:
-        for step, x, y in points(told, one, unit):
+        for step, x, y in points(told, one, unit, frozenset(shown)):
             by_step[step].append((x, y))
-    if not by_step:
+    steps = [step for step in shown if step in by_step]
+    if not steps:
         return None
-    steps = thinned(sorted(by_step))
-    x, y = np.array([np.mean(by_step[step], axis=0) for step in steps]).T
+    x, y = np.array([[fmean(pair[i] for pair in by_step[step]) for step in steps] for i in (0, 1)])
     if len(source.runs) == 1:
         return Curve(source.label, source.style, x, y)
-    low, high = np.array([[end(pair[1] for pair in by_step[step]) for end in (min, max)] for step in steps]).T
+    low, high = np.array([[end(pair[1] for pair in by_step[step]) for step in steps] for end in (min, max)])
     return Curve(source.label, source.style, x, y, low, high)
 
 
-def points(told: Told, one: Quantity, unit: str) -> list[tuple[int, float, float]]:
-    """Step, place and value of each line of a run that has the quantity."""
+def points(told: Told, one: Quantity, unit: str, steps: frozenset[int] | None = None) -> list[Point]:
+    """Step, place and value of each line of a run that has the quantity, or of those at `steps` alone."""
     place = _place(told, unit)
     found = []
-    for line in told.lines:
-        step, x, y = line.get("step"), place(line), number(line.get(one.key))
-        if line.get("kind") == one.kind and isinstance(step, int) and x is not None and y is not None:
-            found.append((step, x, one.factor * y))
+    for line in told.lines[one.kind]:
+        if steps is not None and line["step"] not in steps:
+            continue
+        x, y = place(line), number(line.get(one.key))
+        if x is not None and y is not None:
+            found.append((line["step"], x, one.factor * y))
     return found
 
 
 def _place(told: Told, unit: str) -> Place:
     if unit in TIMES:
         return lambda line: None if (wall := number(line.get("wall_s"))) is None else wall / TIMES[unit]
-    length = epoch_length(told) if unit == "epochs" else 1.0
-    return lambda line: None if length is None else (number(line.get("step")) or 0.0) / length + 1 / length
-
-
-def epoch_length(told: Told) -> float | None:
-    """Steps of an epoch; None where neither a finished epoch nor run.json with the recipe says so."""
-    ends = [line for line in told.lines if line.get("kind") == "epoch"]
-    step, epoch = (number(ends[-1].get(key)) if ends else None for key in ("step", "epoch"))
-    if step is not None and epoch is not None:
-        return (step + 1) / (epoch + 1)
-    steps = told.run.record.get("steps")
-    epochs = (told.run.recipe().get("train") or {}).get("epochs")
-    return steps / epochs if steps and epochs else None
+    length = told.epoch_length if unit == "epochs" else 1.0
+    return lambda line: None if length is None else (int(line["step"]) + 1) / length
 
 
 def thinned(steps: list[int]) -> list[int]:
@@ -135,8 +134,3 @@ def thinned(steps: list[int]) -> list[int]:
     if len(steps) <= MOST_POINTS:
         return steps
     return [steps[round(i)] for i in np.linspace(0, len(steps) - 1, MOST_POINTS)]
-
-
-def number(value: object) -> float | None:
-    """The value, if it is one."""
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None

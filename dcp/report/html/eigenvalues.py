@@ -6,12 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dcp.report.charts import Curve, curves
-from dcp.report.html.courses import MOST_POINTS, Quantity, course, epoch_length, number
+from dcp.report.html.courses import MOST_POINTS, Quantity, course, unit_of
 from dcp.report.html.document import Section, figure, figures
-from dcp.report.html.sources import Source, Told
+from dcp.report.html.sources import Source, Told, number
 from dcp.run.records import Json
 
 RANKS = (1, 2, 4, 8, 16, 32, 64, 128)  # which of the falling eigenvalues are followed
+MOST_ARMS = 4  # whose eigenvalues are followed: each has charts of its own
 SMALLEST = 1e-7  # of the largest; float32 knows nothing below
 MATRICES = {"F": "the correlation matrix F", "W": "the symmetric part of the predictor W"}
 AGREEMENT = (
@@ -29,12 +30,14 @@ def over_training(sources: Sequence[Source]) -> Section:
     """For each arm the eigenvalues of F and of W, of its first run that has them; then how they agree."""
     drawn, missing = [], []
     for matrix, words in MATRICES.items():
-        found = [text for source in sources if (text := _matrix(source, matrix))]
+        found = [text for source in sources[:MOST_ARMS] if (text := _matrix(source, matrix))]
         drawn += found
         if not found:
             missing.append(
                 f'Eigenvalues of {words} over training: no run has lines of kind "spectrum" with "{matrix}".'
             )
+    if len(sources) > MOST_ARMS and drawn:
+        missing.append(f"Eigenvalues over training of the arms after {sources[MOST_ARMS - 1].label}: too many charts.")
     drawn += [text for one in AGREEMENT if (text := _agreement(sources, one))]
     return Section("Spectra over training", figures(drawn), tuple(missing))
 
@@ -56,8 +59,8 @@ def _matrix(source: Source, matrix: str) -> str:
     told, spectra = next(((told, found) for told in source.runs if (found := _spectra(told, matrix))), (None, []))
     if told is None:
         return ""
-    length = epoch_length(told)
-    x = np.array([((number(line.get("step")) or 0.0) + 1) / (length or 1.0) for line, _ in spectra])
+    length = told.epoch_length
+    x = np.array([(int(line["step"]) + 1) / (length or 1.0) for line, _ in spectra])
     log = matrix == "F"
     lines = _ranks(source, x, [values for _, values in spectra], log=log)
     if not lines:
@@ -72,8 +75,7 @@ def _matrix(source: Source, matrix: str) -> str:
 
 
 def _spectra(told: Told, matrix: str) -> list[tuple[Json, Values]]:
-    lines = [line for line in told.lines if line.get("kind") == "spectrum"]
-    return [(line, values) for line in lines if len(values := _numbers(line.get(matrix)))]
+    return [(line, values) for line in told.lines["spectrum"] if len(values := _numbers(line.get(matrix)))]
 
 
 def _ranks(source: Source, x: Values, spectra: list[Values], *, log: bool) -> list[Curve]:
@@ -94,7 +96,7 @@ def _ordinal(rank: int) -> str:
 
 
 def _agreement(sources: Sequence[Source], one: Quantity) -> str:
-    unit = "epochs" if all(epoch_length(told) for source in sources for told in source.runs) else "steps"
+    unit = unit_of(sources)
     lines = [line for source in sources if (line := course(source, one, unit)) is not None]
     if not lines:
         return ""

@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from dcp.report.html.blocks import grid
-from dcp.report.html.courses import ONLINE, Quantity, points
+from dcp.report.html.courses import ONLINE, Point, Quantity, points
 from dcp.report.html.document import Section, paragraph
 from dcp.report.html.sources import Source, Told
 from dcp.report.page import Grid, duration, figure
 
 SHARES = {0.25: "a quarter of it", 0.5: "half of it", 1.0: "all of it"}  # of the time of the quickest arm
-Reached = list[tuple[int, float, float]]  # step, seconds, value
 
 
 def equal_time(sources: Sequence[Source]) -> Section:
@@ -43,11 +42,11 @@ def _group(sources: Sequence[Source], one: Quantity) -> tuple[str, tuple[tuple[s
     return f"{one.title}, in %, after {times}", rows
 
 
-def _reached(told: Told, one: Quantity) -> Reached:
+def _reached(told: Told, one: Quantity) -> list[Point]:
     return points(told, one, "seconds")
 
 
-def _at(arm: list[Reached], seconds: float) -> float | None:
+def _at(arm: list[list[Point]], seconds: float) -> float | None:
     """Mean over the seeds, as a share; None where one of them had none by then."""
     values = [[y for _, x, y in run if x <= seconds * (1 + 1e-9)] for run in arm]
     return fmean(run[-1] for run in values) / 100 if all(values) else None

@@ -83,7 +83,7 @@ def _strip(told: Told, arrays: Arrays, asked: Sprite, near: Sprite, q: int) -> s
     for k in range(arrays["near_row"].shape[1]):
         name = words_of(told, int(arrays["near_label"][q, k]))
         what = f"training image {int(arrays['near_row'][q, k])}"
-        similar = f"{float(arrays['near_similarity'][q, k]):.2f}"
+        similar = f"{float(arrays['near_similarity'][q, k]):.3f}"
         entries.append(picture(near, q * arrays["near_row"].shape[1] + k, what, [name, similar]))
     return f'<ul class="strip">{"".join(entries)}</ul>'
 

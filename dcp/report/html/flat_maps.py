@@ -26,6 +26,10 @@ MARKS = (
     "M0 4 4-3H-4Z",
     "M0-3A3 3 0 1 0 .1-3Z",
 )
+ARRAYS = {
+    *("map_xy", "map_row", "map_label", "map_image", "query_row", "query_label", "query_image", "near_row"),
+    *("near_label", "near_similarity", "near_image", "viewed_row", "viewed_image", "viewed_views"),
+}
 Places = NDArray[np.float64]
 
 
@@ -39,7 +43,7 @@ def flat_maps(sources: Sequence[Source], sprites: Sprites) -> Section:
 def pictured(source: Source) -> "tuple[Told, dict[str, NDArray[Any]]] | None":
     """The first run of an arm that has pictures, and their arrays."""
     found = ((told, told.arrays("pictures")) for told in source.runs)
-    return next(((told, arrays) for told, arrays in found if arrays), None)
+    return next(((told, arrays) for told, arrays in found if arrays.keys() >= ARRAYS), None)
 
 
 def placed(xy: Places) -> Places:
@@ -79,16 +83,11 @@ def _of_arm(source: Source, sprites: Sprites) -> list[str]:
 
 
 def _how(told: Told) -> str:
-    how = told.extra("pictures").get("map") or {}
-    if how.get("kind") == "tsne":
+    how = told.extra("pictures").get("map")
+    if not isinstance(how, dict) or how.get("kind") == "tsne":
         return "t-SNE of the features: neighbours are near, but distances and sizes of groups mean little."
-    shares = [100 * float(share) for share in how.get("variance") or []]
-    along = f": {shares[0]:.0f} % of their variance from left to right" if shares else ""
-    return f"The first two principal components of the features{along}{_upwards(shares)}."
-
-
-def _upwards(shares: list[float]) -> str:
-    return f", {shares[1]:.0f} % upwards" if len(shares) > 1 else ""
+    along, up = (f"{100 * share:.0f} %" for share in how["variance"])
+    return f"First principal components of the features: {along} of their variance from left to right, {up} upwards."
 
 
 def _dots(told: Told, places: Places, labels: NDArray[Any]) -> str:

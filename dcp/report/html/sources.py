@@ -1,5 +1,6 @@
 """What the pictures are made from: the runs of each arm, their curves and their probes, each file read once."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+def number(value: object) -> float | None:
+    """The value, if it is a number."""
+    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
 @dataclass(frozen=True)
 class Told:
     """One run, and what its folder says."""
@@ -20,9 +26,24 @@ class Told:
     run: Run
 
     @cached_property
-    def lines(self) -> list[Json]:
-        """Of metrics.jsonl."""
-        return self.run.metrics()
+    def lines(self) -> dict[str, list[Json]]:
+        """Of metrics.jsonl, by kind; of each kind those that say at which step they are."""
+        by_kind: dict[str, list[Json]] = defaultdict(list)
+        for line in self.run.metrics():
+            if "step" in line:
+                by_kind[str(line.get("kind"))].append(line)
+        return by_kind
+
+    @cached_property
+    def epoch_length(self) -> float | None:
+        """Steps of an epoch; None where neither a finished epoch nor run.json with the recipe says so."""
+        ends = self.lines["epoch"]
+        if ends and (epoch := number(ends[-1].get("epoch"))) is not None:
+            return (int(ends[-1]["step"]) + 1) / (epoch + 1)
+        train = self.run.recipe().get("train")
+        epochs = number(train.get("epochs")) if isinstance(train, dict) else None
+        steps = number(self.run.record.get("steps"))
+        return steps / epochs if steps and epochs else None
 
     @cached_property
     def probes(self) -> dict[str, Json]:
@@ -40,7 +61,8 @@ class Told:
     @property
     def classes(self) -> list[str]:
         """Names of the classes, where the pictures say them."""
-        return [str(name) for name in self.extra("pictures").get("classes") or []]
+        names = self.extra("pictures").get("classes")
+        return list(map(str, names)) if isinstance(names, list) else []
 
     @property
     def folder(self) -> str:
