@@ -58,7 +58,7 @@ def document(title: str, sections: Sequence[Section]) -> str:
 
 def _section(one: Section, i: int) -> str:
     if not one.title:
-        return f"<section>{one.body}</section>"
+        return one.body
     heading = f'<h2 id="part-{i}">{escape(one.title)}</h2>'
     return f'<section aria-labelledby="part-{i}">\n{heading}\n{one.body}\n</section>'
 

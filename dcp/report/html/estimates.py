@@ -59,7 +59,7 @@ def differences(comparison: Comparison, sources: Sequence[Source]) -> Section:
 def _scores(rows: list[Row], key: Key, source: str) -> Section:
     if not rows:
         return Section("", "", ("Scores as a picture: no probe has the share of right answers.",))
-    chart = estimates(rows, name="scores", title="Scores in %", x="right answers in %")
+    chart = estimates(rows, name="scores", title="Right answers", x="right answers in %")
     note = "Dot: score, of several seeds the mean. Bar: 95 % interval. Strokes: seeds. Ring: the untrained encoder."
     return Section(SCORES, figures([figure("Right answers", chart, note=note, source=source, key=key)]))
 
