@@ -1,10 +1,10 @@
 """The commands that write the report."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
-import time
 
 import pytest
 from reported import Page, whole
@@ -56,13 +56,12 @@ def test_a_run_that_is_compared_needs_no_pictures_probe(full, dcp):
 
 
 @pytest.mark.slow
-def test_ten_runs_are_compared_and_written_within_5_s(tmp_path):
+def test_ten_runs_are_compared_and_written_within_5_s_of_one_core(tmp_path):
     for i in range(10):
         whole(tmp_path / "runs", f"run{i}", predictor=f"p{i}")
     command = [sys.executable, "-m", "dcp", "compare", "run*", "--runs", "runs", "--out", "out"]
-    took = []
-    for _ in range(3):
-        started = time.perf_counter()
-        subprocess.run(command, check=True, capture_output=True, cwd=tmp_path)
-        took.append(time.perf_counter() - started)
-    assert min(took) < 5, took
+    before = os.times()
+    subprocess.run(command, check=True, capture_output=True, cwd=tmp_path)
+    after = os.times()
+    took = after.children_user + after.children_system - before.children_user - before.children_system
+    assert took < 5  # of the core itself, so that what else the machine does is not counted
