@@ -158,7 +158,7 @@ def _metric(line: bytes, path: Path, number: int) -> Json:
 
 def _object(data: bytes, path: Path, place: str = "") -> Json:
     try:
-        content = json.loads(data, parse_constant=_refuse)
+        content = _DECODER.decode(data.decode(json.detect_encoding(data), "surrogatepass"))
     except ValueError as error:
         raise broken(path, f"{place}{error}") from None
     except RecursionError:
@@ -170,6 +170,10 @@ def _object(data: bytes, path: Path, place: str = "") -> Json:
 
 def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is no JSON; dcp writes null")
+
+
+# one for all: json.loads makes a new one for each of the thousands of lines of metrics.jsonl
+_DECODER = json.JSONDecoder(parse_constant=_refuse)
 
 
 def checked(content: Json, problem: str, path: Path) -> Json:
