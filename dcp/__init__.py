@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from dcp.api import load_encoder as load_encoder
     from dcp.api import pretrain as pretrain
     from dcp.api import probe as probe
+    from dcp.api import study as study
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "compare", "load_encoder", "pretrain", "probe"]
+__all__ = ["__version__", "compare", "load_encoder", "pretrain", "probe", "study"]
 
 
 def __getattr__(name: str) -> Any:

@@ -38,6 +38,39 @@ def pretrain(
     return pretraining.pretrain(checked, runs=runs, resume=resume, device=device).path
 
 
+def study(
+    recipe: str | Path,
+    *,
+    sets: Sequence[str] = (),
+    seeds: Sequence[int] = (),
+    runs: str | Path = "runs",
+    device: str = "auto",
+) -> dict[str, Any]:
+    """Run a study: train every arm with every seed that is not done yet, compare, and write `<runs>/<study>/`.
+
+    Args:
+        recipe: the path of a recipe with a section [study], or the name of a study that ships.
+        sets: overrides of all arms, "key=value"; "study.axes.train.epochs=[10]" changes the study itself.
+        seeds: instead of those of the study.
+        runs: the folder of run folders.
+        device: "auto", "cpu", "cuda" or "mps".
+
+    Returns:
+        The content of study.json: run folders that are done, failed or busy, and published numbers beside ours; and
+        as "comparison" that of comparison.json, None for fewer than two runs.
+
+    Raises:
+        dcp.errors.RequestError: something in it cannot be done; nothing was written. A run that fails on its way is
+            no exception: it is told as failed, and the others are trained.
+    """
+    from dcp import studies
+    from dcp.studies import running
+
+    read = studies.read(str(recipe), tuple(sets))
+    result = running.run(read.with_seeds(seeds), runs=runs, device=device)
+    return {**result.to_dict(), "comparison": result.comparison and result.comparison.to_dict()}
+
+
 def probe(
     run: str | Path,
     evaluations: Sequence[str] = (),

@@ -34,6 +34,7 @@ class Batch(NamedTuple):
     total: int  # images of all processes
     x1: Tensor  # [B, 3, S, S] float32
     x2: Tensor  # [B, 3, S, S] float32
+    images: Tensor  # [B] int64 numbers of the images, on the CPU
     waited: float = 0.0  # seconds for which training stood still until the images were decoded
 
 
@@ -100,7 +101,7 @@ def _from_memory(images: Tensor, shares: Shares, config: views.Config, *, size: 
     for step, total, share in shares.steps():
         chosen = images[share.to(images.device, non_blocking=True)]
         pair = views.two_views(chosen, share, config, seed=plan.seed, epoch=plan.epoch_of(step), size=size)
-        yield Batch(step, total, *pair)
+        yield Batch(step, total, *pair, share)
 
 
 class Crops(MapDataset[tuple[Tensor, Tensor] | DcpError]):
@@ -159,13 +160,13 @@ def _from_files(
         worker_init_fn=quiet_worker,
         pin_memory=device.type == "cuda",
     )
-    for (step, total, _), (loaded, waited) in zip(shares.steps(), _timed(loader), strict=True):
+    for (step, total, share), (loaded, waited) in zip(shares.steps(), _timed(loader), strict=True):
         if isinstance(loaded, DcpError):
             raise loaded
         crops, index = loaded
         crops = crops.to(device, non_blocking=True)
         x1, x2 = (_finished(crops[:, view], index, view, config, plan, step) for view in (0, 1))
-        yield Batch(step, total, x1, x2, waited)
+        yield Batch(step, total, x1, x2, share, waited)
 
 
 def _timed(loader: Iterable[Loaded]) -> Iterator[tuple[Loaded, float]]:

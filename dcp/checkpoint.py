@@ -17,19 +17,29 @@ from dcp.errors import RequestError
 from dcp.run.disk import in_plain_words, replacing
 
 FILE = "checkpoint/state.safetensors"
+READOUT = "readout."  # what the names of its tensors begin with
 STATE = {"momentum_buffer", "step", "exp_avg", "exp_avg_sq"}  # of sgd, lars and adamw
 
 
-def save(folder: Path, method: nn.Module, optimizer: Optimizer, progress: dict[str, Any]) -> None:
+def save(
+    folder: Path, method: nn.Module, optimizer: Optimizer, readout: nn.Module | None, progress: dict[str, Any]
+) -> None:
     """Write the checkpoint of a run folder; the one before stays until this one is complete.
 
     Args:
         folder: of the run.
         method: its whole state goes in.
         optimizer: its state, by the names of `method`'s parameters.
+        readout: its whole state, if there is one.
         progress: small JSON, among it "next_step".
     """
-    tensors = {name: value.detach().contiguous().cpu() for name, value in method.state_dict().items()}
+    states = {"": method, READOUT: readout}
+    tensors = {
+        f"{prefix}{name}": value.detach().contiguous().cpu()
+        for prefix, module in states.items()
+        if module is not None
+        for name, value in module.state_dict().items()
+    }
     tensors |= _optimizer_tensors(method, optimizer)
     path = folder / FILE
     with in_plain_words(path.parent):
@@ -38,8 +48,10 @@ def save(folder: Path, method: nn.Module, optimizer: Optimizer, progress: dict[s
         save_file(tensors, beside, metadata={"progress": json.dumps(progress), "tensors": str(len(tensors))})
 
 
-def load(folder: Path, method: nn.Module, optimizer: Optimizer) -> dict[str, Any] | None:
-    """Put the checkpoint of a run folder into `method` and `optimizer`; its progress, or None if there is none yet.
+def load(folder: Path, method: nn.Module, optimizer: Optimizer, readout: nn.Module | None) -> dict[str, Any] | None:
+    """Put the checkpoint of a run folder into what it was made of; its progress, or None if there is none yet.
+
+    A readout that was not there when it was saved begins anew.
 
     Raises:
         RequestError: the file is damaged, or belongs to another network.
@@ -53,9 +65,12 @@ def load(folder: Path, method: nn.Module, optimizer: Optimizer) -> dict[str, Any
     progress = _progress(metadata, path)
     if metadata.get("tensors", str(len(tensors))) != str(len(tensors)):
         raise bad(f"it holds {len(tensors)} tensors instead of {metadata['tensors']}", path)
-    names = {name for name in tensors if not name.startswith("optimizer.")}
+    names = {name for name in tensors if not name.startswith(("optimizer.", READOUT))}
+    remembered = {name.removeprefix(READOUT): value for name, value in tensors.items() if name.startswith(READOUT)}
     try:
         method.load_state_dict({name: tensors[name] for name in names}, strict=True)
+        if readout is not None and remembered:
+            readout.load_state_dict(remembered, strict=True)
     except RuntimeError:
         raise bad("the checkpoint is of another network", path) from None
     _load_optimizer(method, optimizer, tensors, path)

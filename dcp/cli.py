@@ -94,7 +94,11 @@ def pretrain(
     quiet: QuietOpt = False,
     json_: JsonOpt = False,
 ) -> None:
-    """Train an encoder without labels and measure it: one run folder a seed."""
+    """Train an encoder without labels and measure it: one run folder a seed.
+
+    A recipe with a section [study] is many runs: each arm with each seed that is not done yet, then a comparison. The
+    same command goes on where it was stopped.
+    """
     from dcp.commands import pretrain as command
 
     sets = (*(set_ or ()), *(words or ()))

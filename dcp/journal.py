@@ -6,17 +6,19 @@ that a checkpoint never holds a state that has already diverged.
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
 
-from dcp import diagnosis
+from dcp import vitals
+from dcp.diagnosis import UNKNOWN, Diagnosis, History, diagnose
 from dcp.distributed import Process
 from dcp.errors import RunError
 from dcp.method import Method, Step
 from dcp.plan import Plan
+from dcp.readout import Readout
 from dcp.run import Run
 
 Watch = Callable[[dict[str, Any]], None]
@@ -65,6 +67,8 @@ class Journal:
         plan: for epochs.
         log_every: steps between two lines.
         watch: is given every line.
+        readout: says how good the features are; None without labels.
+        settings: the recipe by dotted key, for the diagnosis.
         progress: what a checkpoint remembered of the journal.
     """
 
@@ -76,9 +80,14 @@ class Journal:
         *,
         log_every: int,
         watch: Watch,
+        readout: Readout | None,
+        settings: Mapping[str, Any],
         progress: dict[str, Any],
     ) -> None:
         self.run, self.process, self.plan, self.log_every, self.watch = run, process, plan, log_every, watch
+        self.readout, self.settings = readout, settings
+        self.diagnosis: Diagnosis = UNKNOWN
+        self.history = History(run.metrics() if run is not None else ())
         self.ring = torch.zeros(log_every, device=process.device)
         self.pending: list[tuple[int, int]] = []  # (step, images of all processes) of the losses in the ring
         self.line = Mean(*progress.get("line", (0.0, 0)))  # since the last line
@@ -121,7 +130,7 @@ class Journal:
         """A "step" line, and an "epoch" line at the end of one."""
         self.read()
         loss, self.line = self.line.value, Mean()
-        self.health = {name: float(value) for name, value in diagnosis.health(step.z).items()}
+        self.health = {name: float(value) for name, value in vitals.health(step.z).items()}
         if not all(math.isfinite(value) for value in self.health.values()):
             raise _diverged(batch_step)
         epoch = self.plan.epoch_of(batch_step)
@@ -132,8 +141,18 @@ class Journal:
         self._tell({"kind": "step", **place, "loss": loss, "lr": rate, **extra, **self.health, **speed})
         if self.plan.ends_epoch(batch_step):
             mean, self.epoch = self.epoch.value, Mean()
-            whole = {"loss": mean, "lr": rate, **self.health, **speed, "wall_s": self.wall_s}
+            read_out = self.readout.read() if self.readout is not None else {}
+            whole = {"loss": mean, "lr": rate, **self.health, **read_out, **speed, "wall_s": self.wall_s}
             self._tell({"kind": "epoch", **place, **whole})
+
+    def examined(self, step: int, found: dict[str, Any]) -> None:
+        """A "spectrum" line, with the state that the run is in."""
+        line = {"kind": "spectrum", "step": step, "epoch": self.plan.epoch_of(step), **found}
+        self.history.add(line)
+        self.diagnosis = diagnose(self.history, self.settings)
+        if self.run is not None:
+            self.run.update(state={**self.diagnosis.plain(), **self.health})
+        self._tell({**line, "state": self.diagnosis.name, "evidence": self.diagnosis.evidence})
 
     @property
     def wall_s(self) -> float:
@@ -155,7 +174,9 @@ class Journal:
         }
 
     def _tell(self, line: dict[str, Any]) -> None:
-        line["data_wait"] = self.waits[line["kind"]].share()
+        if line["kind"] in self.waits:
+            line["data_wait"] = self.waits[line["kind"]].share()
+            self.history.add(line)
         if self.run is not None:
             self.run.append(line)
             self.watch(line)

@@ -56,7 +56,7 @@ def models(annotations: Sequence[Any]) -> list[type[BaseModel]]:
     for annotation in annotations:
         if isinstance(annotation, type) and issubclass(annotation, BaseModel):
             found.append(annotation)
-        elif get_origin(annotation) in (Union, UnionType) or hasattr(annotation, "__metadata__"):
+        elif get_origin(annotation) in (Union, UnionType, tuple) or hasattr(annotation, "__metadata__"):
             found += models(get_args(annotation))
     return found
 

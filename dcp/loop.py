@@ -13,9 +13,11 @@ from dcp import checkpoint
 from dcp.batches import Batch
 from dcp.distributed import Process
 from dcp.errors import Interrupted
+from dcp.examination import Examiner
 from dcp.journal import Journal
 from dcp.method import Method
 from dcp.plan import Plan
+from dcp.readout import Readout
 from dcp.signals import Signals
 
 LISTEN_EVERY = 10  # steps between two agreements of several processes on whether to stop; each costs a round trip
@@ -36,6 +38,9 @@ class Loop:
         process: this process.
         plan: for epochs and the fraction done.
         signals: requests to stop or save.
+        examiner: looks closely at some steps.
+        readout: says how good the features are; None without labels.
+        labels: int64 [N] of all images, on the CPU; None without.
     """
 
     method: Method
@@ -47,6 +52,9 @@ class Loop:
     process: Process
     plan: Plan
     signals: Signals
+    examiner: Examiner
+    readout: Readout | None
+    labels: torch.Tensor | None
 
     def train(self, batches: Iterator[Batch]) -> None:
         """Train from the first batch that `batches` gives to the last.
@@ -69,6 +77,7 @@ class Loop:
         # dropout of any backbone repeats on resume, and differs between processes
         torch.manual_seed((self.plan.seed << 32) + batch.step * count + self.process.rank)
         rate = self.schedule(batch.step)
+        self.examiner.begin(batch.step)
         step = self.wrapped(batch.x1, batch.x2)
         loss = step.losses.sum()
         # gradients are averaged over processes, whose shares may differ by one image: this makes them the batch's own
@@ -77,9 +86,17 @@ class Loop:
         self.optimizer.zero_grad(set_to_none=True)
         fraction = (batch.step + 1) / self.plan.steps
         self.method.after_step(step, batch.step, fraction)
+        self._read_out(batch, step.h)
         self.journal.add(batch.step, batch.total, loss, batch.waited)
         if self.journal.due(batch.step):
             self.journal.write(batch.step, step, self.method, rate, fraction)
+        if self.examiner.due(batch.step):
+            self.journal.examined(batch.step, self.examiner.end(step))
+
+    def _read_out(self, batch: Batch, h: torch.Tensor) -> None:
+        if self.readout is not None and self.labels is not None:
+            y = self.labels[batch.images].to(h.device, non_blocking=True)
+            self.readout.add(h, y, with_neighbours=self.journal.due(batch.step))
 
 
 def _listen(signals: Signals, process: Process, step: int) -> tuple[int, bool]:
@@ -101,7 +118,7 @@ class Saver:
 
     Args:
         folder: of the run, or None in a process that does not write.
-        method, optimizer, journal, plan: what is saved.
+        method, optimizer, journal, plan, readout: what is saved.
         every: steps, or None.
     """
 
@@ -112,9 +129,10 @@ class Saver:
         optimizer: Optimizer,
         journal: Journal,
         plan: Plan,
+        readout: Readout | None,
         every: int | None,
     ) -> None:
-        self.folder, self.method, self.optimizer = folder, method, optimizer
+        self.folder, self.method, self.optimizer, self.readout = folder, method, optimizer, readout
         self.journal, self.plan, self.every = journal, plan, every
         self.last = time.monotonic()
 
@@ -131,4 +149,4 @@ class Saver:
         self.last = time.monotonic()
         if self.folder is not None:
             progress = {"next_step": next_step, **self.journal.progress()}
-            checkpoint.save(self.folder, self.method, self.optimizer, progress)
+            checkpoint.save(self.folder, self.method, self.optimizer, self.readout, progress)

@@ -30,6 +30,7 @@ class Step(NamedTuple):
 
     losses: Tensor  # [B] one symmetric loss an image
     z: Tensor  # [2, B, D] online projections of both views, detached
+    h: Tensor  # [B, features] of the first view, before the projector, detached
 
 
 class Method(nn.Module):
@@ -67,22 +68,24 @@ class Method(nn.Module):
 
     def forward(self, x1: Tensor, x2: Tensor) -> Step:
         """Losses of two views [B, 3, H, W] of the same images; changes nothing but batch-norm statistics."""
-        z1, z2 = self._project(x1, x2)
+        h, z1, z2 = self._project(x1, x2)
         t1, t2 = self._targets(x1, x2, z1, z2)
         p1, p2 = self._predict(z1, z2)
         losses = self.objective(p1, z1, t2) + self.objective(p2, z2, t1)
-        return Step(losses, torch.stack([z1, z2]).detach())
+        return Step(losses, torch.stack([z1, z2]).detach(), h.detach())
 
     def _arithmetic(self, x: Tensor) -> torch.autocast:
         return torch.autocast(x.device.type, dtype=self.amp or torch.bfloat16, enabled=self.amp is not None)
 
-    def _project(self, x1: Tensor, x2: Tensor) -> tuple[Tensor, Tensor]:
+    def _project(self, x1: Tensor, x2: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         with self._arithmetic(x1):
             if self.join_views:
-                z1, z2 = self.online(torch.cat([x1, x2])).chunk(2)
+                h, z = self.online.both(torch.cat([x1, x2]))
+                h, (z1, z2) = h.chunk(2)[0], z.chunk(2)
             else:
-                z1, z2 = self.online(x1), self.online(x2)
-        return _full(z1), _full(z2)
+                h, z1 = self.online.both(x1)
+                z2 = self.online(x2)
+        return _full(h), _full(z1), _full(z2)
 
     def _targets(self, x1: Tensor, x2: Tensor, z1: Tensor, z2: Tensor) -> tuple[Tensor, Tensor]:
         with self._arithmetic(x1):

@@ -49,11 +49,23 @@ class Branch(nn.Module):
         projector: [B, features] -> [B, D].
     """
 
-    def __init__(self, backbone: nn.Module, projector: nn.Module) -> None:
+    def __init__(self, backbone: nn.Module, projector: nn.Sequential) -> None:
         super().__init__()
         self.backbone: nn.Module = backbone
-        self.projector: nn.Module = projector
+        self.projector: nn.Sequential = projector
+
+    @property
+    def features(self) -> int:
+        """Width of the backbone's features."""
+        first = self.projector[0]
+        assert isinstance(first, nn.Linear)
+        return first.in_features
 
     def forward(self, x: Tensor) -> Tensor:
         """Projections [B, D] of the images x [B, 3, H, W]."""
-        return self.projector(self.backbone(x))  # type: ignore[no-any-return]
+        return self.both(x)[1]
+
+    def both(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Features [B, features] and projections [B, D] of the images x [B, 3, H, W]."""
+        h = self.backbone(x)
+        return h, self.projector(h)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from dcp import keys, problems, tables, values, variants
 from dcp.errors import Problems, RequestError
-from dcp.sections import Moments, Network, Optimizer, Run, Train
+from dcp.sections import Moments, Network, Optimizer, Run, Study, Train
 from dcp.views import Config as Views
 
 
@@ -104,13 +104,17 @@ class Recipe(BaseModel):
 
         Raises:
             Problems: everything that is wrong with it.
+            RequestError: it is a study, so many recipes.
         """
+        if "study" in table:
+            hint = "`dcp pretrain` runs it, and dcp.study() from a program; without the section it is a recipe"
+            raise RequestError("this is a study: it has a section [study]", slug="is-a-study", where=where, hint=hint)
         table = tables.named(table)
         found, recipe = values.useless(table, where), None
         try:
             recipe = cls.model_validate(tables.frozen(table))
         except ValidationError as error:
-            found += problems.explain(error, table, cls, where)
+            found += problems.explain(error, table, File, where)
         if recipe is not None and not found:
             found += [
                 RequestError(text, slug="bad-combination", where=where, hint=hint) for text, hint in _clashes(recipe)
@@ -147,6 +151,12 @@ class Recipe(BaseModel):
         return tomli_w.dumps(self.table())
 
 
+class File(Recipe):
+    """What a recipe's file may hold: a recipe, or a study of several."""
+
+    study: Study | None = Field(None, description="many runs as one: arms, axes and seeds; see studies.md")
+
+
 def _choice_first(table: dict[str, Any]) -> dict[str, Any]:
     """The same with the keys that choose a variant in front, where a reader looks for them."""
     ordered = sorted(table.items(), key=lambda item: item[0] not in keys.CHOICES)
@@ -160,6 +170,11 @@ def _clashes(recipe: Recipe) -> Iterator[tuple[str, str]]:
         yield (
             f'objective.name = "{objective}" needs a symmetric W; predictor.name = "{predictor}" has none',
             "take a predictor that is set from F (directcopy, directpred, directset), or cosine",
+        )
+    if objective.startswith("iso_") and recipe.target.name == "shared":
+        yield (
+            f'objective.name = "{objective}" stops the gradient itself, and target.name = "shared" lets it through',
+            'take target.name = "online", or objective.name = "cosine"',
         )
     every = getattr(recipe.predictor, "every", 1)
     if every > 1 and recipe.moments.timing == "immediate":

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from dcp import keys
-from dcp.recipe import Recipe
+from dcp.recipe import File
 from dcp.values import shown
 
 INTRODUCTION = """\
@@ -41,7 +41,7 @@ SIGNS = {"ge": "≥ {}", "gt": "> {}", "le": "≤ {}", "lt": "< {}", "min_length
 def markdown() -> str:
     """The whole page."""
     parts = [INTRODUCTION]
-    for name, field in Recipe.model_fields.items():
+    for name, field in File.model_fields.items():
         parts += _section(name, field, level=2)
     return "\n".join(parts)
 
@@ -101,7 +101,7 @@ def _default_text(field: FieldInfo) -> str:
     if field.is_required():
         return "must be given"
     default = _default(field)
-    if default is None:
+    if default is None or default == {}:
         return "not set"
     return "see below" if isinstance(default, BaseModel) else f"`{shown(default)}`"
 
@@ -118,7 +118,7 @@ def _type(annotation: Any) -> str:
     if origin is tuple:
         one = _type(inside[0])
         count = "" if inside[-1] is Ellipsis else f"{len(inside)} "
-        return f"list of {count}{one}s" if one in WORDS.values() else f"list of {one}"
+        return f"list of {count}{one}s" if one in (*WORDS.values(), "table") else f"list of {one}"
     if origin in (Union, UnionType):
         if len(keys.models(inside)) > 1:
             return "table, with the keys of [data](#data)"

@@ -3,12 +3,13 @@
 Every key has a default, a one-line meaning with its unit, and bounds; docs/recipe.md is made of them.
 """
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from dcp.variants import VariantConfig as Section
 
+Seeds = Annotated[tuple[Annotated[int, Field(ge=0, lt=2**31)], ...], Field(min_length=1)]
 WIDEST = 2**20  # channels; what is wider has weights that no machine holds
 
 
@@ -105,7 +106,35 @@ class Train(Section):
     workers: int | None = Field(
         None, ge=0, description="processes that decode image files; without it one a spare core"
     )
+    readout: bool = Field(
+        True, description="show how good the features are, where images have labels; these never train the encoder"
+    )
     log_every: int = Field(10, ge=1, le=10**6, description="steps between two lines in metrics.jsonl")
     save_every: int | None = Field(
         None, ge=1, description="steps between two checkpoints; without it at an epoch's end if the last is 30 s old"
     )
+
+
+class Published(Section):
+    """A number that somebody else has published, to be shown beside ours."""
+
+    arm: str = Field("", description="the arm of [study.arms] it is of; left out where a study has axes only")
+    at: dict[str, Any] = Field({}, description="the point on the axes it is of, e.g. { train.epochs = 100 }")
+    score: str = Field(description='ours that it stands beside, evaluation and score: "linear.top1"')
+    value: float = Field(description="as the source prints it; shares of test images in percent")
+    spread: float | None = Field(None, ge=0, description="standard deviation over seeds, as the source prints it")
+    seeds: int | None = Field(None, ge=1, description="how many seeds it is the mean of")
+    source: str = Field(min_length=1, description="who has published it, where: author, year, table")
+    note: str = Field("", description="what a reader must know to compare: protocol, selection, what is not certain")
+
+
+class Study(Section):
+    """Many runs as one: every arm, at every point of the axes, with every seed."""
+
+    seeds: str | Seeds = Field("0-4", description='of every arm: "0-4", "0,1,2", or a list')
+    arms: dict[str, dict[str, Any]] = Field(
+        {}, description="named sets of keys, each a part of a recipe; extends puts another recipe below"
+    )
+    axes: dict[str, Any] = Field({}, description="dotted keys, each with the list of its values")
+    skip: tuple[str, ...] = Field((), description='arms that are left out, by name or pattern: "linear-eps*"')
+    published: tuple[Published, ...] = Field((), description="what papers report, shown beside ours")

@@ -6,6 +6,7 @@ from pathlib import Path
 from dcp.errors import RequestError
 
 PACKAGE = Path(__file__).parent
+STUDIES = "studies/"
 
 
 def folder() -> Path:
@@ -15,11 +16,24 @@ def folder() -> Path:
 
 
 def names() -> list[str]:
-    """Names of all recipes that ship, sorted: "cifar10_directcopy", ..., "tiny/directcopy", ...
+    """Names of all recipes of one run that ship, sorted: "cifar10_directcopy", ..., "tiny/directcopy", ...
 
     >>> "tiny/directcopy" in names()
     True
     """
+    return [name for name in _all() if not name.startswith(STUDIES)]
+
+
+def studies() -> list[str]:
+    """Names of all studies that ship, sorted: "studies/cifar10_small", ...
+
+    >>> "studies/paper_cifar10" in studies()
+    True
+    """
+    return [name for name in _all() if name.startswith(STUDIES)]
+
+
+def _all() -> list[str]:
     return sorted(path.relative_to(folder()).with_suffix("").as_posix() for path in folder().rglob("*.toml"))
 
 
@@ -46,7 +60,7 @@ def find(source: str) -> Path:
 def named(source: str) -> Path | None:
     """The file of the recipe that ships under a name, if there is one; ".toml" and "recipes/" may be written too."""
     name = source.removeprefix("recipes/").removesuffix(".toml")
-    return folder() / f"{name}.toml" if name in names() else None
+    return folder() / f"{name}.toml" if name in _all() else None
 
 
 def read(path: Path) -> str:
@@ -77,6 +91,6 @@ def _instead(path: Path, name: str) -> str:
     if (path / "recipe.toml").is_file() and path != Path():
         return f"this is a run folder; its recipe is {path / 'recipe.toml'}"
     beside = {file.stem: str(file) for file in sorted(path.parent.glob("*.toml"))}
-    near = [beside.get(match, match) for match in get_close_matches(name, [*names(), *beside], n=3, cutoff=0.5)]
+    near = [beside.get(match, match) for match in get_close_matches(name, [*_all(), *beside], n=3, cutoff=0.5)]
     near += [beside[match] for match in get_close_matches(path.stem, beside, n=1) if beside[match] not in near]
     return (f"did you mean {', '.join(near)}?\n" if near else "") + "`dcp recipes` lists those that ship"

@@ -4,7 +4,9 @@ Plain nested dicts; knows no key but `extends` and the ones that choose a varian
 """
 
 import re
+from collections.abc import Iterable
 from difflib import get_close_matches
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +32,7 @@ def load(source: str, sets: tuple[str, ...] = ()) -> tuple[Table, str]:
         RequestError: no such recipe, no TOML, or an override that is none.
     """
     path = shipped.find(source)
-    return overridden(_with_parents(path, ()), sets), str(path)
+    return overridden(merged(table for _, table in layers(path)), sets), str(path)
 
 
 def overridden(table: Table, sets: tuple[str, ...]) -> Table:
@@ -69,28 +71,37 @@ def parse(path: Path) -> Table:
     try:
         return loads(shipped.read(path))
     except ValueError as error:
-        raise RequestError(
-            f"this is not TOML: {error}",
-            slug="bad-toml",
-            where=str(path),
-            hint='a line is key = value, [section] or # comment; strings have quotes: name = "directcopy"',
-        ) from None
+        hint = 'a line is key = value, [section] or # comment; strings have quotes: name = "directcopy"'
+        raise RequestError(f"this is not TOML: {error}", slug="bad-toml", where=str(path), hint=hint) from None
 
 
-def _with_parents(path: Path, children: tuple[Path, ...]) -> Table:
-    table = parse(path)
-    if "extends" not in table:
-        return table
-    family = (*children, path.resolve())
-    base = parent(path, table.pop("extends"))
-    if base in family:
-        circle = " -> ".join(each.name for each in (*family[family.index(base) :], base))
-        hint = "one of them must stand without extends"
-        raise RequestError(f"extends goes in a circle: {circle}", slug="bad-extends", where=str(path), hint=hint)
-    if len(family) > LONGEST_LINE:
-        what, hint = f"extends goes over more than {LONGEST_LINE} files", "write the settings of some into one"
-        raise RequestError(what, slug="bad-extends", where=str(path), hint=hint)
-    return merge(named(_with_parents(base, family)), table)
+def layers(path: Path) -> list[tuple[Path, Table]]:
+    """The recipe at `path` and those below it, the lowest last: each file with its table, without `extends`.
+
+    Raises:
+        RequestError: "bad-extends", or one of the files cannot be read.
+    """
+    found: dict[Path, Table] = {}
+    while True:
+        table = found[path.resolve()] = parse(path)
+        if "extends" not in table:
+            return list(found.items())
+        base = parent(path, table.pop("extends"))
+        if base in found:
+            family = list(found)
+            circle = " -> ".join(each.name for each in (*family[family.index(base) :], base))
+            hint = "one of them must stand without extends"
+            raise RequestError(f"extends goes in a circle: {circle}", slug="bad-extends", where=str(path), hint=hint)
+        if len(found) > LONGEST_LINE:
+            what, hint = f"extends goes over more than {LONGEST_LINE} files", "write the settings of some into one"
+            raise RequestError(what, slug="bad-extends", where=str(path), hint=hint)
+        path = base
+
+
+def merged(tables: Iterable[Table]) -> Table:
+    """Tables laid over each other, the lowest last, as `layers` gives them."""
+    upwards = list(tables)[::-1]
+    return reduce(lambda below, above: merge(named(below), above), upwards[1:], upwards[0])
 
 
 def parent(path: Path, name: object) -> Path:

@@ -6,12 +6,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from dcp import build, checkpoint, dataset, diagnosis, encoder, failures, machine, past
+from dcp import build, checkpoint, dataset, encoder, failures, machine, past, provenance
 from dcp.batches import Shares, batches
 from dcp.distributed import Process, choose_device
 from dcp.errors import RequestError
+from dcp.examination import Examiner
 from dcp.journal import Journal, Watch
 from dcp.loop import Loop, Saver
+from dcp.readout import Readout
 from dcp.recipe import Recipe
 from dcp.run import Run
 from dcp.run.disk import atomic_write
@@ -51,6 +53,7 @@ class Training:
         method = build.method(recipe, amp=self.arithmetic.amp, total=self.process.total)
         self.method = build.to_device(self.process.synchronised(method, recipe.network.sync_norm), self.process.device)
         self.optimizer = build.optimizer(recipe, self.method)
+        self.readout = self._readout()
 
     def _data(self) -> dataset.Dataset:
         """The images; where they may have to be fetched, the first process goes first."""
@@ -60,6 +63,12 @@ class Training:
         if self.recipe.data.download and self.process.first:
             self.process.wait()
         return data
+
+    def _readout(self) -> Readout | None:
+        if self.data.labels is None or not self.recipe.train.readout:
+            return None
+        classes = max(len(self.data.classes), int(self.data.labels.max()) + 1)
+        return Readout(self.method.online.features, classes, self.process.total).to(self.process.device)
 
     @property
     def finished(self) -> bool:
@@ -96,7 +105,7 @@ class Training:
 
     def _restored(self) -> dict[str, Any]:
         """What the checkpoint remembers of the way so far; {} without one."""
-        progress = (checkpoint.load(self.path, self.method, self.optimizer) if self.past else None) or {}
+        progress = (checkpoint.load(self.path, self.method, self.optimizer, self.readout) if self.past else None) or {}
         if int(progress.get("next_step", 0)) > self.plan.steps:
             what = f"the checkpoint is of step {progress['next_step']}, and the run has {self.plan.steps}"
             raise RequestError(what, slug="bad-checkpoint", where=str(self.path / checkpoint.FILE),
@@ -105,7 +114,8 @@ class Training:
 
     def _begin(self, run: Run, progress: dict[str, Any]) -> None:
         """Note this sitting."""
-        sitting = {"started": machine.now(), "step": int(progress.get("next_step", 0)), **self._machine()}
+        made = provenance.sitting(self.process, self.arithmetic)
+        sitting = {"started": machine.now(), "step": int(progress.get("next_step", 0)), **made}
         run.update(status="running", why="", sittings=[*run.record.get("sittings", []), sitting])
         self.renew(run)
 
@@ -119,29 +129,24 @@ class Training:
         )
 
     def _record(self) -> dict[str, Any]:
-        return {
-            "status": "running",
-            "why": "",
-            "started": machine.now(),
-            **self._machine(),
-            "data": {"fingerprint": self.fingerprint, "n": len(self.data), "source": self.recipe.data.source},
-            "steps": self.plan.steps,
-        }
-
-    def _machine(self) -> dict[str, Any]:
-        return {
-            "versions": machine.versions(),
-            "device": machine.device_name(self.process.device),
-            "processes": self.process.count,
-            "precision": self.arithmetic.precision,
-        }
+        known = provenance.beginning(self.data, self.recipe, self.fingerprint, self.plan, self.method)
+        return {**known, **provenance.sitting(self.process, self.arithmetic)}
 
     def _train(self, run: Run | None, progress: dict[str, Any]) -> None:
         recipe, plan, process = self.recipe, self.plan, self.process
         start = int(progress.get("next_step", 0))
         if run is not None:
             run.keep_metrics_until(start - 1)
-        journal = Journal(run, process, plan, log_every=recipe.train.log_every, watch=self.watch, progress=progress)
+        self.journal = journal = Journal(
+            run,
+            process,
+            plan,
+            log_every=recipe.train.log_every,
+            watch=self.watch,
+            readout=self.readout,
+            settings=flat(recipe.table()),
+            progress=progress,
+        )
         stream = batches(
             self.data.images,
             Shares(plan, process.rank, start),
@@ -152,47 +157,37 @@ class Training:
         )
         self._say_start(start)
         wrapped = process.wrap(_compiled(self.method, recipe.train.compile))
-        saver = Saver(self.path if run else None, self.method, self.optimizer, journal, plan, recipe.train.save_every)
+        kept = self.path if run else None
+        saver = Saver(kept, self.method, self.optimizer, journal, plan, self.readout, recipe.train.save_every)
         process.start_tracker("dcp", self.path.name, flat(recipe.table()))
         with Signals() as signals:
             schedule = build.rates(recipe, self.optimizer, plan)
-            loop = Loop(self.method, wrapped, self.optimizer, schedule, journal, saver, process, plan, signals)
+            loop = Loop(
+                method=self.method,
+                wrapped=wrapped,
+                optimizer=self.optimizer,
+                schedule=schedule,
+                journal=journal,
+                saver=saver,
+                process=process,
+                plan=plan,
+                signals=signals,
+                examiner=Examiner(plan, self.method),
+                readout=self.readout,
+                labels=self.data.labels,
+            )
             loop.train(stream)
         process.end()
-        self.journal = journal
 
     def _say_start(self, start: int) -> None:
         if self.process.first:
-            self.watch(
-                {
-                    "kind": "start",
-                    "run": str(self.path),
-                    "images": len(self.data),
-                    "epochs": self.plan.epochs,
-                    "steps": self.plan.steps,
-                    "step": start,
-                    "device": machine.device_name(self.process.device),
-                    "processes": self.process.count,
-                    "precision": self.arithmetic.precision,
-                    "why": self.arithmetic.why,
-                }
-            )
+            why = {"why": self.arithmetic.why}
+            line = provenance.start_line(str(self.path), self.data, self.plan, start)
+            self.watch({**line, **provenance.sitting(self.process, self.arithmetic), **why})
 
     def _finish(self, run: Run) -> None:
         encoder.save(run.path, self.method.online.backbone, self.recipe, step=self.plan.steps)
-        name, evidence = diagnosis.state(
-            self.journal.health.get("spread", 0.0), self.journal.health.get("effective_rank", 0.0)
-        )
-        run.update(
-            status="done",
-            why="",
-            ended=machine.now(),
-            wall_s=self.journal.wall_s,
-            images_per_s=self.plan.images * self.plan.epochs / self.journal.wall_s,
-            peak_memory_bytes=machine.peak_memory_bytes(self.process.device),
-            epochs_done=self.plan.epochs,
-            state={"name": name, "evidence": evidence, **self.journal.health},
-        )
+        run.update(**provenance.ending(self.journal, self.plan, self.process))
 
 
 def _compiled(method: nn.Module, wanted: bool) -> nn.Module:

@@ -1,7 +1,6 @@
 """`dcp pretrain`: read the recipe, train every seed, show progress and a summary."""
 
 import json
-import re
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -15,8 +14,8 @@ from dcp.errors import RequestError
 from dcp.outcome import another_process, one_of_several
 from dcp.recipe import Recipe
 from dcp.run import Run
-
-MOST_SEEDS = 1000
+from dcp.seeds import parse
+from dcp.studies import is_study
 
 
 def main(
@@ -34,8 +33,15 @@ def main(
     as_json: bool,
 ) -> int:
     """Train what was asked for; the exit code."""
+    if is_study(recipe, sets):
+        from dcp.commands import study
+
+        return study.main(
+            recipe, sets, seeds=_seeds(seed, seeds), runs=runs, device=device, processes=processes,
+            dry_run=dry_run, quiet=quiet, as_json=as_json,
+        )  # fmt: skip
     checked = Recipe.read(recipe, sets)
-    wanted = _seeds(seed, seeds, checked.run.seed)
+    wanted = _seeds(seed, seeds) or [checked.run.seed]
     train = partial(_train, checked, wanted, runs=runs, resume=resume, device=device, quiet=quiet, as_json=as_json)
     if dry_run:
         return _dry(checked.with_seed(wanted[0]), runs=runs, resume=resume, device=device, as_json=as_json)
@@ -80,25 +86,17 @@ def _measure(run: Run, console: Console, *, device: str, say: Callable[[str], No
     console.print(report.summary(Run.open(run.path)))
 
 
-def _seeds(seed: int | None, seeds: str | None, own: int) -> list[int]:
-    """The seeds of --seed N, --seeds 0-4 or --seeds 0,1,2; without either the recipe's own.
+def _seeds(seed: int | None, seeds: str | None) -> list[int] | None:
+    """The seeds of --seed N, --seeds 0-4 or --seeds 0,1,2; None without either.
 
-    >>> _seeds(None, "0-2,7", 5)
+    >>> _seeds(None, "0-2,7")
     [0, 1, 2, 7]
     """
     if seed is not None and seeds is not None:
         raise RequestError("--seed and --seeds exclude each other", slug="bad-option", hint="one of the two")
     if seeds is None:
-        return [own if seed is None else seed]
-    found: set[int] = set()
-    for part in seeds.split(","):
-        match = re.fullmatch(r"\s*(?P<first>[0-9]{1,9})(-(?P<last>[0-9]{1,9}))?\s*", part)
-        chosen = range(int(match["first"]), int(match["last"] or match["first"]) + 1) if match else range(0)
-        if not 0 < len(chosen) <= MOST_SEEDS:
-            hint = f"e.g. 0-4 or 0,1,2; at most {MOST_SEEDS} in one command, each below 1,000,000,000"
-            raise RequestError(f'"{seeds}" names no seeds', slug="bad-option", where="--seeds", hint=hint)
-        found |= set(chosen)
-    return sorted(found)
+        return None if seed is None else [seed]
+    return parse(seeds)
 
 
 def _dry(recipe: Recipe, *, runs: Path, resume: bool, device: str, as_json: bool) -> int:

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.live import Live
 
-from dcp import diagnosis
-
 if TYPE_CHECKING:
     from rich.console import ConsoleOptions, RenderResult
 
@@ -65,6 +63,8 @@ class Watcher:
         self.bar = Bar()
         self.live: Live | None = None
         self.epochs = self.steps = 1
+        self.state = ""  # that the last examination found
+        self.readouts: tuple[str, ...] = ()  # of the last epoch
         self.first = 0  # step that this sitting began with
         self.started = self.drawn = time.monotonic()
 
@@ -82,7 +82,8 @@ class Watcher:
         """Show one line of metrics."""
         if not self.quiet:
             with self._reader_may_have_gone():
-                {"start": self._start, "step": self._step, "epoch": self._epoch}[line["kind"]](line)
+                show = {"start": self._start, "step": self._step, "epoch": self._epoch, "spectrum": self._spectrum}
+                show[line["kind"]](line)
 
     def say(self, text: str) -> None:
         """A sentence for the user."""
@@ -114,7 +115,7 @@ class Watcher:
 
     def _step(self, line: dict[str, Any]) -> None:
         done = line["step"] + 1
-        self.bar.words = (f"epoch {line['epoch'] + 1}/{self.epochs}", *_numbers(line), self._left(done))
+        self.bar.words = (f"epoch {line['epoch'] + 1}/{self.epochs}", *self._numbers(line), self._left(done))
         self.bar.share = done / max(1, self.steps)
         if self.live is not None and (time.monotonic() - self.drawn > REDRAW_S or done == self.steps):
             self.drawn = time.monotonic()
@@ -122,9 +123,19 @@ class Watcher:
             if done == self.steps:
                 self.live.stop()  # what is said from here on stands below
 
+    def _spectrum(self, line: dict[str, Any]) -> None:
+        if line["state"] not in (self.state, "healthy", "unknown"):
+            self.say(f"step {line['step'] + 1:,}: {line['state']}: {line['evidence']}")
+        self.state = line["state"]
+
+    def _numbers(self, line: dict[str, Any]) -> tuple[str, ...]:
+        return (*_numbers(line), *self.readouts, *([self.state] if self.state else []))
+
     def _epoch(self, line: dict[str, Any]) -> None:
+        named = (("kNN", "online_knn"), ("linear", "online_linear"))
+        self.readouts = tuple(f"{name} {line[key]:.0%}" for name, key in named if key in line)
         if self.live is None:
-            words = (f"epoch {line['epoch'] + 1}/{self.epochs}", *_numbers(line), self._left(line["step"] + 1))
+            words = (f"epoch {line['epoch'] + 1}/{self.epochs}", *self._numbers(line), self._left(line["step"] + 1))
             self.say(GAP.join(words))
 
     def _left(self, done: int) -> str:
@@ -147,14 +158,12 @@ def _processes(count: int) -> str:
 
 
 def _numbers(line: dict[str, Any]) -> tuple[str, ...]:
-    name, _ = diagnosis.state(line["spread"], line["effective_rank"])
     waits = (f"waits {line['data_wait']:.0%}",) if line.get("data_wait", 0.0) >= WORTH_SAYING else ()
     return (
         f"loss {line['loss']:.3f}",
         f"{line['images_per_s']:,.0f} img/s",
         *waits,
         f"rank {line['effective_rank']:.1f}",
-        name,
     )
 
 

@@ -5,15 +5,18 @@ import os
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 from dcp import shipped, tables
 from dcp.errors import RequestError
+from dcp.values import loads
 
 
 def list_all() -> None:
     """One recipe a line, with the first sentence of its comment."""
-    width = max(len(name) for name in shipped.names())
-    for name in shipped.names():
+    names = [*shipped.names(), *shipped.studies()]
+    width = max(map(len, names))
+    for name in names:
         print(f"{name:{width}}  {_says(shipped.folder() / f'{name}.toml')}")
 
 
@@ -25,9 +28,11 @@ def _says(path: Path) -> str:
 def show(recipe: str, *, full: bool) -> None:
     """The recipe as it stands in its file, or with every default."""
     if full:
+        from dcp import studies
         from dcp.recipe import Recipe
 
-        sys.stdout.write(Recipe.read(recipe).toml())
+        whole = studies.read(recipe) if studies.is_study(recipe) else Recipe.read(recipe)
+        sys.stdout.write(whole.toml())
     else:
         sys.stdout.write(shipped.read(shipped.find(recipe)))
 
@@ -35,7 +40,7 @@ def show(recipe: str, *, full: bool) -> None:
 def copy(recipe: str, to: Path | None) -> None:
     """An editable copy, comments and all; one that extends another recipe still finds it, wherever it lies."""
     source = shipped.find(recipe)
-    text = _with_parent_in_full(shipped.read(source), source)
+    text = _with_parents_in_full(shipped.read(source), source)
     target = _write_new(to or Path(source.name), source.name, text)
     print(f"{target}: edit it, then run `dcp pretrain {target}`")
 
@@ -56,29 +61,43 @@ def _write_new(target: Path, name: str, text: str) -> Path:
     return target
 
 
-def _with_parent_in_full(text: str, source: Path) -> str:
-    """The same, with a parent that is named by its place beside `source` named so that it is found from anywhere."""
-    name = tables.parse(source).get("extends")
-    if name is None:
-        return text
-    parent = tables.parent(source, name)
-    ships = {(shipped.folder() / f"{each}.toml").resolve(): each for each in shipped.names()}
-    full = json.dumps(ships.get(parent, str(parent)), ensure_ascii=False)
-    line = re.compile(r"""^(\s*extends\s*=\s*)("[^"\n]*"|'[^'\n]*')""", re.MULTILINE)
-    return line.sub(lambda found: found[1] + full, text, count=1)
+def _with_parents_in_full(text: str, source: Path) -> str:
+    """The same, with parents that are named by their place beside `source` named so that they are found anywhere."""
+    ships = {(shipped.folder() / f"{each}.toml").resolve(): each for each in [*shipped.names(), *shipped.studies()]}
+    full = {}
+    for name in _extended(tables.parse(source)):
+        parent = tables.parent(source, name)
+        full[name] = json.dumps(ships.get(parent, str(parent)), ensure_ascii=False)
+
+    def named(found: re.Match[str]) -> str:
+        return found[1] + full.get(loads(f"name = {found[2]}")["name"], found[2])
+
+    return re.sub(r"""((?:^\s*|[{,]\s*)extends\s*=\s*)("[^"\n]*"|'[^'\n]*')""", named, text, flags=re.MULTILINE)
+
+
+def _extended(table: tables.Table) -> list[Any]:
+    """What a recipe, and the arms of a study, say that they extend."""
+    study = table.get("study")
+    arms = study.get("arms") if isinstance(study, dict) else None
+    bodies = [table, *(arms.values() if isinstance(arms, dict) else ())]
+    return [body["extends"] for body in bodies if isinstance(body, dict) and "extends" in body]
 
 
 def check(recipes: list[str], sets: tuple[str, ...]) -> None:
     """Say of each recipe whether it is right; the first wrong one ends with its problems."""
+    from dcp import studies
     from dcp.recipe import Recipe
 
     for recipe in recipes:
-        Recipe.read(recipe, sets)
-        print(f"{recipe}: fine")
+        if studies.is_study(recipe, sets):
+            print(f"{recipe}: fine, {studies.read(recipe, sets).size}")
+        else:
+            Recipe.read(recipe, sets)
+            print(f"{recipe}: fine")
 
 
 def schema() -> None:
     """JSON Schema of a recipe, for editors."""
-    from dcp.recipe import Recipe
+    from dcp.recipe import File
 
-    print(json.dumps(Recipe.model_json_schema(), indent=2))
+    print(json.dumps(File.model_json_schema(), indent=2))

@@ -17,6 +17,7 @@ FREE = (
     "train.log_every",
     "train.save_every",
     "train.workers",
+    "train.readout",
     "probe.",
 )
 

@@ -20,4 +20,4 @@ class Config(ObjectiveConfig):
 
 def loss(p: Tensor, z: Tensor, t: Tensor) -> Tensor:
     """-2 cos(p, t), [B], each in [-2, 2]."""
-    return -2 * fn.cosine_similarity(p, t.detach(), dim=-1)
+    return -2 * fn.cosine_similarity(p, t, dim=-1)

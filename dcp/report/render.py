@@ -38,6 +38,16 @@ def summary_markdown(run: Run) -> str:
     return _marked(summary_page(run))
 
 
+def drawn(page: Page) -> "RenderableType":
+    """Any page for the terminal; fits its width."""
+    return Drawn(page)
+
+
+def marked(page: Page) -> str:
+    """Any page as Markdown."""
+    return _marked(page)
+
+
 def _marked(page: Page) -> str:
     parts = [f"# {_escaped(page.title)}"]
     for block in page.content():

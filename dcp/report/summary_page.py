@@ -7,12 +7,6 @@ from dcp.report.page import Grid, Lines, Page, count, duration, figure, is_main,
 from dcp.run import Run
 from dcp.run.records import Json
 
-COLLAPSE = {
-    "healthy": "No collapse",
-    "dimensional collapse": "Dimensional collapse",
-    "complete collapse": "Complete collapse",
-}
-
 
 def summary_page(run: Run, *, scores_only: bool = False, every_score: bool = True) -> Page:
     """The page of a run; what the run does not know is left out.
@@ -30,7 +24,7 @@ def summary_page(run: Run, *, scores_only: bool = False, every_score: bool = Tru
         blocks=(
             Lines("", tuple(_status(run.record))),
             scores,
-            Lines("Collapse", tuple(_collapse(run))),
+            Lines("Diagnosis", tuple(_diagnosis(run))),
             Lines("Speed", tuple(_speed(run.record))),
         ),
     )
@@ -72,11 +66,13 @@ def _cells(probe: Json, score: str) -> tuple[str, ...]:
     )
 
 
-def _collapse(run: Run) -> list[str]:
+def _diagnosis(run: Run) -> list[str]:
     state = run.record.get("state") or {}
     name, evidence = str(state.get("name", "")), str(state.get("evidence") or "").rstrip(".")
-    head = COLLAPSE.get(name, name)
+    head = "No collapse" if name == "healthy" else name.capitalize()
     verdict = [f"{head}: {evidence}." if evidence else f"{head}."] if name else []
+    said = (("Probable cause", "cause"), ("Try next", "advice"))
+    verdict += [f"{word}: {str(state[key]).rstrip('.')}." for word, key in said if state.get(key)]
     return [*verdict, *_last(run.metrics(), "spread"), *_last(run.metrics(), "effective_rank")]
 
 

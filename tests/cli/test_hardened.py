@@ -261,7 +261,7 @@ from dcp import checkpoint
 from dcp.outcome import guarded
 method = torch.nn.Linear(300, 300)
 resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
-sys.exit(guarded(lambda: checkpoint.save(Path(sys.argv[1]), method, torch.optim.SGD(method.parameters()), {})))
+sys.exit(guarded(lambda: checkpoint.save(Path(sys.argv[1]), method, torch.optim.SGD(method.parameters()), None, {})))
 """
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stderr

@@ -7,7 +7,7 @@ from dcp import variants
 
 PREDICTORS = ["directcopy", "directpred", "directset", "identity", "linear", "mlp"]
 OBJECTIVES = ["cosine", "euclidean", "iso_cosine", "iso_euclidean"]
-TARGETS = ["ema", "online"]
+TARGETS = ["ema", "online", "shared"]
 DTYPES = [torch.float64, torch.bfloat16]
 
 
@@ -29,6 +29,10 @@ class TinyBranch(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layers(x)
+
+    def both(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        h = self.layers[:-1](x)
+        return h, self.layers[-1](h)
 
 
 def branch(seed: int = 0) -> TinyBranch:

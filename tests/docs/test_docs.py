@@ -49,7 +49,7 @@ def test_commands_that_pages_show_have_options_and_overrides_that_exist(page: Pa
             continue
         known = dcp(words[0], "--help").out
         assert [w for w in words if w.startswith("--") and w.partition("=")[0] not in known] == [], line
-        if words[0] == "pretrain" and words[1] in shipped.names():
+        if words[0] == "pretrain" and words[1] in {*shipped.names(), *shipped.studies()}:
             sets = [w for w in words[2:] if re.match(r"[a-z_]+\.[a-z_.]+=", w)]
             assert dcp("recipes", "check", words[1], *[x for s in sets for x in ("--set", s)]).code == 0, line
 

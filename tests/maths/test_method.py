@@ -11,6 +11,7 @@ from torch.testing import assert_close
 from dcp.method import Method
 from dcp.moments import Moments
 from dcp.objectives import cosine, euclidean
+from dcp.networks import Branch
 from dcp.predictor import SetLinear
 from dcp.targets.ema import Ema
 from dcp.targets.online import Online
@@ -23,10 +24,10 @@ def views(step: int, batch: int = 8) -> tuple[Tensor, Tensor]:
     return torch.randn(2, batch, 5, generator=generator, dtype=torch.float64).unbind(0)
 
 
-def branch(*, norm: bool = False, seed: int = 0) -> nn.Module:
+def branch(*, norm: bool = False, seed: int = 0) -> Branch:
     torch.manual_seed(seed)
     middle = [nn.BatchNorm1d(3)] if norm else []
-    return nn.Sequential(nn.Linear(5, 3), *middle).double()
+    return Branch(nn.Identity(), nn.Sequential(nn.Linear(5, 3), *middle)).double()
 
 
 def built(*, norm: bool = False, every: int = 1, target=None, objective=cosine, **options) -> Method:
@@ -109,12 +110,12 @@ def test_after_a_step_come_F_then_W_then_the_target(monkeypatch: pytest.MonkeyPa
 
 def test_the_target_follows_the_branch_as_the_optimizer_left_it():
     method = built(target=Ema(branch(seed=1), tau=0.25, rises=False, copies_buffers=False))
-    before = method.target.branch[0].weight.clone()
+    before = method.target.branch.projector[0].weight.clone()
     step = method(*views(0))
     with torch.no_grad():
-        method.online[0].weight.fill_(1.0)  # stands for the optimizer
+        method.online.projector[0].weight.fill_(1.0)  # stands for the optimizer
     method.after_step(step, 0, 0.0)
-    assert_close(method.target.branch[0].weight, 0.25 * before + 0.75)
+    assert_close(method.target.branch.projector[0].weight, 0.25 * before + 0.75)
 
 
 @pytest.mark.parametrize("timing", ["stale", "immediate"])
@@ -123,7 +124,7 @@ def test_a_forward_pass_changes_nothing_but_batch_statistics(timing: str):
     before = {name: value.clone() for name, value in method.state_dict().items()}
     method(*views(0))
     changed = {name for name, value in method.state_dict().items() if not torch.equal(value, before[name])}
-    assert changed == {f"online.1.{name}" for name in ("running_mean", "running_var", "num_batches_tracked")}
+    assert changed == {f"online.projector.1.{name}" for name in ("running_mean", "running_var", "num_batches_tracked")}
 
 
 def test_with_every_5_W_is_set_at_0_5_10_and_the_optimizer_steps_on_it_in_between():
@@ -173,7 +174,7 @@ def test_the_online_branch_as_target_is_a_constant_too():
     x1, x2 = views(0)
     method(x1, x2).losses.sum().backward()
     z1, z2 = method.online(x1).detach(), method.online(x2).detach()
-    assert_close(method.online[0].weight.grad, 2 * (z1 - z2).T @ x1 + 2 * (z2 - z1).T @ x2)
+    assert_close(method.online.projector[0].weight.grad, 2 * (z1 - z2).T @ x1 + 2 * (z2 - z1).T @ x2)
 
 
 def test_the_views_can_be_exchanged():
@@ -186,7 +187,7 @@ def test_joined_views_share_their_batch_statistics_and_separate_ones_do_not():
     x2 = x2 + 3  # views of different mean: separate statistics hide that, joint ones show it
     apart, joined = built(norm=True), built(norm=True, join_views=True)
     assert (apart(x1, x2).losses - joined(x1, x2).losses).abs().max() > 0.1
-    assert (apart.online[1].num_batches_tracked, joined.online[1].num_batches_tracked) == (2, 1)
+    assert (apart.online.projector[1].num_batches_tracked, joined.online.projector[1].num_batches_tracked) == (2, 1)
     assert_close(built()(x1, x2).losses, built(join_views=True)(x1, x2).losses)
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.testing import assert_close
 
-from dcp.targets import ema, online
+from dcp.targets import ema, online, shared
 
 
 def branch(seed: int = 0) -> nn.Module:
@@ -124,3 +124,12 @@ def test_the_online_target_is_z_without_gradient_and_has_no_weights():
     assert not target.state_dict()
     assert target.weight_of_past(0.5) is None
     target.update(branch(), 0.5)
+
+
+def test_the_shared_target_is_z_with_its_gradient():
+    z = torch.arange(12.0).view(4, 3).requires_grad_()
+    target = shared.build(shared.Config(), branch(), branch)
+    (gradient,) = torch.autograd.grad(target(torch.empty(0), z).sum(), z)
+    assert torch.equal(gradient, torch.ones(4, 3))
+    assert not target.state_dict()
+    assert target.weight_of_past(0.5) is None

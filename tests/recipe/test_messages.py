@@ -11,7 +11,9 @@ from dcp.recipe import Recipe
 
 RIGHT = '[data]\nsource = "cifar10"\n[predictor]\nname = "directcopy"\n'
 DIRECTCOPY = 'predictor "directcopy" has name, eps, lr_factor, lr_schedule, weight_decay, norm, every'
-SECTIONS = "known here: run, data, views, network, predictor, moments, target, objective, optimizer, train, probe"
+SECTIONS = (
+    "known here: study, run, data, views, network, predictor, moments, target, objective, optimizer, train, probe"
+)
 
 
 def problems(text: str) -> list[RequestError]:
@@ -71,7 +73,7 @@ error[unknown-name]: there is no data source called "cifar" (mine.toml)
   known: {listed("datasets")}. Did you mean cifar10?""",
     RIGHT + '[target]\nname = "onlin"': """\
 error[unknown-name]: there is no target called "onlin" (mine.toml)
-  known: ema, online. Did you mean online?""",
+  known: ema, online, shared. Did you mean online?""",
     RIGHT + '[probe]\nafter = ["knn", "lineal"]': f"""\
 error[bad-value]: probe.after[1] is "lineal" (mine.toml)
   expected {quoted("evaluations")}. Did you mean linear?""",

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from dcp import keys, reference, variants
-from dcp.recipe import Recipe
+from dcp.recipe import File
 
 PAGE = Path(__file__).parents[2] / "docs" / "recipe.md"
 COMMAND = "python -m dcp.reference > docs/recipe.md"
@@ -16,7 +16,7 @@ def test_the_page_is_up_to_date() -> None:
     assert PAGE.read_text(encoding="utf-8") == reference.markdown(), f"docs/recipe.md is out of date; run: {COMMAND}"
 
 
-@pytest.mark.parametrize("section", list(Recipe.model_fields))
+@pytest.mark.parametrize("section", list(File.model_fields))
 def test_every_section_has_its_heading(section: str) -> None:
     assert f"\n## [{section}]\n" in reference.markdown()
 
@@ -38,7 +38,7 @@ def test_every_variant_has_its_heading(folder: str, key: str) -> None:
 
 def test_every_key_stands_in_a_table_with_its_meaning() -> None:
     rows = [line for line in reference.markdown().splitlines() if line.startswith("| `")]
-    found = [key for key in keys.walk(Recipe) if "." in key.path and not key.path.startswith("probe.data.")]
+    found = [key for key in keys.walk(File) if "." in key.path and not key.path.startswith("probe.data.")]
     assert len(rows) == len(found)
     for key in found:
         name, meaning = (

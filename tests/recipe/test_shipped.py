@@ -24,6 +24,7 @@ TINY = [
     "tiny/iso_euclidean",
     "tiny/linear",
     "tiny/mlp",
+    "tiny/shared",
     "tiny/simsiam",
 ]
 

@@ -82,7 +82,7 @@ def test_a_long_curve_is_thinned_and_keeps_its_ends(make):
 def test_a_chart_says_in_words_where_its_curves_begin_and_end(full):
     words = described(report.run_html(full("a")))
     assert "from -1 at 0.25 to -2.1 at 3" in words["Loss"]
-    assert "from 50 at 1 to 50 at 3" in words["Nearest-neighbour accuracy during training"]
+    assert "from 50 at 1 to 50 at 3" in words["Online nearest-neighbour accuracy"]
     assert "from 1 at 1 to 0.25 at 3" in words["Eigenvalues of the test features&#x27; covariance"]
     assert "1st: from 1 at 0.25 to 1 at 3; 2nd: from 0.25" in words["Eigenvalues of F, a-s0"]
 

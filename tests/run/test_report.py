@@ -93,7 +93,7 @@ SUMMARY = """\
 | --- | ---: | ---: | ---: |
 | rankme | 45.20 | - | 3.200 |
 
-## Collapse
+## Diagnosis
 
 - No collapse: effective rank 45.2 of 128.
 - Spread 0.9312 at step 3,900.
@@ -238,7 +238,7 @@ def test_the_scores_alone_are_shown_with_the_names_of_the_arms(two):
     assert not [title for title in ("What the", "Take care", "Settings", "Cost", "Collapse") if title in text]
     text = drawn(report.summary(two[0], scores_only=True))
     assert "63.00" in text
-    assert not [title for title in ("Collapse", "Speed") if title in text]
+    assert not [title for title in ("Diagnosis", "Speed") if title in text]
 
 
 def test_a_difference_of_rounding_is_shown_as_0_and_found_in_no_sentence(build):
@@ -329,7 +329,13 @@ START = {
 }
 STEP = {
     **{"kind": "step", "step": 499, "epoch": 49, "loss": -1.926, "lr": 0.1, "images_per_s": 12_345.6},
-    **{"spread": 0.9, "effective_rank": 1.2},  # the state with the longest name
+    **{"spread": 0.9, "effective_rank": 1.2},
+}
+STATE = {
+    "kind": "spectrum",
+    "step": 449,
+    "state": "learning rate too high",
+    "evidence": "a step changes the weights by 9 %",
 }
 
 
@@ -355,9 +361,9 @@ def watched(console, *lines, clock=None, seconds=100.0) -> Watcher:
 def test_progress_in_a_terminal_loses_no_number_at_any_width(width, monkeypatch):
     file = io.StringIO()
     console = Console(width=width, force_terminal=True, color_system=None, file=file)
-    bar = watched(console, START, STEP, clock=Clock(monkeypatch)).bar
+    bar = watched(console, START, STATE, STEP, clock=Clock(monkeypatch)).bar
     said = file.getvalue()
-    words = ("epoch 50/100", "loss -1.926", "12,346 img/s", "rank 1.2", "dimensional collapse", "1.7 min left")
+    words = ("epoch 50/100", "loss -1.926", "12,346 img/s", "rank 1.2", STATE["state"], "1.7 min left")
     assert [word for word in words if word not in said] == []
     assert "…" not in said
     assert max(map(len, bar.lines(width))) <= width

@@ -30,8 +30,8 @@ class Quantity:
 
 
 ONLINE = (
-    Quantity("online_knn", "epoch", "Nearest-neighbour accuracy during training", "top-1 in %", 100.0),
-    Quantity("online_linear", "epoch", "Linear accuracy during training", "top-1 in %", 100.0),
+    Quantity("online_knn", "epoch", "Online nearest-neighbour accuracy", "top-1 of training views in %", 100.0),
+    Quantity("online_linear", "epoch", "Online linear accuracy", "top-1 of training views in %", 100.0),
 )
 TRAINING = (
     Quantity("loss", "step", "Loss", "loss (mean of an image)"),

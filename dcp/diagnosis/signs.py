@@ -1,0 +1,102 @@
+"""What a diagnosis rests on: the lines of a run, and the numbers taken from them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
+from statistics import fmean
+from typing import Any, TypeAlias
+
+Line: TypeAlias = Mapping[str, Any]
+Settings: TypeAlias = Mapping[str, Any]
+RECENT = 10  # step lines that count as "now"
+MEASURED = ("spread", "effective_rank", "invariance", "norm", "dead")  # in every step line and examination
+LATE = 10  # examinations: half of a training
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What a training is found to be.
+
+    Attributes:
+        name: of the state.
+        evidence: the numbers that show it, in a phrase.
+        cause: what probably brought it about, in a phrase; "" where nothing points to one.
+        advice: the next thing to try; "" where nothing needs to be done.
+    """
+
+    name: str
+    evidence: str
+    cause: str = ""
+    advice: str = ""
+
+    def because(self, cause: str, advice: str) -> "Diagnosis":
+        """The same with a cause, and what to do about it."""
+        return replace(self, cause=cause, advice=advice)
+
+    def plain(self) -> dict[str, str]:
+        """As run.json has it."""
+        return asdict(self)
+
+
+class History:
+    """What a diagnosis needs of the lines that a run has written: the last few, and the examinations."""
+
+    def __init__(self, lines: Iterable[Line] = ()) -> None:
+        self.recent: list[Line] = []
+        self.examinations: list[Line] = []
+        for line in lines:
+            self.add(line)
+
+    def add(self, line: Line) -> None:
+        """Take in the next line."""
+        if any(not isinstance(line.get(name), (int, float)) for name in MEASURED):
+            return  # of an older dcp, or of a step that diverged
+        if line["kind"] == "spectrum":
+            self.examinations.append(line)
+        if line["kind"] == "step":
+            self.recent = [*self.recent[1 - RECENT :], line]
+
+
+@dataclass(frozen=True)
+class Signs:
+    """The numbers that the states are told by; see `dcp.vitals` for what each is.
+
+    Attributes:
+        untrained: the examination of the first step, whose projections are those of the untrained network.
+        last: the latest examination.
+        settings: the recipe by dotted key.
+        spread, effective_rank, invariance, norm, dead: of now: means over the last step lines.
+        fastest: the largest change of the weights in one examined step, by their size.
+        late: whether enough was trained for the views to have become alike: ten examinations.
+    """
+
+    untrained: Line
+    last: Line
+    settings: Settings
+    spread: float
+    effective_rank: float
+    invariance: float
+    norm: float
+    dead: float
+    fastest: float
+    late: bool
+
+    @classmethod
+    def of(cls, history: History, settings: Settings) -> "Signs":
+        """From a history with an examination."""
+        first, last = history.examinations[0], history.examinations[-1]
+        recent = history.recent or [last]
+        means = {name: fmean(line[name] for line in recent) for name in MEASURED}
+        fastest = max(float(line["update"]) for line in history.examinations)
+        return cls(first, last, settings, **means, fastest=fastest, late=len(history.examinations) >= LATE)
+
+    def setting(self, key: str) -> Any:
+        """The value of a key of the recipe; None where it has none."""
+        return self.settings.get(key)
+
+    @property
+    def evenness(self) -> float | None:
+        """How near W is to a multiple of the identity: smallest by largest eigenvalue; None without W."""
+        eigenvalues = self.last.get("W")
+        if not eigenvalues or not eigenvalues[0] > 0:
+            return None
+        return max(0.0, float(eigenvalues[-1])) / float(eigenvalues[0])

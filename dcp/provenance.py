@@ -1,0 +1,60 @@
+"""Provenance: what run.json says about how a run was made."""
+
+from typing import Any
+
+from dcp import flops, machine
+from dcp.build import Arithmetic
+from dcp.dataset import Dataset
+from dcp.distributed import Process
+from dcp.journal import Journal
+from dcp.method import Method
+from dcp.plan import Plan
+from dcp.recipe import Recipe
+
+
+def sitting(process: Process, arithmetic: Arithmetic) -> dict[str, Any]:
+    """What may change from one sitting of a run to the next."""
+    return {
+        "versions": machine.versions(),
+        "device": machine.device_name(process.device),
+        "processes": process.count,
+        "precision": arithmetic.precision,
+    }
+
+
+def beginning(data: Dataset, recipe: Recipe, fingerprint: str, plan: Plan, method: Method) -> dict[str, Any]:
+    """What is known before the first step."""
+    return {
+        "status": "running",
+        "why": "",
+        "started": machine.now(),
+        "data": {"fingerprint": fingerprint, "n": len(data), "source": recipe.data.source},
+        "steps": plan.steps,
+        "flops_per_image": flops.per_image(method, recipe.data.view_size),
+    }
+
+
+def ending(journal: Journal, plan: Plan, process: Process) -> dict[str, Any]:
+    """What is known after the last one."""
+    return {
+        "status": "done",
+        "why": "",
+        "ended": machine.now(),
+        "wall_s": journal.wall_s,
+        "images_per_s": plan.images * plan.epochs / journal.wall_s,
+        "peak_memory_bytes": machine.peak_memory_bytes(process.device),
+        "epochs_done": plan.epochs,
+        "state": {**journal.diagnosis.plain(), **journal.health},
+    }
+
+
+def start_line(path: str, data: Dataset, plan: Plan, step: int) -> dict[str, Any]:
+    """What whoever watches is told first."""
+    return {
+        "kind": "start",
+        "run": path,
+        "images": len(data),
+        "epochs": plan.epochs,
+        "steps": plan.steps,
+        "step": step,
+    }

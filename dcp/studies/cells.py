@@ -1,0 +1,84 @@
+"""The runs of a study, and what their folders say: which are done, which can go on, which are busy."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from dcp import past
+from dcp.errors import RequestError
+from dcp.recipe import Recipe
+from dcp.run import Run
+from dcp.studies.mistakes import Gathered
+from dcp.studies.reading import Arm, Study
+
+State = Literal["new", "stopped", "busy", "diverged", "unmeasured", "done"]
+LEFT: tuple[State, ...] = ("new", "stopped")  # there are steps to train
+ENCODER = "encoder.safetensors"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One run of a study: an arm with a seed."""
+
+    arm: Arm
+    seed: int
+
+    @property
+    def recipe(self) -> Recipe:
+        """Of this run."""
+        return self.arm.recipe.with_seed(self.seed)
+
+    def path(self, runs: Path) -> Path:
+        """Its run folder."""
+        return runs / f"{self.arm.recipe.run.name}-s{self.seed}"
+
+
+def cells(study: Study) -> list[Cell]:
+    """All runs of a study: each seed of all arms before the next, so that what is there early compares all arms."""
+    return [Cell(arm, seed) for seed in study.seeds for arm in study.arms]
+
+
+def state(cell: Cell, runs: Path) -> State:
+    """What is left to do for a run.
+
+    Returns:
+        "new": nothing is there; "stopped": it can go on; "busy": another process holds it; "diverged": it would again;
+        "unmeasured": trained, and a probe of its recipe is missing; "done".
+
+    Raises:
+        RequestError: "recipe-differs", or the folder is no run.
+    """
+    run = past.run_at(cell.path(runs), cell.recipe, resume=True)
+    if run is None:
+        return "new"
+    if _busy(run):
+        return "busy"
+    if run.record.get("status") == "done" and (run.path / ENCODER).is_file():
+        return "done" if set(cell.recipe.probe.after) <= run.probes().keys() else "unmeasured"
+    # the same steps would follow: on a CPU bit by bit, on a GPU nearly so
+    return "diverged" if "error[diverged]" in str(run.record.get("why", "")) else "stopped"
+
+
+def states(study: Study, runs: Path) -> dict[Cell, State]:
+    """What is left to do for each run of a study.
+
+    Raises:
+        Problems: folders that cannot be gone on with, all of them.
+    """
+    found: dict[Cell, State] = {}
+    wrong = Gathered(study.source, [arm.name for arm in study.arms])
+    for cell in cells(study):
+        with wrong.arm(cell.arm.name):
+            found[cell] = state(cell, runs)
+    wrong.tell()
+    return found
+
+
+def _busy(run: Run) -> bool:
+    try:
+        with run.lock():
+            return False
+    except RequestError as error:
+        if error.slug != "run-busy":
+            raise
+        return True

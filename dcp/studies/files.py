@@ -1,0 +1,122 @@
+"""The files of a study, before anything is checked: what it says of all arms, of each, and of the recipe below.
+
+    layers, the lowest first          of studies/mine.toml
+    the recipe that the arm extends   [study.arms.directpred] extends = "cifar10_directpred"
+      or, where it extends none, the one that the study extends
+    the study's own sections          those of every file that stands above or is the lowest one with [study]
+    the arm's own keys
+    the point on the axes
+    --set
+
+So `train.epochs = 10` in a study holds for all its arms, whatever recipes they extend.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dcp import shipped, tables
+from dcp.errors import RequestError
+from dcp.tables import Table
+
+
+class Files(NamedTuple):
+    """What was read.
+
+    Attributes:
+        path: of the uppermost file.
+        base: the recipe below the study; {} without one.
+        own: the study's own sections.
+        study: the table [study], with dotted keys as nested tables.
+        sets: overrides of the arms, "key=value"; those of [study] are in it already.
+    """
+
+    path: Path
+    base: Table
+    own: Table
+    study: Any
+    sets: tuple[str, ...]
+
+    def arm(self, body: Table, point: Table) -> Table:
+        """The recipe of one arm, before it is checked.
+
+        Args:
+            body: its table in [study.arms].
+            point: keys of the axes.
+        """
+        body = dict(body)
+        below = recipe_below(Path(body.pop("extends"))) if "extends" in body else self.base
+        return tables.overridden(tables.merged([point, body, self.own, below]), self.sets)
+
+    @property
+    def name(self) -> str:
+        """Of the study: `run.name`, without it the file's name."""
+        table = tables.overridden(tables.merged([self.own, self.base]), self.sets)
+        run = table.get("run")
+        return str((run.get("name") if isinstance(run, dict) else "") or tables.stem(str(self.path)))
+
+
+def read(source: str, sets: Sequence[str] = ()) -> Files:
+    """The files of the study `source`: a path, or the name of one that ships.
+
+    Raises:
+        RequestError: as `tables.load`.
+    """
+    path = shipped.find(source)
+    layers = tables.layers(path)
+    lowest = max((i for i, (_, table) in enumerate(layers) if "study" in table), default=0)
+    ours = [_straight(file, table) for file, table in layers[: lowest + 1]]
+    own = tables.merged(ours)
+    of_study = [text for text in sets if text.strip().startswith("study.")]
+    for text in of_study:
+        own = tables.merge(own, tables.override(text))
+    base = tables.merged(table for _, table in layers[lowest + 1 :]) if layers[lowest + 1 :] else {}
+    return Files(path, base, own, own.pop("study", {}), tuple(text for text in sets if text not in of_study))
+
+
+def recipe_below(path: Path) -> Table:
+    """The recipe that an arm extends.
+
+    Raises:
+        RequestError: "bad-extends", it is a study itself.
+    """
+    table = tables.merged(table for _, table in tables.layers(path))
+    if "study" in table:
+        hint = "an arm extends a recipe of one run; a study may extend a study: extends above the first section"
+        raise RequestError("an arm extends a study", slug="bad-extends", where=str(path), hint=hint)
+    return table
+
+
+def nested(table: Table) -> Table:
+    """The same with dotted keys as tables within each other, so that both ways to write them are one.
+
+    >>> nested({"predictor.eps": 0.1, "predictor": {"name": "directcopy"}})
+    {'predictor': {'eps': 0.1, 'name': 'directcopy'}}
+    """
+    found: Table = {}
+    for key, value in table.items():
+        part: Any = nested(value) if isinstance(value, dict) else value
+        for name in reversed(key.split(".")):
+            part = {name: part}
+        found = tables.merge(found, part)
+    return found
+
+
+def _straight(path: Path, table: Table) -> Table:
+    """The same with [study] ready to be merged: dotted keys nested, and what arms extend as whole paths."""
+    study = table.get("study")
+    if not isinstance(study, dict):
+        return table
+    study = dict(study)
+    if isinstance(study.get("axes"), dict):
+        study["axes"] = nested(study["axes"])
+    if isinstance(study.get("arms"), dict):
+        study["arms"] = {name: _arm(path, body) for name, body in study["arms"].items()}
+    return {**table, "study": study}
+
+
+def _arm(path: Path, body: Any) -> Any:
+    if not isinstance(body, dict):
+        return body
+    body = nested(body)
+    return {**body, "extends": str(tables.parent(path, body["extends"]))} if "extends" in body else body

@@ -1,0 +1,67 @@
+"""What a study came to: its arms compared, and published numbers beside ours. Nothing here needs torch."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from statistics import fmean, stdev
+from typing import Any
+
+from dcp.comparison import Comparison, compare
+from dcp.comparison.scores import is_share
+from dcp.run import Run
+from dcp.sections import Published
+from dcp.studies.reading import Study
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A published number and ours, in the unit of the source: shares of test images in percent.
+
+    Attributes:
+        published: what was published; `arm` is the study's arm.
+        values: of our seeds.
+        mean: of them; None without any.
+        spread: their standard deviation; None for fewer than two.
+    """
+
+    published: Published
+    values: tuple[float, ...]
+    mean: float | None
+    spread: float | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as study.json holds them."""
+        return {**asdict(self), "published": self.published.model_dump(exclude={"at"}), "values": list(self.values)}
+
+
+def compared(runs: Sequence[Run]) -> Comparison | None:
+    """The runs of a study that are done, by arm; None for fewer than two."""
+    return compare(runs) if len(runs) > 1 else None
+
+
+def beside(study: Study, runs: Sequence[Run]) -> list[Beside]:
+    """Published numbers with ours beside them, in the order of the study's file.
+
+    Args:
+        study: whose `published` are taken.
+        runs: those of the study that are done.
+    """
+    names = {arm.name: arm.recipe.run.name for arm in study.arms}
+    return [_beside(one, [run for run in runs if run.name == names[one.arm]]) for one in study.published]
+
+
+def _beside(published: Published, runs: Sequence[Run]) -> Beside:
+    evaluation, _, score = published.score.partition(".")
+    unit = 100 if is_share(score) else 1
+    found = [_value(run.probes().get(evaluation, {}), score) for run in runs]
+    values = tuple(unit * value for value in found if value is not None)
+    spread = stdev(values) if len(values) > 1 else None
+    return Beside(published, values, fmean(values) if values else None, spread)
+
+
+def _value(probe: Mapping[str, Any], score: str) -> float | None:
+    """A score, or one that a probe only tells beside its scores, as the best epoch on the test images."""
+    for part in ("score", "extra"):
+        value = (probe.get(part) or {}).get(score)
+        if isinstance(value, int | float):
+            return float(value)
+    return None

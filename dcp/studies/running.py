@@ -1,0 +1,103 @@
+"""Running a study, from the first look to the tables at the end."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dcp import report
+from dcp.comparison import Comparison
+from dcp.pretraining import pretrain, silent
+from dcp.run import Run
+from dcp.run.disk import atomic_write, make_folder
+from dcp.run.records import to_json
+from dcp.studies import pages, results
+from dcp.studies.cells import Cell, cells, states
+from dcp.studies.checks import check
+from dcp.studies.reading import Study
+from dcp.studies.results import Beside
+from dcp.studies.work import Outcome, Tell, Train, work
+
+SCHEMA = 1  # of study.json
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a study came to.
+
+    Attributes:
+        study: that was run.
+        outcome: which runs are done, failed or busy.
+        comparison: of the arms, by those that are done; None for fewer than two runs.
+        beside: published numbers and ours.
+    """
+
+    study: Study
+    outcome: Outcome
+    comparison: Comparison | None
+    beside: list[Beside]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as study.json holds them."""
+        return {
+            "schema": SCHEMA,
+            "study": self.study.name,
+            "arms": {arm.name: arm.recipe.run.name for arm in self.study.arms},
+            "seeds": list(self.study.seeds),
+            "sets": list(self.study.sets),
+            "done": self.outcome.done,
+            "skipped": self.outcome.skipped,
+            "failed": self.outcome.failed,
+            "busy": self.outcome.busy,
+            "published": [one.to_dict() for one in self.beside],
+        }
+
+
+def run(
+    study: Study,
+    *,
+    runs: str | Path = "runs",
+    device: str = "auto",
+    processes: int = 1,
+    train: Train | None = None,
+    say: Tell = silent,
+) -> Result:
+    """Check all, train what is not done, compare, and write `<runs>/<study>/`.
+
+    Args:
+        study: that was read.
+        runs: the folder of run folders.
+        device: "auto", "cpu", "cuda" or "mps".
+        processes: that train together, where `train` starts several.
+        train: trains and measures one run, from where it stopped; without it in this process, in silence.
+        say: is told in words what is skipped, fails or is busy.
+
+    Raises:
+        Problems: something that a run needs is not there, or a run folder has other settings; nothing was trained.
+        Interrupted: asked to stop. The same call goes on.
+    """
+    runs = Path(runs)
+    check(study, states(study, runs), runs, device=device, processes=processes)
+    outcome = work(cells(study), runs, train=train or _trainer(runs, device), say=say)
+    ordered = [cell.path(runs) for arm in study.arms for cell in cells(study) if cell.arm == arm]
+    done = [Run.open(path) for path in ordered if str(path) in outcome.done]
+    result = Result(study, outcome, results.compared(done), results.beside(study, done))
+    _write(result, runs / study.name)
+    return result
+
+
+def _trainer(runs: Path, device: str) -> Callable[[Cell], Run]:
+    return lambda cell: pretrain(cell.recipe, runs=runs, resume=True, device=device)
+
+
+def _write(result: Result, folder: Path) -> None:
+    """study.json, and the comparison as JSON and Markdown."""
+    make_folder(folder)
+    atomic_write(folder / "study.json", to_json(result.to_dict()))
+    if result.comparison is None:
+        return
+    text = report.markdown(result.comparison)
+    if result.beside:
+        text += "\n" + report.marked(pages.published(result.study, result.beside))
+    atomic_write(folder / "comparison.md", text.encode())
+    atomic_write(folder / "comparison.json", to_json(result.comparison.to_dict()))

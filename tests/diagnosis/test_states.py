@@ -1,0 +1,104 @@
+"""Every state is named by its own signs, says its evidence, and has advice."""
+
+import pytest
+
+from dcp.diagnosis import UNKNOWN, History, diagnose
+from dcp.diagnosis.causes import GENERAL
+from dcp.diagnosis.states import STATES
+
+HEALTH = {"spread": 0.9, "effective_rank": 6.0, "invariance": 0.3, "norm": 2.0, "dead": 0.0}
+EXAMINATION = {
+    **{"kind": "spectrum", **HEALTH, "invariance": 0.9, "F": [4.0, 1.0], "W": [1.3, 0.5], "alignment": 1.0},
+    **{"commutator": 0.0, "lag": -0.1, "weight_norm": 40.0, "update": 0.002, "target_distance": 0.1},
+}
+SETTINGS = {"predictor.name": "directcopy", "predictor.eps": 0.3, "target.name": "ema", "target.tau": 0.99}
+
+
+def history(now: dict | None = None, last: dict | None = None, first: dict | None = None, count: int = 20) -> History:
+    """A training with one thing wrong: in its step lines, its later examinations, or its first."""
+    lines = [{**EXAMINATION, **(first or {}), "step": 0}]
+    lines += [{**EXAMINATION, **HEALTH, **(last or {}), "step": step} for step in range(1, count)]
+    lines += [{"kind": "step", "step": step, **HEALTH, **(now or {})} for step in range(30)]
+    return History(lines)
+
+
+WRONG = {
+    "norm blow-up": {"now": {"norm": 300.0}},
+    "vanishing": {"now": {"norm": 0.001}},
+    "dead projector": {"now": {"dead": 0.9}},
+    "learning rate too high": {"last": {"update": 0.4}},
+    "views too weak": {"first": {"invariance": 0.001}},
+    "complete collapse": {"now": {"spread": 0.02}},
+    "moments stale": {"last": {"lag": 0.5}},
+    "predictor not aligned": {"last": {"alignment": 0.2}},
+    "views too strong": {"now": {"invariance": 1.0}},
+    "dimensional collapse": {"now": {"effective_rank": 1.05}},
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_one_thing_wrong_gets_its_name_its_evidence_and_advice(name: str) -> None:
+    found = diagnose(history(**WRONG[name]), SETTINGS)
+    assert found.name == name
+    assert any(sign.isdigit() for sign in found.evidence)
+    assert found.advice
+
+
+def test_nothing_wrong_is_healthy() -> None:
+    found = diagnose(history(), SETTINGS)
+    assert (found.name, found.cause, found.advice) == ("healthy", "", "")
+
+
+def test_a_target_that_never_moves_is_named_by_its_tau() -> None:
+    found = diagnose(history(), {**SETTINGS, "target.tau": 1.0})
+    assert found.name == "frozen target"
+    assert "tau" in found.cause
+
+
+def test_every_state_has_a_case_here_and_advice() -> None:
+    assert len(STATES) == len(WRONG) + 1
+    assert set(GENERAL) == set(WRONG)
+
+
+def test_before_the_first_examination_nothing_is_known() -> None:
+    assert diagnose(History(), SETTINGS) == UNKNOWN
+
+
+def test_lines_of_an_older_dcp_are_left_out() -> None:
+    old = {"kind": "step", "step": 0, "spread": 0.01, "effective_rank": 1.0}
+    torn = {"kind": "step", "step": 1, **HEALTH, "norm": None}
+    assert diagnose(History([old, torn]), SETTINGS) == UNKNOWN
+
+
+def test_views_may_be_strangers_early_on() -> None:
+    assert diagnose(history(now={"invariance": 1.0}, count=5), SETTINGS).name == "healthy"
+
+
+CAUSES = {
+    "identity": ({"predictor.name": "identity"}, {}, "predictor.name"),
+    "shared": ({"target.name": "shared"}, {}, "target.name"),
+    "eps": ({"predictor.eps": 1000.0}, {"W": [1001.0, 1000.0]}, "eps"),
+    "squared": ({"objective.name": "euclidean", "predictor.norm": "spectral"}, {}, "predictor.norm"),
+    "decay": ({"optimizer.weight_decay": 0.5, "optimizer.name": "sgd"}, {}, "weight_decay"),
+}
+
+
+@pytest.mark.parametrize("name", CAUSES)
+def test_a_collapse_has_the_cause_that_the_recipe_shows(name: str) -> None:
+    settings, last, word = CAUSES[name]
+    found = diagnose(history(now={"spread": 0.01}, last=last), {**SETTINGS, **settings})
+    assert found.name == "complete collapse"
+    assert word in found.cause
+    assert found.advice
+
+
+def test_a_collapse_without_a_culprit_still_has_advice() -> None:
+    found = diagnose(history(now={"spread": 0.01}), SETTINGS)
+    assert (found.cause, found.advice) == ("", GENERAL["complete collapse"])
+
+
+def test_a_long_memory_and_a_slow_predictor_are_named() -> None:
+    stale = diagnose(history(last={"lag": 0.5}), {**SETTINGS, "moments.rho": 0.9999})
+    assert "10,000 steps" in stale.cause
+    slow = diagnose(history(last={"alignment": 0.2}), {**SETTINGS, "predictor.lr_factor": 0.001})
+    assert "lr_factor" in slow.cause
