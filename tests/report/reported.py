@@ -52,7 +52,7 @@ def curves(run: Run, *, epochs: int = 3, steps: int = 4, seed: int = 0, **more: 
     """Lines as training writes them; `more` goes into the epoch lines."""
     for step in range(epochs * steps):
         place = {"step": step, "epoch": step // steps}
-        health = {"spread": 0.9 - 0.01 * step, "effective_rank": 5.0 + seed}
+        health = {"spread": 0.9 - 0.01 * step, "effective_rank": 5.0 + seed, "invariance": 0.4}
         run.append({"kind": "step", **place, "loss": -1.0 - 0.1 * step - seed, "lr": 0.1, **health})
         if step % steps == steps - 1:
             end = {"loss": -1.0 - 0.1 * step, "images_per_s": 100.0, "wall_s": 10.0 * (place["epoch"] + 1)}

@@ -38,6 +38,7 @@ TRAINING = (
     *ONLINE,
     Quantity("spread", "step", "Spread of the projections", "spread, from 0 to 1"),
     Quantity("effective_rank", "step", "Effective rank of the projections", "dimensions"),
+    Quantity("invariance", "step", "Distance between the views of an image", "squared, share of that between images"),
     Quantity("images_per_s", "epoch", "Speed", "images/s"),
 )
 TIMED = (

@@ -25,7 +25,8 @@ def equal_time(sources: Sequence[Source]) -> Section:
     columns = ("", *SHARES.values())
     text = paragraph(
         "The time is that of the arm that was done first; a value is the last one measured by then, the mean of the "
-        "seeds. It is the online accuracy, of augmented training images. Numbers: metrics.jsonl of each run, epoch lines, wall_s and the accuracy's key."
+        "seeds. It is the online accuracy, of augmented training images. Numbers: metrics.jsonl of each run, epoch "
+        "lines, wall_s and the accuracy's key."
     )
     return Section(title, text + grid(Grid(title, columns, groups)))
 
