@@ -1,4 +1,7 @@
-"""Where a step goes: the time of its parts, one after the other, each waited for."""
+"""Where a step goes: the time of its parts, one after the other, each waited for.
+
+The readouts count with their nearest neighbours, which in training guess only at the steps that write a line.
+"""
 
 import tempfile
 import time
@@ -14,7 +17,7 @@ from benchmarks.step import CPU, GPU, QUICK, Case, recipe
 from dcp.batches import Shares, batches
 from dcp.training import Training
 
-PARTS = ("views", "online branch, loss", "target branch", "backward", "optimizer", "F and W", "EMA")
+PARTS = ("views", "online branch, loss", "target branch", "backward", "optimizer", "F and W", "EMA", "readouts")
 
 
 def tasks(scale: Scale) -> list[partial[list[Row]]]:
@@ -75,7 +78,7 @@ def _steps(training: Training, clock: Clock) -> Iterator[int]:
         with clock.part("views"):
             batch = next(stream)
         with clock.part("online branch, loss"):
-            z1, z2 = method._project(batch.x1, batch.x2)
+            h, z1, z2 = method._project(batch.x1, batch.x2)
             p1, p2 = method._predict(z1, z2)
         with clock.part("target branch"):
             t1, t2 = method._targets(batch.x1, batch.x2, z1, z2)
@@ -91,4 +94,8 @@ def _steps(training: Training, clock: Clock) -> Iterator[int]:
             method.predictor.refresh(method.moments.F)
         with clock.part("EMA"):
             method.target.update(method.online, 0.5)
+        with clock.part("readouts"):
+            assert training.readout is not None
+            assert training.data.labels is not None
+            training.readout.add(h.detach(), training.data.labels[batch.images].to(device), with_neighbours=True)
         yield step

@@ -3,8 +3,8 @@
     loss(p [B, D], z [B, D], t [B, D]) -> [B]
 
 p is the prediction made of the online projection z of one view, t the target's projection of the other view. Whether
-a gradient flows through t is the target's business, and none does but through `shared`. A variant is a file in `objectives/` with a `Config` and that function. It is called for both
-directions and the two are added.
+a gradient flows through t is the target's business, and none does but through `shared`. A variant is a file in
+`objectives/` with a `Config` and that function. It is called for both directions and the two are added.
 """
 
 from pydantic import Field

@@ -1,5 +1,6 @@
 """Arms of a comparison: runs of one recipe that differ in nothing but the seed."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
@@ -58,6 +59,7 @@ class Cost:
         steps: optimizer steps.
         device: as the runs name it; several if the seeds differ.
         processes: that trained together.
+        flops: of all its steps, a multiplication and an addition counted as two.
     """
 
     images_per_s: float | None
@@ -66,6 +68,7 @@ class Cost:
     steps: float | None
     device: str
     processes: str
+    flops: float | None = None
 
 
 @dataclass(frozen=True)
@@ -146,6 +149,7 @@ def describe(name: str, members: Sequence[Member]) -> Arm:
             steps=_mean(records, "steps"),
             device=_each(records, "device"),
             processes=_each(records, "processes"),
+            flops=_mean([_flops(one) for one in members], "flops"),
         ),
     )
 
@@ -161,6 +165,13 @@ def _names(arms: Sequence[Sequence[Member]]) -> list[str]:
 def _state(one: Member) -> State:
     state = one.run.record.get("state") or {}
     return State(one.label, str(state.get("name", "unknown")), str(state.get("evidence") or "").rstrip("."))
+
+
+def _flops(one: Member) -> Json:
+    """FLOPs of all steps of a run; nothing where it does not say what an image costs."""
+    factors = one.run.record.get("flops_per_image"), one.run.record.get("steps"), one.settings.get("train.batch")
+    known = [factor for factor in factors if isinstance(factor, (int, float))]
+    return {"flops": math.prod(known)} if len(known) == len(factors) else {}
 
 
 def _mean(records: Sequence[Json], key: str) -> float | None:

@@ -4,9 +4,24 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from dcp.comparison.arms import Member
 from dcp.comparison.comparable import data_differ, images_of, share_tests
-from dcp.comparison.differences import ONE_AGAINST_SEEDS, PAIRED, TWO_SEEDS, UNPAIRED, WELCH, Difference
+from dcp.comparison.differences import (
+    CROSSED,
+    CROSSED_ONE,
+    CROSSED_PAIRED,
+    ONE_AGAINST_SEEDS,
+    PAIRED,
+    PAIRED_SEEDS,
+    TWO_SEEDS,
+    UNPAIRED,
+    WELCH,
+    Difference,
+)
 
 Arms = Mapping[str, Sequence[Member]]
+TIMED = (
+    "Accuracies at equal time are of readouts that learn while the encoder trains, on training views: they show the"
+    " pace, not the result.",
+)
 UNFINISHED = {
     "running": "it is running, or was killed",
     "failed": "it failed",
@@ -14,13 +29,20 @@ UNFINISHED = {
 }
 
 
-def covers(arms: Arms, differences: Iterable[Difference]) -> tuple[str, ...]:
-    """Whole sentences on what the intervals are taken over, and what they leave out."""
-    methods = {one.method for one in differences}
-    return tuple(_covers(arms, methods))
+def covers(arms: Arms, differences: Iterable[Difference], *, timed: bool = False) -> tuple[str, ...]:
+    """Whole sentences on what intervals and tests are taken over, and what they leave out.
+
+    Args:
+        arms: members by name of arm.
+        differences: all that were taken.
+        timed: whether there are readouts at equal time.
+    """
+    known = list(differences)
+    methods = {one.method for one in known}
+    return tuple([*_intervals(arms, methods), *_seeds(arms, methods), *_tests(known), *(TIMED if timed else ())])
 
 
-def _covers(arms: Arms, methods: set[str]) -> Iterator[str]:
+def _intervals(arms: Arms, methods: set[str]) -> Iterator[str]:
     if len(arms) == 1:
         yield "All of these are seeds of one recipe; there is nothing to compare it with."
     if methods & {PAIRED, UNPAIRED}:
@@ -29,15 +51,44 @@ def _covers(arms: Arms, methods: set[str]) -> Iterator[str]:
             " other images of the same kind. They say nothing about how training varies from seed to seed;"
             " for that, train several (--seeds 0-4)."
         )
-    if methods & {WELCH, ONE_AGAINST_SEEDS}:
+    if methods & {CROSSED, CROSSED_PAIRED, CROSSED_ONE}:
         yield (
-            "Differences between several seeds have intervals over seeds: how far they could move with other"
+            "Differences between several seeds have intervals over seeds and test images: how far they could move"
+            " with other trainings, judged on other images of the same kind."
+        )
+    if methods & {WELCH, PAIRED_SEEDS, ONE_AGAINST_SEEDS}:
+        of = " of scores without predictions per image" if methods & {CROSSED, CROSSED_PAIRED, CROSSED_ONE} else ""
+        yield (
+            f"Differences between several seeds{of} have intervals over seeds: how far they could move with other"
             " trainings, judged on the same test images."
         )
+
+
+def _seeds(arms: Arms, methods: set[str]) -> Iterator[str]:
+    if methods & {PAIRED_SEEDS, CROSSED_PAIRED}:
+        yield "Seeds are paired where both arms have the same ones, and a seed gives both the same images in one order."
     if any(len(arm) == 2 and arm[0].probes.keys() & arm[1].probes.keys() for arm in arms.values()):
         yield f"Intervals over {TWO_SEEDS}, and no verdict rests on them; train more (--seeds 0-4)."
-    if ONE_AGAINST_SEEDS in methods:
+    if methods & {ONE_AGAINST_SEEDS, CROSSED_ONE}:
         yield "Where an arm has one seed only, it is taken to vary as the seeds of the other arm do."
+
+
+def _tests(differences: Sequence[Difference]) -> Iterator[str]:
+    by_arm = [one.arm for one in differences if one.p is not None]
+    if by_arm:
+        most = max(map(by_arm.count, by_arm))
+        yield (
+            "p: how often such a difference, or a larger one, would show if there were none. Holm p: corrected for"
+            f" the tested scores of two arms ({most}), not for the number of arms. A verdict needs an interval without"
+            " 0 and a Holm p of at most 0.05."
+        )
+    if any(one.effect is not None for one in differences):
+        yield "Effect: Hedges' g, the difference in standard deviations between seeds (paired: of their differences)."
+    if any(one.seeds_needed is not None for one in differences):
+        yield (
+            "Seeds needed: in each arm, to show this difference with 80 % power at the 5 % level, if it and the spread"
+            " are as they look now; a guide, as unsure as they are."
+        )
 
 
 def caveats(arms: Arms) -> tuple[str, ...]:

@@ -13,7 +13,9 @@ from typing import Any
 from dcp.comparison import arms as arm_module
 from dcp.comparison.arms import Arm, Member
 from dcp.comparison.caveats import Arms, caveats, covers
+from dcp.comparison.correction import corrected
 from dcp.comparison.differences import Difference, difference
+from dcp.comparison.equal_time import EqualTime, at_equal_time
 from dcp.comparison.intervals import LEVEL, Interval, clipped, over_seeds
 from dcp.comparison.scores import having, image_interval, is_share, score_of, values_of
 from dcp.errors import RequestError
@@ -77,6 +79,7 @@ class Comparison:
         covers: what the intervals cover, and what they do not; whole sentences.
         caveats: what cannot be compared, or only with care; whole sentences.
         level: coverage that the intervals aim at.
+        equal_time: readouts during training, after as long as all runs have trained; none if no run has them.
     """
 
     arms: tuple[Arm, ...]
@@ -85,6 +88,7 @@ class Comparison:
     covers: tuple[str, ...]
     caveats: tuple[str, ...]
     level: float = LEVEL
+    equal_time: tuple[EqualTime, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as comparison.json holds them: no tuple, and null for what is not finite."""
@@ -107,13 +111,14 @@ def compare(runs: Iterable[Run]) -> Comparison:
         hint = "Give two run folders or names, or one name without -s<seed> that has several seeds."
         raise RequestError("compare needs at least two runs", slug="too-few-runs", hint=hint)
     groups = arm_module.group(arm_module.member(run) for run in unique.values())
-    scores = tuple(_row(groups, evaluation, score) for evaluation, score in _known_scores(groups))
+    scores, equal_time = _rows(groups), at_equal_time(groups)
     return Comparison(
         arms=tuple(arm_module.describe(name, members) for name, members in groups.items()),
         scores=scores,
         settings=_settings(groups),
-        covers=covers(groups, [one for row in scores for one in row.differences]),
+        covers=covers(groups, [one for row in scores for one in row.differences], timed=bool(equal_time)),
         caveats=caveats(groups),
+        equal_time=equal_time,
     )
 
 
@@ -123,8 +128,14 @@ def _known_scores(groups: Arms) -> list[tuple[str, str]]:
     return sorted({(evaluation, score) for evaluation, probe in probes for score in probe.get("score") or {}})
 
 
-def _row(groups: Arms, evaluation: str, score: str) -> ScoreRow:
-    first, *others = groups
+def _rows(groups: Arms) -> tuple[ScoreRow, ...]:
+    """All scores; Holm's correction is over those of one arm against the first."""
+    known, (first, *others) = _known_scores(groups), groups
+    by_arm = [corrected([difference(groups, name, first, *score) for score in known]) for name in others]
+    return tuple(_row(groups, *score, tuple(arm[i] for arm in by_arm)) for i, score in enumerate(known))
+
+
+def _row(groups: Arms, evaluation: str, score: str, differences: tuple[Difference, ...]) -> ScoreRow:
     members = [one for arm in groups.values() for one in having(arm, evaluation, score)]
     counts = {one.probes[evaluation].get("n") for one in members}
     return ScoreRow(
@@ -132,7 +143,7 @@ def _row(groups: Arms, evaluation: str, score: str) -> ScoreRow:
         score=score,
         n=counts.pop() if len(counts) == 1 else None,
         arms=tuple(_arm_score(name, arm, evaluation, score) for name, arm in groups.items()),
-        differences=tuple(difference(groups, name, first, evaluation, score) for name in others),
+        differences=differences,
     )
 
 

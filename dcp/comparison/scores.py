@@ -1,11 +1,12 @@
 """Scores as probes hold them."""
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dcp.comparison.arms import Member
 from dcp.comparison.intervals import Interval
+
+LARGEST = 1e60  # what is larger is no measurement, and its fourth power, in degrees of freedom, overflows
 
 
 def is_share(score: str) -> bool:
@@ -18,7 +19,7 @@ def is_share(score: str) -> bool:
 
 
 def score_of(probe: Mapping[str, Any], score: str) -> float | None:
-    """The value of a score in a probe, if it is there and is a finite number."""
+    """The value of a score in a probe, if it is there and is a plausible number."""
     return _number((probe.get("score") or {}).get(score))
 
 
@@ -40,5 +41,6 @@ def values_of(members: Sequence[Member], evaluation: str, score: str) -> list[fl
 
 
 def _number(value: object) -> float | None:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return float(value) if number and math.isfinite(value) else None  # type: ignore[arg-type]
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return None
+    return float(value) if abs(value) <= LARGEST else None  # nan is not, either

@@ -10,7 +10,22 @@ from dcp.comparison.arms import Arm
 from dcp.comparison.differences import Difference
 from dcp.comparison.scores import is_share
 from dcp.report.findings import findings
-from dcp.report.page import NOTHING, Grid, Lines, Page, count, duration, figure, is_main, listed, memory, signed, span
+from dcp.report.page import (
+    NOTHING,
+    Grid,
+    Lines,
+    Page,
+    count,
+    duration,
+    figure,
+    is_main,
+    listed,
+    memory,
+    operations,
+    signed,
+    span,
+)
+from dcp.report.tests_page import equal_time, tests
 
 Cells = tuple[str, ...]
 
@@ -34,11 +49,13 @@ def comparison_page(comparison: Comparison, *, scores_only: bool = False, every_
         blocks=(
             _arms(comparison, letters),
             scores,
+            tests(comparison, letters),
             Lines("What the intervals show", tuple(findings(comparison, letters))),
             Lines("What they cover", _covers(comparison)),
             Lines("Take care", comparison.caveats),
             _settings(comparison, letters),
             _cost(comparison, letters),
+            equal_time(comparison, letters),
             Lines("Collapse", _states(comparison, letters)),
         ),
     )
@@ -121,6 +138,7 @@ def _settings(comparison: Comparison, letters: dict[str, str]) -> Grid:
 
 
 def _cost(comparison: Comparison, letters: dict[str, str]) -> Grid:
+    counted = any(arm.cost.flops is not None for arm in comparison.arms)
     rows = tuple(
         (
             letters[arm.name],
@@ -128,11 +146,13 @@ def _cost(comparison: Comparison, letters: dict[str, str]) -> Grid:
             duration(arm.cost.wall_s),
             memory(arm.cost.peak_memory_bytes),
             count(arm.cost.steps),
+            *([operations(arm.cost.flops)] if counted else []),
             arm.cost.device or NOTHING,
         )
         for arm in comparison.arms
     )
-    return Grid("Cost of a seed", ("", "images/s", "time", "peak memory", "steps", "device"), (("", rows),))
+    columns = ("", "images/s", "time", "peak memory", "steps", *(["FLOPs"] if counted else []), "device")
+    return Grid("Cost of a seed", columns, (("", rows),))
 
 
 def _states(comparison: Comparison, letters: dict[str, str]) -> Cells:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from dcp.comparison import Comparison, ScoreRow
 from dcp.comparison.differences import Difference
+from dcp.comparison.effects import MORE_IMAGES
 from dcp.report.page import listed
 
 Pairs = Sequence[tuple[ScoreRow, Difference]]
@@ -20,7 +21,8 @@ def findings(comparison: Comparison, letters: Mapping[str, str]) -> list[str]:
     for arm in comparison.arms[1:]:
         differences = [(row, one) for row in comparison.scores for one in row.differences if one.arm == arm.name]
         pairs = [(row, one) for row, one in differences if not one.nothing]
-        lines += [*_verdicts(pairs, letters[arm.name]), *_reasons(pairs, letters[arm.name])]
+        name = letters[arm.name]
+        lines += [*_verdicts(pairs, name), *_corrected(pairs, name), *_reasons(pairs, name), *_too_few(pairs, name)]
     return lines
 
 
@@ -32,6 +34,19 @@ def _verdicts(pairs: Pairs, arm: str) -> list[str]:
         names = [_name(row) for row, one in pairs if one.verdict == verdict]
         parts += [f"{verdict} in {listed(names)}"] if names else []
     return [f"{arm} against A: {'; '.join(parts)}."] if parts else []
+
+
+def _corrected(pairs: Pairs, arm: str) -> list[str]:
+    """What one test alone would have called different."""
+    names = [_name(row) for row, one in pairs if one.lost_to_correction]
+    said = "the interval leaves 0 out, but among so many scores one may by chance (Holm p above 0.05)"
+    return [f"{arm} against A in {listed(names)}: {said}."] if names else []
+
+
+def _too_few(pairs: Pairs, arm: str) -> list[str]:
+    """Where more seeds alone would not help."""
+    names = [_name(row) for row, one in pairs if one.seeds_why == MORE_IMAGES]
+    return [f"{arm} against A in {listed(names)}: no number of seeds shows this; {MORE_IMAGES}."] if names else []
 
 
 def _reasons(pairs: Pairs, arm: str) -> list[str]:

@@ -3,6 +3,7 @@
 The rest of dcp stores fractions and SI units; percent, minutes and thousands begin here.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -132,6 +133,30 @@ def memory(size: float | None) -> str:
     if size is None:
         return NOTHING
     return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.0f} MiB"
+
+
+def operations(number: float | None) -> str:
+    """Floating-point operations, by thousands.
+
+    >>> operations(2.5e15), operations(999.0), operations(None)
+    ('2.50 PFLOP', '999 FLOP', '-')
+    """
+    if number is None:
+        return NOTHING
+    power = min(6, int(math.log10(max(number, 1)) // 3))
+    return f"{number / 1000**power:.2f} {' kMGTPE'[power]}FLOP" if power else f"{number:.0f} FLOP"
+
+
+def probability(p: float | None) -> str:
+    """A p-value in words; never 0, which no test can show.
+
+    >>> probability(0.03456), probability(0.5), probability(0.00123), probability(1.4e-9), probability(None)
+    ('0.035', '0.50', '0.0012', '1e-09', '-')
+    """
+    if p is None:
+        return NOTHING
+    digits = next((digits for least, digits in ((0.1, 2), (0.01, 3), (0.0001, 4)) if p >= least), 0)
+    return f"{p:.{digits}f}" if digits else f"{p:.0e}"
 
 
 def listed(words: Sequence[str]) -> str:

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dcp.errors import RequestError
+from dcp.run.records import read_json
 
+STUDY = "study.json"  # in the folder of a study, beside its runs
 LONGEST = 200  # bytes of a run's name: a file's may have 255, and seed and temporary endings need theirs
 
 
@@ -42,7 +44,7 @@ def without_seed(name: str) -> str:
 
 
 def matches(word: str, root: Path) -> list[Path]:
-    """The run folders that `word` means: a folder, a name under `root`, a name without its seed, or a glob.
+    """The run folders that `word` means: a folder, a name under `root`, a name without its seed, a study, or a glob.
 
     Raises:
         RequestError: "no-such-run", with the nearest names.
@@ -51,6 +53,8 @@ def matches(word: str, root: Path) -> list[Path]:
     if is_run(path):
         return [path]
     base, name = (path.parent, path.name) if path.name != word else (root, word)
+    if _is_there(base / name / STUDY, Path.is_file) and (runs := _of_study(base / name)):
+        return runs
     if _is_there(base / name, Path.is_dir):
         return [base / name]
     fits = fnmatch.fnmatchcase if re.search(r"[*?[]", name) else str.__eq__
@@ -61,6 +65,14 @@ def matches(word: str, root: Path) -> list[Path]:
         hint = nearest(name, base)
         raise RequestError(f'no run is called "{name}"', slug="no-such-run", where=str(base), hint=hint)
     return found
+
+
+def _of_study(folder: Path) -> list[Path]:
+    """The runs of the study that wrote `folder`, in the order of its arms."""
+    arms = read_json(folder / STUDY).get("arms")
+    names = [arm.get("run") for arm in arms if isinstance(arm, dict)] if isinstance(arms, list) else []
+    found = [run for run in runs_in(folder.parent) if without_seed(run.name) in names]
+    return sorted(found, key=lambda run: names.index(without_seed(run.name)))
 
 
 def _is_there(path: Path, kind: Callable[[Path], bool]) -> bool:

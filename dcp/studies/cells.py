@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from dcp import past
+from dcp import encoder, past
 from dcp.errors import RequestError
 from dcp.recipe import Recipe
 from dcp.run import Run
@@ -13,7 +13,6 @@ from dcp.studies.reading import Arm, Study
 
 State = Literal["new", "stopped", "busy", "diverged", "unmeasured", "done"]
 LEFT: tuple[State, ...] = ("new", "stopped")  # there are steps to train
-ENCODER = "encoder.safetensors"
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ def state(cell: Cell, runs: Path) -> State:
         return "new"
     if _busy(run):
         return "busy"
-    if run.record.get("status") == "done" and (run.path / ENCODER).is_file():
+    if run.record.get("status") == "done" and (run.path / encoder.FILE).is_file():
         return "done" if set(cell.recipe.probe.after) <= run.probes().keys() else "unmeasured"
     # the same steps would follow: on a CPU bit by bit, on a GPU nearly so
     return "diverged" if "error[diverged]" in str(run.record.get("why", "")) else "stopped"

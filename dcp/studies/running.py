@@ -10,6 +10,7 @@ from dcp.comparison import Comparison
 from dcp.pretraining import pretrain, silent
 from dcp.run import Run
 from dcp.run.disk import atomic_write, make_folder
+from dcp.run.lookup import STUDY
 from dcp.run.records import to_json
 from dcp.studies import pages, results
 from dcp.studies.cells import Cell, cells, states
@@ -42,7 +43,7 @@ class Result:
         return {
             "schema": SCHEMA,
             "study": self.study.name,
-            "arms": {arm.name: arm.recipe.run.name for arm in self.study.arms},
+            "arms": [{"name": arm.name, "run": arm.recipe.run.name} for arm in self.study.arms],
             "seeds": list(self.study.seeds),
             "sets": list(self.study.sets),
             "done": self.outcome.done,
@@ -93,7 +94,7 @@ def _trainer(runs: Path, device: str) -> Callable[[Cell], Run]:
 def _write(result: Result, folder: Path) -> None:
     """study.json, and the comparison as JSON and Markdown."""
     make_folder(folder)
-    atomic_write(folder / "study.json", to_json(result.to_dict()))
+    atomic_write(folder / STUDY, to_json(result.to_dict()))
     if result.comparison is None:
         return
     text = report.markdown(result.comparison)

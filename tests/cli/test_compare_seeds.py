@@ -20,7 +20,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_linear_scores_of_two_arms_of_two_seeds_have_welchs_interval(runs: Path, dcp: Callable) -> None:
+def test_accuracies_of_two_seeds_an_arm_are_compared_over_seeds_and_images(runs: Path, dcp: Callable) -> None:
     said = dcp("compare", "directcopy", "linear", "--runs", runs, "--json")
     assert said.code == 0, said.err
     comparison = json.loads(said.out.splitlines()[-1])
@@ -29,7 +29,7 @@ def test_the_linear_scores_of_two_arms_of_two_seeds_have_welchs_interval(runs: P
     for evaluation in ("linear", "knn"):
         (one,) = rows[evaluation, "top1"]["differences"]
         low, high = one["interval"]
-        assert one["method"] == "over seeds (Welch)"
+        assert one["method"] == "over seeds and test images, seeds paired"
         assert -1 <= low <= one["value"] <= high <= 1
 
 

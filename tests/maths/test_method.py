@@ -10,8 +10,8 @@ from torch.testing import assert_close
 
 from dcp.method import Method
 from dcp.moments import Moments
-from dcp.objectives import cosine, euclidean
 from dcp.networks import Branch
+from dcp.objectives import cosine, euclidean
 from dcp.predictor import SetLinear
 from dcp.targets.ema import Ema
 from dcp.targets.online import Online

@@ -165,7 +165,7 @@ def comment(name: str) -> str:
 def test_these_recipes_ship_and_no_others() -> None:
     found = set(shipped.names()) - {"quickstart"}
     assert found == {*SMALL, *TINY, "imagenet_directcopy"}
-    assert len(found) == 28 + 12 + 1
+    assert len(found) == 28 + 13 + 1
 
 
 @pytest.mark.parametrize("name", shipped.names())

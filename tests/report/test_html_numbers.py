@@ -16,12 +16,10 @@ from dcp.report.charts import Curve, Estimate, Row
 from dcp.report.html import courses, disagreements, flat_maps
 from dcp.report.html.confusion import counted
 from dcp.report.html.courses import Quantity, course, thinned
-from dcp.report.html.equal_time import equal_time
 from dcp.report.html.sources import Source, Told, of_comparison, of_run
 from dcp.report.html.sprites import Sprites
 
 LOSS = Quantity("loss", "step", "Loss", "loss")
-KNN = courses.ONLINE[0]
 
 
 def source(*runs, style=0, letter="A"):
@@ -101,29 +99,6 @@ def test_a_line_is_drawn_where_its_numbers_are():
 def test_series_differ_in_their_dashes_too_and_the_ninth_is_not_the_first():
     assert len({charts.dash_of(style) for style in range(4)}) == 4
     assert charts.dash_of(0) != charts.dash_of(8)
-
-
-# equal time
-
-
-def test_accuracy_at_equal_time_is_the_last_one_measured_by_then(make):
-    quick, slow = make("a"), make("b")
-    for epoch in range(4):
-        for run, seconds in ((quick, 10), (slow, 20)):
-            accuracy = {"online_knn": 0.1 * (epoch + 1), "wall_s": seconds * (epoch + 1.0)}
-            run.append({"kind": "epoch", "step": epoch, "epoch": epoch, **accuracy})
-    text = Page(equal_time([source(quick), source(slow, style=1, letter="B")]).body).text
-    assert "after 10.0 s, 20.0 s, 40.0 s" in text
-    assert "A a 10.00 20.00 40.00" in text
-    assert "B b - 10.00 20.00" in text
-
-
-def test_equal_time_is_left_out_with_the_reason_where_one_arm_alone_was_measured(make):
-    measured, other = make("a"), make("b")
-    measured.append({"kind": "epoch", "step": 0, "epoch": 0, "online_knn": 0.1, "wall_s": 1.0})
-    section = equal_time([source(measured), source(other)])
-    assert section.body == ""
-    assert "at least two arms" in section.missing[0]
 
 
 # scores and differences

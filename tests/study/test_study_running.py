@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 import dcp
-from dcp import studies
+from dcp import build, dataset, studies
 from dcp.errors import Interrupted, Problems, RequestError, RunError
 from dcp.pretraining import pretrain
 from dcp.run import Run
 from dcp.studies import running
 from dcp.studies.cells import Cell, cells, states
+from dcp.studies.checks import check
 from dcp.studies.work import work
 
 FILES = ("encoder.safetensors", "recipe.toml", "probes/knn.safetensors")
@@ -170,6 +171,18 @@ def test_what_no_run_could_do_is_told_before_anything_trains(tiny, tmp_path, ove
         running.run(studies.read(str(tiny), (override,)), runs=tmp_path, device="cpu", train=trainer(tmp_path, trained))
     assert error.value.slug == slug
     assert trained == []
+
+
+def test_each_data_set_is_opened_once_and_each_network_built_once_before_anything_trains(tiny, tmp_path, monkeypatch):
+    opened, built = [], []
+    load, method = dataset.load, build.method
+    monkeypatch.setattr(dataset, "load", lambda config, split: opened.append(split) or load(config, split))
+    monkeypatch.setattr(build, "method", lambda recipe: built.append(recipe) or method(recipe))
+    study = studies.read(str(tiny))
+    assert check(study, states(study, tmp_path), tmp_path, device="cpu") == {arm.name: 4 for arm in study.arms}
+    assert opened == ["pretrain", "test"]
+    assert len(built) == 4  # ε and the rate belong to predictor and optimizer
+    assert not any(tmp_path.glob("little-*"))
 
 
 def test_from_a_program_a_study_is_plain_values(tiny, tmp_path):

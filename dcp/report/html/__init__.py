@@ -11,7 +11,6 @@ from dcp.report.comparison_page import comparison_page
 from dcp.report.html import blocks, courses, disagreements, eigenvalues, estimates, examples, flat_maps, sources
 from dcp.report.html.confusion import confusion
 from dcp.report.html.document import Section, document
-from dcp.report.html.equal_time import equal_time
 from dcp.report.html.sources import Source
 from dcp.report.html.sprites import Sprites
 from dcp.report.page import Grid, Page
@@ -57,7 +56,7 @@ def _drawn(arms: Sequence[Source]) -> list[Section]:
         examples.neighbours(arms, sprites),
         examples.seen(arms, sprites),
     ]
-    curves = [courses.training(arms), courses.over_time(arms), equal_time(arms)]
+    curves = [courses.training(arms), courses.over_time(arms)]
     spectra = [eigenvalues.over_training(arms), eigenvalues.at_the_end(arms)]
     return [*curves, *spectra, Section("", sprites.html()), *shown]
 

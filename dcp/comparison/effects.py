@@ -1,0 +1,114 @@
+"""How large a difference is beside the spread of seeds, and how many seeds it would take to see it."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist, fmean
+
+from dcp.comparison.crossed import Estimate, Part
+from dcp.comparison.intervals import ROUNDING, between, quantile
+
+POWER = 0.8
+ALPHA = 0.05
+MOST_SEEDS = 1000
+MORE_IMAGES = "it takes more test images"
+HEDGES = "Hedges' g"
+HEDGES_PAIRED = "Hedges' g of the paired differences"
+HEDGES_ONE = "Hedges' g, with the spread of the arm that has several seeds"
+
+
+def hedges(a: Sequence[float], b: Sequence[float], *, paired: bool = False) -> tuple[float | None, str]:
+    """Hedges' (1981) g: the difference of means in standard deviations between seeds, and which those are.
+
+    Pooled over both arms; if the seeds are paired, of the differences seed by seed. The factor
+    J(m) = Γ(m/2) / (√(m/2) Γ((m-1)/2)) takes off what few seeds add, m the degrees of freedom of the deviation.
+
+    Returns:
+        g, and what it is in words; (None, "") without a spread, or with m = 1, for which J is 0.
+    """
+    difference = fmean(b) - fmean(a)
+    if paired:
+        kind, m, spread = HEDGES_PAIRED, len(a) - 1, between([y - x for x, y in zip(a, b, strict=True)])
+    elif min(len(a), len(b)) == 1:
+        many = max(a, b, key=len)
+        kind, m, spread = HEDGES_ONE, len(many) - 1, between(many)
+    else:
+        kind, m = HEDGES, len(a) + len(b) - 2
+        spread = ((len(a) - 1) * between(a) + (len(b) - 1) * between(b)) / m
+    return (small_sample(m) * difference / math.sqrt(spread), kind) if m > 1 and spread > 0 else (None, "")
+
+
+def small_sample(m: float) -> float:
+    """Hedges' factor J for m > 1 degrees of freedom.
+
+    >>> round(small_sample(4), 4), round(small_sample(18), 4)
+    (0.7979, 0.9576)
+    """
+    return math.exp(math.lgamma(m / 2) - math.lgamma((m - 1) / 2)) / math.sqrt(m / 2)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a later comparison would start from, if difference and spread are as observed.
+
+    Attributes:
+        value: the difference.
+        spreads: variance between single seeds: of their differences if paired, else of each arm.
+        images: the variance of the difference that comes from the test images, which stay the same.
+        seeds: that the spread was read from, at most.
+    """
+
+    value: float
+    spreads: tuple[float, ...]
+    images: Part
+    seeds: int
+
+    def needed(self) -> tuple[int | None, str]:
+        """Seeds an arm for a power of 80 % at 5 % two-sided; or None, and why there is no such number."""
+        if self.seeds < 3:
+            return None, "2 seeds do not say how much seeds vary"
+        if abs(self.value) < ROUNDING or not any(self.spreads):
+            return None, "no difference, or no spread, to plan with"
+        if self.power(MOST_SEEDS) < POWER:
+            return None, f"more than {MOST_SEEDS:,}" if self.without_spread() >= POWER else MORE_IMAGES
+        low, high = 2, MOST_SEEDS  # too few (no verdict rests on 2), and enough
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if self.power(middle) >= POWER else (middle, high)
+        return high, ""
+
+    def power(self, seeds: int) -> float:
+        """Chance that so many seeds an arm, at least 3, show the difference; by the noncentral t distribution."""
+        from scipy.special import nctdtr
+
+        parts = tuple(Part(spread / seeds, seeds - 1) for spread in self.spreads)
+        later = Estimate(self.value, parts, self.images)
+        shift, reach = abs(self.value) / later.variance**0.5, later.quantile(ALPHA / 2)
+        if shift > reach + 10:
+            return 1.0
+        # scipy has no number for the far side from a shift of 9 on, where it is nothing any more
+        wrong_side = float(nctdtr(later.df, shift, -reach)) if shift < 8 else 0.0
+        return 1 - float(nctdtr(later.df, shift, reach)) + wrong_side
+
+    def without_spread(self) -> float:
+        """The same for seeds without number: only the test images are left to blur the difference."""
+        if not self.images.variance:
+            return 1.0
+        return NormalDist().cdf(abs(self.value) / self.images.variance**0.5 - quantile(ALPHA / 2))
+
+
+def plan(a: Sequence[float], b: Sequence[float], found: Estimate, *, paired: bool = False) -> Plan:
+    """The plan that follows from a difference over seeds.
+
+    Args:
+        a: the score of each seed of the arm that is subtracted.
+        b: the same of the other arm.
+        found: their difference.
+        paired: whether a_s and b_s belong to the same seed.
+    """
+    if paired:
+        spreads: tuple[float, ...] = (between([y - x for x, y in zip(a, b, strict=True)]),)
+    else:
+        known = [between(values) for values in (a, b) if len(values) > 1]
+        spreads = (known[0], known[-1])  # a single seed is taken to vary as those of the other arm do
+    return Plan(found.value, spreads, found.images, max(len(a), len(b)))
