@@ -76,6 +76,7 @@ def probe(
     evaluations: Sequence[str] = (),
     *,
     sets: Sequence[str] = (),
+    data: str | None = None,
     runs: str | Path = "runs",
     device: str = "auto",
 ) -> dict[str, Any]:
@@ -85,6 +86,7 @@ def probe(
         run: a run folder, or the name of one below `runs`.
         evaluations: names; without any those of the run's recipe.
         sets: overrides of the recipe's [probe], "probe.knn.k=200".
+        data: source of other images to learn from and to be tested on, "cifar100"; written as `<evaluation>@<data>`.
         runs: the folder of run folders.
         device: "auto", "cpu", "cuda" or "mps".
 
@@ -94,7 +96,7 @@ def probe(
     from dcp import probing
 
     found = _one(run, runs)
-    return probing.probe(found, tuple(evaluations), sets=tuple(sets), device=device)
+    return probing.probe(found, tuple(evaluations), sets=tuple(sets), data=data, device=device)
 
 
 def compare(runs_: Sequence[str | Path], *, runs: str | Path = "runs") -> dict[str, Any]:

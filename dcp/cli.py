@@ -115,6 +115,10 @@ def probe(
         list[str] | None,
         typer.Option("--evaluation", "-e", metavar="NAME", help="Which; repeatable. Without it those of the recipe."),
     ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option("--data", metavar="SOURCE", help="Other images: cifar100, ...; more keys by --set probe.data.*"),
+    ] = None,
     set_: SetOpt = None,
     runs: RunsOpt = Path("runs"),
     device: DeviceOpt = "auto",
@@ -127,7 +131,7 @@ def probe(
 
     evaluations, sets = tuple(evaluation or ()), tuple(set_ or ())
     _end(lambda: command.main(
-        runs_, evaluations, sets, runs=runs, device=device, quiet=quiet, as_json=json_, html=html,
+        runs_, evaluations, sets, data=data, runs=runs, device=device, quiet=quiet, as_json=json_, html=html,
     ))  # fmt: skip
 
 

@@ -93,7 +93,8 @@ class Scores:
         settings: everything that decided how it was measured.
         predictions: [n] int64 class number given to each test image, or None.
         extra: findings that are no score: lists, choices made on the way, warnings.
-        arrays: further tensors by name, written beside the predictions.
+        arrays: further tensors by name, written beside the predictions. One that has the name of a score holds its
+            value image by image, float64 [n]: their mean is the score.
     """
 
     score: dict[str, float]
@@ -125,6 +126,21 @@ def accuracy_interval(correct: int, n: int, *, level: float = 0.95) -> tuple[flo
     reach = (z2 * (share * (1 - share) / n + z2 / (4 * n * n))) ** 0.5 / (1 + z2 / n)
     # at 0 and n the exact ends are 0 and 1, which rounding may miss by 1e-17
     return (0.0 if correct == 0 else middle - reach, 1.0 if correct == n else middle + reach)
+
+
+def mean_interval(values: Tensor, *, level: float = 0.95) -> tuple[float, float]:
+    """Interval of a mean over test images whose values lie in [0, 1]: mean ± z s/√n, cut to [0, 1].
+
+    Args:
+        values: [n], one an image.
+        level: coverage aimed at, in (0, 1).
+
+    >>> [round(end, 4) for end in mean_interval(torch.tensor([0.0, 0.5, 0.5, 1.0]))]
+    [0.0999, 0.9001]
+    """
+    mean, z = float(values.double().mean()), NormalDist().inv_cdf((1 + level) / 2)
+    reach = z * float(values.double().std()) / len(values) ** 0.5 if len(values) > 1 else 1.0
+    return max(0.0, mean - reach), min(1.0, mean + reach)
 
 
 def class_count(subject: Subject) -> int:

@@ -1,14 +1,16 @@
 """Probes: every evaluation on features of the frozen encoder, made once; the untrained encoder goes the same way."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from dcp import checkpoint, dataset, encoder, tables, variants
-from dcp.dataset import Dataset, Split
+from dcp.dataset import DataConfig, Dataset, Split
 from dcp.distributed import choose_device
 from dcp.encoder import Encoder
 from dcp.errors import RequestError
@@ -16,6 +18,9 @@ from dcp.evaluation import Features, Origin, Scores, Subject
 from dcp.features import features
 from dcp.recipe import Recipe
 from dcp.run import Run
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 SPLITS: tuple[Split, ...] = ("train", "test")
 Say = Callable[[str], None]
@@ -30,27 +35,32 @@ def probe(
     names: tuple[str, ...] = (),
     *,
     sets: tuple[str, ...] = (),
+    data: str | None = None,
     device: str = "auto",
     say: Say = _silent,
     forgiving: bool = False,
 ) -> dict[str, Any]:
     """Evaluate a run's encoder and the untrained one; write `probes/<evaluation>.json` and its predictions.
 
+    With `data` the probes learn from, and are tested on, another data set, at the encoder's own image size: they are
+    written as `probes/<evaluation>@<data>.json` beside the others.
+
     Args:
         run: a finished run.
         names: evaluations, as files of `dcp/evaluations/`; without any those of the run's recipe.
         sets: overrides of the recipe's [probe], "probe.knn.k=200".
+        data: source of other images, "cifar100"; its further keys are overrides, "probe.data.root=...".
         device: where the features are made.
         say: is told what is skipped and why.
         forgiving: an evaluation that these data do not allow is said and skipped instead of raised.
 
     Returns:
-        For each evaluation what was written.
+        For each evaluation what was written, by the name of its file.
 
     Raises:
         RequestError: no such evaluation, no encoder, no data.
     """
-    recipe = _recipe(run, sets)
+    recipe = _recipe(run, sets if data is None else (*sets, f"probe.data.source={data}"))
     for name in names or recipe.probe.after:
         _check_name(name)
     encoders = [encoder.load(run), encoder.load(run, trained=False)]
@@ -61,9 +71,10 @@ def probe(
     seen = {split: features(encoders, data, choose_device(device)) for split, data in splits.items()}
     subject, baseline = (_subject(one, seen["train"][i], seen["test"][i], splits) for i, one in enumerate(encoders))
     F, W = _matrices(run, recipe)
-    data = {"source": (recipe.probe.data or recipe.data).source}
-    data |= {split: images.fingerprint() for split, images in splits.items()}
-    measured = Measured(recipe, replace(subject, F=F, W=W), baseline, data)
+    made_of = {"source": (recipe.probe.data or recipe.data).source}
+    made_of |= {split: images.fingerprint() for split, images in splits.items()}
+    place = "" if data is None else f"@{_place(recipe.probe.data)}"
+    measured = Measured(recipe, replace(subject, F=F, W=W), baseline, made_of, place)
     return _all(run, allowed, measured, say=say if forgiving else None)
 
 
@@ -79,6 +90,7 @@ class Measured(NamedTuple):
     subject: Subject
     baseline: Subject
     data: dict[str, str]  # source, and the fingerprints of both splits
+    place: str  # what the names of the files end in: "@cifar100", or nothing
 
 
 def loaded(recipe: Recipe, only: tuple[Split, ...] = SPLITS) -> dict[Split, Dataset]:
@@ -101,7 +113,7 @@ def _all(run: Run, names: tuple[str, ...], measured: Measured, *, say: Say | Non
     found = {}
     for name in names:
         try:
-            found[name] = _one(run, name, measured)
+            found[name + measured.place] = _one(run, name, measured)
         except RequestError as error:
             if say is None:
                 raise
@@ -118,6 +130,13 @@ def _recipe(run: Run, sets: tuple[str, ...]) -> Recipe:
             hint = "probe takes probe.*, data.root and data.download"
             raise RequestError(what, slug="bad-override", where="--set", hint=hint)
     return Recipe.check(tables.overridden(run.recipe(), sets), str(run.path / "recipe.toml"))
+
+
+def _place(config: DataConfig | None) -> str:
+    """A short name of a data set for file names: its source; of a folder of images the folder's name."""
+    root = getattr(config, "root", None)
+    name = Path(root).name if root and getattr(config, "source", "") == "folder" else ""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or str(getattr(config, "source", "data"))
 
 
 def _matrices(run: Run, recipe: Recipe) -> tuple[Tensor | None, Tensor | None]:
@@ -150,7 +169,7 @@ def _allowed(names: tuple[str, ...], splits: dict[Split, Dataset], say: Say | No
 
 
 def _one(run: Run, name: str, measured: Measured) -> dict[str, Any]:
-    recipe, subject, baseline, data = measured
+    recipe, subject, baseline, data, place = measured
     evaluate = variants.load("evaluations", name).evaluate
     config = getattr(recipe.probe, name)
     scores: Scores = evaluate(subject, config, seed=recipe.run.seed)
@@ -168,12 +187,12 @@ def _one(run: Run, name: str, measured: Measured) -> dict[str, Any]:
         "extra": dict(scores.extra),
         "step": run.record.get("steps"),
     }
-    tensors = {
-        "prediction": scores.predictions,
-        "label": subject.test.y,
-        "random_prediction": random.predictions,
-    }
-    arrays = {key: value for key, value in tensors.items() if value is not None and scores.predictions is not None}
-    arrays |= scores.arrays
-    run.write_probe(name, record, {key: value.cpu().contiguous().numpy() for key, value in arrays.items()} or None)
+    run.write_probe(name + place, record, _arrays(scores, random, subject.test) or None)
     return record
+
+
+def _arrays(scores: Scores, random: Scores, test: Features) -> "dict[str, NDArray[Any]]":
+    """What is written beside the scores: predictions with their labels, if there are any, and arrays."""
+    tensors = {"prediction": scores.predictions, "label": test.y, "random_prediction": random.predictions}
+    found = {key: value for key, value in tensors.items() if value is not None and scores.predictions is not None}
+    return {key: value.cpu().contiguous().numpy() for key, value in (found | scores.arrays).items()}

@@ -15,6 +15,7 @@ def main(
     evaluations: tuple[str, ...],
     sets: tuple[str, ...],
     *,
+    data: str | None,
     runs: Path,
     device: str,
     quiet: bool,
@@ -38,8 +39,9 @@ def main(
     for run in find(words, runs):
         with run.lock():
             names = (*(evaluations or run.recipe()["probe"]["after"]), "pictures") if html else evaluations
+            names = tuple(dict.fromkeys(names))
             results[str(run.path)] = probe(
-                run, tuple(dict.fromkeys(names)), sets=sets, device=device, say=say, forgiving=not evaluations
+                run, names, sets=sets, data=data, device=device, say=say, forgiving=not evaluations
             )
             if html:
                 atomic_write(run.path / "report.html", report.run_html(run).encode())

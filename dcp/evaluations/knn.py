@@ -3,8 +3,9 @@
     class of x = argmax_c Σ over the k nearest training images i of class c: exp(cos(x, x_i) / T)
 
 k = 20 and T = 0.07 are DINO's for ImageNet; lightly's CIFAR tables use k = 200 and T = 0.1. There, k and the
-best epoch are read off the test images; here both are given beforehand. Nothing is fitted and no image is
-augmented.
+best epoch are read off the test images; here those of several k and T are taken that classify training images
+best, each by its neighbours among all others (leave-one-out). Of equals the smallest k, then the smallest T.
+Nothing is fitted and no image is augmented.
 
 The search is exact. Ties are settled by rank: of equally near neighbours those that come first in the
 training set, of equally voted classes the one with the lowest number. A class without a single neighbour is
@@ -13,16 +14,17 @@ no guess, and never a top-5 hit.
 Shapes: N training images, B test images at a time, D features, K classes.
 """
 
-from typing import Literal
+from itertools import product
+from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 from torch import Tensor
 from torch.nn import functional as fn
 
-from dcp import evaluation
+from dcp import draws, evaluation
 from dcp.errors import RequestError
-from dcp.evaluation import Scores, Subject
+from dcp.evaluation import Json, Scores, Subject
 from dcp.variants import VariantConfig
 
 labels = True
@@ -30,23 +32,65 @@ labels = True
 SIMILARITIES_AT_A_TIME = 2**26
 
 
+def _shape(value: Any) -> str:
+    return "several" if isinstance(value, (tuple, list)) else "one"
+
+
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0)]
+# tagged, so that a wrong value is reported once and not once for every form that it does not have
+Counts = Annotated[
+    Annotated[Count, Tag("one")] | Annotated[Annotated[tuple[Count, ...], Field(min_length=1)], Tag("several")],
+    Discriminator(_shape),
+]
+Positives = Annotated[
+    Annotated[Positive, Tag("one")] | Annotated[Annotated[tuple[Positive, ...], Field(min_length=1)], Tag("several")],
+    Discriminator(_shape),
+]
+
+
 class Config(VariantConfig):
     """Settings of the nearest-neighbour classifier."""
 
     name: Literal["knn"] = "knn"
-    k: int = Field(20, ge=1, description="neighbours that vote")
-    temperature: float = Field(0.07, gt=0, description="T: a neighbour nearer by T in cosine weighs e times as much")
+    k: Counts = Field(
+        (10, 20, 50, 100, 200),
+        description="neighbours that vote; of several that which classifies training images best",
+    )
+    temperature: Positives = Field(
+        (0.02, 0.04, 0.07, 0.1, 0.2),
+        description="T: a neighbour nearer by T in cosine weighs e times as much; one, or several to choose from",
+    )
+    queries: int = Field(
+        5000, ge=1, description="to choose k and T: training images classified by all the others, evenly of each class"
+    )
+
+    def grid(self, n: int) -> list[tuple[int, float]]:
+        """(k, T) to choose from with `n` training images: larger k of several are left out; if all are, n is taken.
+
+        Raises:
+            RequestError: the only k is larger than n.
+        """
+        if isinstance(self.k, int) and self.k > n:
+            raise RequestError(f"{self.k} neighbours were asked for, but there are {n} training images",
+                               slug="too-many-neighbours", where="probe.knn.k", hint=f"k up to {n}")  # fmt: skip
+        counts = (self.k,) if isinstance(self.k, int) else [k for k in sorted(set(self.k)) if k <= n] or [n]
+        temperatures = self.temperature if isinstance(self.temperature, tuple) else (self.temperature,)
+        return list(product(counts, sorted(set(temperatures))))
 
 
-def nearest(query: Tensor, bank: Tensor, k: int) -> tuple[Tensor, Tensor]:
+def nearest(query: Tensor, bank: Tensor, k: int, own: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Similarity, descending, and row number, both [B, k], of the rows of `bank` nearest to each `query`.
 
     Args:
         query: [B, D], rows of unit length.
         bank: [N, D], rows of unit length.
-        k: in 1..N.
+        k: in 1..N, or below N with `own`.
+        own: [B] the row of `bank` that each query is itself, which is no neighbour; None if they are others.
     """
     similarity = query @ bank.T
+    if own is not None:
+        similarity.scatter_(1, own.unsqueeze(1), -torch.inf)
     value, index = similarity.topk(min(k + 1, len(bank)), dim=1)
     if k < len(bank):
         # topk takes any of several equals; where it left one out, sort that row and keep their order
@@ -72,7 +116,7 @@ def votes(similarity: Tensor, label: Tensor, classes: int, temperature: float) -
     return total
 
 
-def ranking(query: Tensor, bank: Tensor, label: Tensor, classes: int, config: Config) -> Tensor:
+def ranking(query: Tensor, bank: Tensor, label: Tensor, classes: int, k: int, temperature: float) -> Tensor:
     """Up to five classes [B, min(5, K)] of each query, best first; -1 where no neighbour speaks for one more.
 
     Args:
@@ -80,17 +124,54 @@ def ranking(query: Tensor, bank: Tensor, label: Tensor, classes: int, config: Co
         bank: [N, D], rows of unit length.
         label: [N] their classes.
         classes: K.
-        config: k and T.
+        k: neighbours that vote.
+        temperature: T.
     """
-    similarity, index = nearest(query, bank, config.k)
-    total = votes(similarity, label[index], classes, config.temperature)
+    similarity, index = nearest(query, bank, k)
+    total = votes(similarity, label[index], classes, temperature)
     value, order = total.sort(dim=1, descending=True, stable=True)
     return torch.where(value > 0, order, evaluation.UNLABELLED)[:, :5]
 
 
+def left_out(bank: Tensor, label: Tensor, classes: int, grid: list[tuple[int, float]], rows: Tensor) -> list[float]:
+    """Accuracy of each (k, T) on the training images `rows`, each classified by all the others.
+
+    Args:
+        bank: [N, D], rows of unit length, N at least 2.
+        label: [N] their classes.
+        classes: K.
+        grid: (k, T); k = N counts as N - 1.
+        rows: of `bank`.
+    """
+    right = [0] * len(grid)
+    for own in torch.split(rows, max(1, SIMILARITIES_AT_A_TIME // len(bank))):
+        similarity, index = nearest(bank[own], bank, min(grid[-1][0], len(bank) - 1), own)
+        for i, (k, temperature) in enumerate(grid):
+            total = votes(similarity[:, :k], label[index[:, :k]], classes, temperature)
+            right[i] += int((total.argmax(1) == label[own]).sum())
+    return [count / len(rows) for count in right]
+
+
+def chosen(bank: Tensor, label: Tensor, classes: int, config: Config, seed: int) -> tuple[int, float, dict[str, Json]]:
+    """k, T, and how they came about."""
+    grid = config.grid(len(bank))
+    if len(grid) == 1 or len(bank) == 1:
+        return *grid[0], {"k": grid[0][0], "temperature": grid[0][1]}
+    rows = draws.evenly(label, min(config.queries, len(bank)), seed).to(bank.device)
+    accuracy = left_out(bank, label, classes, grid, rows)
+    k, temperature = grid[accuracy.index(max(accuracy))]
+    left: list[Json] = [{"k": k, "temperature": T, "top1": a} for (k, T), a in zip(grid, accuracy, strict=True)]
+    return k, temperature, {"k": k, "temperature": temperature, "left_out": left}
+
+
 @torch.no_grad()
 def evaluate(subject: Subject, config: Config, *, seed: int) -> Scores:
-    """Top-1 (and, from 6 classes on, top-5) accuracy of the vote; `seed` decides nothing here.
+    """Top-1 (and, from 6 classes on, top-5) accuracy of the vote.
+
+    Args:
+        subject: what to evaluate.
+        config: how.
+        seed: decides which training images choose k and T.
 
     Raises:
         RequestError: more neighbours are asked for than there are training images, or labels are missing.
@@ -98,11 +179,9 @@ def evaluate(subject: Subject, config: Config, *, seed: int) -> Scores:
     """
     for split, features in (("train", subject.train), ("test", subject.test)):
         evaluation.check(features, split, labels=True)
-    n, classes = len(subject.train), evaluation.class_count(subject)
-    if config.k > n:
-        raise RequestError(f"{config.k} neighbours were asked for, but there are {n} training images",
-                           slug="too-many-neighbours", where="probe.knn.k", hint=f"k up to {n}")  # fmt: skip
+    classes = evaluation.class_count(subject)
     bank, label = fn.normalize(subject.train.x), subject.train.y.to(subject.train.x.device)
-    chunks = torch.split(subject.test.x, max(1, SIMILARITIES_AT_A_TIME // n))
-    best = [ranking(fn.normalize(x.to(bank)), bank, label, classes, config).cpu() for x in chunks]
-    return evaluation.ranked(torch.cat(best), subject, config.model_dump(mode="json"), {})
+    k, temperature, extra = chosen(bank, label, classes, config, seed)
+    chunks = torch.split(subject.test.x, max(1, SIMILARITIES_AT_A_TIME // len(bank)))
+    best = [ranking(fn.normalize(x.to(bank)), bank, label, classes, k, temperature).cpu() for x in chunks]
+    return evaluation.ranked(torch.cat(best), subject, config.model_dump(mode="json"), extra)

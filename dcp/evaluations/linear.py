@@ -14,7 +14,7 @@ and the best one, chosen by looking at the test images, is only told as `top1_be
 Shapes: N images, D features, K classes with a training image. weight [K, D + 1] is A beside b.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal
 
 import torch
@@ -22,7 +22,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as fn
 
-from dcp import evaluation, logistic
+from dcp import draws, evaluation, logistic
 from dcp.evaluation import Json, Scores, Subject
 from dcp.logistic import Curvature, Task
 from dcp.variants import VariantConfig
@@ -66,31 +66,36 @@ def standardise(train: Tensor, test: Tensor) -> tuple[Tensor, Tensor]:
     return (train - mean) * scale, (test.to(train) - mean) * scale
 
 
-def hold_out(y: Tensor, share: float, seed: int) -> tuple[Tensor, Tensor]:
-    """Rows to fit and rows held out, both ascending; neither is empty if there are two images or more.
-
-    Held out is every 1/share-th image of a list shuffled, then sorted by class: so each class gives its share
-    to within one image.
-    """
-    shuffled = torch.randperm(len(y), generator=torch.Generator().manual_seed(seed))
-    by_class = shuffled[y.cpu()[shuffled].argsort(stable=True)]
-    count = min(max(round(share * len(y)), 1), len(y) - 1)
-    held = torch.zeros(len(y), dtype=torch.bool)
-    held[by_class[((torch.arange(count) + 0.5) * (len(y) / count)).long()]] = True
-    return torch.where(~held)[0].to(y.device), torch.where(held)[0].to(y.device)
-
-
 def place(y: Tensor, present: Tensor) -> Tensor:
     """Where each class of y [N] stands among the sorted `present` [K], -1 for a class that is not there."""
     where = torch.searchsorted(present, y).clamp_max(len(present) - 1)
     return torch.where(present[where] == y, where, evaluation.UNLABELLED)
 
 
+def path(
+    fitted: Task, held: Task, l2: Sequence[float], curvature: Curvature, iterations: int
+) -> Iterator[tuple[float, Tensor, float]]:
+    """λ, the weight [K, D + 1] fitted with it, and its accuracy on `held`, from the strongest λ to the weakest.
+
+    Each fit starts where the one before it ended; they are good enough to choose λ.
+
+    Args:
+        fitted: images to fit.
+        held: others.
+        l2: the λ.
+        curvature: of features like these.
+        iterations: a fit at most.
+    """
+    weight = torch.zeros(fitted.classes, fitted.x.shape[1] + 1, dtype=torch.float64)
+    for strength in sorted(set(l2), reverse=True):
+        weight = logistic.fit(fitted, strength, curvature, weight, TOLERANCE_TO_CHOOSE, iterations).weight
+        yield strength, weight, logistic.accuracy(weight, held)
+
+
 def optimum(task: Task, config: Config, *, seed: int) -> tuple[Tensor, dict[str, Json]]:
     """Weight [K, D + 1] fitted to all of `task` with the λ that did best on a part held out, and how it went.
 
-    Fits go from the strongest λ to the weakest, each from where the one before it ended; of equals the
-    strongest λ is taken.
+    Of equals the strongest λ is taken.
 
     Args:
         task: the training images.
@@ -99,16 +104,14 @@ def optimum(task: Task, config: Config, *, seed: int) -> tuple[Tensor, dict[str,
     """
     curvature, iterations = Curvature.of(task.x), config.max_iterations
     l2 = sorted(set(config.l2), reverse=True)
-    weight = {l2[0]: torch.zeros(task.classes, task.x.shape[1] + 1, dtype=torch.float64)}
+    best, start = l2[0], torch.zeros(task.classes, task.x.shape[1] + 1, dtype=torch.float64)
     accuracy: dict[float, float] = {}
     if len(l2) > 1 and len(task.y) > 1:
-        fitted, held = (task.part(rows) for rows in hold_out(task.y, config.holdout, seed))
-        start = weight[l2[0]]
-        for strength in l2:
-            start = logistic.fit(fitted, strength, curvature, start, TOLERANCE_TO_CHOOSE, iterations).weight
-            weight[strength], accuracy[strength] = start, logistic.accuracy(start, held)
-    best = max(l2, key=lambda strength: accuracy.get(strength, 0.0))
-    fit = logistic.fit(task, best, curvature, weight[best], TOLERANCE, iterations)
+        fitted, held = (task.part(rows) for rows in draws.hold_out(task.y, config.holdout, seed))
+        found = list(path(fitted, held, l2, curvature, iterations))
+        best, start, _ = max(found, key=lambda one: one[2])
+        accuracy = {strength: value for strength, _, value in found}
+    fit = logistic.fit(task, best, curvature, start, TOLERANCE, iterations)
     return fit.weight, {
         "l2": best,
         "l2_at_edge": bool(accuracy) and best in (l2[0], l2[-1]),

@@ -79,7 +79,7 @@ def tsne(x: Tensor, seed: int) -> Tensor:
     """Two coordinates [M, 2] of the rows of x [M, D], M >= 5, that keep near ones near; distances mean little."""
     from sklearn.manifold import TSNE
 
-    fitted = TSNE(perplexity=min(30.0, (len(x) - 1) / 3), init="pca", random_state=seed)  # type: ignore[no-untyped-call]
+    fitted = TSNE(perplexity=min(30.0, (len(x) - 1) / 3), init="pca", random_state=seed)
     return torch.from_numpy(fitted.fit_transform(x.cpu().numpy())).float()
 
 

@@ -7,11 +7,19 @@ Of the test features Z [N, D], with second moments M = ZᵀZ/N, mean m and covar
     nesum                Σ λ_i / λ_1, λ the eigenvalues of S (He, Ozay 2022, ICML)
     participation_ratio  (Σ λ)² / Σ λ²
     normalized_std       mean over dimensions of the deviation of z/|z| (Chen, He 2021, section 4.1)
+    powerlaw_alpha       minus the slope of log λ_i over log i, by least squares over the ranks i of `fit`
 
 The ranks lie between 1 (one direction) and D (all alike); where there is nothing to rank they are 0, as those
 of S are for constant features. normalized_std is 0 for collapsed features and at most 1/√D. RankMe is said to
 add 1e-7 to each p in the paper (unverified); here directions below float64's rounding count as nothing
-instead. With N <= D images RankMe cannot reach D: `extra` says so.
+instead.
+
+α near 1 is what visual cortex shows, and what is said to go with features that generalise (Stringer et al. 2019, Nature
+571, who fit ranks 11 to 500 of cross-validated eigenvalues; Agrawal et al. 2022, α-ReQ). Here the eigenvalues are not
+cross-validated, and ranks beyond the number of directions are left out; with fewer than 3 ranks there is no α.
+
+Directions that N images do not span have λ = 0, and with N <= D that is so however the features are distributed:
+all ranks come out too low and α too high (rank: MONAI issue 8996). `extra` names the scores that this concerns.
 
 Of F and W, if the run has them (Tian, Chen, Ganguli 2021, arXiv:2102.06810, section 3 and its figures of
 eigenspace alignment):
@@ -27,59 +35,37 @@ asymmetry is ‖W - Wᵀ‖_F / (2‖W‖_F).
 """
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+from pydantic import Field, model_validator
 from torch import Tensor
 from torch.nn import functional as fn
 
-from dcp import evaluation, spectra
+from dcp import evaluation, ranks, spectra
 from dcp.errors import RunError
 from dcp.evaluation import Json, Scores, Subject
 from dcp.variants import VariantConfig
 
 labels = False
+Rank = Annotated[int, Field(ge=1)]
+BIASED = ("rankme", "stable_rank", "nesum", "participation_ratio", "powerlaw_alpha")
 ROWS_AT_A_TIME = 8192
 # a deviation of this share of the features' size may be no more than what float32 makes of a constant
 ROUNDING = 1e-6
 
 
 class Config(VariantConfig):
-    """The spectrum has no settings."""
+    """Settings of the spectrum."""
 
     name: Literal["spectrum"] = "spectrum"
+    fit: tuple[Rank, Rank] = Field((11, 500), description="first and last rank to which the power law is fitted")
 
-
-def falling(M: Tensor) -> Tensor:
-    """Eigenvalues [D] of a symmetric positive M [D, D], largest first, 0 where they are below rounding."""
-    eigenvalues = spectra.eigh(M)[0].flip(0)
-    floor = eigenvalues[0] * len(eigenvalues) * torch.finfo(eigenvalues.dtype).eps
-    return torch.where(eigenvalues > floor, eigenvalues, torch.zeros_like(eigenvalues))
-
-
-def rankme(eigenvalues: Tensor) -> Tensor:
-    """RankMe exp(-Σ p log p), p = σ/Σσ, of features with the squared singular values σ²; 0 if all are 0.
-
-    Args:
-        eigenvalues: [D], not negative, of ZᵀZ (Z not centred) or of any multiple of it.
-
-    >>> round(float(rankme(torch.ones(8))), 4)
-    8.0
-    """
-    p = spectra.divided(eigenvalues.sqrt(), eigenvalues.sqrt().sum())
-    return torch.xlogy(p, p).sum().neg().exp() * (eigenvalues.sum() > 0)
-
-
-def nesum(eigenvalues: Tensor) -> Tensor:
-    """Σ λ_i / λ_1, from 1 (rank one) to D (white); 0 if all are 0.
-
-    Args:
-        eigenvalues: [D], not negative, of a covariance; or of ZᵀZ, which makes it the stable rank ‖Z‖_F²/σ₁².
-
-    >>> float(nesum(torch.tensor([4.0, 1.0, 1.0])))
-    1.5
-    """
-    return spectra.divided(eigenvalues.sum(), eigenvalues.max())
+    @model_validator(mode="after")
+    def _check(self) -> "Config":
+        if self.fit[0] > self.fit[1]:
+            raise ValueError(f"fit must go up: ({self.fit[0]}, {self.fit[1]})")
+        return self
 
 
 def average(x: Tensor, total: Callable[[Tensor], Tensor]) -> Tensor:
@@ -114,24 +100,28 @@ def alignment(F: Tensor, W: Tensor) -> tuple[Tensor, Tensor]:
     return spectra.divided(kept.norm(), W.norm()), by_eigenvector
 
 
-def of_features(x: Tensor) -> tuple[dict[str, float], dict[str, Json]]:
-    """Scores and lists that need the features [N, D] alone."""
+def of_features(x: Tensor, fit: tuple[int, int]) -> tuple[dict[str, float], dict[str, Json]]:
+    """Scores and lists that need the features [N, D] alone; `fit`: first and last rank of the power law."""
     M, S = moments(x)
-    second, covariance, std = falling(M), falling(S), normalized_std(x)
+    second, covariance, std = ranks.falling(M), ranks.falling(S), normalized_std(x)
     n, dim = x.shape
     score = {
-        "rankme": float(rankme(second)),
-        "stable_rank": float(nesum(second)),
-        "nesum": float(nesum(covariance)),
+        "rankme": float(ranks.rankme(second)),
+        "stable_rank": float(ranks.nesum(second)),
+        "nesum": float(ranks.nesum(covariance)),
         "participation_ratio": float(spectra.effective_rank(S)),
         "normalized_std": float(std.mean()),
     }
     extra: dict[str, Json] = {
         "rankme": {"n": n, "dim": dim, "biased": n <= dim},
+        "biased": [name for name in BIASED if n <= dim],
         "feature_covariance_eigenvalues": covariance.tolist(),
         "normalized_std": std.tolist(),
         "normalized_std_at_most": dim**-0.5,
     }
+    if (law := ranks.powerlaw(covariance, *fit)) is not None:
+        score["powerlaw_alpha"] = law[0]
+        extra["powerlaw"] = {"ranks": [fit[0], law[2]], "explained": law[1]}
     return score, extra
 
 
@@ -171,7 +161,7 @@ def evaluate(subject: Subject, config: Config, *, seed: int) -> Scores:
         RunError: features, F or W are not finite.
     """
     evaluation.check(subject.test, "test", labels=False)
-    score, extra = of_features(subject.test.x)
+    score, extra = of_features(subject.test.x, config.fit)
     more_score, more_extra = of_matrices(matrix(subject.F, "F"), matrix(subject.W, "W"))
     settings: dict[str, Json] = {**config.model_dump(mode="json")}
     return Scores(score | more_score, len(subject.test), settings=settings, extra={**extra, **more_extra})

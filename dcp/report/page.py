@@ -55,7 +55,7 @@ def is_main(evaluation: str, score: str) -> bool:
     >>> is_main("linear", "top1"), is_main("spectrum", "rankme"), is_main("spectrum", "nesum")
     (True, True, False)
     """
-    return score in MAIN.get(evaluation, (score,))
+    return score in MAIN.get(evaluation.partition("@")[0], (score,))
 
 
 def figure(score: str, value: float | None) -> str:

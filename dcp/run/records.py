@@ -135,7 +135,9 @@ def broken(path: Path, reason: str) -> RequestError:
 
 def _way_out(path: Path) -> str:
     if path.parent.name == "probes":
-        return f"Delete it and measure again: dcp probe {path.parent.parent} -e {path.stem}"
+        name, _, data = path.stem.partition("@")
+        again = f"dcp probe {path.parent.parent} -e {name}"
+        return f"Delete it and measure again: {again}{f' --data {data}' if data else ''}"
     if path.name == "metrics.jsonl":
         return "Mend the line, or delete the file: only the course of the training is lost with it."
     if path.suffix in (".json", ".toml"):

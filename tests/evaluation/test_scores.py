@@ -10,7 +10,8 @@ from dcp import evaluation, variants
 from dcp.errors import RequestError, RunError
 from dcp.evaluation import Features, accuracy_interval
 
-EVALUATIONS = ["knn", "linear", "spectrum"]
+EVERY = ["clustering", "finetune", "knn", "linear", "lowlabel", "retrieval", "spectrum"]
+EVALUATIONS = [name for name in EVERY if name != "finetune"]  # which needs images, and has tests of its own
 
 
 def run(name, it, seed=0, **settings):
@@ -19,8 +20,7 @@ def run(name, it, seed=0, **settings):
 
 
 def test_the_folder_holds_the_evaluations_that_these_tests_name():
-    # pictures has tests of its own: it measures nothing, and needs images
-    assert variants.names("evaluations") == sorted([*EVALUATIONS, "pictures"])
+    assert [name for name in variants.names("evaluations") if name != "pictures"] == EVERY
 
 
 @pytest.mark.parametrize(("share", "n"), [(0.5, 40), (0.9, 200), (0.99, 500)])
@@ -97,9 +97,8 @@ def test_a_split_without_images_is_refused(name):
 def test_only_evaluations_that_need_labels_refuse_images_without():
     it = subject()
     it.train.y[:], it.test.y[:] = evaluation.UNLABELLED, evaluation.UNLABELLED
-    needs = {name: variants.load("evaluations", name).labels for name in EVALUATIONS}
-    assert needs == {"knn": True, "linear": True, "spectrum": False}
-    for name in ("knn", "linear"):
+    assert [name for name in EVERY if not variants.load("evaluations", name).labels] == ["spectrum"]
+    for name in EVALUATIONS[:-1]:
         with pytest.raises(RequestError, match="without a label"):
             run(name, it)
     assert run("spectrum", it).predictions is None
@@ -157,6 +156,65 @@ class TestAwkwardSubjects:
             assert scores.settings["classes"] == 7
 
 
+AWKWARD = {"clustering": {"resamples": 5, "starts": 2}, "lowlabel": {"draws": 2}, "retrieval": {}, "knn": {}}
+
+
+@pytest.mark.parametrize("name", AWKWARD)
+class TestAwkwardSubjectsAgain:
+    """Nor may those that fit little or nothing."""
+
+    def scores(self, name, it):
+        found = run(name, it, **AWKWARD[name])
+        for score, value in found.score.items():
+            low, high = found.interval[score]
+            assert -0.5 <= low <= value <= high <= 1
+        return found.score
+
+    def test_constant_features(self, name):
+        it = subject()
+        it.train.x[:], it.test.x[:] = 3.3, 3.3
+        assert max(value for score, value in self.scores(name, it).items() if score != "top5") < 0.4
+
+    def test_one_class_only(self, name):
+        assert all(value in (0, 1) for value in self.scores(name, subject(classes=1)).values())
+
+    def test_a_class_that_train_has_not_and_labels_beyond_the_names(self, name):
+        it = subject(names=False)
+        it.train.y[it.train.y == 2] = 4
+        self.scores(name, it)
+
+    def test_fewer_training_images_than_classes(self, name):
+        self.scores(name, subject(train=4))
+
+    def test_a_single_training_image(self, name):
+        self.scores(name, of(torch.ones(1, 3), [2], torch.randn(5, 3), [0, 1, 2, 2, 2], 3))
+
+    def test_the_test_labels_decide_nothing_but_the_count(self, name):
+        it = subject(spread=4.0)
+        permuted = it.test.y[torch.randperm(200, generator=torch.Generator().manual_seed(0))]
+        other = dataclasses.replace(it, test=Features(it.test.x, permuted))
+        one, two = (run(name, each, **AWKWARD[name]) for each in (it, other))
+        if one.predictions is not None:
+            assert torch.equal(one.predictions, two.predictions)
+        assert one.score != two.score
+
+
+@pytest.mark.parametrize("name", ["lowlabel", "retrieval"])
+def test_an_array_that_is_called_as_a_score_has_it_image_by_image(name):
+    scores = run(name, subject())
+    assert set(scores.score) <= set(scores.arrays)
+    for key, value in scores.score.items():
+        assert scores.arrays[key].dtype == torch.float64
+        assert scores.arrays[key].shape == (scores.n,)
+        assert float(scores.arrays[key].mean()) == value
+
+
+def test_the_interval_of_a_mean_covers_it_in_95_of_100_samples():
+    values = torch.rand(4000, 150, generator=torch.Generator().manual_seed(1), dtype=torch.float64) ** 2
+    inside = [low <= 1 / 3 <= high for low, high in map(evaluation.mean_interval, values)]
+    assert sum(inside) / len(inside) == pytest.approx(0.95, abs=0.015)
+
+
 def test_settings_that_cannot_be_are_refused_when_they_are_read():
     for name, settings in [
         ("knn", {"k": 0}),
@@ -166,6 +224,16 @@ def test_settings_that_cannot_be_are_refused_when_they_are_read():
         ("linear", {"holdout": 1.0}),
         ("linear", {"method": "sgd"}),
         ("spectrum", {"k": 3}),
+        ("spectrum", {"fit": (20, 11)}),
+        ("knn", {"k": ()}),
+        ("knn", {"k": (20, 0)}),
+        ("knn", {"temperature": (0.1, 0.0)}),
+        ("lowlabel", {"shares": (), "per_class": ()}),
+        ("lowlabel", {"shares": (1.5,)}),
+        ("clustering", {"clusters": 0}),
+        ("retrieval", {"at": (0,)}),
+        ("finetune", {"share": 0.0}),
+        ("finetune", {"lr": ()}),
     ]:
         with pytest.raises(ValidationError):
             variants.load("evaluations", name).Config(**settings)

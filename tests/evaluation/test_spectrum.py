@@ -101,6 +101,42 @@ def test_rankme_says_when_there_are_too_few_images(n, biased):
     assert found.extra["rankme"] == {"n": n, "dim": 8, "biased": biased}
 
 
+@pytest.mark.parametrize("alpha", [0.5, 1.0, 2.0])
+def test_the_exponent_of_a_power_law_is_found(alpha):
+    x = columns(400, 100) * torch.arange(1.0, 101) ** (-alpha / 2)
+    found = measure(x)
+    assert found.score["powerlaw_alpha"] == pytest.approx(alpha, abs=1e-3)
+    assert found.extra["powerlaw"]["ranks"] == [11, 100]
+    assert found.extra["powerlaw"]["explained"] == pytest.approx(1, abs=1e-5)
+
+
+def test_only_the_ranks_asked_for_are_fitted():
+    rank = torch.arange(1.0, 61)
+    broken = torch.where(rank < 20, rank**-1.0, 20.0 * rank**-2.0)
+    x = columns(300, 60) * broken.sqrt()
+    low, high = (
+        spectrum.evaluate(features(x), spectrum.Config(fit=fit), seed=0).score["powerlaw_alpha"]
+        for fit in ((1, 19), (20, 60))
+    )
+    assert (low, high) == (pytest.approx(1, abs=1e-3), pytest.approx(2, abs=1e-3))
+
+
+def test_a_law_of_fewer_than_three_ranks_is_left_out():
+    assert "powerlaw_alpha" in measure(columns(50, 13)).score
+    assert "powerlaw_alpha" not in measure(columns(50, 12)).score
+
+
+def test_too_few_images_do_lower_the_ranks_that_are_called_biased():
+    draw = torch.Generator().manual_seed(0)
+    x = torch.randn(4000, 64, generator=draw) * torch.arange(1.0, 65) ** -0.5
+    many, few = measure(x), measure(x[:48])
+    assert many.extra["biased"] == []
+    assert few.extra["biased"] == list(spectrum.BIASED)
+    for name in ("rankme", "participation_ratio", "nesum", "stable_rank"):
+        assert few.score[name] < 0.9 * many.score[name]
+    assert few.score["powerlaw_alpha"] > 1.1 * many.score["powerlaw_alpha"]
+
+
 def test_a_function_of_F_is_aligned_with_F():
     U = rotation(5)
     F, W = (U * torch.tensor([5.0, 4, 3, 2, 1])) @ U.T, (U * torch.tensor([2.5, 2, 1.5, 1, 0.5]).sqrt()) @ U.T

@@ -1,0 +1,178 @@
+"""Fine-tuning: the whole network learns on from the encoder's weights, with labels; every other probe leaves it frozen.
+
+A linear layer is put on the encoder, and both are trained with cross-entropy by SGD with Nesterov momentum 0.9 (as by
+Chen et al. 2020, arXiv:2002.05709, and Grill et al. 2020, arXiv:2006.07733); the rate falls to 0 along half a cosine.
+Views are crops and flips alone, as the recipe has them; an epoch shows two of each image, in one batch. The rate is the
+one of `lr` that is most accurate on a held-out part of the training images, each trained as long; then all images are
+trained on. The test images are classified once, without augmentation, after the last epoch.
+
+The untrained encoder goes the same way: that is training from scratch, with the same labels, budget and grid.
+
+Equal seeds give equal bytes on a CPU. Arithmetic is bf16 on a GPU that has it, float32 elsewhere.
+
+Shapes: B images of a batch, S side in pixels, D features, K classes.
+"""
+
+from copy import deepcopy
+from typing import Annotated, Any, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as fn
+
+from dcp import centres, draws, evaluation, machine, schedules, views
+from dcp.batches import Shares, batches
+from dcp.dataset import Dataset
+from dcp.evaluation import Json, Origin, Scores, Subject
+from dcp.plan import Plan
+from dcp.variants import VariantConfig
+
+labels = True
+
+
+class Config(VariantConfig):
+    """Settings of fine-tuning."""
+
+    name: Literal["finetune"] = "finetune"
+    share: float = Field(1.0, gt=0, le=1, description="share of the training images whose labels are used, in (0, 1]")
+    epochs: int = Field(20, ge=1, description="passes over these images, with two views of each")
+    batch: int = Field(128, ge=2, description="images a step, of which two views each are trained on")
+    lr: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        (0.01, 0.03, 0.1), min_length=1, description="peak learning rates to choose from; one is taken as it is"
+    )
+    weight_decay: float = Field(1e-4, ge=0, description="added to the gradient as weight_decay · weight")
+    holdout: float = Field(0.1, gt=0, lt=1, description="share of these images that choose the rate, in (0, 1)")
+
+
+def plain(config: views.Config) -> views.Config:
+    """Crops and flips of `config`, without anything that changes colours."""
+    none = {"jitter_p": 0.0, "grayscale": 0.0, "solarize": 0.0, "blur": views.Config().blur}
+    return config.model_copy(update=none)
+
+
+class Classifier(nn.Module):
+    """A copy of an encoder that may learn, with a linear layer of zeros on it: [B, 3, S, S] -> [B, K].
+
+    On a CPU it is laid out in torch's plain order: the gradient of narrow ResNets writes beyond its memory in the
+    other one (docs/lab-notes.md).
+    """
+
+    def __init__(self, encoder: nn.Module, dim: int, classes: int) -> None:
+        super().__init__()
+        self.encoder = deepcopy(encoder).requires_grad_(True)
+        device = next(self.encoder.parameters()).device
+        if device.type == "cpu":
+            self.encoder.to(memory_format=torch.contiguous_format)
+        self.head = nn.Linear(dim, classes, device=device)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits, in float32."""
+        with _arithmetic(x.device):
+            features = self.encoder(x)
+        return self.head(features.float())  # type: ignore[no-any-return]
+
+
+def _arithmetic(device: torch.device) -> Any:
+    fast = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=fast)
+
+
+def trained(origin: Origin, data: Dataset, y: Tensor, classes: int, config: Config, lr: float, seed: int) -> Classifier:
+    """The classifier after all epochs on `data`.
+
+    Args:
+        origin: encoder, size and views.
+        data: labelled images; of one its two views are enough for batch norm.
+        y: [N] their class numbers.
+        classes: K.
+        config: the budget.
+        lr: peak learning rate.
+        seed: of order and views.
+    """
+    device = next(origin.encoder.parameters()).device
+    with torch.random.fork_rng([device] if device.type == "cuda" else []), torch.enable_grad():
+        torch.manual_seed(seed)  # for networks with dropout
+        model = Classifier(origin.encoder, _dim(origin, device), classes).train()
+        plan = Plan(len(data), min(config.batch, len(data)), config.epochs, seed)
+        _train(model, origin, data, y.to(device), plan, lr, config.weight_decay)
+    return model.eval()
+
+
+def _train(
+    model: Classifier, origin: Origin, data: Dataset, y: Tensor, plan: Plan, lr: float, weight_decay: float
+) -> None:
+    """All steps of the plan."""
+    optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9, nesterov=True, weight_decay=weight_decay)
+    shares, workers = Shares(plan, 0, 0), machine.decoders(None, 1)
+    seen = batches(data.images, shares, plain(origin.config), size=origin.size, device=y.device, workers=workers)
+    for batch, (_, _, rows) in zip(seen, shares.steps(), strict=True):
+        optimizer.param_groups[0]["lr"] = schedules.cosine(lr, 0.0, batch.step / plan.steps)
+        loss = fn.cross_entropy(model(torch.cat([batch.x1, batch.x2])), y[rows.to(y.device)].repeat(2))
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+
+
+def _dim(origin: Origin, device: torch.device) -> int:
+    """D."""
+    with torch.no_grad():
+        return int(origin.encoder(torch.zeros(1, 3, origin.size, origin.size, device=device)).shape[1])
+
+
+@torch.no_grad()
+def logits(model: Classifier, data: Dataset, origin: Origin) -> Tensor:
+    """What the classifier says of every image [N, K], on the CPU."""
+    device = model.head.weight.device
+    parts = [
+        model(views.normalize(pixels.to(device, non_blocking=True), origin.config)).cpu()
+        for pixels in centres.pixels(data, origin.size)
+    ]
+    return torch.cat(parts)
+
+
+def chosen(
+    origin: Origin, data: Dataset, y: Tensor, classes: int, config: Config, seed: int
+) -> tuple[float, list[Json]]:
+    """The learning rate that is most accurate on held-out images, the smallest of equals, and the accuracy of each."""
+    rates = sorted(set(config.lr))
+    if len(rates) == 1 or len(y) < 2:
+        return rates[0], []
+    fitted, held = draws.hold_out(y, config.holdout, seed)
+    accuracy = []
+    for lr in rates:
+        model = trained(origin, data.subset(fitted), y[fitted], classes, config, lr, seed)
+        accuracy.append(float((logits(model, data.subset(held), origin).argmax(1) == y[held]).double().mean()))
+    told: list[Json] = [{"lr": lr, "top1": value} for lr, value in zip(rates, accuracy, strict=True)]
+    return rates[accuracy.index(max(accuracy))], told
+
+
+def evaluate(subject: Subject, config: Config, *, seed: int) -> Scores:
+    """Top-1 (and, from 6 classes on, top-5) accuracy on the test images after fine-tuning.
+
+    Args:
+        subject: what to evaluate; its encoder stays as it is.
+        config: how.
+        seed: decides which labels are used, which images are held out, their order and views.
+
+    Raises:
+        RequestError: labels are missing.
+        RunError: features are not finite, or an image file is broken.
+        ValueError: the subject has features only.
+    """
+    for split, features in (("train", subject.train), ("test", subject.test)):
+        evaluation.check(features, split, labels=True)
+    origin, classes = subject.origin, evaluation.class_count(subject)
+    if origin is None:
+        raise ValueError("fine-tuning needs the images behind the features")
+    y = subject.train.y.cpu()
+    each = max(1, round(config.share * len(y) / len(y.unique())))
+    few = torch.arange(len(y)) if config.share == 1 else draws.few(y, each, seed)
+    data, y = origin.train.subset(few), y[few]
+    lr, told = chosen(origin, data, y, classes, config, seed)
+    said = logits(trained(origin, data, y, classes, config, lr, seed), origin.test, origin)
+    ranking = said.sort(dim=1, descending=True, stable=True).indices[:, :5]
+    extra: dict[str, Json] = {"lr": lr, "held_out": told, "labelled_images": len(y), "seed": seed}
+    return evaluation.ranked(ranking, subject, config.model_dump(mode="json"), extra)
