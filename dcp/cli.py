@@ -122,6 +122,7 @@ def probe(
     set_: SetOpt = None,
     runs: RunsOpt = Path("runs"),
     device: DeviceOpt = "auto",
+    html: Annotated[bool, typer.Option("--html", help="Also take pictures and write RUN/report.html.")] = False,
     quiet: QuietOpt = False,
     json_: JsonOpt = False,
 ) -> None:
@@ -130,7 +131,7 @@ def probe(
 
     evaluations, sets = tuple(evaluation or ()), tuple(set_ or ())
     _end(lambda: command.main(
-        runs_, evaluations, sets, data=data, runs=runs, device=device, quiet=quiet, as_json=json_
+        runs_, evaluations, sets, data=data, runs=runs, device=device, quiet=quiet, as_json=json_, html=html,
     ))  # fmt: skip
 
 
@@ -140,7 +141,7 @@ def compare(
     runs: RunsOpt = Path("runs"),
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="DIR", help="Also write comparison.md and comparison.json here."),
+        typer.Option("--out", metavar="DIR", help="Also write comparison.html, .md and .json here."),
     ] = None,
     quiet: QuietOpt = False,
     json_: JsonOpt = False,

@@ -1,4 +1,4 @@
-"""`dcp compare`: runs side by side, as a table, Markdown and JSON. Starts without torch."""
+"""`dcp compare`: runs side by side, as a table, Markdown, JSON and HTML. Starts without torch."""
 
 import json
 from pathlib import Path
@@ -19,6 +19,7 @@ def main(words: list[str], *, runs: Path, out: Path | None, quiet: bool, as_json
         make_folder(out)
         atomic_write(out / "comparison.md", report.markdown(comparison).encode())
         atomic_write(out / "comparison.json", to_json(comparison.to_dict()))
+        atomic_write(out / "comparison.html", report.comparison_html(comparison).encode())
     Console().print(report.table(comparison, scores_only=quiet))
     if as_json:
         print(json.dumps(json.loads(to_json(comparison.to_dict()))))

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from dcp import report
 from dcp.run import find
+from dcp.run.disk import atomic_write
 
 
 def main(
@@ -19,10 +20,12 @@ def main(
     device: str,
     quiet: bool,
     as_json: bool,
+    html: bool = False,
 ) -> int:
     """Probe every run that the words name; the exit code.
 
     An evaluation of the recipe that the data do not allow is skipped in words, one that was asked for is refused.
+    With `html` the pictures of the report are made too, and the report is written into the run folder.
     """
     from dcp.probing import probe
 
@@ -35,9 +38,13 @@ def main(
     results = {}
     for run in find(words, runs):
         with run.lock():
+            names = (*(evaluations or run.recipe()["probe"]["after"]), "pictures") if html else evaluations
+            names = tuple(dict.fromkeys(names))
             results[str(run.path)] = probe(
-                run, evaluations, sets=sets, data=data, device=device, say=say, forgiving=not evaluations
+                run, names, sets=sets, data=data, device=device, say=say, forgiving=not evaluations
             )
+            if html:
+                atomic_write(run.path / "report.html", report.run_html(run).encode())
         console.print(report.summary(run, scores_only=quiet))
     if as_json:
         print(json.dumps(results))

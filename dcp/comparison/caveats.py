@@ -107,7 +107,8 @@ def _unfinished(members: Iterable[Member]) -> Iterator[str]:
 
 
 def _missing(members: Sequence[Member]) -> Iterator[str]:
-    for evaluation in sorted({name for one in members for name in one.probes}):
+    scored = {name for one in members for name, probe in one.probes.items() if probe.get("score")}
+    for evaluation in sorted(scored):
         without = [one for one in members if evaluation not in one.probes]
         if without:
             names = ", ".join(one.label for one in without)

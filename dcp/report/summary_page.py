@@ -42,13 +42,14 @@ def _status(record: Json) -> list[str]:
 
 
 def _scores(run: Run, every: bool) -> tuple[tuple[str, tuple[tuple[str, ...], ...]], ...]:
-    return tuple(
+    groups = (
         (
             _heading(evaluation, probe),
             tuple(_cells(probe, score) for score in probe.get("score") or {} if every or is_main(evaluation, score)),
         )
         for evaluation, probe in run.probes().items()
     )
+    return tuple((heading, rows) for heading, rows in groups if rows)
 
 
 def _heading(evaluation: str, probe: Json) -> str:

@@ -104,7 +104,7 @@ class Run:
 
     def metrics(self, kind: str | None = None) -> list[Json]:
         """The lines of metrics.jsonl, of one `kind` ("step", "epoch") or all; a torn end is left out."""
-        entries = [entry for _, entry in records.read_lines(self.path / "metrics.jsonl")]
+        entries = [entry for _, entry in records.read_lines(self.path / "metrics.jsonl", kind)]
         return [entry for entry in entries if kind is None or entry.get("kind") == kind]
 
     def keep_metrics_until(self, step: int) -> None:

@@ -21,7 +21,9 @@ def probe(content: Mapping[str, Any]) -> Problem:
 def metric(content: Mapping[str, Any]) -> Problem:
     """What is wrong with a line of metrics.jsonl."""
     problem = _fields(content, {"step": _whole, "kind": _text})
-    wide = (key for key, value in content.items() if isinstance(value, (int, float)) and _number(value))
+    # nearly all values are floats of ordinary size, and a comparison reads a hundred thousand lines: those go first
+    odd = ((key, one) for key, one in content.items() if not (type(one) is float and -LARGEST <= one <= LARGEST))
+    wide = (key for key, one in odd if isinstance(one, (int, float)) and _number(one))
     return problem or next((f"{key} is {_number(content[key])}" for key in wide), "")
 
 

@@ -1,0 +1,173 @@
+"""Pictures for the report: what the network saw, which images it finds alike, and a flat map of the test images.
+
+    map         two coordinates an image: the first two principal components of the test features, or t-SNE
+                (van der Maaten, Hinton 2008) of the images that are shown
+    neighbours  the training images nearest to a few test images, by cosine similarity, as the knn evaluation
+                sees them
+    views       what augmentation makes of a few training images: both views, in the first two epochs
+
+It measures nothing, so it has no score. Pictures are small copies: 32 pixels on the map, 48 elsewhere, and
+less than 1.5 MB in all. Where train and test are the same images, an image is not its own neighbour. Views are
+drawn by the run's seed and settings, for images numbered as in train; of image files training also rounds a
+crop to bytes, so that a value may differ by 1/255.
+
+Shapes: N test images, M of them shown, Q queries, k neighbours, D features, S and s sides in pixels.
+"""
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.nn import functional as fn
+
+from dcp import evaluation, spectra, views
+from dcp.dataset import Dataset, Files
+from dcp.evaluation import Features, Json, Origin, Scores, Subject
+from dcp.evaluations import knn, spectrum
+from dcp.variants import VariantConfig
+
+labels = False
+QUERIES, NEIGHBOURS, VIEWED, EPOCHS = 8, 6, 8, 2
+MAP_SIDE, SIDE = 32, 48  # pixels
+FEWEST_FOR_TSNE = 5
+NO_STATISTICS = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+
+
+class Config(VariantConfig):
+    """Settings of the pictures."""
+
+    name: Literal["pictures"] = "pictures"
+    map: Literal["pca", "tsne"] = Field("pca", description="principal components of the features, or t-SNE of them")
+    images: int = Field(256, ge=1, le=256, description="test images on the map at most, spread evenly over the split")
+
+
+def spread(n: int, count: int) -> Tensor:
+    """At most `count` of 0..n-1, ascending: one from each of as many equal parts, the same ones every time.
+
+    Where in its part is drawn, because equal steps would meet the same classes again in a split that has them in turn.
+
+    >>> spread(2, 4).tolist()
+    [0, 1]
+    """
+    count = min(n, count)
+    within = torch.rand(count, generator=torch.Generator().manual_seed(n), dtype=torch.float64)
+    return ((torch.arange(count) + within) * n / max(count, 1)).long()
+
+
+def principal(x: Tensor, shown: Tensor) -> tuple[Tensor, list[float]]:
+    """First two principal components of the rows `shown`, [M, 2], and the shares of the variance in them.
+
+    The sign of a component is that of its largest loading, so that the map does not depend on the library.
+
+    Args:
+        x: [N, D]; all of it decides the components.
+        shown: int64 [M].
+    """
+    _, S = spectrum.moments(x)
+    eigenvalues, U = spectra.eigh(S)
+    axes = U.flip(1)[:, :2]
+    axes = axes * axes.gather(0, axes.abs().argmax(0, keepdim=True)).sign()
+    wide = evaluation.wide(x)
+    y: Tensor = (wide[shown.to(x.device)] - wide.mean(0)) @ axes
+    shares = spectra.divided(eigenvalues.flip(0)[:2], eigenvalues.sum()).clamp(0, 1)
+    missing = (0, 2 - y.shape[1])  # of features of one dimension
+    return fn.pad(y, missing).float().cpu(), fn.pad(shares, missing).tolist()
+
+
+def tsne(x: Tensor, seed: int) -> Tensor:
+    """Two coordinates [M, 2] of the rows of x [M, D], M >= 5, that keep near ones near; distances mean little."""
+    from sklearn.manifold import TSNE
+
+    fitted = TSNE(perplexity=min(30.0, (len(x) - 1) / 3), init="pca", random_state=seed)
+    return torch.from_numpy(fitted.fit_transform(x.cpu().numpy())).float()
+
+
+def flat_map(features: Features, shown: Tensor, config: Config, seed: int) -> tuple[Tensor, dict[str, Json]]:
+    """Coordinates [M, 2] of the test images `shown`, and how they came about."""
+    y, shares = principal(features.x, shown)
+    if config.map == "pca" or len(shown) < FEWEST_FOR_TSNE or not float(y.var(0).sum()) > 0:
+        return y, {"kind": "pca", "variance": shares}
+    return tsne(features.x[shown.to(features.x.device)], seed), {"kind": "tsne"}
+
+
+def nearest_training(subject: Subject, rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Cosine similarity and row in train, both [Q, k], of the neighbours of the test images `rows`."""
+    bank, query = (fn.normalize(part.x) for part in (subject.train, subject.test))
+    itself = bank.shape == query.shape and bool(torch.equal(bank, query))
+    k = min(NEIGHBOURS + itself, len(bank))
+    value, index = (found.cpu() for found in knn.nearest(query[rows.to(query.device)].to(bank), bank, k))
+    if not itself:
+        return value, index
+    # what is farthest goes where the image does not find itself, among copies of it
+    own = index == rows[:, None]
+    own[:, -1] |= ~own.any(1)
+    return value[~own].view(len(rows), k - 1), index[~own].view(len(rows), k - 1)
+
+
+def thumbnails(data: Dataset, rows: Tensor, size: int, side: int) -> Tensor:
+    """The images at `rows` as evaluation sees them, uint8 [len(rows), 3, s, s] with s = min(size, side)."""
+    seen = [views.resize_center(_image(data, i), size) for i in rows.tolist()]
+    empty = torch.zeros(0, 3, size, size, dtype=torch.uint8)
+    return _small(torch.stack(seen) if seen else empty, side)
+
+
+def viewed(origin: Origin, rows: Tensor, seed: int) -> Tensor:
+    """Both views of the training images `rows` in the first epochs, uint8 [Q, 2 · epochs, 3, s, s]."""
+    drawn = [_views(origin, i, seed, epoch) for i in rows.tolist() for epoch in range(EPOCHS)]
+    pixels = _small((torch.cat(drawn) * 255).round().to(torch.uint8), SIDE)
+    return pixels.view(len(rows), 2 * EPOCHS, *pixels.shape[1:])
+
+
+def _views(origin: Origin, i: int, seed: int, epoch: int) -> Tensor:
+    """Both views of one image, float32 [2, 3, S, S] in [0, 1]."""
+    image = _image(origin.train, i).unsqueeze(0)
+    pair = views.two_views(image, torch.tensor([i]), origin.config, seed=seed, epoch=epoch, size=origin.size)
+    mean, std = (torch.tensor(s).view(3, 1, 1) for s in origin.config.statistics() or NO_STATISTICS)
+    return (torch.cat(pair) * std + mean).clamp(0, 1)
+
+
+def _image(data: Dataset, i: int) -> Tensor:
+    images = data.images
+    return images.decode(i) if isinstance(images, Files) else images[i].cpu()
+
+
+def _small(images: Tensor, side: int) -> Tensor:
+    if images.shape[-1] <= side or len(images) == 0:
+        return images
+    return fn.interpolate(images, size=(side, side), mode="bilinear", antialias=True)
+
+
+@torch.no_grad()
+def evaluate(subject: Subject, config: Config, *, seed: int) -> Scores:
+    """No score; the pictures are in `arrays`, their classes and the kind of map in `extra`.
+
+    Raises:
+        RunError: features are not finite, or an image cannot be read.
+    """
+    origin = subject.origin
+    assert origin is not None, "a probe says what its features were made from"
+    for split, features in (("train", subject.train), ("test", subject.test)):
+        evaluation.check(features, split, labels=False)
+    shown, asked = spread(len(subject.test), config.images), spread(len(subject.test), QUERIES)
+    xy, kind = flat_map(subject.test, shown, config, seed)
+    similarity, near = nearest_training(subject, asked)
+    seen = spread(len(subject.train), VIEWED)
+    arrays = {
+        "map_xy": xy,
+        "map_row": shown,
+        "map_label": subject.test.y.cpu()[shown],
+        "map_image": thumbnails(origin.test, shown, origin.size, MAP_SIDE),
+        "query_row": asked,
+        "query_label": subject.test.y.cpu()[asked],
+        "query_image": thumbnails(origin.test, asked, origin.size, SIDE),
+        "near_row": near,
+        "near_label": subject.train.y.cpu()[near],
+        "near_similarity": similarity.float(),
+        "near_image": thumbnails(origin.train, near.flatten(), origin.size, SIDE).unflatten(0, near.shape),
+        "viewed_row": seen,
+        "viewed_image": thumbnails(origin.train, seen, origin.size, SIDE),
+        "viewed_views": viewed(origin, seen, seed),
+    }
+    extra: dict[str, Json] = {"classes": list(subject.classes), "map": kind}
+    return Scores({}, len(subject.test), settings=config.model_dump(mode="json"), extra=extra, arrays=arrays)

@@ -1,0 +1,119 @@
+"""Values with their intervals, in rows: scores of each arm, or differences around zero."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dcp.report.charts.canvas import INK, WIDTH, colour, plain, svg
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+STEP, GAP = 0.2, 0.16  # inches between two values of a row, and between rows
+SIGN = 0.085  # inches of a letter
+LONGEST = 26  # letters of a row's name; what is longer ends in an ellipsis
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value of one arm.
+
+    Attributes:
+        style: which colour.
+        label: letter of the arm, beside its line; "" where there is only one.
+        value: the value.
+        interval: its ends; None without one.
+        points: what it is the mean of, e.g. the score of each seed.
+        before: the same before training; None where it is not known.
+    """
+
+    style: int
+    label: str
+    value: float
+    interval: tuple[float, float] | None = None
+    points: tuple[float, ...] = ()
+    before: float | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """The values of one score; the table beside the chart has them in words."""
+
+    name: str
+    values: tuple[Estimate, ...]
+
+
+Place = tuple[float, str, Estimate]  # inches from the top, label, value
+
+
+def estimates(rows: Sequence[Row], *, name: str, title: str, x: str, zero: bool = False) -> str:
+    """An SVG with a line for each value, from the top down in the order given.
+
+    Args:
+        rows: at least one, each with a value.
+        name: prefix of its identifiers.
+        title: what a screen reader says.
+        x: what the horizontal axis shows, with its unit.
+        zero: draw a line at 0, which differences are judged by.
+    """
+    places = _places(rows)
+    tall = places[-1][0] + STEP / 2 + GAP / 2
+    left = min(0.25 + SIGN * max(len(label) for _, label, _ in places), 0.5 * WIDTH)
+
+    def paint(axes: "Axes") -> None:
+        for y, _, one in places:
+            _draw(axes, one, y)
+        if zero:
+            axes.axvline(0, color=INK, linewidth=1)
+        _dress(axes, places, tall, x)
+
+    return svg(paint, name=name, title=title, description=described(rows, x), height=tall + 0.62, left=left)
+
+
+def _places(rows: Sequence[Row]) -> list[Place]:
+    """Height and label of each value; the first of a row also has the row's name."""
+    places, y = [], GAP / 2
+    for row in rows:
+        for i, one in enumerate(row.values):
+            label = f"{_cut(plain(row.name))}  {one.label}".rstrip() if i == 0 else one.label
+            places.append((y + STEP * (i + 0.5), label, one))
+        y += STEP * len(row.values) + GAP
+    return places
+
+
+def described(rows: Sequence[Row], x: str) -> str:
+    """The values in words, row by row."""
+    return f"{x}. " + "; ".join(f"{row.name}: {', '.join(map(_said, row.values))}" for row in rows) + "."
+
+
+def _said(one: Estimate) -> str:
+    who = f"{one.label} " if one.label else ""
+    ends = f" ({one.interval[0]:.4g} to {one.interval[1]:.4g})" if one.interval else ""
+    return f"{who}{one.value:.4g}{ends}"
+
+
+def _draw(axes: "Axes", one: Estimate, y: float) -> None:
+    style = colour(one.style)
+    if one.interval is not None:
+        axes.plot(one.interval, (y, y), color=style, linewidth=2.2, solid_capstyle="butt", alpha=0.55)
+    if len(one.points) > 1:
+        axes.plot(one.points, [y] * len(one.points), "|", color=style, markersize=7)
+    if one.before is not None:
+        axes.plot([one.before], [y], "o", markersize=5, markerfacecolor="none", markeredgecolor=style)
+    axes.plot([one.value], [y], "o", color=style, markersize=5)
+
+
+def _dress(axes: "Axes", places: list[Place], tall: float, x: str) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axes.set_ylim(tall, 0)
+    axes.set_yticks([y for y, _, _ in places], [label for _, label, _ in places])
+    axes.tick_params(axis="y", length=0)
+    axes.grid(visible=False, axis="y")
+    axes.margins(x=0.06)
+    axes.set_xlabel(plain(x))
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

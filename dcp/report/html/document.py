@@ -1,0 +1,101 @@
+"""The page as one file: sections under a title, a way to each of them, nothing fetched, nothing run."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+from dcp import __version__
+from dcp.report.charts import swatch
+from dcp.report.html.style import CSS
+
+Key = Sequence[tuple[int, str]]  # style and label of each series
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page with its heading.
+
+    Attributes:
+        title: its heading.
+        body: HTML; a section without any is left out.
+        missing: what could not be shown and why; whole sentences.
+    """
+
+    title: str
+    body: str
+    missing: tuple[str, ...] = ()
+
+
+def document(title: str, sections: Sequence[Section]) -> str:
+    """The whole file; what the sections could not show stands at its end."""
+    missing = tuple(dict.fromkeys(sentence for one in sections for sentence in one.missing))
+    shown = [one for one in (*sections, Section("Not shown", bullets(missing))) if one.body]
+    links = "".join(f'<li><a href="#part-{i}">{escape(one.title)}</a></li>' for i, one in enumerate(shown) if one.title)
+    parts = "\n".join(_section(one, i) for i, one in enumerate(shown))
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{escape(title)}</title>
+<style>{CSS}</style>
+</head>
+<body>
+<a class="skip" href="#main">Skip to the content</a>
+<header>
+<h1>{escape(title)}</h1>
+<nav aria-label="Contents"><ol>{links}</ol></nav>
+</header>
+<main id="main">
+{parts}
+</main>
+<footer>Written by dcp {escape(__version__)} from the files of the runs; every figure names its own.</footer>
+</body>
+</html>
+"""
+
+
+def _section(one: Section, i: int) -> str:
+    if not one.title:
+        return one.body
+    heading = f'<h2 id="part-{i}">{escape(one.title)}</h2>'
+    return f'<section aria-labelledby="part-{i}">\n{heading}\n{one.body}\n</section>'
+
+
+def bullets(lines: Sequence[str]) -> str:
+    """Sentences as a list, what stands between back ticks as code; "" without any."""
+    return f"<ul>{''.join(f'<li>{_coded(escape(line))}</li>' for line in lines)}</ul>" if lines else ""
+
+
+def _coded(text: str) -> str:
+    return re.sub("`([^`]+)`", r"<code>\1</code>", text)
+
+
+def figure(title: str, body: str, *, note: str = "", source: str = "", key: Key = (), wide: bool = False) -> str:
+    """A figure with what it is above it, and below it what its lines are and where its numbers come from.
+
+    Args:
+        title: what it shows.
+        body: HTML.
+        note: how to read it.
+        source: file and keys behind it.
+        key: its series, where there are several.
+        wide: over the whole page.
+    """
+    words = f"<b>{escape(title)}</b>{escape(note)}"
+    entries = "".join(f"<li>{swatch(style)}{escape(label)}</li>" for style, label in key)
+    below = f'<ul class="key">{entries}</ul>' if len(key) > 1 else ""
+    below += f'<p class="source">Numbers: {escape(source)}</p>' if source else ""
+    frame = ' class="wide"' if wide else ""
+    return f"<figure{frame}><figcaption>{words}</figcaption>{body}{below}</figure>"
+
+
+def paragraph(text: str) -> str:
+    """A paragraph about a whole section."""
+    return f'<p class="soft">{escape(text)}</p>'
+
+
+def figures(parts: Sequence[str]) -> str:
+    """Figures beside each other where there is room; "" without any."""
+    return f'<div class="figures">{"".join(parts)}</div>' if parts else ""

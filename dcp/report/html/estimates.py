@@ -1,0 +1,120 @@
+"""Scores and differences as pictures: the numbers of the table, with their intervals drawn."""
+
+from collections.abc import Sequence
+
+from dcp.comparison import ArmScore, Comparison, ScoreRow
+from dcp.comparison.scores import image_interval, is_share, score_of
+from dcp.report.charts import Estimate, Row, estimates
+from dcp.report.html.document import Key, Section, figure, figures, paragraph
+from dcp.report.html.sources import Source, Told
+from dcp.report.page import is_main
+
+Interval = tuple[float, float]
+SCORES = "Scores as a picture"
+DIFFERENCES = "Differences as a picture"
+HOW_TO_READ = (
+    "Each further arm minus the first. Dot: the difference. Bar: its 95 % interval; one that crosses the line at 0 "
+    "leaves open which is higher."
+)
+
+
+def scores_of(comparison: Comparison, sources: Sequence[Source]) -> Section:
+    """The shares of the score table: means with intervals, seeds, and untrained encoders."""
+    rows = [
+        Row(f"{row.evaluation} {row.score}", values)
+        for row in comparison.scores
+        if is_share(row.score) and (values := tuple(_scored(row, sources)))
+    ]
+    return _scores(rows, _key(sources), 'the table "Scores" and comparison.json, from probes/*.json of each run')
+
+
+def scores_of_run(told: Told) -> Section:
+    """The same for a single run, whose intervals are over test images."""
+    rows = [
+        Row(
+            f"{evaluation} {score}", (_estimate(0, "", value, image_interval(probe, score), (), _before(probe, score)),)
+        )
+        for evaluation, probe in told.probes.items()
+        for score in probe.get("score") or {}
+        if is_share(score) and (value := score_of(probe, score)) is not None
+    ]
+    return _scores(rows, (), "probes/*.json, score, interval and random_encoder")
+
+
+def differences(comparison: Comparison, sources: Sequence[Source]) -> Section:
+    """Each further arm minus the first: shares in one picture, every other score in one of its own unit."""
+    if len(sources) < 2:
+        return Section("", "")
+    rows = [(row, values) for row in comparison.scores if (values := tuple(_differing(row, sources)))]
+    shares = [Row(f"{row.evaluation} {row.score}", values) for row, values in rows if is_share(row.score)]
+    parts = [_difference(0, "Right answers", shares, "minus A, in percentage points", sources)] if shares else []
+    for row, values in rows:
+        if not is_share(row.score) and is_main(row.evaluation, row.score):
+            title, x = f"{row.evaluation} {row.score}", f"{row.score}, minus A"
+            parts.append(_difference(len(parts) + 1, title, [Row("", values)], x, sources))
+    missing = () if parts else ("Differences: no score can be compared.",)
+    return Section(DIFFERENCES, paragraph(HOW_TO_READ) + figures(parts) if parts else "", missing)
+
+
+def _scores(rows: list[Row], key: Key, source: str) -> Section:
+    if not rows:
+        return Section("", "", ("Scores as a picture: no probe has the share of right answers.",))
+    chart = estimates(rows, name="scores", title="Right answers", x="right answers in %")
+    note = "Dot: score, of several seeds the mean. Bar: 95 % interval. Strokes: seeds. Ring: the untrained encoder."
+    return Section(SCORES, figures([figure("Right answers", chart, note=note, source=source, key=key)]))
+
+
+def _difference(i: int, title: str, rows: list[Row], x: str, sources: Sequence[Source]) -> str:
+    title = f"{title}: difference from A"
+    chart = estimates(rows, name=f"difference-{i}", title=title, x=x, zero=True)
+    shown = {one.style for row in rows for one in row.values}
+    key = _key([source for source in sources if source.style in shown])
+    return figure(title, chart, source='the table "Scores" and comparison.json', key=key)
+
+
+def _scored(row: ScoreRow, sources: Sequence[Source]) -> list[Estimate]:
+    by_name: dict[str, ArmScore] = {one.arm: one for one in row.arms}
+    return [
+        _estimate(source.style, source.letter, one.mean, one.over_seeds or one.over_images, one.values, one.untrained)
+        for source in sources
+        if (one := by_name[source.name]).mean is not None
+    ]
+
+
+def _estimate(
+    style: int,
+    label: str,
+    value: float | None,
+    interval: Interval | None,
+    points: Sequence[float],
+    before: float | None,
+) -> Estimate:
+    """A share as an estimate in percent."""
+    assert value is not None, "an arm without the score is left out"
+    ends = None if interval is None else (100 * interval[0], 100 * interval[1])
+    seeds = tuple(100 * point for point in points)
+    return Estimate(style, label, 100 * value, ends, seeds, None if before is None else 100 * before)
+
+
+def _differing(row: ScoreRow, sources: Sequence[Source]) -> list[Estimate]:
+    factor = 100.0 if is_share(row.score) else 1.0
+    by_name = {source.name: source for source in sources}
+    return [
+        Estimate(
+            by_name[one.arm].style,
+            by_name[one.arm].letter,
+            factor * one.value,
+            None if one.interval is None else (factor * one.interval[0], factor * one.interval[1]),
+        )
+        for one in row.differences
+        if one.value is not None
+    ]
+
+
+def _before(probe: dict[str, object], score: str) -> float | None:
+    untrained = probe.get("random_encoder")
+    return score_of(untrained, score) if isinstance(untrained, dict) else None
+
+
+def _key(sources: Sequence[Source]) -> Key:
+    return [(source.style, source.label) for source in sources]
