@@ -126,6 +126,6 @@ STATES: tuple[Callable[[Signs], Diagnosis | None], ...] = (
     frozen_target,
     stale_moments,
     unaligned,
-    strong_views,
     dimensional_collapse,
+    strong_views,
 )

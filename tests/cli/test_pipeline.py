@@ -51,8 +51,12 @@ def test_a_run_folder_holds_what_the_contract_lists(trained: Path) -> None:
 
 def test_every_line_of_the_metrics_has_its_kind_step_epoch_loss_and_rate(trained: Path) -> None:
     lines = [json.loads(line) for line in (trained / "metrics.jsonl").read_text().splitlines()]
-    assert {line["kind"] for line in lines} == {"step", "epoch"}
-    assert all({"step", "epoch", "loss", "lr", "spread", "effective_rank"} <= set(line) for line in lines)
+    assert {line["kind"] for line in lines} == {"step", "epoch", "spectrum"}
+    signs = {"step", "epoch", "spread", "effective_rank", "invariance", "norm", "dead"}
+    assert all(signs <= set(line) for line in lines)
+    assert all({"loss", "lr"} <= set(line) for line in lines if line["kind"] != "spectrum")
+    assert all({"online_knn", "online_linear"} <= set(line) for line in lines if line["kind"] == "epoch")
+    assert all({"F", "W", "lag", "update", "state"} <= set(line) for line in lines if line["kind"] == "spectrum")
     assert [line["epoch"] for line in lines if line["kind"] == "epoch"] == [0, 1]
 
 
