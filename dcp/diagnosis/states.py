@@ -119,10 +119,10 @@ def dimensional_collapse(signs: Signs) -> Diagnosis | None:
 STATES: tuple[Callable[[Signs], Diagnosis | None], ...] = (
     blow_up,
     vanishing,
-    dead_projector,
     too_fast,
     weak_views,
     complete_collapse,
+    dead_projector,
     frozen_target,
     stale_moments,
     unaligned,

@@ -57,7 +57,7 @@ error[unknown-key]: there is no key momentum (mine.toml)
     "batch = 3\n" + RIGHT: f"""\
 error[unknown-key]: there is no key batch (mine.toml)
   {SECTIONS}
-  elsewhere there is train.batch; probe.linear.batch of linear""",
+  elsewhere there is train.batch; probe.finetune.batch of finetune; probe.linear.batch of linear""",
     RIGHT + "[views.jitter]\nhu = 0.1": """\
 error[unknown-key]: there is no key views.jitter.hu (mine.toml)
   known here: brightness, contrast, saturation, hue. Did you mean hue?""",

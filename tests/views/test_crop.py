@@ -38,7 +38,8 @@ def boxes(batch, height, width, seed=0):
 
 @pytest.mark.parametrize("way", WAYS)
 @settings(max_examples=40, deadline=None)
-@given(height=st.integers(1, 90), width=st.integers(1, 90), size=st.integers(1, 70), seed=st.integers(0, 99))
+# sizes from 2: torchvision's own resampling of bytes to a single pixel ends in an internal assertion of PyTorch's
+@given(height=st.integers(1, 90), width=st.integers(1, 90), size=st.integers(2, 70), seed=st.integers(0, 99))
 def test_crops_equal_torchvisions_at_any_size_odd_and_not_square(way, height, width, size, seed):
     x = images(6, height, width, seed)
     box, flip = boxes(6, height, width, seed)
