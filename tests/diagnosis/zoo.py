@@ -29,7 +29,7 @@ BROKEN: dict[str, tuple[str, tuple[str, ...]]] = {
     "eps far too large": ("complete collapse", ("predictor.eps=1000.0", *NO_NORM)),
     "frozen target": ("frozen target", ("target.tau=1.0",)),
     "weight decay beyond the threshold": (
-        "vanishing",
+        "complete collapse",
         ("objective.name=euclidean", "predictor.norm=none", "optimizer.weight_decay=0.5", "optimizer.lr=0.01", *FREE),
     ),
     "normalised W with the squared distance": (
