@@ -1,7 +1,4 @@
-"""Where a step goes: the time of its parts, one after the other, each waited for.
-
-The readouts count with their nearest neighbours, which in training guess only at the steps that write a line.
-"""
+"""Where a step goes: the time of its parts, one after the other, each waited for."""
 
 import tempfile
 import time
@@ -96,6 +93,5 @@ def _steps(training: Training, clock: Clock) -> Iterator[int]:
             method.target.update(method.online, 0.5)
         with clock.part("readouts"):
             assert training.readout is not None
-            assert training.data.labels is not None
-            training.readout.add(h.detach(), training.data.labels[batch.images].to(device), with_neighbours=True)
+            training.readout.add(h.detach(), batch.images)
         yield step

@@ -1,7 +1,7 @@
 """What a data set is: images, perhaps labels, and three splits.
 
-    pretrain   what the encoder may see; labels, if there are any, only choose the images of `limit`
-               (STL-10: train and unlabelled together)
+    pretrain   what the encoder may see; labels, if there are any, choose the images of `limit`
+               and teach the readouts, never the encoder (STL-10: train and unlabelled together)
     train      labelled images that probes are fitted on
     test       labelled images that probes are scored on, never cut
 

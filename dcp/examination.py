@@ -1,4 +1,4 @@
-"""Examinations: some twenty times in a training, what is too costly to look at in every step.
+"""Examinations: at most some twenty times in a training, what is too costly to look at in every step.
 
 An examination is a line of kind "spectrum" in metrics.jsonl: the eigenvalues of F and W, whether W has F's
 eigenvectors, whether F keeps up with the projections, how far a step moves the weights, how far the target is behind.
@@ -12,11 +12,12 @@ from dcp import vitals
 from dcp.method import Method, Step
 from dcp.plan import Plan
 
-COUNT = 20
+COUNT = 20  # in a whole training, with the first and the last step
+APART = 10  # steps at least: an eigen-decomposition can cost as much as a step
 
 
 class Examiner:
-    """Examines a method at the first step and then every twentieth part of the training.
+    """Examines a method at the first step, at the last, and evenly between them.
 
     Args:
         plan: of the training; when it is time is a function of the step alone.
@@ -28,8 +29,14 @@ class Examiner:
         self.before: list[Tensor] = []
 
     def due(self, step: int) -> bool:
-        """Whether this step is examined."""
-        return step == 0 or (step + 1) * COUNT // self.plan.steps > step * COUNT // self.plan.steps
+        """Whether this step is examined; a remainder of a batch is too small, the step before it takes its turn."""
+        if self.plan.is_remainder(step):
+            return False
+        return self._turn(step) or (self.plan.is_remainder(step + 1) and self._turn(step + 1))
+
+    def _turn(self, step: int) -> bool:
+        every = max(APART, -(-self.plan.steps // COUNT))
+        return step == 0 or (step + 1) % every == 0 or step + 1 == self.plan.steps
 
     def begin(self, step: int) -> None:
         """Remember the weights before a step that is examined."""

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import torch
 
 from dcp import vitals
-from dcp.diagnosis import UNKNOWN, Diagnosis, History, diagnose
+from dcp.diagnosis import Diagnosis, History, diagnose
 from dcp.distributed import Process
 from dcp.errors import RunError
 from dcp.method import Method, Step
@@ -86,8 +86,8 @@ class Journal:
     ) -> None:
         self.run, self.process, self.plan, self.log_every, self.watch = run, process, plan, log_every, watch
         self.readout, self.settings = readout, settings
-        self.diagnosis: Diagnosis = UNKNOWN
         self.history = History(run.metrics() if run is not None else ())
+        self.diagnosis: Diagnosis = diagnose(self.history, settings)
         self.ring = torch.zeros(log_every, device=process.device)
         self.pending: list[tuple[int, int]] = []  # (step, images of all processes) of the losses in the ring
         self.line = Mean(*progress.get("line", (0.0, 0)))  # since the last line
@@ -130,7 +130,8 @@ class Journal:
         """A "step" line, and an "epoch" line at the end of one."""
         self.read()
         loss, self.line = self.line.value, Mean()
-        self.health = {name: float(value) for name, value in vitals.health(step.z).items()}
+        if not (self.health and self.plan.is_remainder(batch_step)):  # too few images: the signs of the step before
+            self.health = {name: float(value) for name, value in vitals.health(step.z).items()}
         if not all(math.isfinite(value) for value in self.health.values()):
             raise _diverged(batch_step)
         epoch = self.plan.epoch_of(batch_step)
@@ -147,7 +148,10 @@ class Journal:
 
     def examined(self, step: int, found: dict[str, Any]) -> None:
         """A "spectrum" line, with the state that the run is in."""
+        if not all(math.isfinite(value) for value in found.values() if isinstance(value, float)):
+            raise _diverged(step)
         line = {"kind": "spectrum", "step": step, "epoch": self.plan.epoch_of(step), **found}
+        line["done"] = (step + 1) / self.plan.steps
         self.history.add(line)
         self.diagnosis = diagnose(self.history, self.settings)
         if self.run is not None:

@@ -40,7 +40,6 @@ class Loop:
         signals: requests to stop or save.
         examiner: looks closely at some steps.
         readout: says how good the features are; None without labels.
-        labels: int64 [N] of all images, on the CPU; None without.
     """
 
     method: Method
@@ -54,7 +53,6 @@ class Loop:
     signals: Signals
     examiner: Examiner
     readout: Readout | None
-    labels: torch.Tensor | None
 
     def train(self, batches: Iterator[Batch]) -> None:
         """Train from the first batch that `batches` gives to the last.
@@ -86,17 +84,13 @@ class Loop:
         self.optimizer.zero_grad(set_to_none=True)
         fraction = (batch.step + 1) / self.plan.steps
         self.method.after_step(step, batch.step, fraction)
-        self._read_out(batch, step.h)
+        if self.readout is not None:
+            self.readout.add(step.h, batch.images)
         self.journal.add(batch.step, batch.total, loss, batch.waited)
         if self.journal.due(batch.step):
             self.journal.write(batch.step, step, self.method, rate, fraction)
         if self.examiner.due(batch.step):
             self.journal.examined(batch.step, self.examiner.end(step))
-
-    def _read_out(self, batch: Batch, h: torch.Tensor) -> None:
-        if self.readout is not None and self.labels is not None:
-            y = self.labels[batch.images].to(h.device, non_blocking=True)
-            self.readout.add(h, y, with_neighbours=self.journal.due(batch.step))
 
 
 def _listen(signals: Signals, process: Process, step: int) -> tuple[int, bool]:
@@ -147,6 +141,8 @@ class Saver:
     def save(self, next_step: int) -> None:
         """Take a checkpoint after which `next_step` comes."""
         self.last = time.monotonic()
+        if self.readout is not None:
+            self.readout.gather(first=self.folder is not None)
         if self.folder is not None:
             progress = {"next_step": next_step, **self.journal.progress()}
             checkpoint.save(self.folder, self.method, self.optimizer, self.readout, progress)

@@ -52,6 +52,23 @@ class Plan:
         """Whether `step` is the last of its epoch."""
         return (step + 1) % self.steps_per_epoch == 0
 
+    @property
+    def seen(self) -> int:
+        """Images that the whole training sees, an image once an epoch."""
+        whole, rest = divmod(self.images, self.batch)
+        return self.epochs * (whole * self.batch + (rest if rest >= 2 * self.processes else 0))
+
+    def is_remainder(self, step: int) -> bool:
+        """Whether the batch of `step` is what remains at an epoch's end, and less than half a batch.
+
+        >>> [Plan(images=10, batch=4, epochs=1, seed=0).is_remainder(step) for step in range(3)]
+        [False, False, False]
+        >>> [Plan(images=11, batch=8, epochs=1, seed=0).is_remainder(step) for step in range(2)]
+        [False, True]
+        """
+        rest = self.images % self.batch
+        return self.ends_epoch(step) and rest >= 2 * self.processes and 2 * rest < self.batch
+
     def order(self, epoch: int) -> Tensor:
         """The images in the order in which an epoch shows them, int64 [N]."""
         generator = torch.Generator().manual_seed((self.seed << 31) + epoch)

@@ -1,14 +1,14 @@
 """Readouts: how good the features are while they are learnt, by nearest neighbours and by a linear layer.
 
-Both see the features of each batch's first views and the labels of the training images; no gradient reaches the
-encoder. An image counts before it is learnt from: `online_linear` is the share of an epoch's images that the linear
-layer had right when it met them, `online_knn` that of the nearest neighbours (k = 20, T = 0.07; Wu et al. 2018)
-among the images of the last steps, at the steps that write a line. No test image is looked at. These are views, not
-images, and the encoder moves meanwhile: the numbers are no substitute for those of `dcp probe`.
+A tenth of the labelled training images, drawn once, is held out from the readouts (not from the encoder): on these they
+guess, from the others they learn, and no gradient of theirs reaches the encoder. `online_linear` and `online_knn` are
+the shares of an epoch's held-out images that were guessed right, at the time their first views came along. No test
+image is looked at. They are views, and the encoder moves meanwhile: no substitute for `dcp probe`.
 
-The linear layer is a softmax regression on features standardised with their batch, by Adam (Kingma, Ba 2015).
+The neighbours (k = 20, T = 0.07; Wu et al. 2018) are among the last 4,096 images learnt from. The linear layer is a
+softmax regression on features standardised with their batch, by Adam (Kingma, Ba 2015).
 
-Shapes: B images of this process, D features, K classes, Q images remembered.
+Shapes: N images, B of this process, D features, K classes, Q images remembered.
 """
 
 from collections.abc import Callable
@@ -20,6 +20,8 @@ from torch.nn import functional as fn
 from dcp.evaluations import knn
 
 REMEMBERED = 4096  # Q
+HELD_OUT = 10  # one image in so many
+DRAW = 2**63 - 1  # seed of which; beyond those of `Plan.order`, whose first tenth they would be otherwise
 NEIGHBOURS, TEMPERATURE = 20, 0.07
 RATE, BETA1, BETA2, TINY = 3e-3, 0.9, 0.999, 1e-8  # of Adam
 NO_CLASS = -1
@@ -31,6 +33,7 @@ class Readout(nn.Module):
     Args:
         features: D.
         classes: K.
+        labels: int64 [N] of all training images, on the CPU.
         total: adds a tensor up over processes; each remembers its own images, the linear layer is the same everywhere.
     """
 
@@ -42,38 +45,42 @@ class Readout(nn.Module):
     updates: Tensor
     tally: Tensor
 
-    def __init__(self, features: int, classes: int, total: Callable[[Tensor], Tensor]) -> None:
+    def __init__(self, features: int, classes: int, labels: Tensor, total: Callable[[Tensor], Tensor]) -> None:
         super().__init__()
-        self.total = total
+        self.labels, self.total = labels, total
+        self.held_out = torch.zeros(len(labels), dtype=torch.bool)
+        order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(DRAW))
+        self.held_out[order[: len(labels) // HELD_OUT]] = True
         self.register_buffer("bank", torch.zeros(REMEMBERED, features))
         self.register_buffer("label", torch.full((REMEMBERED,), NO_CLASS))
         for name in ("weight", "first", "second"):
             self.register_buffer(name, torch.zeros(classes, features + 1))
         self.register_buffer("updates", torch.zeros(()))
-        self.register_buffer("tally", torch.zeros(4, dtype=torch.float64))  # right and seen: kNN, then linear
+        self.register_buffer("tally", torch.zeros(4, dtype=torch.int64))  # right and seen: kNN, then linear
 
     @torch.no_grad()
-    def add(self, h: Tensor, y: Tensor, *, with_neighbours: bool) -> None:
-        """Guess, count, then learn; asks the device for nothing.
+    def add(self, h: Tensor, images: Tensor) -> None:
+        """Guess on those that are held out, learn from the others; asks the device for nothing.
 
         Args:
             h: [B, D] features.
-            y: [B] their classes.
-            with_neighbours: whether the nearest neighbours guess too.
+            images: [B] their numbers, on the CPU.
         """
-        unit = fn.normalize(h)
-        if with_neighbours:
-            self._count(0, self._neighbours(unit) == y, (self.label != NO_CLASS).any())
-        x = fn.pad(standardised(h), (0, 1), value=1.0)
-        logits = x @ self.weight.T
-        self._count(2, logits.argmax(1) == y, torch.ones_like(y[0], dtype=torch.bool))
-        self._learn(logits, x, y)
-        self.bank.copy_(torch.cat([self.bank, unit])[-REMEMBERED:])
-        self.label.copy_(torch.cat([self.label, y])[-REMEMBERED:])
+        held = self.held_out[images]
+        guessed, learnt = (part.nonzero().squeeze(1).to(h.device, non_blocking=True) for part in (held, ~held))
+        y = self.labels[images].to(h.device, non_blocking=True)
+        unit, x = fn.normalize(h), fn.pad(standardised(h), (0, 1), value=1.0)
+        if len(guessed):
+            self._guess(unit[guessed], x[guessed], y[guessed])
+        self._learn(x[learnt], y[learnt])
+        self.bank.copy_(torch.cat([self.bank, unit[learnt]])[-REMEMBERED:])
+        self.label.copy_(torch.cat([self.label, y[learnt]])[-REMEMBERED:])
 
-    def _count(self, place: int, right: Tensor, counts: Tensor) -> None:
-        self.tally[place] += (right & counts).sum()
-        self.tally[place + 1] += counts * len(right)
+    def _guess(self, unit: Tensor, x: Tensor, y: Tensor) -> None:
+        remembers = (self.label != NO_CLASS).any()
+        seen = torch.full_like(self.tally[0], len(y))
+        right = (self._neighbours(unit) == y) & remembers
+        self.tally += torch.stack([right.sum(), seen * remembers, ((x @ self.weight.T).argmax(1) == y).sum(), seen])
 
     def _neighbours(self, unit: Tensor) -> Tensor:
         """The class that the neighbours of each row vote for; anything while nothing is remembered."""
@@ -81,11 +88,12 @@ class Readout(nn.Module):
         label = self.label[index].clamp_min(0)
         return knn.votes(near, label, len(self.weight), TEMPERATURE).argmax(1)
 
-    def _learn(self, logits: Tensor, x: Tensor, y: Tensor) -> None:
+    def _learn(self, x: Tensor, y: Tensor) -> None:
         """One step of Adam on the cross-entropy, whose gradient is (softmax - one-hot)ᵀ x / B."""
-        error = logits.softmax(1) - (y.unsqueeze(1) == torch.arange(len(self.weight), device=y.device)).float()
+        one_hot = (y.unsqueeze(1) == torch.arange(len(self.weight), device=y.device)).float()
+        error = (x @ self.weight.T).softmax(1) - one_hot
         sums = self.total(torch.cat([(error.T @ x).flatten(), x.new_full((1,), len(x))]))
-        gradient = (sums[:-1] / sums[-1]).view_as(self.weight)
+        gradient = (sums[:-1] / sums[-1].clamp_min(1)).view_as(self.weight)
         self.updates += 1
         self.first.lerp_(gradient, 1 - BETA1)
         self.second.lerp_(gradient.square(), 1 - BETA2)
@@ -98,6 +106,15 @@ class Readout(nn.Module):
         self.tally.zero_()
         found = {"online_knn": (knn_right, knn_seen), "online_linear": (right, seen)}
         return {name: hits / count for name, (hits, count) in found.items() if count}
+
+    def gather(self, *, first: bool) -> None:
+        """Bring what was counted to the first process, whose state a checkpoint keeps; called by all of them."""
+        self.tally.copy_(self.total(self.tally.clone()) * int(first))
+
+    def forget(self) -> None:
+        """Drop the images and counts of another process, keep the linear layer: after loading the first one's state."""
+        self.label.fill_(NO_CLASS)
+        self.tally.zero_()
 
 
 def standardised(h: Tensor) -> Tensor:

@@ -68,7 +68,8 @@ class Training:
         if self.data.labels is None or not self.recipe.train.readout:
             return None
         classes = max(len(self.data.classes), int(self.data.labels.max()) + 1)
-        return Readout(self.method.online.features, classes, self.process.total).to(self.process.device)
+        readout = Readout(self.method.online.features, classes, self.data.labels, self.process.total)
+        return readout.to(self.process.device)
 
     @property
     def finished(self) -> bool:
@@ -106,6 +107,8 @@ class Training:
     def _restored(self) -> dict[str, Any]:
         """What the checkpoint remembers of the way so far; {} without one."""
         progress = (checkpoint.load(self.path, self.method, self.optimizer, self.readout) if self.past else None) or {}
+        if self.readout is not None and not self.process.first:
+            self.readout.forget()
         if int(progress.get("next_step", 0)) > self.plan.steps:
             what = f"the checkpoint is of step {progress['next_step']}, and the run has {self.plan.steps}"
             raise RequestError(what, slug="bad-checkpoint", where=str(self.path / checkpoint.FILE),
@@ -174,7 +177,6 @@ class Training:
                 signals=signals,
                 examiner=Examiner(plan, self.method),
                 readout=self.readout,
-                labels=self.data.labels,
             )
             loop.train(stream)
         process.end()

@@ -46,6 +46,8 @@ def of_matrices(F: Tensor, W: Tensor | None) -> dict[str, Tensor]:
 
     `alignment` is ‖diag(UᵀWU)‖ / ‖W‖_F with F's eigenvectors U, `commutator` ‖FW - WF‖_F / (2‖F‖_F‖W‖_F).
     """
+    if F.device.type == "mps":  # has no eigen-decomposition
+        F, W = F.cpu(), None if W is None else W.cpu()
     s, U = spectra.eigh(F)
     if W is None:
         return {"F": s.flip(0)}

@@ -168,8 +168,8 @@ def _state(one: Member) -> State:
 
 
 def _flops(one: Member) -> Json:
-    """FLOPs of all steps of a run; nothing where it does not say what an image costs."""
-    factors = one.run.record.get("flops_per_image"), one.run.record.get("steps"), one.settings.get("train.batch")
+    """FLOPs of all steps of a run; nothing where it does not say what an image costs and how many it saw."""
+    factors = one.run.record.get("flops_per_image"), one.run.record.get("images_seen")
     known = [factor for factor in factors if isinstance(factor, (int, float))]
     return {"flops": math.prod(known)} if len(known) == len(factors) else {}
 

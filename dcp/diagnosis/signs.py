@@ -1,5 +1,6 @@
 """What a diagnosis rests on: the lines of a run, and the numbers taken from them."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from statistics import fmean
@@ -9,7 +10,7 @@ Line: TypeAlias = Mapping[str, Any]
 Settings: TypeAlias = Mapping[str, Any]
 RECENT = 10  # step lines that count as "now"
 MEASURED = ("spread", "effective_rank", "invariance", "norm", "dead")  # in every step line and examination
-LATE = 10  # examinations: half of a training
+LATE = 0.5  # of the training
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ class History:
 
     def add(self, line: Line) -> None:
         """Take in the next line."""
-        if any(not isinstance(line.get(name), (int, float)) for name in MEASURED):
+        values = [line.get(name) for name in MEASURED]
+        if not all(isinstance(value, (int, float)) and math.isfinite(value) for value in values):
             return  # of an older dcp, or of a step that diverged
         if line["kind"] == "spectrum":
             self.examinations.append(line)
@@ -65,8 +67,9 @@ class Signs:
         last: the latest examination.
         settings: the recipe by dotted key.
         spread, effective_rank, invariance, norm, dead: of now: means over the last step lines.
-        fastest: the largest change of the weights in one examined step, by their size.
-        late: whether enough was trained for the views to have become alike: ten examinations.
+        fastest: change of the weights in one step, by their size: the third largest of the examinations, so that one
+            leap at the start does not count.
+        late: whether half of the training is done, so that views should have become alike.
     """
 
     untrained: Line
@@ -86,8 +89,8 @@ class Signs:
         first, last = history.examinations[0], history.examinations[-1]
         recent = history.recent or [last]
         means = {name: fmean(line[name] for line in recent) for name in MEASURED}
-        fastest = max(float(line["update"]) for line in history.examinations)
-        return cls(first, last, settings, **means, fastest=fastest, late=len(history.examinations) >= LATE)
+        fastest = sorted([0.0, 0.0, *(float(line["update"]) for line in history.examinations)])[-3]
+        return cls(first, last, settings, **means, fastest=fastest, late=last.get("done", 1.0) >= LATE)
 
     def setting(self, key: str) -> Any:
         """The value of a key of the recipe; None where it has none."""

@@ -63,7 +63,8 @@ def frozen_target(signs: Signs) -> Diagnosis | None:
 def stale_moments(signs: Signs) -> Diagnosis | None:
     """F describes projections of long ago."""
     lag = signs.last.get("lag", 0.0)
-    if not lag > BEHIND or "W" not in signs.last:
+    is_set = signs.setting("predictor.every") is not None
+    if not (is_set and lag > BEHIND):
         return None
     evidence = f"F resembles this batch less than its halves resemble each other, by {lag:.2f} of 1"
     return Diagnosis("moments stale", evidence)
@@ -72,7 +73,7 @@ def stale_moments(signs: Signs) -> Diagnosis | None:
 def unaligned(signs: Signs) -> Diagnosis | None:
     """A learnt predictor has not taken on F's eigenvectors."""
     alignment = signs.last.get("alignment")
-    if alignment is None or not alignment < UNALIGNED:
+    if alignment is None or not (signs.late and alignment < UNALIGNED):
         return None
     evidence = f"only {alignment:.2f} of W lies in F's eigenvectors (1 is all of it)"
     return Diagnosis("predictor not aligned", evidence)
@@ -82,7 +83,7 @@ def too_fast(signs: Signs) -> Diagnosis | None:
     """Each step throws the weights about."""
     if not signs.fastest > FAST:
         return None
-    evidence = f"a single step changed the weights by {signs.fastest:.0%} of their size"
+    evidence = f"single steps changed the weights by {signs.fastest:.0%} of their size and more"
     return Diagnosis("learning rate too high", evidence)
 
 

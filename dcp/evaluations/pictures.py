@@ -69,7 +69,7 @@ def principal(x: Tensor, shown: Tensor) -> tuple[Tensor, list[float]]:
     axes = U.flip(1)[:, :2]
     axes = axes * axes.gather(0, axes.abs().argmax(0, keepdim=True)).sign()
     wide = evaluation.wide(x)
-    y: Tensor = (wide[shown.to(x.device)] - wide.mean(0)) @ axes
+    y: Tensor = (wide[shown.to(wide.device)] - wide.mean(0)) @ axes
     shares = spectra.divided(eigenvalues.flip(0)[:2], eigenvalues.sum()).clamp(0, 1)
     missing = (0, 2 - y.shape[1])  # of features of one dimension
     return fn.pad(y, missing).float().cpu(), fn.pad(shares, missing).tolist()

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -65,6 +66,28 @@ def test_the_written_recipe_repeats_the_run_byte_for_byte(trained: Path, tmp_pat
     again = tmp_path / trained.name
     assert (again / "encoder.safetensors").read_bytes() == (trained / "encoder.safetensors").read_bytes()
     assert Run.open(again).recipe() == Run.open(trained).recipe()
+
+
+def test_without_readouts_the_encoder_is_the_same_to_the_last_byte(
+    trained: Path, tmp_path: Path, dcp: Callable
+) -> None:
+    assert (
+        dcp("pretrain", trained / "recipe.toml", "train.readout=false", "probe.after=[]", "--runs", tmp_path).code == 0
+    )
+    again = tmp_path / trained.name
+    assert (again / "encoder.safetensors").read_bytes() == (trained / "encoder.safetensors").read_bytes()
+    assert not any("online_knn" in line for line in Run.open(again).metrics("epoch"))
+
+
+def test_a_run_that_lacks_its_encoder_alone_is_finished_with_the_diagnosis_that_it_had(
+    trained: Path, tmp_path: Path, dcp: Callable
+) -> None:
+    shutil.copytree(trained, tmp_path / trained.name)
+    (tmp_path / trained.name / "encoder.safetensors").unlink()
+    before = Run.open(trained).record["state"]
+    assert before["name"] != "unknown"
+    assert dcp("pretrain", trained / "recipe.toml", "--resume", "--runs", tmp_path).code == 0
+    assert Run.open(tmp_path / trained.name).record["state"] == before
 
 
 def test_another_seed_gives_another_encoder(trained: Path, tmp_path: Path, dcp: Callable) -> None:

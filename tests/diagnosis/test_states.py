@@ -11,13 +11,20 @@ EXAMINATION = {
     **{"kind": "spectrum", **HEALTH, "invariance": 0.9, "F": [4.0, 1.0], "W": [1.3, 0.5], "alignment": 1.0},
     **{"commutator": 0.0, "lag": -0.1, "weight_norm": 40.0, "update": 0.002, "target_distance": 0.1},
 }
-SETTINGS = {"predictor.name": "directcopy", "predictor.eps": 0.3, "target.name": "ema", "target.tau": 0.99}
+SETTINGS = {
+    "predictor.name": "directcopy",
+    "predictor.every": 1,
+    "predictor.eps": 0.3,
+    "target.name": "ema",
+    "target.tau": 0.99,
+}
 
 
 def history(now: dict | None = None, last: dict | None = None, first: dict | None = None, count: int = 20) -> History:
     """A training with one thing wrong: in its step lines, its later examinations, or its first."""
-    lines = [{**EXAMINATION, **(first or {}), "step": 0}]
-    lines += [{**EXAMINATION, **HEALTH, **(last or {}), "step": step} for step in range(1, count)]
+    lines = [{**EXAMINATION, **(first or {}), "step": 0, "done": 0.05}]
+    later = [{"step": step, "done": (step + 1) / 20} for step in range(1, count)]
+    lines += [{**EXAMINATION, **HEALTH, **(last or {}), **place} for place in later]
     lines += [{"kind": "step", "step": step, **HEALTH, **(now or {})} for step in range(30)]
     return History(lines)
 
@@ -102,3 +109,38 @@ def test_a_long_memory_and_a_slow_predictor_are_named() -> None:
     assert "10,000 steps" in stale.cause
     slow = diagnose(history(last={"alignment": 0.2}), {**SETTINGS, "predictor.lr_factor": 0.001})
     assert "lr_factor" in slow.cause
+
+
+# two things wrong at once: the first explains the second
+FIRST = {
+    ("vanishing", "complete collapse"): {"now": {"norm": 0.001, "spread": 0.01}},
+    ("learning rate too high", "complete collapse"): {"last": {"update": 0.4}, "now": {"spread": 0.01}},
+    ("views too weak", "complete collapse"): {"first": {"invariance": 0.001}, "now": {"spread": 0.01}},
+    ("complete collapse", "dead projector"): {"now": {"spread": 0.0, "dead": 1.0}},
+    ("complete collapse", "dimensional collapse"): {"now": {"spread": 0.01, "effective_rank": 1.0}},
+    ("moments stale", "dimensional collapse"): {"last": {"lag": 0.5}, "now": {"effective_rank": 1.0}},
+    ("dimensional collapse", "views too strong"): {"now": {"effective_rank": 1.0, "invariance": 1.0}},
+}
+
+
+@pytest.mark.parametrize("names", FIRST, ids=" before ".join)
+def test_of_two_things_wrong_the_one_that_explains_the_other_is_named(names: tuple[str, str]) -> None:
+    assert diagnose(history(**FIRST[names]), SETTINGS).name == names[0]
+
+
+def test_numbers_that_are_not_finite_are_no_sign_of_health() -> None:
+    nothing = {name: float("nan") for name in HEALTH}
+    assert diagnose(History([{**EXAMINATION, **nothing}]), SETTINGS) == UNKNOWN
+
+
+def test_one_leap_at_the_start_does_not_count() -> None:
+    assert diagnose(history(first={"update": 0.4}), SETTINGS).name == "healthy"
+
+
+def test_an_untrained_predictor_may_be_unaligned() -> None:
+    assert diagnose(history(last={"alignment": 0.1}, count=3), SETTINGS).name == "healthy"
+
+
+def test_moments_that_no_predictor_uses_may_be_stale() -> None:
+    settings = {key: value for key, value in SETTINGS.items() if key != "predictor.every"}
+    assert diagnose(history(last={"lag": 0.5}), settings).name == "healthy"

@@ -59,8 +59,11 @@ def test_without_readouts_nothing_is_said_of_equal_time(build):
 
 
 def test_flops_are_those_of_all_steps_and_left_out_where_no_run_says(build):
-    runs = [build("a", record={"flops_per_image": 2e9}), build("b", recipe={"predictor": {"eps": 0.1}})]
+    runs = [
+        build("a", record={"flops_per_image": 2e9, "images_seen": 500_000}),
+        build("b", recipe={"predictor": {"eps": 0.1}}),
+    ]
     comparison = compare(runs)
-    assert [arm.cost.flops for arm in comparison.arms] == [2e9 * 3900 * 128, None]
-    assert "| 998.40 TFLOP |" in report.markdown(comparison)
+    assert [arm.cost.flops for arm in comparison.arms] == [2e9 * 500_000, None]
+    assert "| 1.00 PFLOP |" in report.markdown(comparison)
     assert "FLOP" not in report.markdown(compare([runs[1], build("c")]))
