@@ -1,4 +1,4 @@
-"""What all calls of a study have left: its arms, and their finished runs, whichever part this call was asked to train."""
+"""What all calls of a study have left: its arms and their finished runs, whichever part of them this call trained."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path

@@ -78,9 +78,10 @@ def test_a_probe_of_another_folder_of_the_same_name_is_refused_before_any_featur
     cats, dogs = (pets(tmp_path / kind / "images", n) for kind, n in (("cats", 4), ("dogs", 6)))
     package.probe(runs[0], ["knn"], data="folder", sets=[cats])
     written = {path: path.read_bytes() for path in (runs[0] / "probes").iterdir()}
-    with monkeypatch.context() as patch, pytest.raises(RequestError) as refused:
+    with monkeypatch.context() as patch:
         patch.setattr(probing, "features", lambda *_: pytest.fail("features were made"))
-        package.probe(runs[0], ["knn", "spectrum"], data="folder", sets=[dogs])
+        with pytest.raises(RequestError) as refused:
+            package.probe(runs[0], ["knn", "spectrum"], data="folder", sets=[dogs])
     assert refused.value.slug == "probe-differs"
     assert "knn@images of this run is of other images" in str(refused.value)
     assert "knn@images.json, knn@images.safetensors" in refused.value.hint

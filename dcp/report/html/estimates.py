@@ -13,9 +13,9 @@ Interval = tuple[float, float]
 SCORES = "Scores as a picture"
 DIFFERENCES = "Differences as a picture"
 HOW_TO_READ = (
-    "Each further arm minus the first. Dot: the difference; hollow: undecided. Bar: its 95 % interval. One that crosses "
-    "the line at 0 leaves open which is higher; one that leaves 0 out decides only if the test that is corrected for "
-    "the number of scores agrees (Holm p of at most 0.05), and never where an arm has just 2 seeds."
+    "Each further arm minus the first. Dot: the difference; hollow: undecided. Bar: its 95 % interval; one that "
+    "crosses the line at 0 leaves open which is higher. One that leaves 0 out decides only if the test that is "
+    "corrected for the number of scores agrees (Holm p of at most 0.05), and never where an arm has just 2 seeds."
 )
 
 
