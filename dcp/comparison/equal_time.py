@@ -2,7 +2,7 @@
 
 Read from the epoch lines of metrics.jsonl: readouts of the encoder while it trains (`online_...`, shares in [0, 1])
 beside the seconds of training so far. Arms that learned other images than the first have no part in it: their shares
-are of other classes, and an epoch of theirs is another.
+are of other images, perhaps of other classes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,6 +14,8 @@ from dcp.comparison.comparable import data_differ
 from dcp.run.records import Json
 
 READOUTS = ("online_knn", "online_linear")
+Arms = Mapping[str, Sequence[Member]]
+Lines = list[tuple[int, list[Json]]]  # seeds with their epoch lines
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,6 @@ class EqualTime:
     readout: str
     wall_s: float
     arms: tuple[ArmAtTime, ...]
-
-
-Arms = Mapping[str, Sequence[Member]]
-Lines = list[tuple[int, list[Json]]]  # seeds with their epoch lines
 
 
 def at_equal_time(arms: Arms) -> tuple[EqualTime, ...]:
