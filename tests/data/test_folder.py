@@ -46,7 +46,7 @@ def test_class_folders_of_train_and_of_the_held_out_part_become_labels(tmp_path,
     assert train.images.decode(2).shape == (3, 6, 8)
 
 
-def test_whether_there_are_labels_shows_without_listing_all_images(tmp_path, paint):
+def test_the_keys_tell_whether_there_are_labels_as_reading_the_images_does(tmp_path, paint):
     assert Config(root=str(tmp_path / "none")).labelled()  # it may come
     for name, *files in (
         ("loose", "train/a.png", "val/b.png"),
