@@ -56,8 +56,9 @@ def study(
         device: "auto", "cpu", "cuda" or "mps".
 
     Returns:
-        The content of study.json: run folders that are done, failed or busy, and published numbers beside ours; and
-        as "comparison" that of comparison.json, None for fewer than two runs.
+        The content of study.json: run folders of this call that are done, failed or busy, and published numbers
+        beside ours; and as "comparison" that of comparison.json, of all finished runs of the study whichever call
+        trained them, None for fewer than two.
 
     Raises:
         dcp.errors.RequestError: something in it cannot be done; nothing was written. A run that fails on its way is

@@ -98,6 +98,10 @@ class DataConfig(variants.VariantConfig):
         """Side of the square views in pixels: `image_size`, or the source's own size."""
         return self.own_size if self.image_size is None else self.image_size
 
+    def labelled(self) -> bool:
+        """Whether train and test have labels, as far as can be said without reading them."""
+        return True
+
 
 def load(config: DataConfig, split: Split) -> Dataset:
     """One split of the data set that `config.source` names, cut to `config.limit` (the test split never is).

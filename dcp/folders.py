@@ -8,6 +8,7 @@ end. The order is that of the relative paths as bytes: the same on every machine
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -33,11 +34,10 @@ def images(folder: Path) -> Files:
     found: list[bytes] = []
     others: Counter[bytes] = Counter()
     for name in _walk(folder):
-        extension = os.path.splitext(name)[1][1:].lower()  # noqa: PTH122 - a hundred thousand Paths take seconds
-        if extension in _IMAGES:
+        if _is_image(name):
             found.append(name)
         else:
-            others[extension] += 1
+            others[_extension(name)] += 1
     if not found:
         raise _no_images(folder, others)
     return Files.listed(folder, found)
@@ -61,9 +61,26 @@ def labelled(train: Path, test: Path, split: Split) -> Dataset:
     return Dataset(testing, test_labels, classes) if split == "test" else Dataset(learning, labels, classes)
 
 
+def has_classes(folder: Path) -> bool:
+    """Whether the first image below `folder` lies in a folder there; the others are not looked for.
+
+    Raises:
+        RequestError: a folder may not be read.
+    """
+    return any(_SEPARATOR in name for name in islice(filter(_is_image, _walk(folder)), 1))
+
+
 def is_folder(path: Path) -> bool:
     """Whether there is such a folder that may be looked at; no error for a name that is too long to exist."""
     return os.path.isdir(path)  # noqa: PTH112 - unlike Path's, it never raises
+
+
+def _extension(name: bytes) -> bytes:
+    return os.path.splitext(name)[1][1:].lower()  # noqa: PTH122 - a hundred thousand Paths take seconds
+
+
+def _is_image(name: bytes) -> bool:
+    return _extension(name) in _IMAGES
 
 
 def require(folder: Path) -> None:

@@ -63,6 +63,11 @@ def check(run: Run, *, fingerprint: str, steps: int) -> None:
         raise RequestError(what, slug="steps-differ", where=str(run.path), hint=hint)
 
 
+def agrees(run: Run, recipe: Recipe) -> bool:
+    """Whether a run was trained as the recipe says, its seed included."""
+    return not _differences(run, recipe)
+
+
 def _differences(run: Run, recipe: Recipe) -> list[str]:
     """One line for each key that decides a step and differs."""
     old, new = (flat(frozen(table)) for table in (run.recipe(), recipe.table()))

@@ -1,16 +1,14 @@
 """Probes: every evaluation on features of the frozen encoder, made once; the untrained encoder goes the same way."""
 
-import re
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from dcp import checkpoint, dataset, encoder, tables, variants
-from dcp.dataset import DataConfig, Dataset, Split
+from dcp import checkpoint, dataset, encoder, tables, transfer, variants
+from dcp.dataset import Dataset, Split
 from dcp.distributed import choose_device
 from dcp.encoder import Encoder
 from dcp.errors import RequestError
@@ -43,7 +41,7 @@ def probe(
     """Evaluate a run's encoder and the untrained one; write `probes/<evaluation>.json` and its predictions.
 
     With `data` the probes learn from, and are tested on, another data set, at the encoder's own image size: they are
-    written as `probes/<evaluation>@<data>.json` beside the others.
+    written as `probes/<evaluation>@<data>.json` beside the others, and never over those of yet other images.
 
     Args:
         run: a finished run.
@@ -58,7 +56,7 @@ def probe(
         For each evaluation what was written, by the name of its file.
 
     Raises:
-        RequestError: no such evaluation, no encoder, no data.
+        RequestError: no such evaluation, no encoder, no data; "probe-differs".
     """
     recipe = _recipe(run, sets if data is None else (*sets, f"probe.data.source={data}"))
     for name in names or recipe.probe.after:
@@ -68,12 +66,14 @@ def probe(
     allowed = _allowed(names or recipe.probe.after, splits, say if forgiving else None)
     if not allowed:
         return {}
+    made_of = {"source": (recipe.probe.data or recipe.data).source}
+    made_of |= {split: images.fingerprint() for split, images in splits.items()}
+    place = "" if data is None else f"@{transfer.place(recipe.probe.data)}"
+    if place:
+        transfer.check(run, [name + place for name in allowed], made_of)
     seen = {split: features(encoders, data, choose_device(device)) for split, data in splits.items()}
     subject, baseline = (_subject(one, seen["train"][i], seen["test"][i], splits) for i, one in enumerate(encoders))
     F, W = _matrices(run, recipe)
-    made_of = {"source": (recipe.probe.data or recipe.data).source}
-    made_of |= {split: images.fingerprint() for split, images in splits.items()}
-    place = "" if data is None else f"@{_place(recipe.probe.data)}"
     measured = Measured(recipe, replace(subject, F=F, W=W), baseline, made_of, place)
     return _all(run, allowed, measured, say=say if forgiving else None)
 
@@ -130,13 +130,6 @@ def _recipe(run: Run, sets: tuple[str, ...]) -> Recipe:
             hint = "probe takes probe.*, data.root and data.download"
             raise RequestError(what, slug="bad-override", where="--set", hint=hint)
     return Recipe.check(tables.overridden(run.recipe(), sets), str(run.path / "recipe.toml"))
-
-
-def _place(config: DataConfig | None) -> str:
-    """A short name of a data set for file names: its source; of a folder of images the folder's name."""
-    root = getattr(config, "root", None)
-    name = Path(root).name if root and getattr(config, "source", "") == "folder" else ""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or str(getattr(config, "source", "data"))
 
 
 def _matrices(run: Run, recipe: Recipe) -> tuple[Tensor | None, Tensor | None]:

@@ -15,7 +15,7 @@ from dcp.comparison.arms import Arm, Member
 from dcp.comparison.caveats import Arms, caveats, covers
 from dcp.comparison.correction import corrected
 from dcp.comparison.differences import Difference, difference
-from dcp.comparison.equal_time import EqualTime, at_equal_time
+from dcp.comparison.equal_time import EqualTime, at_equal_time, left_out
 from dcp.comparison.intervals import LEVEL, Interval, clipped, over_seeds
 from dcp.comparison.scores import having, image_interval, is_share, score_of, values_of
 from dcp.errors import RequestError
@@ -79,7 +79,8 @@ class Comparison:
         covers: what the intervals cover, and what they do not; whole sentences.
         caveats: what cannot be compared, or only with care; whole sentences.
         level: coverage that the intervals aim at.
-        equal_time: readouts during training, after as long as all runs have trained; none if no run has them.
+        equal_time: readouts during training, after as long as all runs have trained; none if no run has them. Arms that
+            learned other data than the first are left out.
     """
 
     arms: tuple[Arm, ...]
@@ -117,7 +118,7 @@ def compare(runs: Iterable[Run]) -> Comparison:
         scores=scores,
         settings=_settings(groups),
         covers=covers(groups, [one for row in scores for one in row.differences], timed=bool(equal_time)),
-        caveats=caveats(groups),
+        caveats=(*caveats(groups), *left_out(groups)),
         equal_time=equal_time,
     )
 

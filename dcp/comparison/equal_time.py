@@ -1,7 +1,8 @@
 """Accuracy at equal time: how far each arm is after as long as all of them have trained.
 
 Read from the epoch lines of metrics.jsonl: readouts of the encoder while it trains (`online_...`, shares in [0, 1])
-beside the seconds of training so far.
+beside the seconds of training so far. Arms that learned other images than the first have no part in it: their shares
+are of other images, perhaps of other classes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,9 +10,12 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 
 from dcp.comparison.arms import Member
+from dcp.comparison.comparable import data_differ
 from dcp.run.records import Json
 
 READOUTS = ("online_knn", "online_linear")
+Arms = Mapping[str, Sequence[Member]]
+Lines = list[tuple[int, list[Json]]]  # seeds with their epoch lines
 
 
 @dataclass(frozen=True)
@@ -48,14 +52,35 @@ class EqualTime:
     arms: tuple[ArmAtTime, ...]
 
 
-def at_equal_time(arms: Mapping[str, Sequence[Member]]) -> tuple[EqualTime, ...]:
-    """The readouts that runs of at least two arms have."""
-    lines = {name: [(one.run.seed, one.run.metrics("epoch")) for one in members] for name, members in arms.items()}
+def at_equal_time(arms: Arms) -> tuple[EqualTime, ...]:
+    """The readouts that runs of at least two arms have, of the arms that learned the data of the first."""
+    others = _of_other_data(arms)
+    lines = {name: _lines(members) for name, members in arms.items() if name not in others}
     found = (_readout(lines, readout) for readout in READOUTS)
     return tuple(one for one in found if one is not None)
 
 
-def _readout(lines: Mapping[str, list[tuple[int, list[Json]]]], readout: str) -> EqualTime | None:
+def left_out(arms: Arms) -> tuple[str, ...]:
+    """Whole sentences on the arms that have readouts, and learned other data."""
+    told = {name: why for name, why in _of_other_data(arms).items() if _has_readout(_lines(arms[name]))}
+    return tuple(f"{name} is left out of the accuracy at equal time: {why}." for name, why in told.items())
+
+
+def _of_other_data(arms: Arms) -> dict[str, str]:
+    """Which arms did not learn the data of the first, and how theirs differ."""
+    (_, first), *others = arms.items()
+    return {name: why for name, members in others if (why := data_differ(first[0], members[0]))}
+
+
+def _lines(members: Sequence[Member]) -> Lines:
+    return [(one.run.seed, one.run.metrics("epoch")) for one in members]
+
+
+def _has_readout(lines: Lines) -> bool:
+    return any(_course(of_seed, readout) for _, of_seed in lines for readout in READOUTS)
+
+
+def _readout(lines: Mapping[str, Lines], readout: str) -> EqualTime | None:
     courses = {name: [(seed, _course(of_seed, readout)) for seed, of_seed in runs] for name, runs in lines.items()}
     known = {name: [(seed, course) for seed, course in runs if course] for name, runs in courses.items()}
     if sum(map(bool, known.values())) < 2:

@@ -9,6 +9,7 @@ test where no folder is set apart for it. Which files count, and in which order:
 become RGB: see `dcp.files`.
 """
 
+from pathlib import Path
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -28,6 +29,15 @@ class Config(DataConfig):
     download: bool = Field(False, description="must stay false: your own images are not downloaded")
     image_size: int | None = Field(None, ge=8, description="side of the square views in pixels; without it 128")
 
+    def labelled(self) -> bool:
+        """Whether there are class folders; what is not there may have some.
+
+        Raises:
+            RequestError: a folder may not be read.
+        """
+        root = data_root(self)
+        return not folders.is_folder(root) or (_held_out(root) is not None and folders.has_classes(root / "train"))
+
 
 def load(config: Config, split: Split) -> Dataset:
     """One split as files, decoded when a batch needs them."""
@@ -35,7 +45,11 @@ def load(config: Config, split: Split) -> Dataset:
         hint = "Leave data.download out; data.root names the folder."
         raise RequestError("a folder cannot be downloaded", slug="not-downloadable", where="data.download", hint=hint)
     root = data_root(config)
-    for name in ("val", "test"):
-        if folders.is_folder(root / "train") and folders.is_folder(root / name):
-            return folders.labelled(root / "train", root / name, split)
-    return Dataset(folders.images(root))
+    held_out = _held_out(root)
+    return Dataset(folders.images(root)) if held_out is None else folders.labelled(root / "train", held_out, split)
+
+
+def _held_out(root: Path) -> Path | None:
+    """The folder of the test images; None where train and test are no folders of their own."""
+    found = (root / name for name in ("val", "test") if folders.is_folder(root / name))
+    return next(found, None) if folders.is_folder(root / "train") else None

@@ -5,8 +5,9 @@ on one list of images; here the encoder stays frozen (`finetune.share` does the 
 several times, as many of each class, because so few say much about which they were.
 
 Features are standardised with mean and deviation of all training images, which takes no labels. λ is the one of `l2`
-that is most accurate on drawn images held out in turn (5-fold cross-validation, every class in every fold); with one
-image a class nothing can be held out, and the strongest λ is taken.
+that is most accurate on drawn images held out in turn (cross-validation with 5 folds, or with as many as the largest
+class has images; the images of a class with fewer than that lie in different folds). With one image a class nothing
+can be held out, and the strongest λ is taken.
 
 A score is the mean over draws; its interval is over test images, with these draws. `arrays` holds, for each score, the
 share of the draws that got each test image right.

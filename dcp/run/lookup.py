@@ -3,11 +3,12 @@
 import difflib
 import fnmatch
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from dcp.errors import RequestError
-from dcp.run.records import read_json
+from dcp.run.records import Json, read_json
 
 STUDY = "study.json"  # in the folder of a study, beside its runs
 LONGEST = 200  # bytes of a run's name: a file's may have 255, and seed and temporary endings need theirs
@@ -67,12 +68,24 @@ def matches(word: str, root: Path) -> list[Path]:
     return found
 
 
-def _of_study(folder: Path) -> list[Path]:
-    """The runs of the study that wrote `folder`, in the order of its arms."""
+def arms_of(folder: Path) -> list[Json]:
+    """The arms of the study that wrote `folder`: "name" and "run", the name of its runs without seed.
+
+    Raises:
+        RequestError: "broken-run", its study.json is missing or cannot be read.
+    """
     arms = read_json(folder / STUDY).get("arms")
-    names = [arm.get("run") for arm in arms if isinstance(arm, dict)] if isinstance(arms, list) else []
-    found = [run for run in runs_in(folder.parent) if without_seed(run.name) in names]
+    return [arm for arm in arms if isinstance(arm, dict)] if isinstance(arms, list) else []
+
+
+def named(names: Sequence[Any], root: Path) -> list[Path]:
+    """The run folders under `root` that have one of these names without their seed, in the order of names and seeds."""
+    found = [run for run in runs_in(root) if without_seed(run.name) in names]
     return sorted(found, key=lambda run: names.index(without_seed(run.name)))
+
+
+def _of_study(folder: Path) -> list[Path]:
+    return named([arm.get("run") for arm in arms_of(folder)], folder.parent)
 
 
 def _is_there(path: Path, kind: Callable[[Path], bool]) -> bool:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from dcp import encoder, past
+from dcp import encoder, past, variants
 from dcp.errors import RequestError
 from dcp.recipe import Recipe
 from dcp.run import Run
@@ -42,7 +42,7 @@ def state(cell: Cell, runs: Path) -> State:
 
     Returns:
         "new": nothing is there; "stopped": it can go on; "busy": another process holds it; "diverged": it would again;
-        "unmeasured": trained, and a probe of its recipe is missing; "done".
+        "unmeasured": trained, and a probe of its recipe is missing that its images allow; "done".
 
     Raises:
         RequestError: "recipe-differs", or the folder is no run.
@@ -53,7 +53,7 @@ def state(cell: Cell, runs: Path) -> State:
     if _busy(run):
         return "busy"
     if run.record.get("status") == "done" and (run.path / encoder.FILE).is_file():
-        return "done" if set(cell.recipe.probe.after) <= run.probes().keys() else "unmeasured"
+        return "unmeasured" if _missing(run, cell.recipe) else "done"
     # the same steps would follow: on a CPU bit by bit, on a GPU nearly so
     return "diverged" if "error[diverged]" in str(run.record.get("why", "")) else "stopped"
 
@@ -71,6 +71,14 @@ def states(study: Study, runs: Path) -> dict[Cell, State]:
             found[cell] = state(cell, runs)
     wrong.tell()
     return found
+
+
+def _missing(run: Run, recipe: Recipe) -> set[str]:
+    """Probes that the recipe asks for and the run has not, without those for which its images would need labels."""
+    missing = set(recipe.probe.after) - run.probes().keys()
+    if not missing or (recipe.probe.data or recipe.data).labelled():
+        return missing
+    return {name for name in missing if not variants.load("evaluations", name).labels}
 
 
 def _busy(run: Run) -> bool:

@@ -43,7 +43,7 @@ def beside(study: Study, runs: Sequence[Run]) -> list[Beside]:
 
     Args:
         study: whose `published` are taken.
-        runs: those of the study that are done.
+        runs: those of the study that are done, with its settings.
     """
     names = {arm.name: arm.recipe.run.name for arm in study.arms}
     return [_beside(one, [run for run in runs if run.name == names[one.arm]]) for one in study.published]

@@ -11,8 +11,8 @@ from dcp.pretraining import pretrain, silent
 from dcp.run import Run
 from dcp.run.disk import atomic_write, make_folder
 from dcp.run.lookup import STUDY
-from dcp.run.records import to_json
-from dcp.studies import pages, results
+from dcp.run.records import Json, to_json
+from dcp.studies import earlier, pages, results
 from dcp.studies.cells import Cell, cells, states
 from dcp.studies.checks import check
 from dcp.studies.reading import Study
@@ -28,13 +28,15 @@ class Result:
 
     Attributes:
         study: that was run.
-        outcome: which runs are done, failed or busy.
-        comparison: of the arms, by those that are done; None for fewer than two runs.
+        outcome: which runs of this call are done, failed or busy.
+        arms: those of earlier calls too, each its name and that of its runs.
+        comparison: of all finished runs of these arms, whichever call trained them; None for fewer than two.
         beside: published numbers and ours.
     """
 
     study: Study
     outcome: Outcome
+    arms: list[Json]
     comparison: Comparison | None
     beside: list[Beside]
 
@@ -43,7 +45,7 @@ class Result:
         return {
             "schema": SCHEMA,
             "study": self.study.name,
-            "arms": [{"name": arm.name, "run": arm.recipe.run.name} for arm in self.study.arms],
+            "arms": self.arms,
             "seeds": list(self.study.seeds),
             "sets": list(self.study.sets),
             "done": self.outcome.done,
@@ -80,11 +82,16 @@ def run(
     runs = Path(runs)
     check(study, states(study, runs), runs, device=device, processes=processes)
     outcome = work(cells(study), runs, train=train or _trainer(runs, device), say=say)
-    ordered = [cell.path(runs) for arm in study.arms for cell in cells(study) if cell.arm == arm]
-    done = [Run.open(path) for path in ordered if str(path) in outcome.done]
-    result = Result(study, outcome, results.compared(done), results.beside(study, done))
+    result = _result(study, outcome, runs, say)
     _write(result, runs / study.name)
     return result
+
+
+def _result(study: Study, outcome: Outcome, runs: Path, say: Tell) -> Result:
+    arms = earlier.arms(study, runs)
+    done = earlier.finished([arm["run"] for arm in arms], runs, say)
+    beside = results.beside(study, earlier.of_study(study, done))
+    return Result(study, outcome, arms, results.compared(done), beside)
 
 
 def _trainer(runs: Path, device: str) -> Callable[[Cell], Run]:

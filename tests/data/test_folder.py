@@ -46,6 +46,21 @@ def test_class_folders_of_train_and_of_the_held_out_part_become_labels(tmp_path,
     assert train.images.decode(2).shape == (3, 6, 8)
 
 
+def test_the_keys_tell_whether_there_are_labels_as_reading_the_images_does(tmp_path, paint):
+    assert Config(root=str(tmp_path / "none")).labelled()  # it may come
+    for name, *files in (
+        ("loose", "train/a.png", "val/b.png"),
+        ("any", "cat/a.png", "dog/b.png"),
+        ("no-test", "train/cat/a.png"),
+        ("classes", "train/.hidden.png", "train/cat/a.png", "val/cat/b.png"),
+    ):
+        root = write(paint, tmp_path / name, *files)
+        (root / "train").mkdir(exist_ok=True)
+        (root / "train/readme.txt").write_text("no image")
+        config = Config(root=str(root))
+        assert config.labelled() == (dataset.load(config, "train").labels is not None) == (name == "classes")
+
+
 def test_val_is_the_test_split_where_both_val_and_test_exist(tmp_path, paint):
     write(paint, tmp_path, "train/cat/a.png", "val/cat/b.png", "test/c.png")
     assert names(dataset.load(Config(root=str(tmp_path)), "test")) == ["cat/b.png"]

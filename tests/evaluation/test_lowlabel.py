@@ -49,6 +49,12 @@ def test_every_image_is_held_out_once_and_every_class_is_in_every_fold():
         assert (y[held].bincount(minlength=7) - y.bincount() / 5).abs().max() <= 1
 
 
+def test_the_images_of_a_class_with_fewer_images_than_folds_lie_in_as_many_folds_as_there_are_of_them():
+    y = torch.tensor([0, 0, 0, 1, 2, 2, 2, 2, 2, 2, 2])
+    held_out = [y[held].bincount(minlength=3).tolist() for _, held in lowlabel.folds(y, 5)]
+    assert [sum(of > 0 for of in fold) for fold in zip(*held_out, strict=True)] == [3, 1, 5]
+
+
 def test_the_penalty_is_that_of_the_most_accurate_folds():
     it = subject(train=60, dim=40, spread=3.0)
     task = Task(linear.standardise(it.train.x, it.test.x)[0], it.train.y, 7)

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 import dcp as package
+from dcp import probing
+from dcp.errors import RequestError
 from dcp.run import Run
 
 OTHERS = ("--set", "probe.data.images=80", "--set", "probe.data.test_images=40")
@@ -49,20 +51,65 @@ def test_an_evaluation_on_other_images_is_one_of_its_own_in_a_comparison(runs: l
     assert "knn@shapes" in dcp("compare", *runs).out
 
 
-def test_the_encoder_keeps_its_image_size_whatever_that_of_the_others(runs: list[Path], tmp_path: Path) -> None:
+def pets(root: Path, held_out: int = 4) -> str:
+    """A folder of images of two classes; what names it to a probe."""
     from PIL import Image
 
     draw = np.random.default_rng(0)
-    for split, n in (("train", 6), ("val", 4)):
+    for split, n in (("train", 6), ("val", held_out)):
         for i in range(n):
-            place = tmp_path / "my pets!" / split / f"class{i % 2}"
+            place = root / split / f"class{i % 2}"
             place.mkdir(parents=True, exist_ok=True)
             Image.fromarray(draw.integers(0, 255, (50, 70, 3), dtype=np.uint8)).save(place / f"{i}.png")
-    where = f"probe.data.root={json.dumps(str(tmp_path / 'my pets!'))}"
+    return f"probe.data.root={json.dumps(str(root))}"
+
+
+def test_the_encoder_keeps_its_image_size_whatever_that_of_the_others(runs: list[Path], tmp_path: Path) -> None:
+    where = pets(tmp_path / "my pets!")
     found = package.probe(runs[0], ["knn", "spectrum"], data="folder", sets=[where])
     assert set(found) == {"knn@my-pets", "spectrum@my-pets"}
     assert found["knn@my-pets"]["n"] == 4
     assert found["knn@my-pets"]["data"]["source"] == "folder"
+
+
+def test_a_probe_of_another_folder_of_the_same_name_is_refused_before_any_features_are_made(
+    runs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cats, dogs = (pets(tmp_path / kind / "images", n) for kind, n in (("cats", 4), ("dogs", 6)))
+    package.probe(runs[0], ["knn"], data="folder", sets=[cats])
+    written = {path: path.read_bytes() for path in (runs[0] / "probes").iterdir()}
+    with monkeypatch.context() as patch:
+        patch.setattr(probing, "features", lambda *_: pytest.fail("features were made"))
+        with pytest.raises(RequestError) as refused:
+            package.probe(runs[0], ["knn", "spectrum"], data="folder", sets=[dogs])
+    assert refused.value.slug == "probe-differs"
+    assert "knn@images of this run is of other images" in str(refused.value)
+    assert "knn@images.json, knn@images.safetensors" in refused.value.hint
+    assert {path: path.read_bytes() for path in (runs[0] / "probes").iterdir()} == written
+    (tmp_path / "dogs-too").symlink_to(tmp_path / "dogs/images")
+    again = package.probe(runs[0], ["knn"], data="folder", sets=[dogs.replace("dogs/images", "dogs-too")])
+    assert again["knn@dogs-too"]["n"] == 6
+    assert package.probe(runs[0], ["knn"], data="folder", sets=[cats])["knn@images"]["n"] == 4  # its own it may replace
+    for name in ("knn@images.json", "knn@images.safetensors"):
+        (runs[0] / "probes" / name).unlink()
+    assert package.probe(runs[0], ["knn"], data="folder", sets=[dogs])["knn@images"]["n"] == 6
+
+
+def test_a_folder_that_is_called_as_a_data_set_does_not_replace_the_probe_of_that(
+    runs: list[Path], tmp_path: Path, dcp: Callable
+) -> None:
+    assert dcp("probe", runs[0], "-e", "knn", "--data", "shapes", *OTHERS).code == 0
+    said = dcp("probe", runs[0], "-e", "knn", "--data", "folder", "--set", pets(tmp_path / "shapes"))
+    assert said.code == 2
+    assert "error[probe-differs]" in said.err
+    assert Run.open(runs[0]).probes()["knn@shapes"]["n"] == 40
+
+
+def test_a_probe_that_cannot_be_read_or_does_not_name_its_images_is_replaced(runs: list[Path], tmp_path: Path) -> None:
+    where = pets(tmp_path / "pets")
+    for text in ("{", '{"score": {}}', '{"data": null}'):
+        (runs[0] / "probes/knn@pets.json").write_text(text)
+        assert package.probe(runs[0], ["knn"], data="folder", sets=[where])["knn@pets"]["n"] == 4
 
 
 def test_other_images_that_are_unknown_or_missing_are_refused(runs: list[Path], tmp_path: Path, dcp: Callable) -> None:

@@ -13,7 +13,7 @@ from dcp import report
 from dcp.comparison import compare
 from dcp.report import charts
 from dcp.report.charts import Curve, Estimate, Row
-from dcp.report.html import courses, disagreements, flat_maps
+from dcp.report.html import courses, disagreements, estimates, flat_maps
 from dcp.report.html.confusion import counted
 from dcp.report.html.courses import Quantity, course, thinned
 from dcp.report.html.sources import Source, Told, of_comparison, of_run
@@ -126,6 +126,36 @@ def test_each_estimate_is_drawn_with_its_interval_in_its_own_colour():
     assert {f"var(--s{i})" for i in range(8) if f"var(--s{i})" in chart} == {"var(--s0)", "var(--s1)"}
     assert "knn top1  A" in chart
     assert "A 50 (40 to 60), B 55" in chart
+
+
+def chart_of(section, title: str) -> str:
+    drawn = re.findall(r'<svg class="chart".*?</svg>', section.body, re.DOTALL)
+    return next(chart for chart in drawn if f"<title>{title}</title>" in chart)
+
+
+def test_a_difference_without_a_verdict_is_hollow_though_its_interval_leaves_0_out(full):
+    def drawn(*runs) -> tuple[str, str, tuple[float, float]]:
+        comparison = compare(runs)
+        (one,) = next(row for row in comparison.scores if row.score == "top1").differences
+        section = estimates.differences(comparison, of_comparison(comparison))
+        return chart_of(section, "Right answers: difference from A"), one.verdict, one.interval
+
+    decided, verdict, _ = drawn(full("a", wrong=0), full("b", predictor="b", wrong=30))
+    assert verdict == "lower"
+    assert "var(--paper)" not in decided
+    assert "undecided" not in decided
+    two_seeds = [full(name, seed, predictor=name, wrong=w) for name, w in (("c", 0), ("d", 30)) for seed in (0, 1)]
+    undecided, verdict, (_, high) = drawn(*two_seeds)
+    assert verdict == "undecided"
+    assert high < 0
+    assert "fill: var(--paper)" in undecided
+    assert re.search(r"linear top1: B -50 \([^)]*\) undecided", undecided)
+
+
+def test_the_page_says_what_hollow_means_and_that_an_interval_alone_does_not_decide(full):
+    text = Page(report.comparison_html(compare([full("a"), full("b", predictor="b")]))).text
+    assert "hollow: undecided" in text
+    assert "decides only if the test that is corrected" in text
 
 
 # confusion

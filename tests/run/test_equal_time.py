@@ -5,9 +5,9 @@ from dcp.comparison import compare
 from dcp.comparison.caveats import TIMED
 
 
-def course(build, name, seed, seconds, **readouts):
+def course(build, name, seed, seconds, source="stl10", **readouts):
     """A run whose epochs end after these seconds, with a readout's value at the end of each."""
-    run = build(name, seed, recipe={"predictor": {"eps": len(name)}})
+    run = build(name, seed, recipe={"data": {"source": source}, "predictor": {"eps": len(name)}})
     for epoch, wall_s in enumerate(seconds):
         values = {key: found[epoch] for key, found in readouts.items() if found[epoch] is not None}
         run.append({"kind": "step", "step": epoch, "epoch": epoch, "loss": -1.0})
@@ -56,6 +56,34 @@ def test_without_readouts_nothing_is_said_of_equal_time(build):
     assert comparison.equal_time == ()
     assert not set(TIMED) & set(comparison.covers)
     assert "equal time" not in report.markdown(comparison)
+
+
+def test_arms_that_learned_other_data_than_the_first_are_left_out_and_that_is_said(build):
+    runs = [
+        course(build, "a", 0, [1, 2], online_knn=[0.1, 0.2]),
+        course(build, "bb", 0, [0.5], "cifar100", online_knn=[0.01]),
+        course(build, "ccc", 0, [1, 3], online_knn=[0.1, 0.3]),
+        course(build, "dddd", 0, [1], "cifar10"),
+    ]
+    comparison = compare(runs)
+    (found,) = comparison.equal_time
+    assert [arm.arm for arm in found.arms] == ["a", "ccc"]
+    assert found.wall_s == 2  # not half a second, after which the one that is left out ends
+    said = [sentence for sentence in comparison.caveats if "equal time" in sentence]
+    assert said == ["bb is left out of the accuracy at equal time: different data: stl10 and cifar100."]
+    alone = compare(runs[:2])
+    assert alone.equal_time == ()
+    assert said[0] in alone.caveats
+
+
+def test_arms_of_other_files_are_left_out_and_of_fewer_images_are_not(build):
+    seconds, readout = [1.0], {"online_knn": [0.5]}
+    runs = [course(build, name, 0, seconds, **readout) for name in ("a", "bb")]
+    runs.append(build("few", recipe={"data": {"limit": 500}}, record={"data": {"fingerprint": "fedcba9876543210"}}))
+    runs[2].append({"kind": "epoch", "step": 0, "epoch": 0, "wall_s": 1.0, "online_knn": 0.4})
+    runs[1].update(data={"fingerprint": "another", "n": 5000})
+    (found,) = compare(runs).equal_time
+    assert [arm.arm for arm in found.arms] == ["a", "few"]
 
 
 def test_flops_are_those_of_all_steps_and_left_out_where_no_run_says(build):

@@ -20,8 +20,9 @@ COLOURS = 8
 DASHES: tuple[tuple[float, ...], ...] = ((), (6, 2), (2, 1.5), (7, 2, 1.5, 2))
 # stand-ins, unlike any colour that matplotlib writes by itself
 _SERIES = tuple(f"#a0b0c{i}" for i in range(COLOURS))
-INK, LINE = "#a0b0d0", "#a0b0d1"
-_CSS = {INK: "currentColor", LINE: "var(--line)", **{colour: f"var(--s{i})" for i, colour in enumerate(_SERIES)}}
+INK, LINE, PAPER = "#a0b0d0", "#a0b0d1", "#a0b0d2"
+_CSS = {INK: "currentColor", LINE: "var(--line)", PAPER: "var(--paper)"}
+_CSS |= {colour: f"var(--s{i})" for i, colour in enumerate(_SERIES)}
 _STYLE: dict[str, Any] = {
     **{"svg.fonttype": "none", "svg.hashsalt": "dcp", "text.parse_math": False, "font.size": 9},
     **{"axes.edgecolor": INK, "axes.labelcolor": INK, "text.color": INK, "xtick.color": INK, "ytick.color": INK},

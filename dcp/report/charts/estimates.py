@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dcp.report.charts.canvas import INK, WIDTH, colour, plain, svg
+from dcp.report.charts.canvas import INK, PAPER, WIDTH, colour, plain, svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,6 +25,7 @@ class Estimate:
         interval: its ends; None without one.
         points: what it is the mean of, e.g. the score of each seed.
         before: the same before training; None where it is not known.
+        undecided: whether it is a difference without a verdict: its dot is hollow.
     """
 
     style: int
@@ -33,6 +34,7 @@ class Estimate:
     interval: tuple[float, float] | None = None
     points: tuple[float, ...] = ()
     before: float | None = None
+    undecided: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def described(rows: Sequence[Row], x: str) -> str:
 def _said(one: Estimate) -> str:
     who = f"{one.label} " if one.label else ""
     ends = f" ({one.interval[0]:.4g} to {one.interval[1]:.4g})" if one.interval else ""
-    return f"{who}{one.value:.4g}{ends}"
+    return f"{who}{one.value:.4g}{ends}{' undecided' if one.undecided else ''}"
 
 
 def _draw(axes: "Axes", one: Estimate, y: float) -> None:
@@ -100,7 +102,8 @@ def _draw(axes: "Axes", one: Estimate, y: float) -> None:
         axes.plot(one.points, [y] * len(one.points), "|", color=style, markersize=7)
     if one.before is not None:
         axes.plot([one.before], [y], "o", markersize=5, markerfacecolor="none", markeredgecolor=style)
-    axes.plot([one.value], [y], "o", color=style, markersize=5)
+    face = PAPER if one.undecided else style
+    axes.plot([one.value], [y], "o", color=style, markerfacecolor=face, markersize=5)
 
 
 def _dress(axes: "Axes", places: list[Place], tall: float, x: str) -> None:

@@ -13,8 +13,9 @@ Interval = tuple[float, float]
 SCORES = "Scores as a picture"
 DIFFERENCES = "Differences as a picture"
 HOW_TO_READ = (
-    "Each further arm minus the first. Dot: the difference. Bar: its 95 % interval; one that crosses the line at 0 "
-    "leaves open which is higher."
+    "Each further arm minus the first. Dot: the difference; hollow: undecided. Bar: its 95 % interval; one that "
+    "crosses the line at 0 leaves open which is higher. One that leaves 0 out decides only if the test that is "
+    "corrected for the number of scores agrees (Holm p of at most 0.05), and never where an arm has just 2 seeds."
 )
 
 
@@ -105,6 +106,7 @@ def _differing(row: ScoreRow, sources: Sequence[Source]) -> list[Estimate]:
             by_name[one.arm].letter,
             factor * one.value,
             None if one.interval is None else (factor * one.interval[0], factor * one.interval[1]),
+            undecided=one.verdict == "undecided",
         )
         for one in row.differences
         if one.value is not None

@@ -1,0 +1,60 @@
+"""What all calls of a study have left: its arms and their finished runs, whichever part of them this call trained."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from dcp import encoder, past
+from dcp.comparison.arms import member
+from dcp.errors import RequestError
+from dcp.run import Run
+from dcp.run.lookup import arms_of, named
+from dcp.run.records import Json
+from dcp.studies.reading import Study
+from dcp.studies.work import Tell
+
+
+def arms(study: Study, runs: Path) -> list[Json]:
+    """The study's arms and those of earlier calls, as study.json lists them: each its name, and that of its runs.
+
+    The order is that of the call with more arms, so that a call of a part does not change which arm is the first. An
+    earlier arm of which no run folder is left is forgotten.
+    """
+    now = [{"name": arm.name, "run": arm.recipe.run.name} for arm in study.arms]
+    before = [arm for arm in _before(runs / study.name) if arm in now or named([arm.get("run")], runs)]
+    more, fewer = (now, before) if len(now) >= len(before) else (before, now)
+    return more + [arm for arm in fewer if arm not in more]
+
+
+def finished(names: Sequence[str], runs: Path, say: Tell) -> list[Run]:
+    """The runs of these names that are trained to their end, with every seed there is, by name and seed.
+
+    Args:
+        names: of runs, without their seed.
+        runs: the folder of run folders.
+        say: is told which run cannot be read, and so has no part in the results.
+    """
+    read = (_read(path, say) for path in named(names, runs))
+    found = [run for run in read if run is not None and run.record.get("status") == "done"]
+    return [run for run in found if (run.path / encoder.FILE).is_file()]
+
+
+def of_study(study: Study, found: Iterable[Run]) -> list[Run]:
+    """Those that were trained as the study's arms are now, so that published numbers may stand beside them."""
+    recipes = {arm.recipe.run.name: arm.recipe for arm in study.arms}
+    return [run for run in found if run.name in recipes and past.agrees(run, recipes[run.name].with_seed(run.seed))]
+
+
+def _read(path: Path, say: Tell) -> Run | None:
+    """A run whose files can all be read."""
+    try:
+        return member(Run.open(path)).run
+    except RequestError as error:
+        say(f"{path} has no part in the results\n{error}")
+        return None
+
+
+def _before(folder: Path) -> list[Json]:
+    try:
+        return arms_of(folder)
+    except RequestError:  # none yet, or a damaged one, which is written anew
+        return []

@@ -1,0 +1,54 @@
+"""Probes on other images than the run's own: what their files are called, and that none replaces that of yet others."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from dcp.dataset import DataConfig
+from dcp.errors import RequestError
+from dcp.run import Run
+from dcp.run.records import Json, read_json
+
+COMPARED = ("source", "test")  # other training images only change what the probe learned, and scores say so
+
+
+def place(config: DataConfig | None) -> str:
+    """A short name of a data set for file names: its source; of a folder of images the folder's name."""
+    root = getattr(config, "root", None)
+    name = Path(root).name if root and getattr(config, "source", "") == "folder" else ""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or str(getattr(config, "source", "data"))
+
+
+def check(run: Run, names: Sequence[str], data: Mapping[str, str]) -> None:
+    """Refuse to replace probes that are of other images, as those of /cats/images by those of /dogs/images.
+
+    Args:
+        run: the run.
+        names: probes to be written, "linear@images".
+        data: "source", and the fingerprint of the "test" images, of these probes.
+
+    Raises:
+        RequestError: "probe-differs".
+    """
+    differing = [name for name in names if _differs(_data(run, name), data)]
+    if not differing:
+        return
+    files = ", ".join(f"{name}.{ending}" for name in differing for ending in ("json", "safetensors"))
+    hint = f"To measure these images instead, delete {files} in {run.path / 'probes'}."
+    if data["source"] == "folder":
+        hint += "\nTo keep both, give the folder another name, or make a link of another name to it."
+    what = f"{' and '.join(differing)} of this run {'is' if len(differing) == 1 else 'are'} of other images"
+    raise RequestError(what, slug="probe-differs", where=str(run.path), hint=hint)
+
+
+def _differs(known: Json, data: Mapping[str, str]) -> bool:
+    return any(key in known and known[key] != data[key] for key in COMPARED)
+
+
+def _data(run: Run, name: str) -> Json:
+    """What a probe says of its images; empty where there is none, or one that cannot be read and so is no loss."""
+    try:
+        found = read_json(run.path / "probes" / f"{name}.json").get("data")
+    except RequestError:
+        found = None
+    return found if isinstance(found, dict) else {}
