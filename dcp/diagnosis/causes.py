@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from dcp.diagnosis.signs import Diagnosis, Signs
+from dcp.diagnosis.signs import FAST, Diagnosis, Signs
 
 Cause = tuple[str, str]  # what probably brought it about, and the next thing to try
 EVEN = 0.9  # smallest by largest eigenvalue of W: above it W is a multiple of the identity for all that training sees
@@ -74,6 +74,16 @@ def heavy_decay(found: Diagnosis, signs: Signs) -> Cause | None:
     )
 
 
+def fast_steps(found: Diagnosis, signs: Signs) -> Cause | None:
+    """Steps that throw the weights about can end where nothing is told apart any more."""
+    if found.name not in COLLAPSES or not signs.fastest > FAST:
+        return None
+    return (
+        f"single steps changed the weights by {signs.fastest:.0%} of their size and more",
+        GENERAL["learning rate too high"],
+    )
+
+
 def slow_predictor(found: Diagnosis, signs: Signs) -> Cause | None:
     """A learnt predictor has to keep up with the encoder."""
     factor = signs.setting("predictor.lr_factor")
@@ -103,6 +113,7 @@ LOOKS: tuple[Callable[[Diagnosis, Signs], Cause | None], ...] = (
     squared_with_norm,
     even_predictor,
     heavy_decay,
+    fast_steps,
     slow_predictor,
     long_memory,
 )

@@ -10,6 +10,7 @@ Line: TypeAlias = Mapping[str, Any]
 Settings: TypeAlias = Mapping[str, Any]
 RECENT = 10  # step lines that count as "now"
 MEASURED = ("spread", "effective_rank", "invariance", "norm", "dead")  # in every step line and examination
+FAST = 0.05  # change of the weights in one step, by their size: more is too much
 LATE = 0.5  # of the training
 
 

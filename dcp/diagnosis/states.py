@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from dcp.diagnosis.signs import Diagnosis, Signs
+from dcp.diagnosis.signs import FAST, Diagnosis, Signs
 
 COMPLETE = 0.1  # spread below this: the mean direction alone has a length above 0.995 of 1
 DIMENSIONAL = 1.25  # effective rank below this: nearly all variation is along one line
@@ -10,7 +10,6 @@ GROWN, SHRUNK = 100.0, 0.01  # norm of the projections, by that of the untrained
 DEAD = 0.5  # share of the dimensions that do not vary
 BEHIND = 0.1  # lag of F
 UNALIGNED = 0.5  # alignment of W with F's eigenvectors
-FAST = 0.05  # change of the weights in one step, by their size
 ALIKE = 0.05  # invariance of the untrained network
 STRANGERS = 0.85  # invariance of the trained one
 
@@ -120,9 +119,9 @@ def dimensional_collapse(signs: Signs) -> Diagnosis | None:
 STATES: tuple[Callable[[Signs], Diagnosis | None], ...] = (
     blow_up,
     vanishing,
-    too_fast,
     weak_views,
     complete_collapse,
+    too_fast,
     dead_projector,
     frozen_target,
     stale_moments,

@@ -86,6 +86,7 @@ CAUSES = {
     "shared": ({"target.name": "shared"}, {}, "target.name"),
     "eps": ({"predictor.eps": 1000.0}, {"W": [1001.0, 1000.0]}, "eps"),
     "squared": ({"objective.name": "euclidean", "predictor.norm": "spectral"}, {}, "predictor.norm"),
+    "fast": ({}, {"update": 0.4}, "single steps"),
     "decay": ({"optimizer.weight_decay": 0.5, "optimizer.name": "sgd"}, {}, "weight_decay"),
 }
 
@@ -114,7 +115,7 @@ def test_a_long_memory_and_a_slow_predictor_are_named() -> None:
 # two things wrong at once: the first explains the second
 FIRST = {
     ("vanishing", "complete collapse"): {"now": {"norm": 0.001, "spread": 0.01}},
-    ("learning rate too high", "complete collapse"): {"last": {"update": 0.4}, "now": {"spread": 0.01}},
+    ("complete collapse", "learning rate too high"): {"last": {"update": 0.4}, "now": {"spread": 0.01}},
     ("views too weak", "complete collapse"): {"first": {"invariance": 0.001}, "now": {"spread": 0.01}},
     ("complete collapse", "dead projector"): {"now": {"spread": 0.0, "dead": 1.0}},
     ("complete collapse", "dimensional collapse"): {"now": {"spread": 0.01, "effective_rank": 1.0}},
