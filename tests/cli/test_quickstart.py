@@ -20,6 +20,7 @@ def pretrain(runs: Path, *sets: str) -> Run:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_the_quickstart_learns_and_its_identity_twin_collapses(tmp_path: Path) -> None:
     run, twin = pretrain(tmp_path / "a"), pretrain(tmp_path / "b", "predictor.name=identity")
     linear = run.probes()["linear"]
