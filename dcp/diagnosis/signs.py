@@ -11,7 +11,7 @@ Settings: TypeAlias = Mapping[str, Any]
 RECENT = 10  # step lines that count as "now"
 MEASURED = ("spread", "effective_rank", "invariance", "norm", "dead")  # in every step line and examination
 FAST = 0.05  # change of the weights in one step, by their size: more is too much
-LATE = 0.5  # of the training
+LATE, LEAST = 0.5, 100  # of the training, and steps
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Signs:
         spread, effective_rank, invariance, norm, dead: of now: means over the last step lines.
         fastest: change of the weights in one step, by their size: the third largest of the examinations, so that one
             leap at the start does not count.
-        late: whether half of the training is done, so that views should have become alike.
+        late: whether half of the training and a hundred steps are done, so that views should have become alike.
     """
 
     untrained: Line
@@ -91,7 +91,7 @@ class Signs:
         recent = history.recent or [last]
         means = {name: fmean(line[name] for line in recent) for name in MEASURED}
         fastest = sorted([0.0, 0.0, *(float(line["update"]) for line in history.examinations)])[-3]
-        return cls(first, last, settings, **means, fastest=fastest, late=last.get("done", 1.0) >= LATE)
+        return cls(first, last, settings, **means, fastest=fastest, late=_late(last))
 
     def setting(self, key: str) -> Any:
         """The value of a key of the recipe; None where it has none."""
@@ -104,3 +104,7 @@ class Signs:
         if not eigenvalues or not eigenvalues[0] > 0:
             return None
         return max(0.0, float(eigenvalues[-1])) / float(eigenvalues[0])
+
+
+def _late(last: Line) -> bool:
+    return bool(last.get("done", 1.0) >= LATE and last.get("step", 0) >= LEAST)

@@ -23,7 +23,7 @@ SETTINGS = {
 def history(now: dict | None = None, last: dict | None = None, first: dict | None = None, count: int = 20) -> History:
     """A training with one thing wrong: in its step lines, its later examinations, or its first."""
     lines = [{**EXAMINATION, **(first or {}), "step": 0, "done": 0.05}]
-    later = [{"step": step, "done": (step + 1) / 20} for step in range(1, count)]
+    later = [{"step": 50 * step, "done": (step + 1) / 20} for step in range(1, count)]
     lines += [{**EXAMINATION, **HEALTH, **(last or {}), **place} for place in later]
     lines += [{"kind": "step", "step": step, **HEALTH, **(now or {})} for step in range(30)]
     return History(lines)
@@ -75,6 +75,11 @@ def test_lines_of_an_older_dcp_are_left_out() -> None:
     old = {"kind": "step", "step": 0, "spread": 0.01, "effective_rank": 1.0}
     torn = {"kind": "step", "step": 1, **HEALTH, "norm": None}
     assert diagnose(History([old, torn]), SETTINGS) == UNKNOWN
+
+
+def test_views_may_be_strangers_in_a_training_of_a_few_steps() -> None:
+    lines = [{**EXAMINATION, "step": step, "done": (step + 1) / 8} for step in (0, 7)]
+    assert diagnose(History(lines), SETTINGS).name == "healthy"
 
 
 def test_views_may_be_strangers_early_on() -> None:
