@@ -1,19 +1,13 @@
 """Probes: every evaluation on features of the frozen encoder, made once; the untrained encoder goes the same way."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import torch
-from torch import Tensor
-
-from dcp import checkpoint, dataset, encoder, tables, transfer, variants
+from dcp import dataset, encoder, subjects, tables, transfer, variants
 from dcp.dataset import Dataset, Split
 from dcp.distributed import choose_device
-from dcp.encoder import Encoder
 from dcp.errors import RequestError
-from dcp.evaluation import Features, Origin, Scores, Subject
-from dcp.features import features
+from dcp.evaluation import Features, Scores, Subject
 from dcp.recipe import Recipe
 from dcp.run import Run
 
@@ -66,21 +60,18 @@ def probe(
     allowed = _allowed(names or recipe.probe.after, splits, say if forgiving else None)
     if not allowed:
         return {}
-    made_of = {"source": (recipe.probe.data or recipe.data).source}
-    made_of |= {split: images.fingerprint() for split, images in splits.items()}
-    place = "" if data is None else f"@{transfer.place(recipe.probe.data)}"
+    made_of, place = _made_of(recipe, splits), "" if data is None else f"@{transfer.place(recipe.probe.data)}"
     if place:
         transfer.check(run, [name + place for name in allowed], made_of)
-    seen = {split: features(encoders, data, choose_device(device)) for split, data in splits.items()}
-    subject, baseline = (_subject(one, seen["train"][i], seen["test"][i], splits) for i, one in enumerate(encoders))
-    F, W = _matrices(run, recipe)
-    measured = Measured(recipe, replace(subject, F=F, W=W), baseline, made_of, place)
+    pair = subjects.pair(run, recipe, encoders, splits, choose_device(device))
+    measured = Measured(recipe, *pair, made_of, place)
     return _all(run, allowed, measured, say=say if forgiving else None)
 
 
-def _subject(encoder: Encoder, train: Features, test: Features, splits: dict[Split, Dataset]) -> Subject:
-    origin = Origin(encoder, splits["train"], splits["test"], encoder.size, encoder.config)
-    return Subject(train, test, splits["train"].classes, origin=origin)
+def _made_of(recipe: Recipe, splits: dict[Split, Dataset]) -> dict[str, str]:
+    """Source, and the fingerprints of both splits."""
+    source = (recipe.probe.data or recipe.data).source
+    return {"source": source, **{split: images.fingerprint() for split, images in splits.items()}}
 
 
 class Measured(NamedTuple):
@@ -130,16 +121,6 @@ def _recipe(run: Run, sets: tuple[str, ...]) -> Recipe:
             hint = "probe takes probe.*, data.root and data.download"
             raise RequestError(what, slug="bad-override", where="--set", hint=hint)
     return Recipe.check(tables.overridden(run.recipe(), sets), str(run.path / "recipe.toml"))
-
-
-def _matrices(run: Run, recipe: Recipe) -> tuple[Tensor | None, Tensor | None]:
-    """F at the end of training, centred if the recipe says so, and W where the predictor is one matrix."""
-    path = run.path / checkpoint.FILE
-    tensors = checkpoint.read(path)[0] if path.exists() else {}
-    F, m = tensors.get("moments.second"), tensors.get("moments.first")
-    if F is not None and m is not None and recipe.moments.zero_mean:
-        F = F - torch.outer(m, m)
-    return F, next((tensors[name] for name in ("predictor.W", "predictor.layer.weight") if name in tensors), None)
 
 
 def _check_name(name: str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import dcp as package
-from dcp import probing
+from dcp import subjects
 from dcp.errors import RequestError
 from dcp.run import Run
 
@@ -79,7 +79,7 @@ def test_a_probe_of_another_folder_of_the_same_name_is_refused_before_any_featur
     package.probe(runs[0], ["knn"], data="folder", sets=[cats])
     written = {path: path.read_bytes() for path in (runs[0] / "probes").iterdir()}
     with monkeypatch.context() as patch:
-        patch.setattr(probing, "features", lambda *_: pytest.fail("features were made"))
+        patch.setattr(subjects, "features", lambda *_: pytest.fail("features were made"))
         with pytest.raises(RequestError) as refused:
             package.probe(runs[0], ["knn", "spectrum"], data="folder", sets=[dogs])
     assert refused.value.slug == "probe-differs"

@@ -1,0 +1,39 @@
+"""Subjects: the trained encoder and the untrained one, as evaluations see them."""
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from dcp import checkpoint
+from dcp.dataset import Dataset, Split
+from dcp.encoder import Encoder
+from dcp.evaluation import Features, Origin, Subject
+from dcp.features import features
+from dcp.recipe import Recipe
+from dcp.run import Run
+
+
+def pair(
+    run: Run, recipe: Recipe, encoders: list[Encoder], splits: dict[Split, Dataset], device: str
+) -> tuple[Subject, Subject]:
+    """The trained encoder, with F and W, and the untrained one; each image is read once for both."""
+    seen = {split: features(encoders, images, device) for split, images in splits.items()}
+    subject, baseline = (_subject(one, seen["train"][i], seen["test"][i], splits) for i, one in enumerate(encoders))
+    F, W = _matrices(run, recipe)
+    return replace(subject, F=F, W=W), baseline
+
+
+def _subject(encoder: Encoder, train: Features, test: Features, splits: dict[Split, Dataset]) -> Subject:
+    origin = Origin(encoder, splits["train"], splits["test"], encoder.size, encoder.config)
+    return Subject(train, test, splits["train"].classes, origin=origin)
+
+
+def _matrices(run: Run, recipe: Recipe) -> tuple[Tensor | None, Tensor | None]:
+    """F at the end of training, centred if the recipe says so, and W where the predictor is one matrix."""
+    path = run.path / checkpoint.FILE
+    tensors = checkpoint.read(path)[0] if path.exists() else {}
+    F, m = tensors.get("moments.second"), tensors.get("moments.first")
+    if F is not None and m is not None and recipe.moments.zero_mean:
+        F = F - torch.outer(m, m)
+    return F, next((tensors[name] for name in ("predictor.W", "predictor.layer.weight") if name in tensors), None)
