@@ -87,7 +87,7 @@ def _steps(training: Training, clock: Clock) -> Iterator[int]:
             training.optimizer.step()
             training.optimizer.zero_grad(set_to_none=True)
         with clock.part("F and W"), torch.no_grad():
-            method.moments.store(method._blends(z1.detach(), z2.detach())[1])
+            method.moments.store(method._blends(torch.stack([z1, z2]).detach(), None)[1])
             method.predictor.refresh(method.moments.F)
         with clock.part("EMA"):
             method.target.update(method.online, 0.5)

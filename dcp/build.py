@@ -12,6 +12,7 @@ from dcp import backbones, networks, optim, variants
 from dcp.errors import RequestError
 from dcp.method import Method
 from dcp.moments import Moments, own
+from dcp.objective import Gather, Loss, Setting, alone
 from dcp.plan import Plan
 from dcp.recipe import Recipe
 
@@ -47,35 +48,49 @@ def untrained(recipe: Recipe) -> networks.Branch:
     return branch(recipe)
 
 
-def method(recipe: Recipe, *, amp: torch.dtype | None = None, total: Callable[[Tensor], Tensor] = own) -> Method:
+def method(
+    recipe: Recipe,
+    *,
+    amp: torch.dtype | None = None,
+    total: Callable[[Tensor], Tensor] = own,
+    gather: Gather = alone,
+) -> Method:
     """The whole method with its first weights, a function of the recipe and its seed.
 
     Args:
         recipe: a checked recipe.
         amp: dtype of the networks' arithmetic, or None for float32.
         total: adds a tensor up over processes.
+        gather: puts rows of all processes together.
     """
     online = untrained(recipe)
     dim = recipe.network.projector.out
     predictor = variants.load("predictors", recipe.predictor.name).build(recipe.predictor, dim)
     target = variants.load("targets", recipe.target.name).build(recipe.target, online, lambda: branch(recipe))
-    moments = recipe.moments
+    moments = _moments(recipe, total, cross=predictor.needs_cross)
     return Method(
         online,
         predictor,
         target,
-        Moments(dim, rho=moments.rho, start=moments.start, zero_mean=moments.zero_mean, total=total),
-        objective(recipe),
-        timing=moments.timing,
-        source=moments.source,
+        moments,
+        objective(recipe, Setting(predictor, moments, gather)),
+        timing=recipe.moments.timing,
+        source=recipe.moments.source,
         join_views=recipe.train.join_views,
         amp=amp,
     )
 
 
-def objective(recipe: Recipe) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+def _moments(recipe: Recipe, total: Callable[[Tensor], Tensor], *, cross: bool) -> Moments:
+    m = recipe.moments
+    dim = recipe.network.projector.out
+    return Moments(dim, rho=m.rho, start=m.start, zero_mean=m.zero_mean, cross=cross, total=total)
+
+
+def objective(recipe: Recipe, setting: Setting) -> Loss:
     """ℓ(p, z, t) -> [B], scaled as the recipe says."""
-    loss = variants.load("objectives", recipe.objective.name).loss
+    module = variants.load("objectives", recipe.objective.name)
+    loss: Loss = module.build(recipe.objective, setting) if hasattr(module, "build") else module.loss
     scale: float = getattr(recipe.objective, "scale", 1.0)
     return loss if scale == 1.0 else lambda p, z, t: scale * loss(p, z, t)
 

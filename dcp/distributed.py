@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from torch import Tensor, nn
+from torch.distributed.nn.functional import all_gather
+from torch.nn import functional as fn
 
 from dcp.errors import RequestError
 
@@ -105,6 +107,20 @@ class Process:
         if self.count == 1:
             return values
         return self._accelerator.reduce(values, reduction="sum")  # type: ignore[no-any-return]
+
+    def gather(self, x: Tensor) -> tuple[Tensor, int]:
+        """The rows [N, D] of all processes' x [B, D], with gradient, and the number of this process's first row.
+
+        Shares may differ by one image, and each process has to learn the others': on a GPU the host waits for that.
+        """
+        if self.count == 1:
+            return x, 0
+        mine = torch.tensor([len(x)], device=x.device)
+        counts: list[int] = self._accelerator.gather(mine).tolist()
+        padded = fn.pad(x, (0, 0, 0, max(counts) - len(x)))
+        parts = all_gather(padded)
+        rows = [part[:count] for part, count in zip(parts, counts, strict=True)]
+        return torch.cat(rows), sum(counts[: self.rank])
 
     def wait(self) -> None:
         """Until all processes are here."""

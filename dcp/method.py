@@ -11,7 +11,6 @@ does it) the forward pass uses the W that F of this very batch gives; it still b
 Shapes: B images in the batch, D projection size.
 """
 
-from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 import torch
@@ -19,10 +18,9 @@ from torch import Tensor, nn
 
 from dcp.moments import Moments, Statistics
 from dcp.networks import Branch
+from dcp.objective import Loss
 from dcp.predictor import Predictor
 from dcp.target import Target
-
-Objective = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 class Step(NamedTuple):
@@ -31,6 +29,7 @@ class Step(NamedTuple):
     losses: Tensor  # [B] one symmetric loss an image
     z: Tensor  # [2, B, D] online projections of both views, detached
     h: Tensor  # [B, features] of the first view, before the projector, detached
+    t: Tensor | None  # [2, B, D] what z[0] and z[1] predict, detached; None where no statistic needs it
 
 
 class Method(nn.Module):
@@ -54,7 +53,7 @@ class Method(nn.Module):
         predictor: Predictor,
         target: Target,
         moments: Moments,
-        objective: Objective,
+        objective: Loss,
         *,
         timing: Literal["stale", "immediate"] = "stale",
         source: Literal["pooled", "sequential"] = "pooled",
@@ -70,9 +69,10 @@ class Method(nn.Module):
         """Losses of two views [B, 3, H, W] of the same images; changes nothing but batch-norm statistics."""
         h, z1, z2 = self._project(x1, x2)
         t1, t2 = self._targets(x1, x2, z1, z2)
-        p1, p2 = self._predict(z1, z2)
+        t = torch.stack([t2, t1]).detach() if self.moments.keeps_cross else None
+        p1, p2 = self._predict(z1, z2, t)
         losses = self.objective(p1, z1, t2) + self.objective(p2, z2, t1)
-        return Step(losses, torch.stack([z1, z2]).detach(), h.detach())
+        return Step(losses, torch.stack([z1, z2]).detach(), h.detach(), t)
 
     def _arithmetic(self, x: Tensor) -> torch.autocast:
         return torch.autocast(x.device.type, dtype=self.amp or torch.bfloat16, enabled=self.amp is not None)
@@ -95,23 +95,24 @@ class Method(nn.Module):
                 t1, t2 = self.target(x1, z1), self.target(x2, z2)
         return _full(t1), _full(t2)
 
-    def _predict(self, z1: Tensor, z2: Tensor) -> tuple[Tensor, Tensor]:
+    def _predict(self, z1: Tensor, z2: Tensor, t: Tensor | None) -> tuple[Tensor, Tensor]:
         if self.timing == "stale":
             return self.predictor(z1), self.predictor(z2)
-        first, last = self._blends(z1, z2)
+        first, last = self._blends(torch.stack([z1, z2]), t)
         return self._predict_by(first, z1), self._predict_by(last, z2)
 
     def _predict_by(self, statistics: Statistics, z: Tensor) -> Tensor:
-        W = self.predictor.set_by(self.moments.correlation(statistics))
+        W = self.predictor.set_by(self.moments.correlation(statistics), statistics.cross)
         return self.predictor(z) if W is None else z @ W.T
 
-    def _blends(self, z1: Tensor, z2: Tensor) -> tuple[Statistics, Statistics]:
+    def _blends(self, z: Tensor, t: Tensor | None) -> tuple[Statistics, Statistics]:
         """The statistics that the predictions of view 1 and of view 2 may use; the second is what remains."""
         if self.source == "pooled":
-            both = self.moments.blend(self.moments.now, torch.cat([z1, z2]))
+            both = self.moments.blend(self.moments.now, z.flatten(0, 1), None if t is None else t.flatten(0, 1))
             return both, both
-        first = self.moments.blend(self.moments.now, z1)
-        return first, self.moments.blend(first, z2)
+        t1, t2 = (None, None) if t is None else t
+        first = self.moments.blend(self.moments.now, z[0], t1)
+        return first, self.moments.blend(first, z[1], t2)
 
     @torch.no_grad()
     def after_step(self, step: Step, index: int, fraction: float) -> None:
@@ -122,9 +123,9 @@ class Method(nn.Module):
             index: number of the training step, from 0.
             fraction: of the training that is done, in [0, 1].
         """
-        self.moments.store(self._blends(step.z[0], step.z[1])[1])
+        self.moments.store(self._blends(step.z, step.t)[1])
         if index % self.predictor.every == 0:
-            self.predictor.refresh(self.moments.F)
+            self.predictor.refresh(self.moments.F, self.moments.cross, step.z.flatten(0, 1))
         self.target.update(self.online, fraction)
 
 

@@ -1,6 +1,7 @@
-"""Moments: the moving average F of the correlation matrix of the online projections, and nothing about predictors.
+"""Moments: moving averages of the correlation of the online projections, and nothing about predictors.
 
     F ← ρ F + (1-ρ) E_B[z zᵀ]
+    C ← ρ C + (1-ρ) E_B[t zᵀ]       t the target's projection of the other view; kept only for those who ask for it
 
 E_B is the mean over the batch of all processes and over both views: the raw second moment, not centred (Tian, Chen,
 Ganguli 2021, arXiv:2102.06810, eq. 19; they tried centring and it hurt). float32, outside autocast. The first batch
@@ -22,22 +23,30 @@ class Statistics(NamedTuple):
     second: Tensor  # [D, D] moving average of E[z zᵀ]
     first: Tensor  # [D] moving average of E[z]
     updates: Tensor  # [] int64, how many have gone in
+    cross: Tensor  # [D, D] moving average of E[t zᵀ], or [0, 0] where it is not kept
 
 
-def batch_moments(z: Tensor, total: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
-    """E[z zᵀ] [D, D] and E[z] [D] over the samples of all processes, whatever the size of each one's share.
+def batch_moments(
+    z: Tensor, total: Callable[[Tensor], Tensor], t: Tensor | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """E[z zᵀ] [D, D], E[z] [D] and E[t zᵀ] [D, D] over the samples of all processes, whatever each one's share.
 
     Sums and counts are added up first and divided once: a mean of means would be wrong for unequal shares.
 
     Args:
         z: [B, D] projections of this process.
         total: adds a tensor up over processes.
+        t: [B, D] what they are to predict, or None: then E[t zᵀ] is empty, [0, 0].
     """
-    z = z.detach().float() if z.dtype in (torch.bfloat16, torch.float16) else z.detach()
-    dim = z.shape[1]
-    sums = total(torch.cat([(z.T @ z).flatten(), z.sum(0), z.new_full((1,), len(z))]))
-    means = sums[:-1] / sums[-1]
-    return means[: dim * dim].view(dim, dim), means[dim * dim :]
+    z, dim = _full(z), z.shape[1]
+    cross = z.new_zeros(0, 0) if t is None else _full(t).T @ z
+    sums = total(torch.cat([(z.T @ z).flatten(), z.sum(0), cross.flatten(), z.new_full((1,), len(z))]))
+    second, first, mixed = (sums[:-1] / sums[-1]).split([dim * dim, dim, cross.numel()])
+    return second.view(dim, dim), first, mixed.view(cross.shape)
+
+
+def _full(x: Tensor) -> Tensor:
+    return x.detach().float() if x.dtype in (torch.bfloat16, torch.float16) else x.detach()
 
 
 def own(sums: Tensor) -> Tensor:
@@ -54,12 +63,14 @@ class Moments(nn.Module):
         start: "first" (the first batch is F) or "zeros".
         zero_mean: use E[z zᵀ] - m mᵀ with m the moving average of E[z] (an option of the official release, off in the
             paper).
+        cross: keep C as well.
         total: adds a tensor up over processes.
     """
 
     second: Tensor
     first: Tensor
     updates: Tensor
+    cross: Tensor
 
     def __init__(
         self,
@@ -68,6 +79,7 @@ class Moments(nn.Module):
         rho: float,
         start: Literal["first", "zeros"] = "first",
         zero_mean: bool = False,
+        cross: bool = False,
         total: Callable[[Tensor], Tensor] = own,
     ) -> None:
         super().__init__()
@@ -75,26 +87,30 @@ class Moments(nn.Module):
         self.register_buffer("second", torch.zeros(dim, dim))
         self.register_buffer("first", torch.zeros(dim))
         self.register_buffer("updates", torch.zeros((), dtype=torch.int64))
+        self.keeps_cross = cross
+        # [0, 0] is no tensor that a checkpoint could hold everywhere, so it is left out of it
+        self.register_buffer("cross", torch.zeros(dim, dim) if cross else torch.zeros(0, 0), persistent=cross)
 
     @property
     def now(self) -> Statistics:
         """The statistics up to the last update."""
-        return Statistics(self.second, self.first, self.updates)
+        return Statistics(self.second, self.first, self.updates, self.cross)
 
     @torch.no_grad()
-    def blend(self, past: Statistics, z: Tensor) -> Statistics:
-        """What `past` becomes when the batch z [B, D] goes in; changes nothing."""
-        second, first = batch_moments(z, self.total)
+    def blend(self, past: Statistics, z: Tensor, t: Tensor | None = None) -> Statistics:
+        """What `past` becomes when the batch z [B, D] goes in, with what it predicts, t [B, D]; changes nothing."""
+        second, first, cross = batch_moments(z, self.total, t if self.keeps_cross else None)
         fresh = (past.updates == 0) & (self.start == "first")
         past_weight = (~fresh).to(second.dtype) * self.rho
         return Statistics(
             past_weight * past.second + (1 - past_weight) * second,
             past_weight * past.first + (1 - past_weight) * first,
             past.updates + 1,
+            past_weight * past.cross + (1 - past_weight) * cross,
         )
 
     def correlation(self, statistics: Statistics) -> Tensor:
-        """F [D, D] of the statistics, centred if asked for."""
+        """F [D, D] of the statistics, centred if asked for; C is never centred."""
         if not self.zero_mean:
             return statistics.second
         return statistics.second - torch.outer(statistics.first, statistics.first)
@@ -105,6 +121,7 @@ class Moments(nn.Module):
         self.second.copy_(statistics.second)
         self.first.copy_(statistics.first)
         self.updates.copy_(statistics.updates)
+        self.cross.copy_(statistics.cross)
 
     @property
     def F(self) -> Tensor:

@@ -165,30 +165,8 @@ def _choice_first(table: dict[str, Any]) -> dict[str, Any]:
 
 def _clashes(recipe: Recipe) -> Iterator[tuple[str, str]]:
     """What is right alone and wrong together: (message, hint)."""
-    objective, predictor = recipe.objective.name, recipe.predictor.name
-    if objective.startswith("iso_") and predictor in ("linear", "mlp"):
-        yield (
-            f'objective.name = "{objective}" needs a symmetric W; predictor.name = "{predictor}" has none',
-            "take a predictor that is set from F (directcopy, directpred, directset), or cosine",
-        )
-    if objective.startswith("iso_") and recipe.target.name == "shared":
-        yield (
-            f'objective.name = "{objective}" stops the gradient itself, and target.name = "shared" lets it through',
-            'take target.name = "online", or objective.name = "cosine"',
-        )
-    every = getattr(recipe.predictor, "every", 1)
-    if every > 1 and recipe.moments.timing == "immediate":
-        yield (
-            f'moments.timing = "immediate" sets W at every step, and predictor.every = {every} asks for less',
-            'take timing = "stale" with every > 1, or every = 1',
-        )
-    fields = type(recipe.predictor).model_fields
-    for key in ("lr_factor", "lr_schedule", "weight_decay") if "every" in fields and every == 1 else ():
-        if getattr(recipe.predictor, key) != fields[key].default:
-            yield (
-                f"predictor.{key} has no effect: W is set at every step, and the optimizer never moves it",
-                "leave it out, or set W less often: predictor.every = 5",
-            )
+    for config in (recipe.predictor, recipe.target, recipe.objective):
+        yield from config.clashes(recipe)
     warmup, epochs = recipe.optimizer.warmup_epochs, recipe.train.epochs
     if warmup > epochs:
         yield (

@@ -50,7 +50,8 @@ class Training:
             past.check(self.past, fingerprint=self.fingerprint, steps=self.plan.steps)
         self.arithmetic = build.arithmetic(recipe.train.precision, chosen)
         machine.set_determinism(recipe.train.deterministic)
-        method = build.method(recipe, amp=self.arithmetic.amp, total=self.process.total)
+        process = self.process
+        method = build.method(recipe, amp=self.arithmetic.amp, total=process.total, gather=process.gather)
         self.method = build.to_device(self.process.synchronised(method, recipe.network.sync_norm), self.process.device)
         self.optimizer = build.optimizer(recipe, self.method)
         self.readout = self._readout()

@@ -5,6 +5,7 @@ file has a `Config` whose discriminator (`name`, for data sets `source`) is a li
 """
 
 import pkgutil
+from collections.abc import Iterator
 from functools import reduce
 from importlib import import_module
 from operator import or_
@@ -19,6 +20,10 @@ class VariantConfig(BaseModel):
     """Settings of one variant: strict (nothing is coerced), frozen, unknown keys forbidden."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+    def clashes(self, recipe: Any) -> Iterator[tuple[str, str]]:
+        """What in the rest of a checked recipe makes no sense beside this: (one sentence that says why, a way out)."""
+        return iter(())
 
 
 def names(folder: str) -> list[str]:

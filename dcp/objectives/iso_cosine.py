@@ -12,12 +12,12 @@ from typing import Literal
 from torch import Tensor
 from torch.nn import functional as fn
 
-from dcp.objective import ObjectiveConfig
+from dcp.objective import IsoConfig
 
 TINY = 1e-8  # a vector shorter than this gives a small loss, not NaN; as in torch's cosine similarity
 
 
-class Config(ObjectiveConfig):
+class Config(IsoConfig):
     """Keys of the cosine IsoLoss."""
 
     name: Literal["iso_cosine"] = "iso_cosine"

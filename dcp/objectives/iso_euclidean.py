@@ -8,10 +8,10 @@ from typing import Literal
 
 from torch import Tensor
 
-from dcp.objective import ObjectiveConfig
+from dcp.objective import IsoConfig
 
 
-class Config(ObjectiveConfig):
+class Config(IsoConfig):
     """Keys of the euclidean IsoLoss."""
 
     name: Literal["iso_euclidean"] = "iso_euclidean"

@@ -25,7 +25,7 @@ def after(z: list[Tensor], **keys: object) -> Tensor:
 
 def test_the_moments_of_two_samples_by_hand():
     z = torch.tensor([[1.0, 2.0], [3.0, 0.0]], dtype=torch.float64)
-    second, first = batch_moments(z, own)
+    second, first, _ = batch_moments(z, own)
     assert_close(second, torch.tensor([[5.0, 1.0], [1.0, 2.0]], dtype=torch.float64))
     assert_close(first, torch.tensor([2.0, 1.0], dtype=torch.float64))
 
@@ -87,7 +87,7 @@ def test_shares_of_several_processes_make_the_moments_of_the_whole_batch(sizes: 
     for share in z.split(sizes):
         batch_moments(share, lambda own_sums: sums.append(own_sums) or own_sums)
     for share in z.split(sizes):
-        second, first = batch_moments(share, lambda _: torch.stack(sums).sum(0))
+        second, first, _ = batch_moments(share, lambda _: torch.stack(sums).sum(0))
         assert_close(second, z.T @ z / 16)
         assert_close(first, z.mean(0))
 
@@ -106,7 +106,7 @@ def test_a_mean_of_means_is_the_whole_batch_only_for_equal_shares():
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_half_precision_projections_are_summed_in_float32(dtype: torch.dtype):
     z = (300 * draws(64)).to(dtype)  # 64 · 300² is more than float16 can hold
-    second, _ = batch_moments(z, own)
+    second, _, _ = batch_moments(z, own)
     assert second.dtype == torch.float32
     assert_close(second, z.float().T @ z.float() / 64)
 
