@@ -74,6 +74,7 @@ def method(
         target,
         moments,
         objective(recipe, Setting(predictor, moments, gather)),
+        positives=variants.load("positives", recipe.positives.name).build(recipe.positives, dim, gather),
         timing=recipe.moments.timing,
         source=recipe.moments.source,
         join_views=recipe.train.join_views,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from dcp import checkpoint
@@ -15,7 +15,7 @@ from dcp.distributed import Process
 from dcp.errors import Interrupted
 from dcp.examination import Examiner
 from dcp.journal import Journal
-from dcp.method import Method
+from dcp.method import Method, Step
 from dcp.plan import Plan
 from dcp.readout import Readout
 from dcp.signals import Signals
@@ -40,6 +40,7 @@ class Loop:
         signals: requests to stop or save.
         examiner: looks closely at some steps.
         readout: says how good the features are; None without labels.
+        labels: [images] classes that training may see, -1 elsewhere, on the CPU; None where it sees none.
     """
 
     method: Method
@@ -53,6 +54,7 @@ class Loop:
     signals: Signals
     examiner: Examiner
     readout: Readout | None
+    labels: Tensor | None = None
 
     def train(self, batches: Iterator[Batch]) -> None:
         """Train from the first batch that `batches` gives to the last.
@@ -76,7 +78,7 @@ class Loop:
         torch.manual_seed((self.plan.seed << 32) + batch.step * count + self.process.rank)
         rate = self.schedule(batch.step)
         self.examiner.begin(batch.step)
-        step = self.wrapped(batch.x1, batch.x2)
+        step = self.wrapped(batch.x1, batch.x2, *self._classes(batch))
         loss = step.losses.sum()
         # gradients are averaged over processes, whose shares may differ by one image: this makes them the batch's own
         (loss * (count / batch.total)).backward()
@@ -87,6 +89,15 @@ class Loop:
         if self.readout is not None:
             self.readout.add(step.h, batch.images)
         self.journal.add(batch.step, batch.total, loss, batch.waited)
+        self._note(batch, step, rate, fraction)
+
+    def _classes(self, batch: Batch) -> tuple[Tensor, ...]:
+        """The classes of the batch [B] on the device, or nothing: what never sees labels is called without."""
+        if self.labels is None:
+            return ()
+        return (self.labels[batch.images].to(self.process.device, non_blocking=True),)
+
+    def _note(self, batch: Batch, step: Step, rate: float, fraction: float) -> None:
         if self.journal.due(batch.step):
             self.journal.write(batch.step, step, self.method, rate, fraction)
         if self.examiner.due(batch.step):

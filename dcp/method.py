@@ -4,6 +4,8 @@
     loss   = ℓ(p₁, t₂) + ℓ(p₂, t₁)
     after the optimizer step:   1. F from z₁, z₂      2. W from F      3. the target from the online branch
 
+Where training sees labels, `positives` adds terms to the loss and remembers targets last of all.
+
 This is the order of the official release: W is one step old when it is used, and nothing but batch-norm statistics
 changes in `forward`. With `timing = "immediate"` (Wang, Chen, Du, Tian 2021 can be read so, and the IsoLoss release
 does it) the forward pass uses the W that F of this very batch gives; it still becomes the present only in `after_step`.
@@ -19,6 +21,7 @@ from torch import Tensor, nn
 from dcp.moments import Moments, Statistics
 from dcp.networks import Branch
 from dcp.objective import Loss
+from dcp.positive import Extra, Positives
 from dcp.predictor import Predictor
 from dcp.target import Target
 
@@ -29,7 +32,8 @@ class Step(NamedTuple):
     losses: Tensor  # [B] one symmetric loss an image
     z: Tensor  # [2, B, D] online projections of both views, detached
     h: Tensor  # [B, features] of the first view, before the projector, detached
-    t: Tensor | None  # [2, B, D] what z[0] and z[1] predict, detached; None where no statistic needs it
+    t: Tensor | None  # [2, B, D] what z[0] and z[1] predict, detached; None where nothing needs it
+    y: Tensor | None = None  # [B] classes as far as training sees them, -1 elsewhere
 
 
 class Method(nn.Module):
@@ -41,6 +45,7 @@ class Method(nn.Module):
         target: makes t.
         moments: keeps F.
         objective: ℓ(p, z, t) -> [B].
+        positives: what is predicted besides the other view, where training sees labels.
         timing: "stale" or "immediate", which W the forward pass uses.
         source: "pooled" (one update of F from both views) or "sequential" (one a view).
         join_views: both views in one forward pass, which mixes their batch statistics; faster, not what the papers did.
@@ -55,6 +60,7 @@ class Method(nn.Module):
         moments: Moments,
         objective: Loss,
         *,
+        positives: Positives | None = None,
         timing: Literal["stale", "immediate"] = "stale",
         source: Literal["pooled", "sequential"] = "pooled",
         join_views: bool = False,
@@ -63,16 +69,27 @@ class Method(nn.Module):
         super().__init__()
         self.online, self.predictor, self.target, self.moments = online, predictor, target, moments
         self.objective, self.timing, self.source = objective, timing, source
+        self.positives = positives or Positives()
         self.join_views, self.amp = join_views, amp
 
-    def forward(self, x1: Tensor, x2: Tensor) -> Step:
-        """Losses of two views [B, 3, H, W] of the same images; changes nothing but batch-norm statistics."""
+    def forward(self, x1: Tensor, x2: Tensor, y: Tensor | None = None) -> Step:
+        """Losses of two views [B, 3, H, W] of the same images; changes nothing but batch-norm statistics.
+
+        y [B] are classes, -1 where unknown, for positives that need labels.
+        """
         h, z1, z2 = self._project(x1, x2)
         t1, t2 = self._targets(x1, x2, z1, z2)
-        t = torch.stack([t2, t1]).detach() if self.moments.keeps_cross else None
+        t = torch.stack([t2, t1]).detach() if self.moments.keeps_cross or y is not None else None
         p1, p2 = self._predict(z1, z2, t)
-        losses = self.objective(p1, z1, t2) + self.objective(p2, z2, t1)
-        return Step(losses, torch.stack([z1, z2]).detach(), h.detach(), t)
+        losses = self._loss(p1, z1, t2, y) + self._loss(p2, z2, t1, y)
+        return Step(losses, torch.stack([z1, z2]).detach(), h.detach(), t, y)
+
+    def _loss(self, p: Tensor, z: Tensor, t: Tensor, y: Tensor | None) -> Tensor:
+        loss = self.objective(p, z, t)
+        if y is None:
+            return loss
+        extra: Extra = self.positives(t, y)
+        return extra.own * loss + extra.other * self.objective(p, z, extra.t)
 
     def _arithmetic(self, x: Tensor) -> torch.autocast:
         return torch.autocast(x.device.type, dtype=self.amp or torch.bfloat16, enabled=self.amp is not None)
@@ -127,6 +144,8 @@ class Method(nn.Module):
         if index % self.predictor.every == 0:
             self.predictor.refresh(self.moments.F, self.moments.cross, step.z.flatten(0, 1))
         self.target.update(self.online, fraction)
+        if step.t is not None and step.y is not None:
+            self.positives.update(step.t[1], step.y)
 
 
 def _full(x: Tensor) -> Tensor:

@@ -17,6 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as fn
 
+from dcp.dataset import Dataset
+from dcp.distributed import Process
 from dcp.evaluations import knn
 
 REMEMBERED = 4096  # Q
@@ -121,3 +123,17 @@ def standardised(h: Tensor) -> Tensor:
     """Features [B, D] with mean 0 and deviation 1 over the batch; 0 where they do not vary."""
     scale: float = len(h) ** 0.5
     return fn.normalize(h - h.mean(0), dim=0) * scale
+
+
+def fitting(data: Dataset, features: int, process: Process) -> Readout | None:
+    """A readout of these images on the process's device; None for images without labels.
+
+    Args:
+        data: the images.
+        features: width of the backbone's features.
+        process: whose, and with which others.
+    """
+    if data.labels is None:
+        return None
+    classes = max(len(data.classes), int(data.labels.max()) + 1)
+    return Readout(features, classes, data.labels, process.total).to(process.device)

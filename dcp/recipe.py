@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     AnyPredictor = Named
     AnyObjective = Named
     AnyTarget = Named
+    AnyPositives = Named
 
     class Probe(variants.VariantConfig):
         """What a type checker may know of [probe]."""
@@ -58,7 +59,13 @@ else:
     AnyPredictor = variants.union("predictors")
     AnyObjective = variants.union("objectives")
     AnyTarget = variants.union("targets")
+    AnyPositives = variants.union("positives")
     Probe = _probe()
+
+
+def _chosen(folder: str, section: str, meaning: str) -> Any:
+    """A section that may be left out: then it is the variant that `tables.DEFAULTS` names."""
+    return Field(default_factory=lambda: variants.load(folder, tables.DEFAULTS[section]).Config(), description=meaning)
 
 
 class Recipe(BaseModel):
@@ -72,14 +79,9 @@ class Recipe(BaseModel):
     network: Network = Field(Network(), description="backbone and projector")
     predictor: AnyPredictor = Field(description="from projections to predictions of the target's")
     moments: Moments = Field(Moments(), description="the moving average F")
-    target: AnyTarget = Field(
-        default_factory=lambda: variants.load("targets", tables.DEFAULTS["target"]).Config(),
-        description="what is predicted",
-    )
-    objective: AnyObjective = Field(
-        default_factory=lambda: variants.load("objectives", tables.DEFAULTS["objective"]).Config(),
-        description="the loss",
-    )
+    target: AnyTarget = _chosen("targets", "target", "what is predicted")
+    objective: AnyObjective = _chosen("objectives", "objective", "the loss")
+    positives: AnyPositives = _chosen("positives", "positives", "what a view predicts besides the other view")
     optimizer: Optimizer = Field(Optimizer(), description="how the encoder learns")
     train: Train = Field(Train(), description="the loop")
     probe: Probe = Field(default_factory=Probe, description="what is measured afterwards")
@@ -165,7 +167,7 @@ def _choice_first(table: dict[str, Any]) -> dict[str, Any]:
 
 def _clashes(recipe: Recipe) -> Iterator[tuple[str, str]]:
     """What is right alone and wrong together: (message, hint)."""
-    for config in (recipe.predictor, recipe.target, recipe.objective):
+    for config in (recipe.predictor, recipe.target, recipe.objective, recipe.positives):
         yield from config.clashes(recipe)
     warmup, epochs = recipe.optimizer.warmup_epochs, recipe.train.epochs
     if warmup > epochs:

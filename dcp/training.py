@@ -1,19 +1,19 @@
 """Training of one run: from a recipe to a run folder with an encoder in it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
-from dcp import build, checkpoint, dataset, encoder, failures, machine, past, provenance
-from dcp.batches import Shares, batches
+from dcp import build, checkpoint, dataset, encoder, failures, machine, past, positive, provenance, readout
+from dcp.batches import Batch, Shares, batches
 from dcp.distributed import Process, choose_device
 from dcp.errors import RequestError
 from dcp.examination import Examiner
 from dcp.journal import Journal, Watch
 from dcp.loop import Loop, Saver
-from dcp.readout import Readout
 from dcp.recipe import Recipe
 from dcp.run import Run
 from dcp.run.disk import atomic_write
@@ -54,7 +54,10 @@ class Training:
         method = build.method(recipe, amp=self.arithmetic.amp, total=process.total, gather=process.gather)
         self.method = build.to_device(self.process.synchronised(method, recipe.network.sync_norm), self.process.device)
         self.optimizer = build.optimizer(recipe, self.method)
-        self.readout = self._readout()
+        self.readout = (
+            readout.fitting(self.data, self.method.online.features, process) if recipe.train.readout else None
+        )
+        self.labels = positive.seen(self.data.labels, recipe.positives)
 
     def _data(self) -> dataset.Dataset:
         """The images; where they may have to be fetched, the first process goes first."""
@@ -64,13 +67,6 @@ class Training:
         if self.recipe.data.download and self.process.first:
             self.process.wait()
         return data
-
-    def _readout(self) -> Readout | None:
-        if self.data.labels is None or not self.recipe.train.readout:
-            return None
-        classes = max(len(self.data.classes), int(self.data.labels.max()) + 1)
-        readout = Readout(self.method.online.features, classes, self.data.labels, self.process.total)
-        return readout.to(self.process.device)
 
     @property
     def finished(self) -> bool:
@@ -137,50 +133,55 @@ class Training:
         return {**known, **provenance.sitting(self.process, self.arithmetic)}
 
     def _train(self, run: Run | None, progress: dict[str, Any]) -> None:
-        recipe, plan, process = self.recipe, self.plan, self.process
         start = int(progress.get("next_step", 0))
         if run is not None:
             run.keep_metrics_until(start - 1)
-        self.journal = journal = Journal(
+        self.journal = self._journal(run, progress)
+        self._say_start(start)
+        self.process.start_tracker("dcp", self.path.name, flat(self.recipe.table()))
+        with Signals() as signals:
+            self._loop(run, signals).train(self._stream(start))
+        self.process.end()
+
+    def _journal(self, run: Run | None, progress: dict[str, Any]) -> Journal:
+        return Journal(
             run,
-            process,
-            plan,
-            log_every=recipe.train.log_every,
+            self.process,
+            self.plan,
+            log_every=self.recipe.train.log_every,
             watch=self.watch,
             readout=self.readout,
-            settings=flat(recipe.table()),
+            settings=flat(self.recipe.table()),
             progress=progress,
         )
-        stream = batches(
+
+    def _stream(self, start: int) -> Iterator[Batch]:
+        recipe, process = self.recipe, self.process
+        return batches(
             self.data.images,
-            Shares(plan, process.rank, start),
+            Shares(self.plan, process.rank, start),
             recipe.views,
             size=recipe.data.view_size,
             device=process.device,
             workers=machine.decoders(recipe.train.workers, process.count),
         )
-        self._say_start(start)
-        wrapped = process.wrap(_compiled(self.method, recipe.train.compile))
-        kept = self.path if run else None
-        saver = Saver(kept, self.method, self.optimizer, journal, plan, self.readout, recipe.train.save_every)
-        process.start_tracker("dcp", self.path.name, flat(recipe.table()))
-        with Signals() as signals:
-            schedule = build.rates(recipe, self.optimizer, plan)
-            loop = Loop(
-                method=self.method,
-                wrapped=wrapped,
-                optimizer=self.optimizer,
-                schedule=schedule,
-                journal=journal,
-                saver=saver,
-                process=process,
-                plan=plan,
-                signals=signals,
-                examiner=Examiner(plan, self.method),
-                readout=self.readout,
-            )
-            loop.train(stream)
-        process.end()
+
+    def _loop(self, run: Run | None, signals: Signals) -> Loop:
+        train, kept = self.recipe.train, self.path if run else None
+        return Loop(
+            method=self.method,
+            wrapped=self.process.wrap(_compiled(self.method, train.compile)),
+            optimizer=self.optimizer,
+            schedule=build.rates(self.recipe, self.optimizer, self.plan),
+            journal=self.journal,
+            saver=Saver(kept, self.method, self.optimizer, self.journal, self.plan, self.readout, train.save_every),
+            process=self.process,
+            plan=self.plan,
+            signals=signals,
+            examiner=Examiner(self.plan, self.method),
+            readout=self.readout,
+            labels=self.labels,
+        )
 
     def _say_start(self, start: int) -> None:
         if self.process.first:

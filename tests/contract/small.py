@@ -8,6 +8,7 @@ from dcp import variants
 PREDICTORS = ["directcopy", "directpred", "directset", "identity", "linear", "mlp"]
 OBJECTIVES = ["cosine", "euclidean", "iso_cosine", "iso_euclidean"]
 TARGETS = ["ema", "online", "shared"]
+POSITIVES = ["semppl", "supsiam", "views"]
 DTYPES = [torch.float64, torch.bfloat16]
 
 

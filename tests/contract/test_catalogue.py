@@ -4,11 +4,11 @@ import typing
 
 import pydantic
 import pytest
-from small import OBJECTIVES, PREDICTORS, TARGETS
+from small import OBJECTIVES, POSITIVES, PREDICTORS, TARGETS
 
 from dcp import variants
 
-FOLDERS = {"predictors": PREDICTORS, "objectives": OBJECTIVES, "targets": TARGETS}
+FOLDERS = {"predictors": PREDICTORS, "objectives": OBJECTIVES, "targets": TARGETS, "positives": POSITIVES}
 EVERY = [(folder, name) for folder in FOLDERS for name in variants.names(folder)]
 every = pytest.mark.parametrize(("folder", "name"), EVERY, ids=[f"{f}-{n}" for f, n in EVERY])
 

@@ -27,6 +27,7 @@ def test_every_section_has_its_heading(section: str) -> None:
         ("predictors", "predictor.name"),
         ("targets", "target.name"),
         ("objectives", "objective.name"),
+        ("positives", "positives.name"),
         ("datasets", "data.source"),
     ],
 )

@@ -24,8 +24,10 @@ TINY = [
     "tiny/iso_euclidean",
     "tiny/linear",
     "tiny/mlp",
+    "tiny/semppl",
     "tiny/shared",
     "tiny/simsiam",
+    "tiny/supsiam",
 ]
 
 # Tian, Chen, Ganguli 2021, arXiv:2102.06810, appendix C, and the official release

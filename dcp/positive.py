@@ -1,0 +1,80 @@
+"""What positives are: besides the other view of an image, which projections it is to predict.
+
+    extra = positives(t [B, D], y [B])       t the target's projection of the other view, y classes, -1 where unknown
+    loss  = extra.own ℓ(p, z, t) + extra.other ℓ(p, z, extra.t)
+
+Only `views`, the default, needs no labels; the others see the labels of a part of the images. A variant is a file in
+`positives/` with a `Config` and `build(config, dim, gather) -> Positives`.
+
+Shapes: B images in the batch, N images of all processes, D projection size.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from dcp import draws
+from dcp.errors import RequestError
+from dcp.variants import VariantConfig
+
+
+class LabelledConfig(VariantConfig):
+    """Keys of positives that are found by labels."""
+
+    labelled: float = Field(
+        0.1, gt=0, le=1, description="share of the images whose labels are seen, alike in all classes"
+    )
+    queue: int = Field(4096, ge=1, le=2**20, description="labelled projections of the target that are remembered")
+
+    def clashes(self, recipe: Any) -> Iterator[tuple[str, str]]:
+        """A target that takes gradient, which remembered projections cannot have."""
+        if recipe.target.name == "shared":
+            yield (
+                f'positives.name = "{recipe.positives.name}" predicts remembered projections, which take no gradient, '
+                'and target.name = "shared" wants one',
+                'take target.name = "online" or "ema"',
+            )
+
+
+class Extra(NamedTuple):
+    """What else is predicted, and how much of each."""
+
+    t: Tensor  # [B, D] without gradient
+    own: Tensor  # [B] weight of the loss towards the other view
+    other: Tensor  # [B] weight of the loss towards t; 0 where there is none
+
+
+class Positives(nn.Module):
+    """Abstract; it is called only where training sees labels."""
+
+    def forward(self, t: Tensor, y: Tensor) -> Extra:
+        """What the images with the targets t [B, D] and the classes y [B] predict besides them."""
+        raise NotImplementedError  # abstract: every file in positives/ has its own
+
+    def update(self, t: Tensor, y: Tensor) -> None:
+        """Remember the targets t [B, D] with the classes y [B], after the optimizer's step."""
+
+
+def seen(y: Tensor | None, config: VariantConfig) -> Tensor | None:
+    """The classes [images] that training sees, -1 elsewhere; None where the positives need none.
+
+    They are those of the same images whatever the seed, and as many of each class.
+
+    >>> seen(torch.tensor([0, 0, 1, 1]), LabelledConfig(labelled=0.5)).ge(0).sum()
+    tensor(2)
+
+    Raises:
+        RequestError: they need some, and the images have none.
+    """
+    if not isinstance(config, LabelledConfig):
+        return None
+    if y is None:
+        name = getattr(config, "name", "")
+        what = f'positives.name = "{name}" needs labels, and these images have none'
+        hint = 'take images with labels, or positives.name = "views"'
+        raise RequestError(what, slug="no-labels", where="positives.name", hint=hint)
+    chosen = draws.evenly(y, max(1, round(config.labelled * len(y))), seed=0)
+    return torch.full_like(y, -1).index_copy(0, chosen, y[chosen])

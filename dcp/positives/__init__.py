@@ -1,0 +1,1 @@
+"""The positives that dcp has: one file each."""

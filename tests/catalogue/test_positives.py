@@ -1,0 +1,190 @@
+"""Positives found by labels: the queue, votes and draws against plain loops; the loss; what a training sees."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as fn
+from torch.testing import assert_close
+
+from dcp import checkpoint, draws, positive, variants
+from dcp.errors import Problems, RequestError
+from dcp.method import Method
+from dcp.moments import Moments
+from dcp.objective import alone
+from dcp.objectives import cosine
+from dcp.positive import LabelledConfig
+from dcp.queue import Queue
+from dcp.recipe import Recipe
+from dcp.targets.online import Online
+
+BOTH = pytest.mark.parametrize("name", ["semppl", "supsiam"])
+
+
+def normal(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def queue(size: int, dim: int = 3) -> Queue:
+    return Queue(size, dim, alone)
+
+
+def filled(classes: list[int]) -> Queue:
+    made = queue(len(classes))
+    made.push(normal(len(classes), 3), torch.tensor(classes))
+    return made
+
+
+def test_only_labelled_rows_go_in_and_the_oldest_go_out() -> None:
+    made, t = queue(3), normal(6, 3)
+    made.push(t[:3], torch.tensor([-1, 4, 5]))
+    assert (made.classes.tolist(), made.pushed.item()) == ([4, 5, -1], 2)
+    assert_close(made.rows[:2], t[1:3])
+    made.push(t[3:], torch.tensor([6, -1, 7]))
+    assert (made.classes.tolist(), made.pushed.item()) == ([7, 5, 6], 4)
+    assert_close(made.rows, torch.stack([t[5], t[2], t[3]]))
+
+
+def test_a_batch_larger_than_the_queue_leaves_its_last_rows() -> None:
+    made, t = queue(2), normal(5, 3)
+    made.push(t, torch.arange(5))
+    assert sorted(made.classes.tolist()) == [3, 4]
+
+
+def test_the_vote_is_that_of_a_plain_loop() -> None:
+    made, t = filled([0, 0, 1, 1, 1, 2, 2, 2, 2, 0]), normal(20, 3, seed=1)
+    for row, voted in zip(t, made.vote(t, 5).tolist(), strict=True):
+        similar = [fn.cosine_similarity(row, kept, dim=0).item() for kept in made.rows]
+        near = [made.classes[i].item() for i in sorted(range(10), key=lambda i: -similar[i])[:5]]
+        assert voted == max(near, key=lambda c: (near.count(c), -near.index(c)))
+
+
+def test_an_empty_queue_votes_for_nothing_and_has_nothing_to_offer() -> None:
+    made, t = queue(4), normal(2, 3)
+    assert made.vote(t, 3).tolist() == [-1, -1]
+    assert not made.pick(torch.tensor([0, -1]))[1].any()
+    rows, there = made.mean(torch.tensor([0, -1]))
+    assert not there.any()
+    assert torch.equal(rows, torch.zeros(2, 3))
+
+
+def test_a_drawn_row_is_of_the_class_and_every_row_of_it_is_drawn() -> None:
+    made, found = filled([0, 1, 1, 1, 0]), set()
+    torch.manual_seed(0)
+    for _ in range(50):
+        rows, there = made.pick(torch.tensor([1, 7]))
+        assert there.tolist() == [True, False]
+        found.add(int((made.rows == rows[0]).all(1).nonzero().item()))
+    assert found == {1, 2, 3}
+
+
+def test_means_are_those_of_the_classes() -> None:
+    made = filled([0, 1, 1, 1, 0])
+    assert_close(made.mean(torch.tensor([1, 0]))[0], torch.stack([made.rows[1:4].mean(0), made.rows[[0, 4]].mean(0)]))
+
+
+def test_semppl_names_what_has_no_label_and_keeps_the_labels_it_sees() -> None:
+    made = variants.load("positives", "semppl")
+    config = made.Config(queue=8, k=1, weight=0.5)
+    positives, t = made.build(config, 3, alone), normal(4, 3)
+    empty = positives(t, torch.tensor([0, 1, -1, -1]))
+    assert (empty.own.tolist(), empty.other.tolist()) == ([1.0] * 4, [0.0] * 4)
+    positives.update(t[:2], torch.tensor([0, 1]))
+    extra = positives(t[:2], torch.tensor([-1, 0]))
+    assert_close(extra.t, t[[0, 0]])
+    assert extra.other.tolist() == [0.5, 0.5]
+
+
+def test_supsiam_mixes_both_losses_where_there_is_a_label() -> None:
+    made = variants.load("positives", "supsiam")
+    positives, t = made.build(made.Config(queue=8, a=0.25), 3, alone), normal(4, 3)
+    positives.update(t[:2], torch.tensor([3, 3]))
+    extra = positives(t, torch.tensor([3, -1, 4, 3]))
+    assert (extra.own.tolist(), extra.other.tolist()) == ([0.25, 1, 1, 0.25], [0.75, 0, 0, 0.75])
+    assert_close(extra.t[0], t[:2].mean(0))
+
+
+class Flat(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(12, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.both(x)[1]
+
+    def both(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return x.flatten(1), self.layer(x.flatten(1))
+
+
+@BOTH
+def test_the_loss_is_that_of_both_positives_and_targets_are_remembered_after_the_step(name: str) -> None:
+    torch.manual_seed(0)
+    made, identity = variants.load("positives", name), variants.load("predictors", "identity")
+    positives = made.build(made.Config(queue=8), 3, alone)
+    method = Method(Flat(), identity.build(identity.Config(), 3), Online(), Moments(3, rho=0.5), cosine.loss,
+                    positives=positives)  # fmt: skip
+    x1, x2, y = normal(4, 3, 2, 2), normal(4, 3, 2, 2, seed=1), torch.tensor([0, 1, -1, 0])
+    plain = method(x1, x2).losses
+    step = method(x1, x2, y)
+    assert_close(step.losses, plain)  # nothing is remembered yet
+    method.after_step(step, 0, 0.1)
+    assert positives.queue.classes[:3].tolist() == [0, 1, 0]
+    assert_close(positives.queue.rows[:3], step.z[0][[0, 1, 3]])
+    torch.manual_seed(1)
+    with_more = method(x1, x2, y).losses
+    torch.manual_seed(1)
+    extras = [positives(step.z[view], y) for view in (1, 0)]
+    expected = sum(
+        extra.own * cosine.loss(p, p, t) + extra.other * cosine.loss(p, p, extra.t)
+        for p, t, extra in zip(step.z, step.z.flip(0), extras, strict=True)
+    )
+    assert_close(with_more, expected)
+    assert not torch.allclose(with_more, plain)
+
+
+def test_training_sees_the_share_of_the_labels_that_it_may_and_no_other() -> None:
+    y = torch.arange(100) % 10
+    seen = positive.seen(y, LabelledConfig(labelled=0.3))
+    assert seen is not None
+    assert torch.equal(seen[seen >= 0], y[seen >= 0])
+    assert seen[seen >= 0].bincount().tolist() == [3] * 10
+    assert torch.equal(torch.where(seen >= 0)[0], draws.evenly(y, 30, seed=0).sort().values)
+    assert positive.seen(y, variants.load("positives", "views").Config()) is None
+
+
+def test_images_without_labels_are_refused() -> None:
+    with pytest.raises(RequestError, match="needs labels"):
+        positive.seen(None, variants.load("positives", "semppl").Config())
+
+
+def test_a_target_that_takes_gradient_is_refused() -> None:
+    with pytest.raises(Problems) as wrong:
+        Recipe.read("tiny/semppl", ("target.name=shared",))
+    assert "take no gradient" in str(wrong.value.problems[0])
+
+
+@BOTH
+def test_a_stopped_training_goes_on_to_the_same_bytes(name: str, tmp_path: Path) -> None:
+    from dcp.errors import RunError
+    from dcp.loop import Loop
+    from dcp.pretraining import pretrain
+
+    wanted = ("probe.after=[]", "train.save_every=3")
+    whole = pretrain(Recipe.read(f"tiny/{name}", wanted), runs=tmp_path / "whole", device="cpu")
+    steps, step = [], Loop._step
+
+    def stops(self: Loop, batch: object) -> None:
+        if len(steps) == 4:
+            raise RunError("the test stops here", slug="diverged")
+        steps.append(step(self, batch))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Loop, "_step", stops)
+        with pytest.raises(RunError):
+            pretrain(Recipe.read(f"tiny/{name}", wanted), runs=tmp_path / "parts", device="cpu")
+    parts = pretrain(Recipe.read(f"tiny/{name}", wanted), runs=tmp_path / "parts", device="cpu", resume=True)
+    ours, theirs = (checkpoint.read(run.path / checkpoint.FILE)[0] for run in (parts, whole))
+    assert (ours["positives.queue.classes"] >= 0).any()
+    assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
+    assert (parts.path / "encoder.safetensors").read_bytes() == (whole.path / "encoder.safetensors").read_bytes()
