@@ -10,6 +10,7 @@ from dcp.comparison.differences import (
     CROSSED_PAIRED,
     ONE_AGAINST_SEEDS,
     PAIRED,
+    PAIRED_MEANS,
     PAIRED_SEEDS,
     TWO_SEEDS,
     UNPAIRED,
@@ -45,7 +46,7 @@ def covers(arms: Arms, differences: Iterable[Difference], *, timed: bool = False
 def _intervals(arms: Arms, methods: set[str]) -> Iterator[str]:
     if len(arms) == 1:
         yield "All of these are seeds of one recipe; there is nothing to compare it with."
-    if methods & {PAIRED, UNPAIRED}:
+    if methods & {PAIRED, PAIRED_MEANS, UNPAIRED}:
         yield (
             "Differences between single seeds have intervals over test images: how far they could move with"
             " other images of the same kind. They say nothing about how training varies from seed to seed;"

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    Values = NDArray[np.bool_] | NDArray[np.float64]
+
 SMALLEST_P = 1e-30  # further out quantiles are not to be trusted, and no model holds
 
 
@@ -129,13 +131,13 @@ def over_seeds(a: Sequence[float], b: Sequence[float], *, paired: bool = False) 
     return Estimate(fmean(b) - fmean(a), _seed_parts(a, b, paired))
 
 
-def over_seeds_and_images(a: "NDArray[np.bool_]", b: "NDArray[np.bool_]", *, paired: bool = False) -> Estimate | None:
-    """Difference of the shares of right answers, over seeds, several in one arm at least, and test images.
+def over_seeds_and_images(a: "Values", b: "Values", *, paired: bool = False) -> Estimate | None:
+    """Difference of the shares of right answers, or of means, over seeds, several in one arm at least, and images.
 
     None for a single image.
 
     Args:
-        a: [S_a, n] which answers are right, of the arm that is subtracted.
+        a: [S_a, n] which answers are right, or a value of each image, of the arm that is subtracted.
         b: [S_b, n] the same of the other arm, for the same images.
         paired: whether row s of both belongs to the same seed.
     """
@@ -152,6 +154,17 @@ def over_seeds_and_images(a: "NDArray[np.bool_]", b: "NDArray[np.bool_]", *, pai
     images = max(0.0, float(change.var(ddof=1)) / n - twice)
     seeds = _seed_parts(a.mean(axis=1).tolist(), b.mean(axis=1).tolist(), paired)
     return Estimate(float(change.mean()), seeds, Part(images, n - 1))
+
+
+def over_images(a: "NDArray[np.float64]", b: "NDArray[np.float64]") -> Estimate:
+    """Difference of means of two single encoders over the same test images: Student's paired t.
+
+    Args:
+        a: [n] the value of each image, of the encoder that is subtracted; at least two.
+        b: [n] the same of the other.
+    """
+    change = b - a
+    return Estimate(float(change.mean()), (Part(float(change.var(ddof=1)) / len(change), len(change) - 1),))
 
 
 def _seed_parts(a: Sequence[float], b: Sequence[float], paired: bool) -> tuple[Part, ...]:

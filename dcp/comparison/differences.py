@@ -14,6 +14,7 @@ from dcp.comparison.scores import having, image_interval, is_share, score_of, va
 from dcp.comparison.together import paired_seeds, right_answers
 
 PAIRED = "paired over test images"
+PAIRED_MEANS = "paired over test images, their values"
 UNPAIRED = "unpaired over test images"
 WELCH = "over seeds (Welch)"
 PAIRED_SEEDS = "over seeds, paired"
@@ -24,6 +25,7 @@ CROSSED_ONE = "over seeds and test images (one seed against several)"
 # What the p-value of each is of; crossed.py and matched.py say how.
 TESTS = {
     PAIRED: "McNemar's exact test",
+    PAIRED_MEANS: "paired t test over test images",
     UNPAIRED: "normal test",
     WELCH: "Welch's t test",
     PAIRED_SEEDS: "paired t test",
@@ -167,6 +169,9 @@ def _over_images(
     found: Difference, first: Sequence[Member], second: Sequence[Member], evaluation: str, score: str
 ) -> Difference:
     answers = right_answers(first, second, evaluation, score)
+    if not isinstance(answers, str) and answers[0].dtype != bool:
+        estimate = crossed.over_images(answers[0][0], answers[1][0])
+        return replace(found, interval=estimate.interval(), method=PAIRED_MEANS, p=estimate.p)
     if not isinstance(answers, str):
         counts = matched(answers[0][0], answers[1][0])
         discordant = (counts.only_a, counts.only_b)

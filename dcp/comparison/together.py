@@ -1,7 +1,7 @@
 """What of two arms belongs together: the same seeds, the same test images."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from dcp.comparison.arms import Member
 from dcp.comparison.scores import score_of
@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    Answers = tuple[NDArray[np.bool_], NDArray[np.bool_]]
+    from dcp.comparison.crossed import Values
+
+    Answers = tuple[Values, Values]
 
 # The recipe keys, or what they begin with, by which a seed gives the same images in the same order.
 ORDER = ("data.", "train.batch")
@@ -33,7 +35,9 @@ def paired_seeds(a: Sequence[Member], b: Sequence[Member]) -> bool:
 
 
 def right_answers(a: Sequence[Member], b: Sequence[Member], evaluation: str, score: str) -> "Answers | str":
-    """Which test images each run of two arms got right, [S_a, n] and [S_b, n]; or why that cannot be had.
+    """What each run of two arms made of each test image, [S_a, n] and [S_b, n]; or why that cannot be had.
+
+    For accuracies it is whether the image came out right; retrieval and fits to few labels have values in [0, 1].
 
     Args:
         a: the runs of an arm that have the score, by seed.
@@ -43,26 +47,32 @@ def right_answers(a: Sequence[Member], b: Sequence[Member], evaluation: str, sco
     """
     import numpy as np
 
-    found = [_right(one, evaluation, score) for one in (*a, *b)]
+    found = [_by_image(one, evaluation, score) for one in (*a, *b)]
     known = [answers for answers in found if answers is not None]
     if len(known) < len(found):
         return NO_ANSWERS
-    if not all(np.array_equal(label, known[0][1]) for _, label in known):
+    if not all(np.array_equal(which, known[0][1]) for _, which in known):
         return OTHER_LABELS
-    right = np.stack([right for right, _ in known])
-    return right[: len(a)], right[len(a) :]
+    values = np.stack([values for values, _ in known])
+    return cast("Answers", (values[: len(a)], values[len(a) :]))
 
 
-def _right(one: Member, evaluation: str, score: str) -> "tuple[NDArray[np.bool_], NDArray[np.int64]] | None":
-    """Which test images came out right, and their labels; None if the score is not the share of them."""
-    arrays = one.run.predictions(evaluation) or {}
-    probe = one.probes[evaluation]
-    if not {"prediction", "label"} <= arrays.keys() or len(arrays["label"]) != probe.get("n"):
+def _by_image(one: Member, evaluation: str, score: str) -> "tuple[Values, NDArray[np.int64]] | None":
+    """The value of each test image, and its label or number; None if the score is not the mean of these values."""
+    import numpy as np
+
+    arrays, probe = one.run.predictions(evaluation) or {}, one.probes[evaluation]
+    values: Values
+    if score in arrays:
+        values = np.asarray(arrays[score], dtype=np.float64)
+        which = arrays.get("query", np.arange(len(values)))
+    elif {"prediction", "label"} <= arrays.keys():
+        values, which = arrays["prediction"] == arrays["label"], arrays["label"]
+    else:
         return None
-    right = arrays["prediction"] == arrays["label"]
     value = score_of(probe, score)
-    share = value is not None and abs(float(right.mean()) - value) < 0.5 / len(right)
-    return (right, arrays["label"]) if share else None
+    fits = values.ndim == 1 and len(values) == len(which) == probe.get("n") and value is not None
+    return (values, which) if fits and abs(float(values.mean()) - (value or 0)) < 0.5 / len(values) else None
 
 
 def _order(one: Member) -> tuple[dict[str, object], object]:

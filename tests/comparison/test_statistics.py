@@ -14,7 +14,7 @@ from statsmodels.stats.power import TTestIndPower, TTestPower
 from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
 
 from dcp.comparison.correction import holm
-from dcp.comparison.crossed import Estimate, Part, over_seeds, over_seeds_and_images
+from dcp.comparison.crossed import Estimate, Part, over_images, over_seeds, over_seeds_and_images
 from dcp.comparison.effects import MORE_IMAGES, Plan, hedges, plan
 from dcp.comparison.intervals import p_of
 from dcp.comparison.matched import Matched, matched
@@ -40,6 +40,13 @@ def test_paired_seeds_are_students_paired_test_and_interval():
     found, theirs = over_seeds(A, B, paired=True), stats.ttest_rel(B, A)
     assert found.p == pytest.approx(theirs.pvalue, **EXACT)
     assert found.interval(0.9) == pytest.approx(tuple(theirs.confidence_interval(0.9)), **EXACT)
+
+
+def test_values_of_the_same_images_are_students_paired_test_and_interval():
+    a, b = (np.random.default_rng(seed).beta(2, 3, 50) for seed in (0, 1))
+    found, theirs = over_images(a, b), stats.ttest_rel(b, a)
+    assert found.p == pytest.approx(theirs.pvalue, **EXACT)
+    assert found.interval() == pytest.approx(tuple(theirs.confidence_interval(0.95)), **EXACT)
 
 
 def test_one_seed_against_several_is_students_with_the_variance_of_the_several():

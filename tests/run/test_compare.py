@@ -522,3 +522,24 @@ def test_the_function_dcp_compare_stays_a_function_after_it_was_called(build):
     first, second = dcp.compare(names), dcp.compare(names)
     assert first == second
     assert first["scores"][0]["differences"][0]["value"] == pytest.approx(0.1)
+
+
+def test_values_of_test_images_are_paired_where_the_queries_are_the_same(build):
+    a, b = (np.random.default_rng(seed).beta(2, 3, 200) for seed in (0, 1))
+    runs = [build(name, top1=0.5) for name in ("one", "other")]
+
+    def retrieved(run, values, query):
+        score = {"score": {"map": float(values.mean())}, "n": len(values), "interval": {"map": [0.1, 0.9]}}
+        run.write_probe("retrieval", {**score, "data": run.probes()["linear"]["data"]}, {"map": values, "query": query})
+
+    for run, values in zip(runs, (a, b), strict=True):
+        retrieved(run, values, np.arange(200))
+    found = next(row for row in compare(runs).scores if (row.evaluation, row.score) == ("retrieval", "map"))
+    paired = found.differences[0]
+    theirs = stats.ttest_rel(b, a)
+    assert paired.method == "paired over test images, their values"
+    assert paired.p == pytest.approx(theirs.pvalue, abs=1e-9)
+    assert paired.interval == pytest.approx(tuple(theirs.confidence_interval(0.95)), abs=1e-9)
+    retrieved(runs[1], b, np.arange(200)[::-1].copy())
+    found = next(row for row in compare(runs).scores if (row.evaluation, row.score) == ("retrieval", "map"))
+    assert found.differences[0].method == "unpaired over test images"
