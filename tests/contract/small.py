@@ -5,9 +5,28 @@ from torch import Tensor, nn
 
 from dcp import variants
 
-PREDICTORS = ["directcopy", "directpred", "directset", "identity", "linear", "mlp"]
+PREDICTORS = [
+    "directcopy",
+    "directpred",
+    "directset",
+    "identity",
+    "linear",
+    "minimal_space",
+    "mlp",
+    "newton_schulz",
+    "offdiagonal",
+    "orthogonal",
+    "partition",
+    "procrustes",
+    "projector",
+    "regression",
+    "reweighting",
+    "spectral_filter",
+    "symmetric",
+    "symmetric_mlp",
+]
 OBJECTIVES = ["cosine", "euclidean", "iso_cosine", "iso_euclidean"]
-TARGETS = ["ema", "online", "shared"]
+TARGETS = ["ema", "filtered", "online", "shared"]
 DTYPES = [torch.float64, torch.bfloat16]
 
 
@@ -18,6 +37,12 @@ def normal(*shape: int, seed: int, dtype: torch.dtype = torch.float32) -> Tensor
 def correlation(dim: int, seed: int = 0) -> Tensor:
     z = normal(3 * dim, dim, seed=seed)
     return z.T @ z / len(z)
+
+
+def cross(dim: int, seed: int = 0) -> Tensor:
+    """E[t zᵀ] of the same z, and targets near them."""
+    z = normal(3 * dim, dim, seed=seed)
+    return (z + 0.5 * normal(3 * dim, dim, seed=seed + 100)).T @ z / len(z)
 
 
 class TinyBranch(nn.Module):
