@@ -12,20 +12,50 @@ from dcp.recipe import Recipe
 SETS = ("cifar10", "cifar100", "stl10", "imagenette")
 METHODS = ("directcopy", "directpred", "directpred_every5", "linear", "byol", "simsiam", "identity")
 SMALL = [f"{data}_{method}" for data, method in product(SETS, METHODS)]
+CATALOGUE = [
+    "directpred_offset",
+    "filtered",
+    "minimal_space",
+    "newton_schulz",
+    "offdiagonal",
+    "orthogonal",
+    "partition",
+    "procrustes",
+    "projector",
+    "regression",
+    "reweighting",
+    "spectral_filter",
+    "symmetric",
+    "symmetric_mlp",
+]  # of CIFAR-10 alone
 TINY = [
     "tiny/directcopy",
     "tiny/directpred",
     "tiny/directpred_every5",
+    "tiny/directpred_offset",
     "tiny/directset",
     "tiny/euclidean",
+    "tiny/filtered",
     "tiny/group_norm",
     "tiny/identity",
     "tiny/iso_cosine",
     "tiny/iso_euclidean",
     "tiny/linear",
+    "tiny/minimal_space",
     "tiny/mlp",
+    "tiny/newton_schulz",
+    "tiny/offdiagonal",
+    "tiny/orthogonal",
+    "tiny/partition",
+    "tiny/procrustes",
+    "tiny/projector",
+    "tiny/regression",
+    "tiny/reweighting",
     "tiny/shared",
     "tiny/simsiam",
+    "tiny/spectral_filter",
+    "tiny/symmetric",
+    "tiny/symmetric_mlp",
 ]
 
 # Tian, Chen, Ganguli 2021, arXiv:2102.06810, appendix C, and the official release
@@ -164,8 +194,8 @@ def comment(name: str) -> str:
 
 def test_these_recipes_ship_and_no_others() -> None:
     found = set(shipped.names()) - {"quickstart"}
-    assert found == {*SMALL, *TINY, "imagenet_directcopy"}
-    assert len(found) == 28 + 13 + 1
+    assert found == {*SMALL, *TINY, "imagenet_directcopy", *(f"cifar10_{name}" for name in CATALOGUE)}
+    assert len(found) == 28 + 27 + 14 + 1
 
 
 @pytest.mark.parametrize("name", shipped.names())
