@@ -8,7 +8,8 @@ With g(s) = s it is DirectPred of the batch without ε. Our s is that of Z/√N,
 the logarithms notice, and `gain = √N` is the release's scale. On the target's side: `target.name = "filtered"`.
 """
 
-from typing import Literal
+from collections.abc import Iterator
+from typing import Any, Literal
 
 from pydantic import Field
 from torch import Tensor
@@ -24,6 +25,12 @@ class Config(ClosedConfig):
     g: spectra.Filter = Field("poly", description="the filter: s^power, log(s), log(1 + s) or log(1 + s²)")
     power: float = Field(1.0, ge=-4, le=4, description="k, exponent of s where g is poly")
     gain: float = Field(1.0, gt=0, description="factor on s, where it matters (log, log1, log2): √N is the release's")
+
+    def clashes(self, recipe: Any) -> Iterator[tuple[str, str]]:
+        """An exponent where nothing is raised to it."""
+        yield from super().clashes(recipe)
+        if self.g != "poly" and self.power != 1.0:
+            yield f'predictor.power has no effect: g = "{self.g}" takes no exponent', 'leave it out, or take g = "poly"'
 
 
 def weight(F: Tensor, *, g: spectra.Filter, power: float = 1.0, gain: float = 1.0) -> Tensor:

@@ -8,8 +8,8 @@ logarithms are offered as on the online side (`predictor.name = "spectral_filter
 projections too, in its BYOL; here the target is the online branch.
 """
 
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Iterator
+from typing import Any, Literal
 
 import torch
 from pydantic import Field
@@ -27,6 +27,11 @@ class Config(VariantConfig):
     name: Literal["filtered"] = "filtered"
     g: spectra.Filter = Field("poly", description="the filter: s^power, log(s), log(1 + s) or log(1 + s²)")
     power: float = Field(1.0, ge=-4, le=4, description="k, exponent of s where g is poly")
+
+    def clashes(self, recipe: Any) -> Iterator[tuple[str, str]]:
+        """An exponent where nothing is raised to it."""
+        if self.g != "poly" and self.power != 1.0:
+            yield f'target.power has no effect: g = "{self.g}" takes no exponent', 'leave it out, or take g = "poly"'
 
 
 class Filtered(Target):
