@@ -60,6 +60,19 @@ class ClosedConfig(LearntConfig):
                 )
 
 
+class CrossConfig(ClosedConfig):
+    """Keys of a predictor that is set from C too."""
+
+    def clashes(self, recipe: Any) -> Iterator[tuple[str, str]]:
+        """A centred F beside a C that is not."""
+        yield from super().clashes(recipe)
+        if recipe.moments.zero_mean:
+            yield (
+                f'predictor.name = "{recipe.predictor.name}" needs C = E[t zᵀ], which zero_mean does not centre',
+                "moments.zero_mean = false; a centred F and a C that is not belong to different data",
+            )
+
+
 class SetConfig(ClosedConfig):
     """Keys of a predictor that is a function of F with F's eigenvectors."""
 

@@ -14,10 +14,10 @@ from pydantic import Field
 from torch import Tensor
 
 from dcp import spectra
-from dcp.predictor import ClosedConfig, Predictor, SetLinear
+from dcp.predictor import CrossConfig, Predictor, SetLinear
 
 
-class Config(ClosedConfig):
+class Config(CrossConfig):
     """Keys of the best symmetric W, which need not be positive."""
 
     name: Literal["minimal_space"] = "minimal_space"

@@ -13,10 +13,10 @@ from pydantic import Field
 from torch import Tensor
 
 from dcp import spectra
-from dcp.predictor import ClosedConfig, Predictor, SetLinear
+from dcp.predictor import CrossConfig, Predictor, SetLinear
 
 
-class Config(ClosedConfig):
+class Config(CrossConfig):
     """Keys of the polar factor."""
 
     name: Literal["newton_schulz"] = "newton_schulz"

@@ -52,16 +52,16 @@ class Partition(Predictor):
     """
 
     a: Tensor
-    F: Tensor
-    W: Tensor
+    moments: Tensor
+    weights: Tensor
     updates: Tensor
 
     def __init__(self, dim: int, *, planes: int, eps: float, rho: float) -> None:
         super().__init__()
         self.eps, self.rho, self.total = eps, rho, own
         self.register_buffer("a", torch.randn(dim, planes))
-        self.register_buffer("F", torch.zeros(2 * planes, dim, dim))
-        self.register_buffer("W", torch.eye(dim).repeat(2 * planes, 1, 1))
+        self.register_buffer("moments", torch.zeros(2 * planes, dim, dim))
+        self.register_buffer("weights", torch.eye(dim).repeat(2 * planes, 1, 1))
         self.register_buffer("updates", torch.zeros(2 * planes, dtype=torch.int64))
 
     def cells(self, z: Tensor) -> Tensor:
@@ -74,7 +74,7 @@ class Partition(Predictor):
     def forward(self, z: Tensor) -> Tensor:
         """The mean over planes of W z with the W of z's side, [B, D]."""
         cells = self.cells(z)
-        return torch.einsum("bc,ced,bd->be", 2 * cells / cells.shape[1], self.W, z)
+        return torch.einsum("bc,ced,bd->be", 2 * cells / cells.shape[1], self.weights, z)
 
     @torch.no_grad()
     def refresh(self, F: Tensor, C: Tensor | None = None, z: Tensor | None = None) -> None:
@@ -86,9 +86,9 @@ class Partition(Predictor):
         count = sums[-cells.shape[1] :]
         batch = sums[: -cells.shape[1]].view(-1, dim, dim) / count.clamp_min(1)[:, None, None]
         past = torch.where(count == 0, 1.0, torch.where(self.updates == 0, 0.0, self.rho)).to(z.dtype)[:, None, None]
-        self.F.copy_(past * self.F.to(z.dtype) + (1 - past) * batch)
+        self.moments.copy_(past * self.moments.to(z.dtype) + (1 - past) * batch)
         self.updates.add_(count > 0)
-        self.W.copy_(torch.stack([self._weight(cell) for cell in self.F.to(z.dtype)]))
+        self.weights.copy_(torch.stack([self._weight(cell) for cell in self.moments.to(z.dtype)]))
 
     def _weight(self, F: Tensor) -> Tensor:
         return directset.weight(F, alpha=0.5, eps=self.eps, floor=directpred.FLOOR)

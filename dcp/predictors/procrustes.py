@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from dcp import spectra
-from dcp.predictor import ClosedConfig, Predictor, SetLinear
+from dcp.predictor import CrossConfig, Predictor, SetLinear
 
 
-class Config(ClosedConfig):
+class Config(CrossConfig):
     """Keys of the orthogonal predictor that is set: how often."""
 
     name: Literal["procrustes"] = "procrustes"

@@ -16,10 +16,10 @@ from pydantic import Field
 from torch import Tensor
 
 from dcp import spectra
-from dcp.predictor import ClosedConfig, Predictor, SetLinear
+from dcp.predictor import CrossConfig, Predictor, SetLinear
 
 
-class Config(ClosedConfig):
+class Config(CrossConfig):
     """Keys of the regression."""
 
     name: Literal["regression"] = "regression"

@@ -149,10 +149,10 @@ def test_a_partition_starts_as_the_identity_and_ignores_a_refresh_without_projec
 def test_a_cell_without_samples_keeps_its_F():
     predictor, z = built(planes=1), normal(20, D, seed=1)
     predictor.refresh(torch.eye(D), z=z)
-    before = predictor.F.clone()
+    before = predictor.moments.clone()
     predictor.refresh(torch.eye(D), z=z[:1].repeat(5, 1))  # all at the mean: upper side
-    assert not torch.equal(predictor.F[0], before[0])
-    assert torch.equal(predictor.F[1], before[1])
+    assert not torch.equal(predictor.moments[0], before[0])
+    assert torch.equal(predictor.moments[1], before[1])
     assert predictor.updates.tolist() == [2, 1]
 
 
@@ -172,6 +172,6 @@ def test_a_partition_adds_up_over_processes():
         queue = [height, theirs]
         twin.total = lambda sums, queue=queue: sums + queue.pop(0)
         twin.refresh(torch.eye(D), z=half)
-        seen[rank] = [twin.F, twin.W]
+        seen[rank] = [twin.moments, twin.weights]
     assert_close(seen[0], seen[1])
-    assert_close(seen[0][0], whole.F)
+    assert_close(seen[0][0], whole.moments)
