@@ -32,7 +32,10 @@ class Config(ClosedConfig):
         yield from super().clashes(recipe)
         dim = recipe.network.projector.out
         if self.k is not None and self.k > dim:
-            yield f"predictor.k = {self.k} directions of network.projector.out = {dim}: there are no more", f"k < {dim}"
+            yield (
+                f"predictor.k = {self.k} directions of network.projector.out = {dim}: there are no more",
+                f"at most {dim}",
+            )
 
 
 def weight(M: Tensor, *, k: int) -> Tensor:

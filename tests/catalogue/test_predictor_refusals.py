@@ -6,7 +6,7 @@ from dcp.errors import Problems
 from dcp.recipe import Recipe
 
 REFUSED = {
-    "tiny/projector predictor.k=17": ("there are no more", "k < 16"),
+    "tiny/projector predictor.k=17": ("there are no more", "at most 16"),
     "tiny/partition moments.timing=immediate": ("F of its own, one step old", "stale"),
     "tiny/partition moments.zero_mean=true": ("F of its own, never centred", "zero_mean = false"),
     "tiny/spectral_filter predictor.g=log1 predictor.power=2.0": ("predictor.power has no effect", "poly"),
