@@ -1,4 +1,4 @@
-"""What setting W from F costs: DirectCopy, DirectPred, and least squares as a yardstick."""
+"""What predictors cost: setting W for each that is set, a step through each, and least squares as a yardstick."""
 
 from collections.abc import Callable
 from functools import partial
@@ -7,42 +7,75 @@ import torch
 from torch import Tensor
 
 from benchmarks.measure import Row, Scale, in_turn, rows
+from dcp import variants
 from dcp.predictor import Predictor
-from dcp.predictors import directcopy, directpred
+
+SAMPLES = 256  # two views of 128 images
+LARGE = ("directpred", "directcopy")  # the only ones at 8192, where a decomposition takes minutes on a CPU
 
 
 def tasks(scale: Scale) -> list[partial[list[Row]]]:
     """One a dimension."""
     dims = (128, 512) if scale.quick else (128, 512, 2048, 8192)
-    return [partial(measured, scale, dim) for dim in dims]
+    steps = (128,) if scale.quick else (128, 2048)
+    return [*(partial(measured, scale, dim) for dim in dims), *(partial(stepped, scale, dim) for dim in steps)]
 
 
 def measured(scale: Scale, dim: int) -> list[Row]:
-    """Updates a second of each rule on one F, as in the step: DirectCopy's power iteration is warm."""
+    """Updates a second of each rule on one F and C, as in the step: DirectCopy's power iteration is warm."""
     torch.set_num_threads(scale.threads)
-    torch.manual_seed(0)
-    F = _correlation(dim).to(scale.device)
-    things = {
-        "directpred": _refreshing(directpred.build(directpred.Config(), dim), F),
-        "least squares": _solving(F),
-        "directcopy": _refreshing(directcopy.build(directcopy.Config(), dim), F),
-    }
-    repeats = 1 if dim > 4096 else scale.repeats  # an eigen-decomposition of 8192 takes minutes on a CPU
+    z, t = (x.to(scale.device) for x in _projections(dim))
+    F, C = z.T @ z / len(z), t.T @ z / len(z)
+    names = [name for name in _set() if dim <= 4096 or name in LARGE]
+    things = {name: _refreshing(_built(name, dim).to(scale.device), F, C, z[:SAMPLES]) for name in names}
+    things["least squares"] = _solving(F)
+    repeats = 1 if dim > 4096 else scale.repeats
     found = in_turn(things, repeats, scale.device, least_s=0.2)
     return rows(f"predictor update, d = {dim}", "updates/s", found, beside="directpred")
 
 
-def _correlation(dim: int) -> Tensor:
-    """F of 4 d samples whose directions fade by the power law 1/k."""
-    z = torch.randn(4 * dim, dim) / torch.arange(1, dim + 1)
-    return z.T @ z / len(z)
+def stepped(scale: Scale, dim: int) -> list[Row]:
+    """Passes a second, forward and backward, of each predictor over the projections of one view."""
+    torch.set_num_threads(scale.threads)
+    z = _projections(dim)[0][: SAMPLES // 2].to(scale.device)
+    things = {name: _passing(_built(name, dim).to(scale.device), z) for name in variants.names("predictors")}
+    found = in_turn(things, scale.repeats, scale.device, least_s=0.2)
+    return rows(f"predictor forward and backward, d = {dim}", "passes/s", found, beside="linear")
 
 
-def _refreshing(predictor: Predictor, F: Tensor) -> Callable[[], float]:
-    predictor = predictor.to(F.device)
+def _built(name: str, dim: int) -> Predictor:
+    torch.manual_seed(0)
+    module = variants.load("predictors", name)
+    built: Predictor = module.build(module.Config(), dim)
+    return built
+
+
+def _set() -> list[str]:
+    """Names of the predictors that are set: those with a `refresh` of their own."""
+    names = variants.names("predictors")
+    return [name for name in names if type(_built(name, 2)).refresh is not Predictor.refresh]
+
+
+def _projections(dim: int) -> tuple[Tensor, Tensor]:
+    """Projections z and targets t, both [2 d, d], whose directions fade by the power law 1/k, t a noisy z."""
+    torch.manual_seed(0)
+    z, noise = torch.randn(2, 2 * dim, dim) / torch.arange(1, dim + 1)
+    return z, z + 0.3 * noise
+
+
+def _refreshing(predictor: Predictor, F: Tensor, C: Tensor, z: Tensor) -> Callable[[], float]:
+    def run() -> float:
+        predictor.refresh(F, C, z)
+        return 1.0
+
+    return run
+
+
+def _passing(predictor: Predictor, z: Tensor) -> Callable[[], float]:
+    z = z.clone().requires_grad_()
 
     def run() -> float:
-        predictor.refresh(F)
+        predictor(z).square().sum().backward()
         return 1.0
 
     return run

@@ -67,6 +67,9 @@ def method(
     dim = recipe.network.projector.out
     predictor = variants.load("predictors", recipe.predictor.name).build(recipe.predictor, dim)
     target = variants.load("targets", recipe.target.name).build(recipe.target, online, lambda: branch(recipe))
+    for part in (predictor, target):
+        if hasattr(part, "total"):  # it keeps statistics of its own, which are to be those of all processes
+            part.total = total
     moments = _moments(recipe, total, cross=predictor.needs_cross)
     return Method(
         online,

@@ -36,14 +36,9 @@ class LearntConfig(VariantConfig):
     )
 
 
-class SetConfig(LearntConfig):
-    """Keys of a predictor that is set from F. The learning rate matters only between two settings (every > 1)."""
+class ClosedConfig(LearntConfig):
+    """Keys of a predictor that is set in closed form. The learning rate matters only between two settings."""
 
-    symmetric: ClassVar[bool] = True
-
-    norm: Literal["spectral", "fro", "none"] = Field(
-        "spectral", description="what F is divided by: its largest eigenvalue, its Frobenius norm, or nothing"
-    )
     every: int = Field(
         1,
         ge=1,
@@ -63,6 +58,29 @@ class SetConfig(LearntConfig):
                     f"predictor.{key} has no effect: W is set at every step, and the optimizer never moves it",
                     "leave it out, or set W less often: predictor.every = 5",
                 )
+
+
+class CrossConfig(ClosedConfig):
+    """Keys of a predictor that is set from C too."""
+
+    def clashes(self, recipe: Any) -> Iterator[tuple[str, str]]:
+        """A centred F beside a C that is not."""
+        yield from super().clashes(recipe)
+        if recipe.moments.zero_mean:
+            yield (
+                f'predictor.name = "{recipe.predictor.name}" needs C = E[t zᵀ], which zero_mean does not centre',
+                "moments.zero_mean = false; a centred F and a C that is not belong to different data",
+            )
+
+
+class SetConfig(ClosedConfig):
+    """Keys of a predictor that is a function of F with F's eigenvectors."""
+
+    symmetric: ClassVar[bool] = True
+
+    norm: Literal["spectral", "fro", "none"] = Field(
+        "spectral", description="what F is divided by: its largest eigenvalue, its Frobenius norm, or nothing"
+    )
 
 
 class Predictor(nn.Module):

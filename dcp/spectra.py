@@ -9,6 +9,10 @@ import torch
 from torch import Tensor
 
 Norm = Literal["spectral", "fro", "none"]
+Filter = Literal["poly", "log", "log1", "log2"]
+
+# Singular values come as roots of the eigenvalues of a float32 F, which are rounding below some 1e-7 of the largest.
+RESOLUTION = 1e-3
 
 
 def checked(F: Tensor) -> Tensor:
@@ -116,6 +120,33 @@ def norm(F: Tensor, kind: Norm, v: Tensor | None = None, *, iterations: int = 10
 def divided(F: Tensor, s: Tensor) -> Tensor:
     """F / s, and zero where s is zero: a matrix without any signal has no direction to keep."""
     return torch.where(s > 0, F / s, 0.0)
+
+
+def or_identity(W: Tensor, M: Tensor) -> Tensor:
+    """W [D, D], or the identity where M [D, D], of which W was made, is zero or not finite, or where W is not finite.
+
+    A W that is set starts as the identity; without a signal to set it from it is the identity again.
+    """
+    sound = finite(W) & finite(M) & (M.abs().sum() > 0)
+    return torch.where(sound, W, torch.eye(len(W), dtype=W.dtype, device=W.device))
+
+
+def ridge(F: Tensor, weight: float, unit: Literal["mean", "one"]) -> Tensor:
+    """λ, a scalar: `weight` times F's mean eigenvalue tr F / D, or times one."""
+    return weight * (F.trace() / len(F) if unit == "mean" else F.new_ones(()))
+
+
+def response(s: Tensor, kind: Filter, power: float = 1.0) -> Tensor:
+    """g(s) of singular values s [D]: s^power, log s, log(1 + s) or log(1 + s²) (Zhuo et al. 2023, official release).
+
+    s is floored at a thousandth of the largest, below which it is rounding: 0 has no logarithm and no inverse.
+    """
+    s = torch.maximum(s, RESOLUTION * s.max())
+    if kind == "poly":
+        return s**power
+    if kind == "log":
+        return s.log()
+    return torch.log1p(s if kind == "log1" else s.square())
 
 
 def effective_rank(F: Tensor) -> Tensor:

@@ -5,10 +5,8 @@ from torch import Tensor, nn
 
 from dcp import variants
 
-PREDICTORS = ["directcopy", "directpred", "directset", "identity", "linear", "mlp"]
-OBJECTIVES = ["cosine", "euclidean", "iso_cosine", "iso_euclidean"]
-TARGETS = ["ema", "online", "shared"]
-POSITIVES = ["semppl", "supsiam", "views"]
+# whatever lies in the tree: a new file is tested without being named anywhere
+PREDICTORS, OBJECTIVES, TARGETS, POSITIVES = map(variants.names, ("predictors", "objectives", "targets", "positives"))
 DTYPES = [torch.float64, torch.bfloat16]
 
 
@@ -19,6 +17,12 @@ def normal(*shape: int, seed: int, dtype: torch.dtype = torch.float32) -> Tensor
 def correlation(dim: int, seed: int = 0) -> Tensor:
     z = normal(3 * dim, dim, seed=seed)
     return z.T @ z / len(z)
+
+
+def cross(dim: int, seed: int = 0) -> Tensor:
+    """E[t zᵀ] of the same z, and targets near them."""
+    z = normal(3 * dim, dim, seed=seed)
+    return (z + 0.5 * normal(3 * dim, dim, seed=seed + 100)).T @ z / len(z)
 
 
 class TinyBranch(nn.Module):

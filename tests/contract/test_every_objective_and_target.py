@@ -111,8 +111,3 @@ def test_following_the_branch_leaves_the_branch_alone(name: str):
     before = {key: value.clone() for key, value in online.state_dict().items()}
     build_target(name, branch(seed=5)).update(online, 0.5)
     assert_close(dict(online.state_dict()), before, rtol=0, atol=0)
-
-
-def test_every_objective_and_every_target_of_the_tree_was_tested():
-    assert (variants.names("objectives"), len(OBJECTIVES)) == (OBJECTIVES, 4)
-    assert (variants.names("targets"), len(TARGETS)) == (TARGETS, 3)

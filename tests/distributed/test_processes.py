@@ -74,6 +74,20 @@ def test_a_batch_that_does_not_divide_evenly_gives_the_losses_of_one_process(tmp
     torch.testing.assert_close(torch.tensor(losses(two)), torch.tensor(losses(one)), atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize(
+    ("more", "name"),
+    [(("predictor.name=regression",), "W"), (("predictor.name=partition", "target.name=filtered"), "weights")],
+    ids=["a predictor of F and C", "predictor and target with statistics of their own"],
+)
+def test_what_is_set_from_the_batch_is_set_from_that_of_all_processes(
+    tmp_path: Path, more: tuple[str, ...], name: str
+) -> None:
+    one, two = pretrain(tmp_path / "1", more=more), pretrain(tmp_path / "2", more=(*more, "--processes", "2"))
+    torch.testing.assert_close(torch.tensor(losses(two)), torch.tensor(losses(one)), atol=1e-4, rtol=0)
+    W1, W2 = (read(run.path / "checkpoint/state.safetensors")[0][f"predictor.{name}"] for run in (one, two))
+    torch.testing.assert_close(W2, W1, atol=1e-3, rtol=1e-3)
+
+
 def test_every_process_has_the_same_F_W_and_weights(tmp_path: Path) -> None:
     script = Path(__file__).with_name("same_everywhere.py")
     command = [

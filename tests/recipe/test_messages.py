@@ -10,7 +10,7 @@ from dcp.errors import Problems, RequestError
 from dcp.recipe import Recipe
 
 RIGHT = '[data]\nsource = "cifar10"\n[predictor]\nname = "directcopy"\n'
-DIRECTCOPY = 'predictor "directcopy" has name, eps, lr_factor, lr_schedule, weight_decay, norm, every'
+DIRECTCOPY = 'predictor "directcopy" has name, eps, lr_factor, lr_schedule, weight_decay, every, norm'
 SECTIONS = (
     "known here: study, run, data, views, network, predictor, moments, target, objective, optimizer, train, probe"
 )
@@ -46,7 +46,7 @@ error[unknown-key]: there is no key predictor.alpha (mine.toml)
   elsewhere there is predictor.alpha of directset""",
     RIGHT.replace("directcopy", "directpred") + "alpha = 0.5": """\
 error[unknown-key]: there is no key predictor.alpha (mine.toml)
-  predictor "directpred" has name, eps, eps_place, lr_factor, lr_schedule, weight_decay, norm, every
+  predictor "directpred" has name, eps, eps_place, lr_factor, lr_schedule, weight_decay, every, norm
   elsewhere there is predictor.alpha of directset""",
     RIGHT + "[optimiser]\nlr = 1": f"""\
 error[unknown-key]: there is no section [optimiser] (mine.toml)
@@ -73,7 +73,7 @@ error[unknown-name]: there is no data source called "cifar" (mine.toml)
   known: {listed("datasets")}. Did you mean cifar10?""",
     RIGHT + '[target]\nname = "onlin"': """\
 error[unknown-name]: there is no target called "onlin" (mine.toml)
-  known: ema, online, shared. Did you mean online?""",
+  known: ema, filtered, online, shared. Did you mean online?""",
     RIGHT + '[probe]\nafter = ["knn", "lineal"]': f"""\
 error[bad-value]: probe.after[1] is "lineal" (mine.toml)
   expected {quoted("evaluations")}. Did you mean linear?""",

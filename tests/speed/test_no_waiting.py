@@ -56,6 +56,16 @@ SETS = {
     "online": ("target.name=online",),
     "euclidean": ("objective.name=euclidean",),
     "iso_cosine": ("objective.name=iso_cosine",),
+    "regression": ("predictor.name=regression",),
+    "minimal_space": ("predictor.name=minimal_space",),
+    "procrustes": ("predictor.name=procrustes",),
+    "newton_schulz": ("predictor.name=newton_schulz",),
+    "projector": ("predictor.name=projector",),
+    "partition": ("predictor.name=partition",),
+    "offdiagonal": ("predictor.name=offdiagonal",),
+    "symmetric": ("predictor.name=symmetric",),
+    "spectral_filter": ("predictor.name=spectral_filter", 'moments.timing="immediate"'),
+    "filtered": ("target.name=filtered",),
     "lars": ("optimizer.name=lars",),
 }
 
