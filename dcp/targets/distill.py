@@ -117,8 +117,7 @@ def build(config: Config, online: nn.Module, fresh: Callable[[], nn.Module]) -> 
     Raises:
         RequestError: it cannot be read, or its features and the projections differ in width.
     """
-    with torch.random.fork_rng(devices=[]):  # its random first weights are nobody's
-        teacher, features = load(config.teacher)
+    teacher, features = load(config.teacher)
     if features != _width(online):
         raise RequestError(
             f"the teacher has {features} features and network.projector.out is {_width(online)}: they must be equal",

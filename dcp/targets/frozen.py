@@ -3,7 +3,8 @@
     θ_S = [(1-α) θ_T + α θ~] / √(α² + (1-α)²)        the student's start; θ_T and θ~ are independent random weights
 
 The student learns the outputs of a network that knows nothing, starting near it, and ends with better features than
-the teacher's. α is 1e-10 there and may be up to 0.6; in float32 a student with 1e-10 starts as the teacher itself.
+the teacher's. α is 1e-10 there and may be up to 0.6; in float32 a student with 1e-10 starts as the teacher itself, but
+for the last digits of its smallest weights.
 
 How ours differs: a target is made for a branch that has its weights already, so the teacher is the mixture,
 θ_T = [(1-α) θ_S + α θ~] / √(α² + (1-α)²). Where weights are drawn from normal distributions around zero the pair
