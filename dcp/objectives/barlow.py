@@ -2,7 +2,7 @@
 
     L = Σ_i (1 - R_ii)² + λ Σ_{i≠j} R_ij²        R = ẑᵀ ẑ' / N, each dimension standardised over the batch
 
-The batch is that of all processes. λ = 5e-3 is written from memory, not looked up; lightly has it too.
+The batch is that of all processes. λ is 5e-3 in lightly and 0.0051 in the official release.
 """
 
 from typing import Literal

@@ -3,9 +3,9 @@
     L = 25 mse(Z, Z') + 25 [v(Z) + v(Z')] + [c(Z) + c(Z')]
     v(Z) = mean_j max(0, 1 - √(Var_j + 1e-4))        c(Z) = (1/D) Σ_{i≠j} Cov_ij²        divisor N-1 in both
 
-mse is the mean over images and dimensions. Variance and covariance are those of the batch of all processes. The
-weights are written from memory, not looked up. lightly, which says that it follows the release, halves the variance
-term: that is `variance = 12.5` here.
+mse is the mean over images and dimensions. Variance and covariance are those of the batch of all processes. Weights,
+divisors and the 1e-4 are those of the official release, but that it halves the variance term (`variance = 12.5` here),
+as lightly does; the formula above is from memory of the paper.
 """
 
 from typing import Literal
