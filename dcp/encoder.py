@@ -37,6 +37,7 @@ def save(folder: Path, backbone: nn.Module, recipe: Recipe, *, step: int) -> Non
         "steps": str(step),
         "backbone": recipe.network.backbone,
         "stem": recipe.network.stem,
+        "image_size": str(recipe.data.view_size),
         "mean_std": json.dumps(recipe.views.statistics()),
     }
     atomic_write(folder / FILE, _in_order(serialized(tensors, metadata)))

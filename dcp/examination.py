@@ -52,7 +52,7 @@ class Examiner:
         found["lag"] = vitals.lag(method.moments.F, step.z, method.moments.total)
         found["weight_norm"], found["update"] = vitals.size(now), vitals.change(now, self.before)
         followers = vitals.weights(method.target)
-        if followers:
+        if [p.shape for p in followers] == [p.shape for p in now]:  # not a teacher that is another network
             found["target_distance"] = vitals.change(followers, now)
         self.before = []
         return {name: _plain(value) for name, value in found.items()}

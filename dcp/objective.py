@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from pydantic import Field
 from torch import Tensor
+from torch.nn import functional as fn
 
 from dcp.moments import Moments
 from dcp.predictor import Predictor
@@ -50,6 +51,19 @@ class IsoConfig(ObjectiveConfig):
             )
 
 
+class PairConfig(ObjectiveConfig):
+    """Keys of objectives that keep images apart themselves, and so want the gradient through both views."""
+
+    def clashes(self, recipe: Any) -> Iterator[tuple[str, str]]:
+        """A target that stops the gradient."""
+        if recipe.target.name != "shared":
+            yield (
+                f'objective.name = "{recipe.objective.name}" is a loss of both views alike, '
+                f'and target.name = "{recipe.target.name}" gives one of them no gradient',
+                'take target.name = "shared"',
+            )
+
+
 class Setting(NamedTuple):
     """What stands around an objective; read when the loss is computed, so it is the present state."""
 
@@ -61,3 +75,8 @@ class Setting(NamedTuple):
 def alone(x: Tensor) -> tuple[Tensor, int]:
     """The rows of all processes when there is one."""
     return x, 0
+
+
+def standardised(x: Tensor) -> Tensor:
+    """Batch norm without weights: x [N, D] with mean 0 and variance 1 over its rows (divisor N, 1e-5 added)."""
+    return fn.batch_norm(x, None, None, training=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from dcp.diagnosis.signs import FAST, Diagnosis, Signs
+from dcp.diagnosis.signs import APART, FAST, GIVEN, Diagnosis, Signs
 
 Cause = tuple[str, str]  # what probably brought it about, and the next thing to try
 EVEN = 0.9  # smallest by largest eigenvalue of W: above it W is a multiple of the identity for all that training sees
@@ -18,7 +18,7 @@ def cause(found: Diagnosis, signs: Signs) -> Diagnosis:
 
 def no_stop_gradient(found: Diagnosis, signs: Signs) -> Cause | None:
     """Both branches learn, so that the shortest way to agreement is to say the same of every image."""
-    if found.name not in COLLAPSES or signs.setting("target.name") != "shared":
+    if found.name not in COLLAPSES or signs.setting("target.name") != "shared" or _kept_apart(signs):
         return None
     return (
         'target.name = "shared" lets the gradient through both branches, and nothing else keeps images apart',
@@ -28,12 +28,16 @@ def no_stop_gradient(found: Diagnosis, signs: Signs) -> Cause | None:
 
 def no_predictor(found: Diagnosis, signs: Signs) -> Cause | None:
     """Without a predictor agreement is reached by collapse (Tian, Chen, Ganguli 2021, section 3)."""
-    if found.name not in COLLAPSES or signs.setting("predictor.name") != "identity":
+    if found.name not in COLLAPSES or signs.setting("predictor.name") != "identity" or _kept_apart(signs):
         return None
     return (
         'predictor.name = "identity": without a predictor nothing keeps images apart',
         'predictor.name = "directcopy", "directpred", "linear" or "mlp"',
     )
+
+
+def _kept_apart(signs: Signs) -> bool:
+    return signs.setting("objective.name") in APART or signs.setting("target.name") in GIVEN
 
 
 def squared_with_norm(found: Diagnosis, signs: Signs) -> Cause | None:

@@ -11,6 +11,9 @@ Settings: TypeAlias = Mapping[str, Any]
 RECENT = 10  # step lines that count as "now"
 MEASURED = ("spread", "effective_rank", "invariance", "norm", "dead")  # in every step line and examination
 FAST = 0.05  # change of the weights in one step, by their size: more is too much
+# objectives that keep images apart themselves, and targets that never follow: with these nothing else has to
+APART = ("balance", "barlow", "minc", "ntxent", "spectral_contrastive", "vicreg")
+GIVEN = ("distill", "frozen")
 LATE, LEAST = 0.5, 100  # of the training, and steps
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from dcp.diagnosis.signs import FAST, Diagnosis, Signs
+from dcp.diagnosis.signs import FAST, GIVEN, Diagnosis, Signs
 
 COMPLETE = 0.1  # spread below this: the mean direction alone has a length above 0.995 of 1
 DIMENSIONAL = 1.25  # effective rank below this: nearly all variation is along one line
@@ -87,8 +87,8 @@ def too_fast(signs: Signs) -> Diagnosis | None:
 
 
 def weak_views(signs: Signs) -> Diagnosis | None:
-    """Views that even an untrained network takes for the same."""
-    if not signs.untrained["invariance"] < ALIKE:
+    """Views that even an untrained network takes for the same, where there is no teacher to learn from instead."""
+    if signs.setting("target.name") in GIVEN or not signs.untrained["invariance"] < ALIKE:
         return None
     evidence = (
         "to the untrained network the views of an image are nearly the same already: their distance is "

@@ -4,9 +4,15 @@ import torch
 from torch import Tensor, nn
 
 from dcp import variants
+from dcp.moments import Moments
+from dcp.objective import Loss, Setting, alone
+from dcp.targets import distill
 
 # whatever lies in the tree: a new file is tested without being named anywhere
 PREDICTORS, OBJECTIVES, TARGETS, POSITIVES = map(variants.names, ("predictors", "objectives", "targets", "positives"))
+# objectives in which images see each other; any other must not
+TOGETHER = ["balance", "barlow", "correlation", "ntxent", "spectral_contrastive", "vicreg"]
+ALONE = [name for name in OBJECTIVES if name not in TOGETHER]
 DTYPES = [torch.float64, torch.bfloat16]
 
 
@@ -51,6 +57,19 @@ def build_predictor(name: str, dim: int = 6, **keys: object) -> nn.Module:
     return module.build(module.Config(**keys), dim)
 
 
+def build_objective(name: str, dtype: torch.dtype = torch.float32, dim: int = 6, **keys: object) -> Loss:
+    """With a linear predictor and an F, for those that look at them."""
+    module = variants.load("objectives", name)
+    if not hasattr(module, "build"):
+        return module.loss
+    moments = Moments(dim, rho=0.5)
+    moments.second.copy_(correlation(dim))
+    return module.build(module.Config(**keys), Setting(build_predictor("linear", dim).to(dtype), moments, alone))
+
+
 def build_target(name: str, online: nn.Module) -> nn.Module:
+    """A target of the tiny branch; what stands in a teacher's file is looked at in tests/catalogue."""
+    if name == "distill":
+        return distill.Distill(branch(seed=2).to(next(online.parameters()).dtype), standardises=True)
     module = variants.load("targets", name)
     return module.build(module.Config(), online, lambda: branch(seed=2))

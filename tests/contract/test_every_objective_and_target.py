@@ -3,7 +3,18 @@
 import pytest
 import torch
 from safetensors.torch import load, save
-from small import DTYPES, OBJECTIVES, TARGETS, branch, build_target, correlation, normal
+from small import (
+    ALONE,
+    DTYPES,
+    OBJECTIVES,
+    TARGETS,
+    TOGETHER,
+    branch,
+    build_objective,
+    build_target,
+    correlation,
+    normal,
+)
 from torch import Tensor
 from torch.testing import assert_close
 
@@ -22,7 +33,8 @@ def three(dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor, Tensor]:
 @objectives
 @pytest.mark.parametrize("dtype", [torch.float32, *DTYPES])
 def test_it_gives_one_finite_loss_a_sample(name: str, dtype: torch.dtype):
-    losses = variants.load("objectives", name).loss(*three(dtype))
+    inputs = three(dtype)
+    losses = build_objective(name, dtype)(*inputs)
     assert losses.shape == (5,)
     assert losses.dtype == dtype
     assert torch.isfinite(losses).all()
@@ -31,27 +43,34 @@ def test_it_gives_one_finite_loss_a_sample(name: str, dtype: torch.dtype):
 @objectives
 def test_half_precision_agrees_with_double_to_its_own_rounding(name: str):
     p, z, t = (x.detach().bfloat16() for x in three())
-    loss = variants.load("objectives", name).loss
-    exact = loss(p.double(), z.double(), t.double())
-    assert_close(loss(p, z, t).double(), exact, rtol=0.05, atol=0.05 * exact.abs().max().item())
+    exact = build_objective(name, torch.float64)(p.double(), z.double(), t.double())
+    rounded = build_objective(name, torch.bfloat16)(p, z, t).double()
+    assert_close(rounded, exact, rtol=0.05, atol=0.05 * exact.abs().max().item())
 
 
 @objectives
 def test_the_gradient_reaches_the_projection(name: str):
     p, z, t = three()
-    variants.load("objectives", name).loss(p, z, t).sum().backward()
+    build_objective(name)(p, z, t).sum().backward()
     assert z.grad.norm() > 0
 
 
-@objectives
+@pytest.mark.parametrize("name", ALONE)
 def test_samples_do_not_see_each_other(name: str):
-    loss, (p, z, t) = variants.load("objectives", name).loss, three()
+    loss, (p, z, t) = build_objective(name), three()
     assert_close(loss(p, z, t)[2:3], loss(p[2:3], z[2:3], t[2:3]))
+
+
+@pytest.mark.parametrize("name", TOGETHER)
+def test_or_they_do_and_the_order_of_the_batch_does_not_matter(name: str):
+    loss, (p, z, t), order = build_objective(name), three(), torch.tensor([3, 0, 4, 2, 1])
+    assert not torch.allclose(loss(p, z, t)[2:4], loss(p[2:4], z[2:4], t[2:4]))
+    assert_close(loss(p, z, t)[order], loss(p[order], z[order], t[order]))
 
 
 @objectives
 def test_it_is_deterministic_and_leaves_its_inputs_alone(name: str):
-    loss, inputs = variants.load("objectives", name).loss, three()
+    loss, inputs = build_objective(name), three()
     before = [x.detach().clone() for x in inputs]
     assert torch.equal(loss(*inputs), loss(*inputs))
     assert all(torch.equal(x, old) for x, old in zip(inputs, before, strict=True))

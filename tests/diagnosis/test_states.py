@@ -105,6 +105,17 @@ def test_a_collapse_has_the_cause_that_the_recipe_shows(name: str) -> None:
     assert found.advice
 
 
+@pytest.mark.parametrize("apart", [{"objective.name": "vicreg"}, {"objective.name": "minc"}, {"target.name": "frozen"}])
+def test_what_keeps_images_apart_by_itself_is_not_said_to_want_a_predictor(apart: dict[str, str]) -> None:
+    settings = {**SETTINGS, "predictor.name": "identity", "target.name": "shared", **apart}
+    assert diagnose(history(now={"spread": 0.01}), settings).cause == ""
+
+
+@pytest.mark.parametrize("target", ["frozen", "distill"])
+def test_a_teacher_that_is_given_needs_no_strong_views(target: str) -> None:
+    assert diagnose(history(**WRONG["views too weak"]), {**SETTINGS, "target.name": target}).name == "healthy"
+
+
 def test_a_collapse_without_a_culprit_still_has_advice() -> None:
     found = diagnose(history(now={"spread": 0.01}), SETTINGS)
     assert (found.cause, found.advice) == ("", GENERAL["complete collapse"])

@@ -14,8 +14,19 @@ PAGES = sorted([*(ROOT / "docs").rglob("*.md"), ROOT / "README.md"])
 COMMAND = re.compile(r"^(?:\.venv/bin/)?(dcp [^#\n]*)", re.MULTILINE)
 
 
-def test_every_predictor_has_a_page_and_every_page_a_predictor() -> None:
-    assert sorted(path.stem for path in (ROOT / "docs/predictors").glob("*.md")) == variants.names("predictors")
+@pytest.mark.parametrize("folder", ["predictors", "objectives", "targets"])
+def test_every_variant_has_a_page_and_every_page_a_variant(folder: str) -> None:
+    assert sorted(path.stem for path in (ROOT / "docs" / folder).glob("*.md")) == variants.names(folder)
+
+
+@pytest.mark.parametrize("folder", ["objectives", "targets"])
+def test_the_page_of_a_variant_names_its_source_its_keys_and_what_it_was_verified_against(folder: str) -> None:
+    for name in variants.names(folder):
+        text = (ROOT / "docs" / folder / f"{name}.md").read_text(encoding="utf-8")
+        assert text.startswith(f"# {name}\n\n    ")
+        assert all(f"**{part}" in text for part in ("Source", "How", "Keys", "Verified against", "Recipes"))
+        keys = set(variants.load(folder, name).Config.model_fields) - {"name"}
+        assert keys <= set(re.findall(r"`([a-z_0-9]+)`", text)), name
 
 
 def test_every_kind_of_error_is_explained_and_every_explanation_is_of_one() -> None:

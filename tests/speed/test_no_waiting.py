@@ -67,6 +67,15 @@ SETS = {
     "spectral_filter": ("predictor.name=spectral_filter", 'moments.timing="immediate"'),
     "filtered": ("target.name=filtered",),
     "lars": ("optimizer.name=lars",),
+    "frozen": ("target.name=frozen", "objective.name=softmax"),
+    "minc": ("predictor.name=identity", "objective.name=minc"),
+    "correlation": ("objective.name=correlation",),
+    "straight_through": ("objective.name=straight_through",),
+    "balance": ("predictor.name=linear", "target.name=shared", "objective.name=balance"),
+    **{
+        name: ("predictor.name=identity", "target.name=shared", f"objective.name={name}")
+        for name in ("vicreg", "barlow", "ntxent", "spectral_contrastive")
+    },
 }
 
 

@@ -1,0 +1,51 @@
+"""What a loss costs: forward and backward of both directions, for every objective in the tree, beside the cosine."""
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+
+from benchmarks.measure import Row, Scale, in_turn, rows
+from dcp import variants
+from dcp.moments import Moments
+from dcp.objective import Loss, Setting, alone
+from dcp.predictors import linear
+
+BATCH = 256
+
+
+def tasks(scale: Scale) -> list[partial[list[Row]]]:
+    """One a dimension."""
+    return [partial(measured, scale, dim) for dim in ((128,) if scale.quick else (128, 2048))]
+
+
+def measured(scale: Scale, dim: int) -> list[Row]:
+    """Losses a second of each objective, with its gradient in both views' projections."""
+    torch.set_num_threads(scale.threads)
+    torch.manual_seed(0)
+    things = {name: _losing(built(name, dim, scale.device), dim, scale.device) for name in variants.names("objectives")}
+    found = in_turn(things, scale.repeats, scale.device, least_s=0.1)
+    return rows(f"objective, batch {BATCH}, d = {dim}", "losses/s", found, beside="cosine")
+
+
+def built(name: str, dim: int, device: str) -> Loss:
+    """The objective with its defaults, beside a linear predictor and an F."""
+    module = variants.load("objectives", name)
+    if not hasattr(module, "build"):
+        loss: Loss = module.loss
+        return loss
+    moments = Moments(dim, rho=0.5)
+    moments.store(moments.blend(moments.now, torch.randn(2 * dim, dim)))
+    predictor = linear.build(linear.Config(), dim)
+    made: Loss = module.build(module.Config(), Setting(predictor.to(device), moments.to(device), alone))
+    return made
+
+
+def _losing(loss: Loss, dim: int, device: str) -> Callable[[], float]:
+    z1, z2 = (torch.randn(BATCH, dim, device=device).requires_grad_() for _ in range(2))
+
+    def run() -> float:
+        torch.autograd.grad((loss(z1, z1, z2) + loss(z2, z2, z1)).mean(), [z1, z2])
+        return 1.0
+
+    return run

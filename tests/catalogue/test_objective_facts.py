@@ -1,0 +1,81 @@
+"""What the objectives have in common with each other, and what they refuse."""
+
+import pytest
+import torch
+from test_objectives_by_hand import FULL, TARGETS, VIEWS, built, setting, tensors
+from torch.testing import assert_close
+
+from dcp.errors import RequestError
+from dcp.objectives import euclidean, iso_euclidean
+from dcp.objectives.balance import penalty
+from dcp.objectives.spectral_contrastive import shortened
+from dcp.objectives.straight_through import through
+from dcp.recipe import Recipe
+
+
+def test_mincs_gradient_is_that_of_the_iso_loss_with_F_as_predictor() -> None:
+    """Fact 21."""
+    (z, _), t, F = tensors(VIEWS), torch.tensor(TARGETS[0]), torch.tensor(FULL)
+    (ours,) = torch.autograd.grad(built("minc", setting())(z, z, t).sum(), z)
+    assert_close(ours, torch.autograd.grad(iso_euclidean.loss(z @ F.T, z, t).sum(), z)[0], rtol=1e-12, atol=0)
+
+
+def test_F_times_mincs_gradient_is_that_of_directcopy() -> None:
+    """Fact 21: the squared distance with W = F, unscaled."""
+    (z, _), t, F = tensors(VIEWS), torch.tensor(TARGETS[0]), torch.tensor(FULL)
+    (ours,) = torch.autograd.grad(built("minc", setting())(z, z, t).sum(), z)
+    (copy,) = torch.autograd.grad(euclidean.loss(z @ F.T, z, t).sum(), z)
+    assert_close(ours @ F, copy, rtol=1e-12, atol=0)
+
+
+def test_a_straight_through_gradient_ignores_what_the_predictor_does_to_it() -> None:
+    (z, _), W = tensors(VIEWS), torch.tensor(FULL) - 0.5 * torch.eye(4, dtype=torch.float64)
+    handed = through(z @ W.T, z)
+    assert_close(handed, z @ W.T)
+    (slope,) = torch.autograd.grad((handed * torch.tensor(TARGETS[0])).sum(), z)
+    assert_close(slope, torch.tensor(TARGETS[0]))
+
+
+def test_projections_are_shortened_to_the_radius_and_never_stretched() -> None:
+    z = torch.tensor([[3.0, 4.0], [0.3, 0.4], [0.0, 0.0]])
+    assert_close(shortened(z, 1.0), torch.tensor([[0.6, 0.8], [0.3, 0.4], [0.0, 0.0]]))
+    assert shortened(z, None) is z
+
+
+def test_the_balance_is_struck_where_the_predictor_is_orthogonal_and_the_features_are_white() -> None:
+    W, _ = torch.linalg.qr(torch.tensor(FULL))
+    white = torch.eye(4, dtype=torch.float64)
+    assert penalty(W, white) < 1e-28
+    assert penalty(W, 2 * white) > 0.9
+    assert_close(penalty(2 * white, 2 * white), torch.tensor(16.0, dtype=torch.float64))  # |4 I - 8 I|² / 4
+
+
+def test_vicreg_has_no_gradient_in_what_already_varies_enough_and_is_uncorrelated() -> None:
+    q, _ = torch.linalg.qr(torch.cat([torch.ones(8, 1), torch.tensor(VIEWS[0][:4]).float().repeat(2, 1)], dim=1))
+    z = (8 * q[:, 1:]).requires_grad_()
+    loss = built("vicreg", setting())(z, z, z)
+    assert_close(loss, torch.zeros(8), rtol=0, atol=1e-4)
+
+
+REFUSED = {
+    "vicreg behind a stop-gradient": ("vicreg", "target.name=online", "both views alike"),
+    "NT-Xent with a moving average": ("ntxent", "target.name=ema", "both views alike"),
+    "Barlow Twins and a teacher": ("barlow", "target.name=frozen", "both views alike"),
+    "MINC with a predictor": ("minc", "predictor.name=mlp", "has F as its predictor"),
+    "MINC without a stop-gradient": ("minc", "target.name=shared", "stops the gradient itself"),
+    "a balance without a predictor": ("balance", "predictor.name=identity", 'predictor.name = "identity" is none'),
+    "a balance with a bias": ("balance", "predictor.bias=true", "a bias is none"),
+    "past a predictor that learns": ("straight_through", "predictor.name=linear", "no gradient"),
+    "past one that learns in between": ("straight_through", "predictor.every=5", "no gradient"),
+    "a teacher without a place": ("distill", "target.teacher=''", "has no teacher"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_makes_no_sense_is_refused_in_one_sentence(case: str) -> None:
+    name, override, words = REFUSED[case]
+    with pytest.raises(RequestError, match="bad-combination") as said:
+        Recipe.read(f"tiny/{name}", (override,))
+    assert words in said.value.message
+    assert "\n" not in said.value.message
+    assert said.value.hint

@@ -1,0 +1,139 @@
+"""Targets that never follow: a random teacher near the student, and the encoder of another run."""
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn import functional as fn
+from torch.testing import assert_close
+
+import dcp as package
+from dcp import build, flops
+from dcp.batches import Batch
+from dcp.checkpoint import read
+from dcp.errors import RequestError
+from dcp.loop import Loop
+from dcp.recipe import Recipe
+from dcp.targets import distill, frozen
+
+
+def gaussian(seed: int, width: int = 200) -> nn.Module:
+    """A branch whose weights are normal, and whose norm starts at one and zero."""
+    torch.manual_seed(seed)
+    net = nn.Sequential(nn.Linear(width, width, bias=False), nn.BatchNorm1d(width))
+    nn.init.normal_(net[0].weight)
+    return net
+
+
+def weights(net: nn.Module) -> Tensor:
+    return net[0].weight.detach().flatten().double()
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.2, 0.6, 1.0])
+def test_teacher_and_student_are_as_alike_as_the_paper_makes_them(alpha: float) -> None:
+    """θ_S = ((1-α) θ_T + α θ~) / √(α² + (1-α)²): both of variance 1, and of correlation (1-α) / √(α² + (1-α)²)."""
+    student, teacher = gaussian(0), frozen.near(gaussian(0), gaussian(1), alpha)
+    both = torch.stack([weights(student), weights(teacher)])
+    size = (alpha**2 + (1 - alpha) ** 2) ** 0.5
+    wanted = torch.tensor([[1, (1 - alpha) / size], [(1 - alpha) / size, 1]], dtype=torch.float64)
+    assert_close(torch.cov(both), wanted, rtol=0, atol=0.03)  # 40,000 draws: five standard errors
+
+
+def test_weights_that_start_at_a_constant_keep_it_and_a_student_at_no_distance_is_the_teacher() -> None:
+    assert torch.equal(frozen.near(gaussian(0), gaussian(1), 0.5)[1].weight, torch.ones(200))
+    assert_close(weights(frozen.near(gaussian(0), gaussian(1), 1e-10)), weights(gaussian(0)), rtol=0, atol=1e-9)
+
+
+def test_the_student_is_left_alone_and_the_teacher_never_moves() -> None:
+    student = gaussian(0)
+    target = frozen.build(frozen.Config(alpha=0.5), student, lambda: gaussian(1))
+    before = {key: value.clone() for key, value in target.state_dict().items()}
+    target.train()(torch.randn(5, 200), torch.empty(5, 200))
+    target.update(gaussian(3), 0.5)
+    assert_close(dict(target.state_dict()), before, rtol=0, atol=0)
+    assert torch.equal(weights(student), weights(gaussian(0)))
+    assert student[0].weight.requires_grad
+
+
+def test_its_batch_norms_are_in_evaluation_mode_unless_the_recipe_says_batch() -> None:
+    x = torch.randn(5, 200, generator=torch.Generator().manual_seed(0)) + 3
+    start, batch = (
+        frozen.build(frozen.Config(norm=norm), gaussian(0), lambda: gaussian(1)).train() for norm in ("start", "batch")
+    )
+    assert_close(start(x, x), x @ gaussian(0)[0].weight.detach().T / (1 + 1e-5) ** 0.5, rtol=1e-4, atol=1e-4)
+    assert_close(batch(x, x).mean(0), torch.zeros(200), rtol=0, atol=1e-5)
+
+
+@pytest.fixture
+def student(trained: Path) -> Callable[..., Recipe]:
+    """The tiny recipe of a student of the trained run."""
+    return lambda *sets: Recipe.read("tiny/distill", (f"target.teacher='{trained}'", *sets))
+
+
+def test_the_teacher_says_what_the_encoder_of_its_run_says(student: Callable[..., Recipe], trained: Path) -> None:
+    method, x = build.method(student()), torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    said = package.load_encoder(trained)(x)
+    assert_close(method.target.train()(x, torch.empty(0)), fn.layer_norm(said, (64,)))
+    raw = build.method(student("target.standardise=false", f"target.teacher='{trained / distill.FILE}'"))
+    assert_close(raw.target(x, torch.empty(0)), said)
+
+
+def test_the_arithmetic_of_the_teacher_is_counted_as_its_own(student: Callable[..., Recipe]) -> None:
+    recipe = student()
+    method = build.method(recipe)
+    whole, teacher = flops.per_image(method, 32), flops._forward(method.target.teacher, 32)
+    assert whole == 2 * (3 * flops._forward(method.online, 32) + teacher)
+    assert flops._forward(method.online, 32) == teacher + 2 * 64 * 64  # its projector is one layer
+
+
+def test_a_student_of_another_width_is_refused_with_the_right_one(student: Callable[..., Recipe]) -> None:
+    with pytest.raises(
+        RequestError, match=r"64 features and network.projector.out is 16: .* network.projector.out = 64"
+    ) as said:
+        build.method(student("network.projector.out=16"))
+    assert said.value.slug == "bad-combination"
+
+
+def test_a_place_without_a_teacher_is_told(tmp_path: Path, dcp: Callable) -> None:
+    said = dcp("pretrain", "tiny/distill", f"target.teacher='{tmp_path}'", "--runs", tmp_path / "runs")
+    assert said.code == 2
+    assert "error[no-teacher]: there is no teacher at" in said.err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_weights_that_are_not_dcps_or_not_whole_are_told(tmp_path: Path, trained: Path) -> None:
+    foreign, broken, other = (
+        tmp_path / name for name in ("foreign.safetensors", "broken.safetensors", "other.safetensors")
+    )
+    save_file({"w": torch.zeros(2)}, foreign)
+    broken.write_bytes((trained / distill.FILE).read_bytes()[:-100])
+    save_file({"w": torch.zeros(2)}, other, metadata=read(trained / distill.FILE)[1])
+    for path, words in ((foreign, "does not say which network"), (broken, "cannot read"), (other, "another network")):
+        with pytest.raises(RequestError, match=words):
+            distill.load(str(path))
+
+
+@pytest.mark.parametrize("name", ["distill", "frozen"])
+def test_a_run_that_was_stopped_resumes_to_the_same_encoder(
+    name: str, tmp_path: Path, trained: Path, dcp: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teacher = (f"target.teacher='{trained}'",) if name == "distill" else ()
+    words = ("pretrain", f"tiny/{name}", "probe.after=[]", "train.epochs=1", *teacher, "--runs")
+    assert dcp(*words, tmp_path / "whole").code == 0
+    step = Loop._step
+
+    def stopped(loop: Loop, batch: Batch) -> None:
+        step(loop, batch)
+        if batch.step == 1:
+            signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Loop, "_step", stopped)
+        assert dcp(*words, tmp_path / "half").code == 130
+    assert dcp(*words, tmp_path / "half", "--resume").code == 0
+    whole, half = (tmp_path / place / f"{name}-s0/encoder.safetensors" for place in ("whole", "half"))
+    assert half.read_bytes() == whole.read_bytes()

@@ -1,0 +1,60 @@
+"""Run by torchrun: losses and gradients of objectives that see the batch, over two processes with unequal shares.
+
+Writes from the first process, for each objective, the losses of all images and the gradient of a linear encoder (and of
+a linear predictor), averaged over processes as training does it.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from dcp import variants
+from dcp.distributed import Process
+from dcp.moments import Moments
+from dcp.objective import Gather, Setting, alone
+from dcp.predictors import linear
+
+NAMES = ["balance", "barlow", "correlation", "ntxent", "spectral_contrastive", "vicreg"]
+N, D = 9, 4
+SHARES = [slice(0, 5), slice(5, 9)]
+
+
+def draws(*shape: int, seed: int) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def losses(name: str, gather: Gather, mine: slice) -> tuple[Tensor, list[nn.Parameter]]:
+    """Of both directions [B], for the images of a share; and the weights they depend on."""
+    torch.manual_seed(0)
+    predictor = linear.build(linear.Config(), D).double()
+    encoder, module = nn.Parameter(draws(D, 6, seed=0)), variants.load("objectives", name)
+    loss = module.build(module.Config(), Setting(predictor, Moments(D, rho=0.5), gather))
+    z1, z2 = (draws(N, 6, seed=seed)[mine] @ encoder.T for seed in (1, 2))
+    both = loss(predictor(z1), z1, z2) + loss(predictor(z2), z2, z1)
+    return both, [encoder, predictor.layer.weight]
+
+
+def together(name: str, process: Process) -> tuple[list[float], list[list[float]]]:
+    """As dcp.loop and DistributedDataParallel do it: sums over the share, scaled, gradients averaged over processes."""
+    both, weights = losses(name, process.gather, SHARES[process.rank])
+    slopes = torch.autograd.grad(both.sum() * (process.count / N), weights)
+    everything: Tensor = process.gather(both.detach()[:, None])[0].flatten()
+    return everything.tolist(), [(process.total(slope) / process.count).flatten().tolist() for slope in slopes]
+
+
+def whole(name: str) -> tuple[list[float], list[list[float]]]:
+    """One process with all images."""
+    both, weights = losses(name, alone, slice(None))
+    return both.tolist(), [slope.flatten().tolist() for slope in torch.autograd.grad(both.sum() / N, weights)]
+
+
+if __name__ == "__main__":
+    process = Process("cpu")
+    assert process.count == 2
+    found = {name: {"two": together(name, process), "one": whole(name)} for name in NAMES}
+    if process.first:
+        Path(sys.argv[1]).write_text(json.dumps(found))
+    process.end()
