@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from dcp.api import pretrain as pretrain
     from dcp.api import probe as probe
     from dcp.api import study as study
+    from dcp.api import theory as theory
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "compare", "load_encoder", "pretrain", "probe", "study"]
+__all__ = ["__version__", "compare", "load_encoder", "pretrain", "probe", "study", "theory"]
 
 
 def __getattr__(name: str) -> Any:

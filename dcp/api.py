@@ -72,6 +72,31 @@ def study(
     return {**result.to_dict(), "comparison": result.comparison and result.comparison.to_dict()}
 
 
+def theory(
+    recipe: str | Path | dict[str, Any], *, sets: Sequence[str] = (), out: str | Path | None = None
+) -> dict[str, Any]:
+    """Simulate the linear model of the papers, and say what the closed form says.
+
+    Args:
+        recipe: the path of a recipe with a section [theory], the name of one that ships, or its tables as a dict.
+        sets: overrides, "key=value".
+        out: also write table, figures and report into this folder, which must not be there.
+
+    Returns:
+        "name", "experiment", "seed", "notes", and "rows": "setting", "quantity", "simulated", "closed_form", "bound"
+        (whether that is an upper bound), "standard_error" (None where nothing is drawn).
+
+    Raises:
+        dcp.errors.RequestError: it cannot be done; nothing was written.
+        dcp.errors.RunError: the flow cannot be followed, or the results cannot be written.
+    """
+    from dcp import laboratory
+
+    checked = laboratory.check(recipe) if isinstance(recipe, dict) else laboratory.read(recipe, tuple(sets))
+    found = laboratory.perform(checked, None if out is None else Path(out))
+    return laboratory.plain(checked, found)
+
+
 def probe(
     run: str | Path,
     evaluations: Sequence[str] = (),

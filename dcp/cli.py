@@ -152,6 +152,25 @@ def compare(
     _end(lambda: command.main(runs_, runs=runs, out=out, quiet=quiet, as_json=json_))
 
 
+@app.command()
+def theory(
+    recipe: RecipeArg,
+    words: WordsArg = None,
+    set_: SetOpt = None,
+    runs: RunsOpt = Path("runs"),
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="The folder of the results; else DIR of --runs / name.")
+    ] = None,
+    quiet: QuietOpt = False,
+    json_: JsonOpt = False,
+) -> None:
+    """The linear model of the papers: simulated beside its closed form, as table, CSV and HTML."""
+    from dcp.commands import theory as command
+
+    sets = (*(set_ or ()), *(words or ()))
+    _end(lambda: command.main(recipe, sets, runs=runs, out=out, quiet=quiet, as_json=json_))
+
+
 @recipes_app.callback()
 def _recipes(context: typer.Context) -> None:
     if context.invoked_subcommand is None:

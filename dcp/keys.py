@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-CHOICES = ("name", "source")  # the key that chooses a variant; data sets have a source
+CHOICES = ("name", "source", "experiment")  # the key that chooses a variant, of data sets and of [theory]
 
 
 class Key(NamedTuple):

@@ -44,9 +44,15 @@ if TYPE_CHECKING:
 
         name: str
 
+    class Experiment(variants.VariantConfig):
+        """What a type checker may know of [theory]."""
+
+        experiment: str
+
     AnyPredictor = Named
     AnyObjective = Named
     AnyTarget = Named
+    AnyExperiment = Experiment
     AnyPositives = Named
 
     class Probe(variants.VariantConfig):
@@ -59,6 +65,7 @@ else:
     AnyPredictor = variants.union("predictors")
     AnyObjective = variants.union("objectives")
     AnyTarget = variants.union("targets")
+    AnyExperiment = variants.union("experiments", "experiment")
     AnyPositives = variants.union("positives")
     Probe = _probe()
 
@@ -106,8 +113,11 @@ class Recipe(BaseModel):
 
         Raises:
             Problems: everything that is wrong with it.
-            RequestError: it is a study, so many recipes.
+            RequestError: it is a study, so many recipes, or a theory recipe.
         """
+        if "theory" in table:
+            hint = "`dcp theory` runs it, and dcp.theory() from a program"
+            raise RequestError("this recipe has a section [theory]", slug="wrong-command", where=where, hint=hint)
         if "study" in table:
             hint = "`dcp pretrain` runs it, and dcp.study() from a program; without the section it is a recipe"
             raise RequestError("this is a study: it has a section [study]", slug="is-a-study", where=where, hint=hint)
@@ -116,7 +126,7 @@ class Recipe(BaseModel):
         try:
             recipe = cls.model_validate(tables.frozen(table))
         except ValidationError as error:
-            found += problems.explain(error, table, File, where)
+            found += problems.explain(error, table, Training, where)
         if recipe is not None and not found:
             found += [
                 RequestError(text, slug="bad-combination", where=where, hint=hint) for text, hint in _clashes(recipe)
@@ -134,7 +144,8 @@ class Recipe(BaseModel):
             "description": "recipe under this one: a file beside it, or one that ships",
         }
         schema["properties"] = {"extends": parent, **schema["properties"]}
-        schema["anyOf"] = [{"required": schema.pop("required")}, {"required": ["extends"]}]
+        alone = [["theory"]] if "theory" in schema["properties"] else []
+        schema["anyOf"] = [{"required": each} for each in (schema.pop("required"), ["extends"], *alone)]
         for table in schema["$defs"].values():
             for key in set(keys.CHOICES) & set(table["properties"]):
                 table["properties"][key].setdefault("description", "which variant this table is for")
@@ -153,10 +164,16 @@ class Recipe(BaseModel):
         return tomli_w.dumps(self.table())
 
 
-class File(Recipe):
-    """What a recipe's file may hold: a recipe, or a study of several."""
+class Training(Recipe):
+    """What the file of a recipe for training may hold: a recipe, or a study of several."""
 
     study: Study | None = Field(None, description="many runs as one: arms, axes and seeds; see studies.md")
+
+
+class File(Training):
+    """What any recipe's file may hold; [theory] stands without the other sections."""
+
+    theory: AnyExperiment | None = Field(None, description="an experiment of `dcp theory`; see theory.md")
 
 
 def _choice_first(table: dict[str, Any]) -> dict[str, Any]:

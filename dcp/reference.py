@@ -31,6 +31,7 @@ to edit, `dcp recipes check FILE` says everything that is wrong with it, and `dc
 * **`extends = "other.toml"`**, above the first section, puts another recipe under this one: a file beside it,
   or the name of a recipe that ships. Sections are merged key by key; a section that chooses another variant
   (`name`, for data `source`) replaces the one below, because its keys are others.
+* **`[theory]`** makes a file a recipe for `dcp theory`, which needs no other section.
 * **`--set KEY=VALUE`** on the command line lies over both: dotted keys, TOML values; `predictor.eps=0.1`.
 """
 
@@ -60,7 +61,8 @@ def _section(path: str, field: FieldInfo, *, level: int) -> Iterator[str]:
 
 def _variants(path: str, field: FieldInfo, models: list[type[BaseModel]], *, level: int) -> Iterator[str]:
     key = keys.choice(models[0])
-    default = "" if field.is_required() else f"; without the section `{shown(keys.variant(type(_default(field))))}`"
+    without = None if field.is_required() else _default(field)
+    default = "" if without is None else f"; without the section `{shown(keys.variant(type(without)))}`"
     yield f"The key `{key}` chooses one of these, each with its own keys{default}.\n"
     for model in models:
         name = keys.variant(model)

@@ -10,6 +10,7 @@ from pydantic import Field
 from dcp.variants import VariantConfig as Section
 
 Seeds = Annotated[tuple[Annotated[int, Field(ge=0, lt=2**31)], ...], Field(min_length=1)]
+NAMED = r"^$|^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$"
 WIDEST = 2**20  # channels; what is wider has weights that no machine holds
 
 
@@ -18,7 +19,7 @@ class Run(Section):
 
     name: str = Field(
         "",
-        pattern=r"^$|^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$",
+        pattern=NAMED,
         description="name of the run; without it the recipe's file name",
     )
     seed: int = Field(0, ge=0, lt=2**31, description="of weights, order and views; the images of shapes have their own")

@@ -6,7 +6,7 @@ from pathlib import Path
 from dcp.errors import RequestError
 
 PACKAGE = Path(__file__).parent
-STUDIES = "studies/"
+STUDIES, THEORY = "studies/", "theory/"
 
 
 def folder() -> Path:
@@ -21,7 +21,7 @@ def names() -> list[str]:
     >>> "tiny/directcopy" in names()
     True
     """
-    return [name for name in _all() if not name.startswith(STUDIES)]
+    return [name for name in _all() if not name.startswith((STUDIES, THEORY))]
 
 
 def studies() -> list[str]:
@@ -31,6 +31,15 @@ def studies() -> list[str]:
     True
     """
     return [name for name in _all() if name.startswith(STUDIES)]
+
+
+def theories() -> list[str]:
+    """Names of all theory recipes that ship, sorted: "theory/threshold", ...
+
+    >>> "theory/threshold" in theories()
+    True
+    """
+    return [name for name in _all() if name.startswith(THEORY)]
 
 
 def _all() -> list[str]:

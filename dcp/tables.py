@@ -18,7 +18,8 @@ Table = dict[str, Any]
 
 # In these tables one key chooses a variant. Where it changes, the other keys are those of another variant, so
 # the table above replaces the one below.
-CHOICES = {"data": "source", "predictor": "name", "target": "name", "objective": "name", "positives": "name"}
+CHOICES = {"data": "source", "theory": "experiment"}
+CHOICES |= dict.fromkeys(("predictor", "target", "objective", "positives"), "name")
 DEFAULTS = {"target": "ema", "objective": "cosine", "positives": "views"}  # the variant of a section that names none
 LONGEST_LINE = 20  # files that extend each other
 

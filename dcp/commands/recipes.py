@@ -5,16 +5,21 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dcp import shipped, tables
 from dcp.errors import RequestError
 from dcp.values import loads
 
+if TYPE_CHECKING:
+    from dcp.laboratory import Theory
+    from dcp.recipe import Recipe
+    from dcp.studies import Study
+
 
 def list_all() -> None:
     """One recipe a line, with the first sentence of its comment."""
-    names = [*shipped.names(), *shipped.studies()]
+    names = [*shipped.names(), *shipped.studies(), *shipped.theories()]
     width = max(map(len, names))
     for name in names:
         print(f"{name:{width}}  {_says(shipped.folder() / f'{name}.toml')}")
@@ -28,13 +33,19 @@ def _says(path: Path) -> str:
 def show(recipe: str, *, full: bool) -> None:
     """The recipe as it stands in its file, or with every default."""
     if full:
-        from dcp import studies
-        from dcp.recipe import Recipe
-
-        whole = studies.read(recipe) if studies.is_study(recipe) else Recipe.read(recipe)
-        sys.stdout.write(whole.toml())
+        sys.stdout.write(_whole(recipe, ()).toml())
     else:
         sys.stdout.write(shipped.read(shipped.find(recipe)))
+
+
+def _whole(recipe: str, sets: tuple[str, ...]) -> "Study | Theory | Recipe":
+    """The recipe, checked, whatever kind it is."""
+    from dcp import laboratory, studies
+    from dcp.recipe import Recipe
+
+    if studies.is_study(recipe, sets):
+        return studies.read(recipe, sets)
+    return laboratory.read(recipe, sets) if laboratory.is_theory(recipe, sets) else Recipe.read(recipe, sets)
 
 
 def copy(recipe: str, to: Path | None) -> None:
@@ -42,7 +53,8 @@ def copy(recipe: str, to: Path | None) -> None:
     source = shipped.find(recipe)
     text = _with_parents_in_full(shipped.read(source), source)
     target = _write_new(to or Path(source.name), source.name, text)
-    print(f"{target}: edit it, then run `dcp pretrain {target}`")
+    command = "theory" if "theory" in tables.parse(target) else "pretrain"
+    print(f"{target}: edit it, then run `dcp {command} {target}`")
 
 
 def _write_new(target: Path, name: str, text: str) -> Path:
@@ -63,7 +75,8 @@ def _write_new(target: Path, name: str, text: str) -> Path:
 
 def _with_parents_in_full(text: str, source: Path) -> str:
     """The same, with parents that are named by their place beside `source` named so that they are found anywhere."""
-    ships = {(shipped.folder() / f"{each}.toml").resolve(): each for each in [*shipped.names(), *shipped.studies()]}
+    names = [*shipped.names(), *shipped.studies(), *shipped.theories()]
+    ships = {(shipped.folder() / f"{each}.toml").resolve(): each for each in names}
     full = {}
     for name in _extended(tables.parse(source)):
         parent = tables.parent(source, name)
@@ -85,15 +98,9 @@ def _extended(table: tables.Table) -> list[Any]:
 
 def check(recipes: list[str], sets: tuple[str, ...]) -> None:
     """Say of each recipe whether it is right; the first wrong one ends with its problems."""
-    from dcp import studies
-    from dcp.recipe import Recipe
-
     for recipe in recipes:
-        if studies.is_study(recipe, sets):
-            print(f"{recipe}: fine, {studies.read(recipe, sets).size}")
-        else:
-            Recipe.read(recipe, sets)
-            print(f"{recipe}: fine")
+        size = getattr(_whole(recipe, sets), "size", "")  # of a study
+        print(f"{recipe}: fine{f', {size}' if size else ''}")
 
 
 def schema() -> None:

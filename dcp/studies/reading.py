@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from dcp import problems, seeds, tables, values
 from dcp.errors import Problems
-from dcp.recipe import File, Recipe
+from dcp.recipe import Recipe, Training
 from dcp.sections import Published
 from dcp.sections import Study as Section
 from dcp.studies import mistakes
@@ -123,7 +123,7 @@ def _section(files: Files) -> Section:
     try:
         section = _Holder.model_validate(tables.frozen(table)).study
     except ValidationError as error:
-        raise Problems(found + problems.explain(error, table, File, where)) from None
+        raise Problems(found + problems.explain(error, table, Training, where)) from None
     found += mistakes.of_section(section, files)
     if found:
         raise Problems(found)

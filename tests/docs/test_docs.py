@@ -56,7 +56,7 @@ def test_recipes_that_pages_name_exist(page: Path) -> None:
 def test_commands_that_pages_show_have_options_and_overrides_that_exist(page: Path, dcp: Callable) -> None:
     for line in COMMAND.findall(page.read_text(encoding="utf-8")):
         words = shlex.split(line.split("&&")[0].split("|")[0].strip().removesuffix("`"))[1:]
-        if not words or words[0] not in {"pretrain", "probe", "compare", "recipes"}:
+        if not words or words[0] not in {"pretrain", "probe", "compare", "recipes", "theory"}:
             continue
         known = dcp(words[0], "--help").out
         assert [w for w in words if w.startswith("--") and w.partition("=")[0] not in known] == [], line
@@ -67,7 +67,7 @@ def test_commands_that_pages_show_have_options_and_overrides_that_exist(page: Pa
 
 def test_help_names_every_command_of_the_readme(dcp: Callable) -> None:
     said = dcp("--help").out
-    assert all(name in said for name in ("pretrain", "probe", "compare", "recipes"))
+    assert all(name in said for name in ("pretrain", "probe", "compare", "recipes", "theory"))
 
 
 def test_the_project_names_the_licence_that_it_ships() -> None:

@@ -29,6 +29,7 @@ def test_every_section_has_its_heading(section: str) -> None:
         ("objectives", "objective.name"),
         ("positives", "positives.name"),
         ("datasets", "data.source"),
+        ("experiments", "theory.experiment"),
     ],
 )
 def test_every_variant_has_its_heading(folder: str, key: str) -> None:

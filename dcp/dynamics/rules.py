@@ -1,0 +1,60 @@
+"""W of many matrices F at once, by the very functions that training uses: `directcopy.weight`, `directset.weight`.
+
+`torch.vmap` maps them over the settings, so there is no second implementation of a rule.
+
+Shapes: N settings, M modes, D projection size.
+"""
+
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from dcp.predictors import directcopy, directset
+
+
+class Rule(NamedTuple):
+    """How W is set; not normalised, as the theory has it.
+
+    Attributes:
+        alpha: [N], exponents of F; where all are 1 the rule is DirectCopy's.
+        eps: [N].
+        place: where ε is added, to W ("outside") or to F ("inside").
+    """
+
+    alpha: Tensor
+    eps: Tensor
+    place: Literal["outside", "inside"] = "outside"
+
+
+def rule(alpha: Tensor, eps: float | Tensor = 0.0, place: Literal["outside", "inside"] = "outside") -> Rule:
+    """A rule for settings with exponents `alpha` [N] and with `eps`, one for all or [N]."""
+    return Rule(alpha, torch.as_tensor(eps, dtype=alpha.dtype).expand(len(alpha)), place)
+
+
+def weights(by: Rule, F: Tensor) -> Tensor:
+    """W [N, D, D] of F [N, D, D]."""
+    return _mapped(by.alpha, by.eps, F, by.place)
+
+
+def modes(by: Rule, f: Tensor) -> Tensor:
+    """The eigenvalues [N, M] of W where F is diagonal with f [N, M]: each is the W of a 1x1 matrix.
+
+    >>> modes(rule(torch.tensor([1.0, 0.5])), torch.tensor([[4.0, 9.0], [4.0, 9.0]])).round().tolist()
+    [[4.0, 9.0], [2.0, 3.0]]
+    """
+    alpha, eps = (each[:, None].expand(f.shape).flatten() for each in (by.alpha, by.eps))
+    return _mapped(alpha, eps, f.reshape(-1, 1, 1), by.place).view(f.shape)
+
+
+def _mapped(alpha: Tensor, eps: Tensor, F: Tensor, place: Literal["outside", "inside"]) -> Tensor:
+    found: Tensor
+    if place == "outside" and bool((alpha == 1).all()):  # without an eigen-decomposition
+        found = torch.vmap(lambda F, eps: directcopy.weight(F, eps=eps, norm="none"))(F, eps)
+        return found
+
+    def weight(F: Tensor, alpha: Any, eps: Any) -> Tensor:  # scalars of a batch
+        return directset.weight(F, alpha=alpha, eps=eps, norm="none", eps_place=place)
+
+    found = torch.vmap(weight)(F, alpha, eps)
+    return found

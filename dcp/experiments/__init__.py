@@ -1,0 +1,1 @@
+"""The experiments of `dcp theory`: one file each."""

@@ -1,0 +1,82 @@
+"""The role of ε at the origin: it lets features grow from nothing, and too much of it collapses everything.
+
+W_p = F^α + εI ("outside") or (F + εI)^α ("inside"), squared loss, λ_s = λ_d = 1. Outside, the origin is unstable iff p₋
+< ε < p₊; inside iff p₋ < ε^α < p₊. Derived here.
+"""
+
+from itertools import product
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from dcp.dynamics import closed, flow, modes, rules
+from dcp.dynamics.result import Figure, Line, Result, Row, line
+from dcp.experiment import Exponents, Positives, Rates
+from dcp.variants import VariantConfig
+
+Place = Literal["outside", "inside"]
+
+
+class Config(VariantConfig):
+    """Keys of the experiment."""
+
+    experiment: Literal["eps_at_origin"] = "eps_at_origin"
+    eta: float = Field(0.15, ge=0, le=10, description="η, weight decay")
+    alpha: Exponents = Field((1.0, 0.5), description="α, exponents of F")
+    eps: Rates = Field((0.0, 0.1, 0.3, 0.9), description="ε, added to W or to F")
+    start: Positives = Field((1e-3, 1.0), description="w at the start")
+    time: float = Field(400.0, gt=0, le=1e5, description="length of the simulation; it ends early at rest")
+
+
+def run(config: Config, seed: int) -> Result:
+    """w² at the end for each α, ε, start and place."""
+    points = list(product(config.alpha, config.eps, config.start))
+    alpha, eps, start = torch.tensor(points, dtype=torch.float64).T
+    rows: list[Row] = []
+    places: tuple[Place, Place] = ("outside", "inside")
+    for place in places:
+        derivative = _flow(config, alpha, eps, place)
+        found = flow.advance(derivative, start[:, None], config.time, tol=1e-10, rest=1e-9)[:, 0] ** 2
+        known = _closed(config, alpha, eps, start, inside=place == "inside")
+        for (a, e, w), x, y in zip(points, found.tolist(), known.tolist(), strict=True):
+            rows.append(Row({"place": place, "alpha": a, "eps": e, "start": w}, "w^2 at the end", x, y))
+    notes = (
+        _origin(config),
+        "Without ε a mode that starts below p₋ never grows: ε removes the condition on the start. Derived here.",
+    )
+    return Result(tuple(rows), (_figure(config),), notes)
+
+
+def _flow(config: Config, alpha: Tensor, eps: Tensor, place: Place) -> flow.Derivative:
+    one = torch.ones(len(alpha), 1, dtype=torch.float64)
+    return modes.squared(modes.Modes(one, one, config.eta * one, one), rules.rule(alpha, eps, place))
+
+
+def _closed(config: Config, alpha: Tensor, eps: Tensor, start: Tensor, *, inside: bool) -> Tensor:
+    one = torch.ones_like(alpha)
+    return closed.limit(start, one, one, config.eta * one, alpha=alpha, eps=eps, inside=inside, phi=one)
+
+
+def _origin(config: Config) -> str:
+    one = torch.ones((), dtype=torch.float64)
+    low, high = map(float, closed.roots(one, one, config.eta * one))
+    if low != low:
+        return "η is above 1/4: nothing survives, whatever ε."
+    return f"With ε outside the origin is unstable for ε between p₋ = {low:.6g} and p₊ = {high:.6g}."
+
+
+def _figure(config: Config) -> Figure:
+    """w² over time from the smallest start, for the first α."""
+    eps = torch.tensor(config.eps, dtype=torch.float64)
+    alpha, start = torch.full_like(eps, config.alpha[0]), torch.full_like(eps, min(config.start))
+    times = torch.linspace(0, 150, 151, dtype=torch.float64)
+    path = flow.course(_flow(config, alpha, eps, "outside"), start[:, None], times)[:, :, 0] ** 2
+    known = _closed(config, alpha, eps, start, inside=False)
+    lines: list[Line] = []
+    for i, value in enumerate(config.eps):
+        lines.append(line(f"ε = {value:g}, simulated", times.tolist(), path[:, i].tolist()))
+        lines.append(line(f"ε = {value:g}, closed form of the end", [0.0, 150.0], [float(known[i])] * 2))
+    note = f"α = {config.alpha[0]:g}, η = {config.eta:g}, ε outside the power, from w = {min(config.start):g}."
+    return Figure("Growth from the origin", "time", "w²", tuple(lines), note)

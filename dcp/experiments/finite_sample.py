@@ -1,0 +1,146 @@
+"""The flow beside SGD on real batches, through the very Method and Moments of training.
+
+A linear network on batches of the Gaussian distribution, the euclidean objective, the online target, a predictor set
+from F without norm, plain SGD with PyTorch's weight decay η: at time t = lr · steps W is near the flow's, and ends near
+((1 + √(1-4η))/2)^(1/(2α)) P_S. The objective's scale is 1/4: two directions, and ½ in the theory's loss.
+"""
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from dcp.dynamics import closed, flow, matrices, rules
+from dcp.dynamics.gaussian import Gaussian, gaussian
+from dcp.dynamics.result import Figure, Line, Result, Row, line
+from dcp.experiment import Exponents
+from dcp.method import Method
+from dcp.moments import Moments
+from dcp.networks import Branch
+from dcp.objectives import euclidean
+from dcp.predictor import Predictor
+from dcp.predictors import directcopy, directset
+from dcp.targets.online import Online
+from dcp.variants import VariantConfig
+
+SCALE = 0.25
+LAST = 0.25  # share of the run over which W is averaged
+
+
+class Config(VariantConfig):
+    """Keys of the experiment."""
+
+    experiment: Literal["finite_sample"] = "finite_sample"
+    sigma2: float = Field(1.0, ge=0, le=100, description="σ², variance of the noise outside S")
+    eta: float = Field(0.2, ge=0, le=10, description="η, weight decay of SGD")
+    alpha: Exponents = Field((1.0, 0.5), description="α; 1 is trained as DirectCopy, others as DirectSet")
+    dim: int = Field(8, ge=2, le=512, description="D")
+    kept: int = Field(3, ge=1, le=511, description="r, dimensions of S, whose direction is random")
+    delta: float = Field(1.0, gt=0, le=10, description="δ, W starts as δI")
+    batch: int = Field(256, ge=2, le=10**5, description="samples a step")
+    lr: float = Field(0.03, gt=0, le=1, description="learning rate")
+    steps: int = Field(2500, ge=100, le=10**6, description="of SGD")
+    rho: float = Field(0.5, ge=0, lt=1, description="ρ, weight of the past in F")
+
+
+def run(config: Config, seed: int) -> Result:
+    """W of SGD beside the flow's on the way, and beside the closed form at the end."""
+    generator = torch.Generator().manual_seed(seed)
+    data = gaussian(config.dim, min(config.kept, config.dim - 1), config.sigma2, generator)
+    rows: list[Row] = []
+    lines: list[Line] = []
+    for alpha in config.alpha:
+        path = trained(config, data, alpha, generator)
+        rows += _rows(config, data, alpha, path)
+        lines += _lines(config, data, alpha, path)
+    figure = Figure("SGD beside the flow", "time, learning rate times steps", "W on S", tuple(lines))
+    return Result(tuple(rows), (figure,), ("SGD runs through the Method and Moments that `dcp pretrain` uses.",))
+
+
+def trained(config: Config, data: Gaussian, alpha: float, generator: torch.Generator) -> Tensor:
+    """W [steps, D, D] after each step of SGD."""
+    method = built(config, alpha)
+    optimizer = torch.optim.SGD(method.online.parameters(), lr=config.lr, weight_decay=config.eta)
+    path = []
+    for index in range(config.steps):
+        step = method(*data.views(config.batch, generator))
+        step.losses.mean().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        method.after_step(step, index, (index + 1) / config.steps)
+        path.append(weight_of(method).detach().clone())
+    return torch.stack(path)
+
+
+def built(config: Config, alpha: float) -> Method:
+    """The Method with a linear network that starts as δI, in float64."""
+    layer = nn.Linear(config.dim, config.dim, bias=False)
+    with torch.no_grad():
+        layer.weight.copy_(config.delta * torch.eye(config.dim))
+    return Method(
+        Branch(nn.Identity(), nn.Sequential(layer)),
+        _predictor(config, alpha),
+        Online(),
+        Moments(config.dim, rho=config.rho),
+        lambda p, z, t: SCALE * euclidean.loss(p, z, t),
+    ).double()
+
+
+def _predictor(config: Config, alpha: float) -> Predictor:
+    if alpha == 1:
+        return directcopy.build(directcopy.Config(eps=0.0, norm="none"), config.dim)
+    return directset.build(directset.Config(alpha=alpha, eps=0.0, norm="none"), config.dim)
+
+
+def weight_of(method: Method) -> Tensor:
+    """W of the linear network."""
+    layer = method.online.projector[0]
+    assert isinstance(layer, nn.Linear)
+    return layer.weight
+
+
+def _rows(config: Config, data: Gaussian, alpha: float, path: Tensor) -> list[Row]:
+    setting: dict[str, float | str] = {"alpha": alpha, "eta": config.eta}
+    W = path[-int(LAST * len(path)) :].mean(0)
+    early = len(path) // 20
+    flowing = _flow(config, data, alpha, torch.tensor([config.lr * early], dtype=torch.float64))[0]
+    rows = [
+        Row({**setting, "time": config.lr * early}, f"W {name}, early", _size(path[early - 1], P), _size(flowing, P))
+        for name, P in _parts(data)
+    ]
+    for name, P in _parts(data):
+        scrambled = "outside" in name
+        rows.append(Row(setting, f"W {name}, at the end", _size(W, P), _closed(config, alpha, scrambled)))
+    ideal = _closed(config, alpha, False) * data.P + _closed(config, alpha, True) * data.rest
+    rows.append(Row(setting, "largest entry of W less its limit", float((W - ideal).abs().max()), 0.0))
+    return rows
+
+
+def _parts(data: Gaussian) -> tuple[tuple[str, Tensor], tuple[str, Tensor]]:
+    return ("on S", data.P), ("outside S", data.rest)
+
+
+def _size(W: Tensor, P: Tensor) -> float:
+    return float((W * P).sum() / P.trace())
+
+
+def _flow(config: Config, data: Gaussian, alpha: float, times: Tensor) -> Tensor:
+    """W of the flow at `times`, [T, D, D]."""
+    of, eta = (torch.full((1,), value, dtype=torch.float64) for value in (alpha, config.eta))
+    start = config.delta * data.X_d[None]
+    return flow.course(matrices.set_by(data, rules.rule(of), eta), start, times, tol=1e-7)[:, 0]
+
+
+def _closed(config: Config, alpha: float, scrambled: bool) -> float:
+    start, one, of = torch.tensor([config.delta, 1.0, alpha], dtype=torch.float64)
+    lambda_s = one + config.sigma2 if scrambled else one
+    return float(closed.limit(start, lambda_s, one, config.eta * one, alpha=of, phi=lambda_s).sqrt())
+
+
+def _lines(config: Config, data: Gaussian, alpha: float, path: Tensor) -> list[Line]:
+    places = range(0, len(path), max(1, len(path) // 100))
+    times = torch.tensor([config.lr * (i + 1) for i in places], dtype=torch.float64)
+    known = _flow(config, data, alpha, times)
+    sgd = line(f"α = {alpha:g}, SGD", times.tolist(), [_size(path[i], data.P) for i in places])
+    return [sgd, line(f"α = {alpha:g}, flow", times.tolist(), [_size(W, data.P) for W in known])]

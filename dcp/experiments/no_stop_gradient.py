@@ -1,0 +1,58 @@
+"""Without the stop-gradient everything collapses, with a predictor too.
+
+d vec(W)/dt = -H vec(W), H = X' ⊗ (W_pᵀW_p + I) + X_d ⊗ (W_p - I)ᵀ(W_p - I) + ηI, which is positive: with W_p held fixed
+W(t) = exp(-Ht) W(0) exactly, and with any W_p ‖W‖ falls at least like e^(-ηt) (Tian, Chen, Ganguli 2021,
+arXiv:2102.06810, section 3).
+"""
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+
+from dcp.dynamics import closed, flow, matrices
+from dcp.dynamics.gaussian import gaussian
+from dcp.dynamics.result import Figure, Result, Row, line
+from dcp.variants import VariantConfig
+
+
+class Config(VariantConfig):
+    """Keys of the experiment."""
+
+    experiment: Literal["no_stop_gradient"] = "no_stop_gradient"
+    sigma2: float = Field(0.5, ge=0, le=100, description="σ², variance of the noise outside S")
+    eta: float = Field(0.1, ge=0, le=10, description="η, weight decay")
+    alpha_p: float = Field(2.0, gt=0, le=100, description="α_p, of the run in which W_p learns")
+    dim: int = Field(4, ge=2, le=16, description="D")
+    kept: int = Field(2, ge=0, le=16, description="r, dimensions of S, whose direction is random")
+    time: float = Field(40.0, gt=0, le=1e4, description="length of the simulation")
+
+
+def run(config: Config, seed: int) -> Result:
+    """‖W‖ over time with W_p fixed, beside the exact solution, and with W_p learnt, beside the bound."""
+    generator = torch.Generator().manual_seed(seed)
+    data = gaussian(config.dim, min(config.kept, config.dim), config.sigma2, generator)
+    start = torch.randn(1, 2, config.dim, config.dim, generator=generator, dtype=torch.float64) / config.dim**0.5
+    times = torch.linspace(0, config.time, 101, dtype=torch.float64)
+    fixed, learnt = (
+        flow.course(matrices.no_stop_gradient(data, config.eta, a), start, times, tol=1e-11)[:, 0, 0]
+        for a in (0.0, config.alpha_p)
+    )
+    W, W_p = start[0]
+    H = closed.hessian(W_p, data.X_s, data.X_d, config.eta)
+    exact = torch.stack([closed.without_stop_gradient(W, H, t) for t in times.tolist()])
+    found, known, with_learnt = (torch.linalg.matrix_norm(each) for each in (fixed, exact, learnt))
+    bound = with_learnt[0] * torch.exp(-config.eta * times)
+    rows: list[Row] = []
+    for i in (10, 50, 100):
+        setting = {"time": float(times[i])}
+        rows.append(Row(setting, "norm of W, W_p fixed", float(found[i]), float(known[i])))
+        rows.append(Row(setting, "norm of W, W_p learnt", float(with_learnt[i]), float(bound[i]), bound=True))
+    named = {
+        **{"W_p fixed, simulated": found, "W_p fixed, closed form": known},
+        **{"W_p learnt, simulated": with_learnt, "W_p learnt, bound": bound},
+    }
+    lines = tuple(line(name, times.tolist(), values.tolist()) for name, values in named.items())
+    figure = Figure("Collapse without stop-gradient", "time", "‖W‖", lines, log=True)
+    least = float(torch.linalg.eigvalsh(H)[0])
+    return Result(tuple(rows), (figure,), (f"The least eigenvalue of H with this W_p is {least:.4g}.",))

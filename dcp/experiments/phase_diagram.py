@@ -1,0 +1,78 @@
+"""The phase diagram: at which weight decay a feature vanishes, over the noise σ² and the signal λ_d.
+
+Modes of a predictor that is set, squared loss: λ_s = λ_d + σ², and the boundary found by simulation alone, halving a
+bracket of η for all settings at once, beside η = λ_d²/(4λ_s). Derived here; it does not depend on α.
+"""
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from dcp.dynamics import closed, flow, modes, rules
+from dcp.dynamics.result import Figure, Line, Result, Row, line
+from dcp.experiment import Positive, Positives
+from dcp.variants import VariantConfig
+
+ALIVE = 0.1  # share of w² at the start that a feature must still have; it is either far above or falls to 0
+
+
+class Config(VariantConfig):
+    """Keys of the experiment."""
+
+    experiment: Literal["phase_diagram"] = "phase_diagram"
+    sigma2: tuple[Positive, Positive] = Field((0.05, 10.0), description="σ², from and to, evenly in the logarithm")
+    count: int = Field(100, ge=2, le=2000, description="values of σ²")
+    lambda_d: Positives = Field(
+        (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 3.0, 4.0), description="λ_d, second moments between views"
+    )
+    alpha: float = Field(1.0, gt=0, le=16, description="α, exponent of F")
+    halvings: int = Field(12, ge=4, le=40, description="of the bracket around the boundary")
+    time: float = Field(400.0, gt=0, le=1e5, description="length of a simulation, in units of λ_s/λ_d²")
+
+
+def run(config: Config, seed: int) -> Result:
+    """The boundary for each λ_d and σ²."""
+    low, high = torch.tensor(config.sigma2, dtype=torch.float64).log()
+    sigma2 = torch.linspace(float(low), float(high), config.count, dtype=torch.float64).exp()
+    lambda_d = torch.tensor(config.lambda_d, dtype=torch.float64).repeat_interleave(config.count)
+    noise = sigma2.repeat(len(config.lambda_d))
+    lambda_s = lambda_d + noise
+    found, known = simulated(config, lambda_s, lambda_d), closed.threshold(lambda_s, lambda_d)
+    rows = tuple(
+        Row({"lambda_d": d, "sigma2": s}, "eta at the boundary", a, b)
+        for d, s, a, b in zip(*(each.tolist() for each in (lambda_d, noise, found, known)), strict=True)
+    )
+    worst = float((found / known - 1).abs().max())
+    notes = (
+        f"{len(rows):,} boundaries, each found by {config.halvings} simulations; at most {100 * worst:.3f} % off.",
+        "Features below a curve survive, those above vanish. The closed form is derived here.",
+    )
+    return Result(rows, (_figure(config, sigma2, found, known),), notes)
+
+
+def simulated(config: Config, lambda_s: Tensor, lambda_d: Tensor) -> Tensor:
+    """η [N] at which a feature that starts large just vanishes."""
+    by = rules.rule(torch.full_like(lambda_d, config.alpha))
+    best = lambda_d / lambda_s  # w_p without decay, so above every root
+    start = (best ** (1 / config.alpha) / lambda_s).sqrt()[:, None]
+    duration = config.time * lambda_s / lambda_d**2
+
+    def survives(eta: Tensor) -> Tensor:
+        of = modes.Modes(*(each[:, None] for each in (lambda_s, lambda_d, eta, lambda_s)))
+        end = flow.advance(modes.squared(of, by), start, duration, tol=1e-6)
+        return ((end / start) ** 2 > ALIVE)[:, 0]
+
+    # growth is at most λ_d²/(4λ_s); nothing below four times that is assumed
+    return flow.boundary(survives, torch.zeros_like(best), lambda_d * best, halvings=config.halvings)
+
+
+def _figure(config: Config, sigma2: Tensor, found: Tensor, known: Tensor) -> Figure:
+    lines: list[Line] = []
+    for i in sorted({0, len(config.lambda_d) // 2, len(config.lambda_d) - 1}):
+        part = slice(i * config.count, (i + 1) * config.count)
+        for name, values in (("simulated", found), ("closed form", known)):
+            lines.append(line(f"λ_d = {config.lambda_d[i]:g}, {name}", sigma2.tolist(), values[part].tolist()))
+    note = "A feature survives below its curve and vanishes above it."
+    return Figure("Phase diagram", "noise σ²", "weight decay η", tuple(lines), note, log=True)

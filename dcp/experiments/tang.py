@@ -1,0 +1,63 @@
+"""The self-predictive flow with the best predictor at each instant keeps its features apart and finds the top space.
+
+dΦ/dt = -(ΦP - TΦ)Pᵀ, P = (ΦᵀΦ)⁻¹ΦᵀTΦ: ΦᵀΦ stays what it was, so nothing collapses, and for a symmetric T the span of Φ
+goes to the k eigenvectors of the largest |eigenvalues|. After Tang et al. 2022 (self-predictive learning); derived here
+from notes on the paper, whose own equations are unverified.
+"""
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from dcp.dynamics import flow, matrices
+from dcp.dynamics.result import Figure, Result, Row, line
+from dcp.variants import VariantConfig
+
+
+class Config(VariantConfig):
+    """Keys of the experiment."""
+
+    experiment: Literal["tang"] = "tang"
+    states: int = Field(12, ge=3, le=200, description="n, size of the symmetric transition matrix T")
+    features: int = Field(3, ge=1, le=100, description="k, columns of Φ; less than n")
+    time: float = Field(150.0, gt=0, le=1e4, description="length of the simulation")
+
+
+def run(config: Config, seed: int) -> Result:
+    """How far ΦᵀΦ has moved, and the overlap of its span with the top space."""
+    k = min(config.features, config.states - 1)
+    generator = torch.Generator().manual_seed(seed)
+    T, top = _transitions(config.states, k, generator)
+    start = torch.randn(1, config.states, k, generator=generator, dtype=torch.float64) / config.states**0.5
+    times = torch.linspace(0, config.time, 101, dtype=torch.float64)
+    path = flow.course(matrices.self_predictive(T), start, times, tol=1e-11)[:, 0]
+    moved = torch.linalg.matrix_norm(path.mT @ path - path[0].T @ path[0])
+    overlap = torch.stack([_overlap(phi, top) for phi in path])
+    setting = {"states": config.states, "features": k, "time": config.time}
+    rows = (
+        Row(setting, "change of Phi^T Phi", float(moved[-1]), 0.0),
+        Row(setting, "overlap with the top space", float(overlap[-1]), 1.0),
+    )
+    lines = (
+        line("simulated", times.tolist(), overlap.tolist()),
+        line("closed form of the end", [0.0, config.time], [1.0, 1.0]),
+    )
+    figure = Figure("The span of the features finds the top space", "time", "overlap, from 0 to 1", lines)
+    return Result(rows, (figure,), ("The equations are derived here from notes on the paper.",))
+
+
+def _transitions(n: int, k: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """A symmetric T [n, n] with eigenvalues of both signs, evenly spaced in size, and its top vectors [n, k]."""
+    U = torch.linalg.qr(torch.randn(n, n, generator=generator, dtype=torch.float64))[0]
+    sizes = torch.linspace(1, 1 / n, n, dtype=torch.float64)
+    signs = 1 - 2.0 * (torch.arange(n) % 2)
+    return (U * (sizes * signs)) @ U.T, U[:, :k]
+
+
+def _overlap(phi: Tensor, top: Tensor) -> Tensor:
+    """The mean squared cosine of the angles between two spaces, in [0, 1]."""
+    Q = torch.linalg.qr(phi)[0]
+    shared: Tensor = (Q.T @ top).square().sum() / top.shape[1]
+    return shared

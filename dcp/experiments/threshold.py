@@ -1,0 +1,94 @@
+"""The weight-decay threshold: a direction survives iff η < λ_d²/(4λ_s), whatever α; whole matrices, squared loss.
+
+W(0) = δI, W_p = F^α set from F at every instant, W_a = W. Then W → ((1 + √(1-4η))/2)^(1/(2α)) P_S between the two
+thresholds, 1/(4(1+σ²)) of the scrambled directions and 1/4 of the kept ones. The closed form is derived here; Wang,
+Chen, Du, Tian 2021 have such a theorem, whose wording is unverified.
+"""
+
+from itertools import product
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from dcp.dynamics import closed, flow, matrices, rules
+from dcp.dynamics.gaussian import Gaussian, gaussian
+from dcp.dynamics.result import Figure, Line, Result, Row, line
+from dcp.experiment import Exponents, Rates
+from dcp.variants import VariantConfig
+
+
+class Config(VariantConfig):
+    """Keys of the experiment."""
+
+    experiment: Literal["threshold"] = "threshold"
+    sigma2: float = Field(1.0, ge=0, le=100, description="σ², variance of the noise outside S")
+    eta: Rates = Field((0.05, 0.1, 0.15, 0.2, 0.24, 0.26), description="η, weight decays")
+    alpha: Exponents = Field((1.0, 0.5, 2.0), description="α, exponents of F; 1 is DirectCopy, 0.5 DirectPred")
+    delta: float = Field(1.0, gt=0, le=10, description="δ, W starts as δI")
+    dim: int = Field(6, ge=2, le=64, description="D, dimensions of the data")
+    kept: int = Field(2, ge=1, le=63, description="r, dimensions of S, whose direction is random")
+    clean: bool = Field(False, description="F of clean images instead of views")
+    time: float = Field(2000.0, gt=0, le=1e5, description="length of the simulation; it ends early at rest")
+
+
+def run(config: Config, seed: int) -> Result:
+    """Both sizes of W, on S and outside, for every η and α."""
+    kept = min(config.kept, config.dim - 1)
+    data = gaussian(config.dim, kept, config.sigma2, torch.Generator().manual_seed(seed))
+    points = list(product(config.alpha, config.eta))
+    alpha, eta = torch.tensor(points, dtype=torch.float64).T
+    W = ends(config, data, alpha, eta)
+    on, off = (_size(W, each) for each in (data.P, data.rest))
+    by_closed = torch.stack([_closed(config, alpha, eta, scrambled) for scrambled in (False, True)])
+    stray = (W - on[:, None, None] * data.P - off[:, None, None] * data.rest).abs().amax((1, 2))
+    rows: list[Row] = []
+    for i, (a, e) in enumerate(points):
+        setting = {"alpha": a, "eta": e}
+        rows += [
+            Row(setting, "W on S", float(on[i]), float(by_closed[0, i])),
+            Row(setting, "W outside S", float(off[i]), float(by_closed[1, i])),
+            Row(setting, "W beside both", float(stray[i]), 0.0),
+        ]
+    return Result(tuple(rows), (_figure(config, on, off),), _notes(config))
+
+
+def ends(config: Config, data: Gaussian, alpha: Tensor, eta: Tensor) -> Tensor:
+    """W [N, D, D] at the end of the flow."""
+    W = config.delta * torch.eye(config.dim, dtype=torch.float64).expand(len(eta), -1, -1)
+    derivative = matrices.set_by(data, rules.rule(alpha), eta, clean=config.clean)
+    return flow.advance(derivative, W, config.time, rest=1e-8)
+
+
+def _size(W: Tensor, P: Tensor) -> Tensor:
+    """The c [N] of the best c P."""
+    return (W * P).sum((1, 2)) / P.trace()
+
+
+def _closed(config: Config, alpha: Tensor, eta: Tensor, scrambled: bool) -> Tensor:
+    one = torch.ones_like(eta)
+    lambda_s = one + config.sigma2 if scrambled else one
+    phi = one if config.clean else lambda_s
+    return closed.limit(config.delta * one, lambda_s, one, eta, alpha=alpha, phi=phi).sqrt()
+
+
+def _figure(config: Config, on: Tensor, off: Tensor) -> Figure:
+    """Of the first α: the simulated sizes over η, and the closed form finely."""
+    alpha, n = config.alpha[0], len(config.eta)
+    order = sorted(range(n), key=lambda i: config.eta[i])
+    fine = torch.linspace(0, 1.2 * max(config.eta), 200, dtype=torch.float64)
+    lines: list[Line] = []
+    for name, sizes, scrambled in (("on S", on, False), ("outside S", off, True)):
+        y = _closed(config, torch.full_like(fine, alpha), fine, scrambled)
+        lines.append(line(f"{name}, simulated", [config.eta[i] for i in order], [float(sizes[i]) for i in order]))
+        lines.append(line(f"{name}, closed form", fine.tolist(), y.tolist()))
+    note = f"α = {alpha:g}, σ² = {config.sigma2:g}; simulated points are joined by lines."
+    return Figure("What is left of W", "weight decay η", "W at the end", tuple(lines), note)
+
+
+def _notes(config: Config) -> tuple[str, ...]:
+    return (
+        f"Thresholds: 0.25 on S, {1 / (4 * (1 + config.sigma2)):.6g} outside. Between them W is a projector on S.",
+        "The closed form is derived here; the paper's own wording of the theorem is unverified.",
+    )

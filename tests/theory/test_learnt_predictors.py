@@ -1,0 +1,124 @@
+"""Learnt linear predictors (Tian, Chen, Ganguli 2021), and what collapses without one or without stop-gradient."""
+
+import math
+
+import pytest
+import torch
+
+from dcp.dynamics import closed, flow, matrices, modes
+from dcp.dynamics.gaussian import gaussian
+
+SIGMA2, ETA, ALPHA_P = 0.5, 0.1, 2.0
+HIGH = 0.5441518  # p₊
+LOW = 2 / 3 - HIGH  # the roots add up to τ/(1+σ²)
+
+
+def random(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def learnt(beta: float | None = None) -> flow.Derivative:
+    of = (torch.full((1,), v, dtype=torch.float64) for v in (SIGMA2, ETA, ALPHA_P))
+    return modes.learnt(*of, None if beta is None else torch.full((1,), beta).double())
+
+
+def on_parabola(p: float, tau: float = 1.0) -> torch.Tensor:
+    return torch.tensor([[p, p * p / ALPHA_P, tau]], dtype=torch.float64)
+
+
+def test_W_and_W_p_balance_at_the_rate_of_the_decay() -> None:
+    start = random(1, 2, 4, 4) / 2
+    data = gaussian(4, 2, SIGMA2)
+    end = flow.advance(matrices.learnt(data, ETA, ALPHA_P), start, 3.0)
+    first, last = (W @ W.T - W_p.T @ W_p / ALPHA_P for W, W_p in (start[0], end[0]))
+    torch.testing.assert_close(last, math.exp(-2 * ETA * 3.0) * first, rtol=0, atol=1e-7)
+
+
+def test_balancing_holds_with_a_moving_average_too() -> None:
+    start = random(1, 3, 3, 3) / 2
+    end = flow.advance(matrices.learnt(gaussian(3, 1, SIGMA2), ETA, ALPHA_P, 0.7), start, 2.0)
+    first, last = (state[0, 0] @ state[0, 0].T - state[0, 1].T @ state[0, 1] / ALPHA_P for state in (start, end))
+    torch.testing.assert_close(last, math.exp(-2 * ETA * 2.0) * first, rtol=0, atol=1e-7)
+
+
+def test_whole_random_matrices_end_on_the_stable_point() -> None:
+    start = random(1, 2, 4, 4, seed=1)
+    W, W_p = flow.advance(matrices.learnt(gaussian(4, 0, SIGMA2), ETA, ALPHA_P), start, 2000.0, rest=1e-8)[0]
+    assert torch.linalg.eigvals(W_p).real == pytest.approx([HIGH] * 4, abs=1e-5)
+    assert torch.linalg.eigvalsh(W @ W.T) == pytest.approx([0.1480506] * 4, abs=1e-5)
+
+
+def test_a_mode_ends_on_p_plus_and_the_parabola() -> None:
+    p, s, _ = flow.advance(learnt(), torch.tensor([[0.4, 1.0, 1.0]]).double(), 3000.0, rest=1e-8)[0]
+    assert float(p) == pytest.approx(HIGH, abs=1e-6)
+    assert float(s) == pytest.approx(HIGH**2 / ALPHA_P, abs=1e-6)
+
+
+def test_one_per_cent_around_p_minus_decide() -> None:
+    up, down = (flow.advance(learnt(), on_parabola(LOW * x), 1500.0)[0, 0] for x in (1.01, 0.99))
+    assert float(up) == pytest.approx(HIGH, abs=1e-6)
+    assert float(down) < 1e-6
+
+
+def test_DirectSet_with_the_root_moves_on_this_parabola() -> None:
+    """α_p = 1 and F of clean images: w_p = w², w = s^(1/2)."""
+    from dcp.dynamics import rules
+
+    one, times = torch.ones(1, 1).double(), torch.linspace(0, 5, 6).double()
+    of = modes.Modes(one * (1 + SIGMA2), one, one * ETA, one)
+    w = flow.course(modes.squared(of, rules.rule(torch.tensor([0.5]).double())), 0.4 * one, times, tol=1e-11)
+    alone = modes.learnt(*(torch.full((1,), v).double() for v in (SIGMA2, ETA, 1.0)))
+    path = flow.course(alone, torch.tensor([[0.4, 0.16, 1.0]]).double(), times, tol=1e-11)
+    torch.testing.assert_close(w[:, 0, 0], path[:, 0, 0], rtol=0, atol=1e-8)
+
+
+def test_the_ratio_of_a_moving_average_is_its_integral() -> None:
+    times = torch.linspace(0, 6, 601, dtype=torch.float64)
+    path = flow.course(learnt(beta=0.5), on_parabola(0.8, tau=0.0), times, tol=1e-7)[:, 0]
+    torch.testing.assert_close(path[:, 2], closed.ema_ratio(times, path[:, 0], 0.5), rtol=0, atol=1e-5)
+
+
+def test_the_commutator_obeys_its_own_equation_and_shrinks_at_least_as_promised() -> None:
+    F, W_p = random(2, 4, 4) @ random(2, 4, 4).mT / 4
+    start = torch.stack([F, W_p, F @ W_p - W_p @ F])[None]
+    eta = 0.6
+    F, W_p, L = flow.advance(matrices.symmetrised(SIGMA2, eta, ALPHA_P, 1.0), start, 3.0, tol=1e-11)[0]
+    torch.testing.assert_close(F @ W_p - W_p @ F, L, rtol=0, atol=1e-9)
+    # K ≥ 3η/2 - τ²/(4(1+σ²)) whatever F and W_p
+    least = 1.5 * eta - 1 / (4 * (1 + SIGMA2))
+    assert least > 0
+    assert float(L.norm()) <= math.exp(-2 * least * 3.0) * float(start[0, 2].norm())
+
+
+def test_without_a_predictor_W_decays_as_the_exponential() -> None:
+    data, W = gaussian(4, 2, 1.0, torch.Generator().manual_seed(0)), random(1, 4, 4)
+    end = flow.advance(matrices.no_predictor(data, 0.0), W, 2.0, tol=1e-11)[0]
+    torch.testing.assert_close(end, closed.without_predictor(W[0], data.X_s, data.X_d, 0.0, 2.0), rtol=0, atol=1e-9)
+    torch.testing.assert_close(end @ data.P, W[0] @ data.P, rtol=0, atol=1e-9)
+    assert float((end @ data.rest).norm()) < 0.2 * float((W[0] @ data.rest).norm())
+
+
+def test_without_stop_gradient_W_decays_as_the_exponential_of_H() -> None:
+    data, start = gaussian(3, 1, SIGMA2, torch.Generator().manual_seed(0)), random(1, 2, 3, 3)
+    end = flow.advance(matrices.no_stop_gradient(data, ETA, 0.0), start, 1.5, tol=1e-11)[0, 0]
+    H = closed.hessian(start[0, 1], data.X_s, data.X_d, ETA)
+    assert float(torch.linalg.eigvalsh(H)[0]) > ETA - 1e-12
+    torch.testing.assert_close(end, closed.without_stop_gradient(start[0, 0], H, 1.5), rtol=0, atol=1e-9)
+
+
+def test_without_stop_gradient_and_with_a_learnt_predictor_W_only_shrinks() -> None:
+    data, start = gaussian(3, 1, SIGMA2), random(1, 2, 3, 3)
+    path = flow.course(matrices.no_stop_gradient(data, ETA, ALPHA_P), start, torch.linspace(0, 30, 61).double())
+    lengths = path[:, 0, 0].norm(dim=(1, 2))
+    assert (lengths.diff() < 0).all()
+    assert float(lengths[-1]) < math.exp(-ETA * 30) * float(lengths[0])
+
+
+def test_the_best_predictor_leaves_a_square_encoder_no_signal_and_a_flat_one_some() -> None:
+    data = gaussian(4, 2, 1.0, torch.Generator().manual_seed(0))
+
+    def signal(W: torch.Tensor) -> float:
+        return float(matrices.signal(data, W, closed.best_predictor(W, W, data.X_s, data.X_d), W).abs().max())
+
+    assert signal(random(4, 4)) < 1e-12
+    assert signal(random(2, 4)) > 1e-2
