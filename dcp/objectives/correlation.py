@@ -6,7 +6,8 @@ The loss of their analysis of the prediction head. The batch is that of all proc
 through the statistics of all.
 """
 
-from typing import Literal
+from collections.abc import Iterator
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -18,6 +19,15 @@ class Config(ObjectiveConfig):
     """Keys of the correlation objective."""
 
     name: Literal["correlation"] = "correlation"
+
+    def clashes(self, recipe: Any) -> Iterator[tuple[str, str]]:
+        """Positives that only some of the images have, and whose statistics would be those of a part."""
+        if recipe.positives.name != "views":
+            yield (
+                'objective.name = "correlation" standardises over the whole batch, '
+                f'of which positives.name = "{recipe.positives.name}" gives only a part something to predict',
+                'take objective.name = "cosine", or positives.name = "views"',
+            )
 
 
 def build(config: Config, setting: Setting) -> Loss:
