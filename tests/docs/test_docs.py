@@ -14,12 +14,21 @@ PAGES = sorted([*(ROOT / "docs").rglob("*.md"), ROOT / "README.md"])
 COMMAND = re.compile(r"^(?:\.venv/bin/)?(dcp [^#\n]*)", re.MULTILINE)
 
 
-@pytest.mark.parametrize("folder", ["predictors", "objectives", "targets"])
+KINDS = ["predictors", "objectives", "targets", "positives"]
+
+
+@pytest.mark.parametrize("folder", KINDS)
 def test_every_variant_has_a_page_and_every_page_a_variant(folder: str) -> None:
     assert sorted(path.stem for path in (ROOT / "docs" / folder).glob("*.md")) == variants.names(folder)
 
 
-@pytest.mark.parametrize("folder", ["objectives", "targets"])
+@pytest.mark.parametrize("folder", KINDS)
+def test_every_variant_has_a_row_in_the_catalogue(folder: str) -> None:
+    page = (ROOT / "docs/catalogue.md").read_text(encoding="utf-8")
+    assert [name for name in variants.names(folder) if f"[{name}]({folder}/{name}.md)" not in page] == []
+
+
+@pytest.mark.parametrize("folder", ["objectives", "targets", "positives"])
 def test_the_page_of_a_variant_names_its_source_its_keys_and_what_it_was_verified_against(folder: str) -> None:
     for name in variants.names(folder):
         text = (ROOT / "docs" / folder / f"{name}.md").read_text(encoding="utf-8")
