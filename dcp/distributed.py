@@ -2,14 +2,14 @@
 
 import os
 import warnings
+from collections.abc import Callable
 from importlib.util import find_spec
 from typing import Any, TypeVar
 
 import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from torch import Tensor, nn
-from torch.distributed.nn.functional import all_gather
-from torch.nn import functional as fn
+from torch.autograd.function import FunctionCtx
 
 from dcp.errors import RequestError
 
@@ -117,10 +117,9 @@ class Process:
             return x, 0
         mine = torch.tensor([len(x)], device=x.device)
         counts: list[int] = self._accelerator.gather(mine).tolist()
-        padded = fn.pad(x, (0, 0, 0, max(counts) - len(x)))
-        parts = all_gather(padded)
-        rows = [part[:count] for part, count in zip(parts, counts, strict=True)]
-        return torch.cat(rows), sum(counts[: self.rank])
+        first = sum(counts[: self.rank])
+        rows: Tensor = _Rows.apply(x, first, sum(counts), self.total)
+        return rows, first
 
     def wait(self) -> None:
         """Until all processes are here."""
@@ -145,3 +144,21 @@ class Process:
         """Close the tracker."""
         if self.tracker != "none":
             self._accelerator.end_training()
+
+
+class _Rows(torch.autograd.Function):
+    """The rows of all processes: each puts its own into zeros, and these are added up; so are gradients, backwards.
+
+    torch.distributed.nn has a gather with gradient, which newer versions of torch warn of and which wants equal shares.
+    """
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, x: Tensor, first: int, count: int, total: Callable[[Tensor], Tensor]) -> Tensor:
+        ctx.mine, ctx.total = slice(first, first + len(x)), total  # type: ignore[attr-defined]
+        rows = x.new_zeros(count, *x.shape[1:])
+        rows[first : first + len(x)] = x
+        return total(rows)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None]:
+        return ctx.total(grads[0].contiguous())[ctx.mine], None, None, None
