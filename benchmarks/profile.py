@@ -76,7 +76,7 @@ def _steps(training: Training, clock: Clock) -> Iterator[int]:
             batch = next(stream)
         with clock.part("online branch, loss"):
             h, z1, z2 = method._project(batch.x1, batch.x2)
-            p1, p2 = method._predict(z1, z2)
+            p1, p2 = method._predict(z1, z2, None)
         with clock.part("target branch"):
             t1, t2 = method._targets(batch.x1, batch.x2, z1, z2)
         with clock.part("online branch, loss"):
