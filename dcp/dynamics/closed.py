@@ -105,7 +105,7 @@ def hessian(W_p: Tensor, X_s: Tensor, X_d: Tensor, eta: float) -> Tensor:
 
 def best_predictor(W: Tensor, W_a: Tensor, X_s: Tensor, X_d: Tensor) -> Tensor:
     """W_p* = W_a X_d Wᵀ(W X_s Wᵀ)⁻¹: with it, W_a = W and a square W the encoder gets no signal."""
-    best: Tensor = torch.linalg.solve(W @ X_s @ W.T, W_a @ X_d @ W.T, left=False)
+    best: Tensor = torch.linalg.solve(W @ X_s @ W.mT, W_a @ X_d @ W.mT, left=False)
     return best
 
 

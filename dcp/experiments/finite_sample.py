@@ -39,8 +39,8 @@ class Config(VariantConfig):
     kept: int = Field(3, ge=1, le=511, description="r, dimensions of S, whose direction is random")
     delta: float = Field(1.0, gt=0, le=10, description="δ, W starts as δI")
     batch: int = Field(256, ge=2, le=10**5, description="samples a step")
-    lr: float = Field(0.03, gt=0, le=1, description="learning rate")
-    steps: int = Field(2500, ge=100, le=10**6, description="of SGD")
+    lr: float = Field(0.02, gt=0, le=1, description="learning rate")
+    steps: int = Field(3000, ge=100, le=10**6, description="of SGD")
     rho: float = Field(0.5, ge=0, lt=1, description="ρ, weight of the past in F")
 
 

@@ -1,8 +1,9 @@
 """The self-predictive flow with the best predictor at each instant keeps its features apart and finds the top space.
 
-dΦ/dt = -(ΦP - TΦ)Pᵀ, P = (ΦᵀΦ)⁻¹ΦᵀTΦ: ΦᵀΦ stays what it was, so nothing collapses, and for a symmetric T the span of Φ
-goes to the k eigenvectors of the largest |eigenvalues|. After Tang et al. 2022 (self-predictive learning); derived here
-from notes on the paper, whose own equations are unverified.
+dΦ/dt = -(ΦP - TΦ)Pᵀ, P = (ΦᵀΦ)⁻¹ΦᵀTΦ: ΦᵀΦ stays what it was, so nothing collapses, and the span of Φ goes to the top k
+eigenvectors of T, which is symmetric and positive here. With eigenvalues of both signs the flow can stay on a smaller
+one: a direction λ grows beside μ only where λμ > μ² (seen in a test). After Tang et al. 2022 (self-predictive
+learning); derived here from notes on the paper, whose own equations are unverified.
 """
 
 from typing import Literal
@@ -22,7 +23,7 @@ class Config(VariantConfig):
     experiment: Literal["tang"] = "tang"
     states: int = Field(12, ge=3, le=200, description="n, size of the symmetric transition matrix T")
     features: int = Field(3, ge=1, le=100, description="k, columns of Φ; less than n")
-    time: float = Field(150.0, gt=0, le=1e4, description="length of the simulation")
+    time: float = Field(200.0, gt=0, le=1e4, description="length of the simulation")
 
 
 def run(config: Config, seed: int) -> Result:
@@ -49,11 +50,9 @@ def run(config: Config, seed: int) -> Result:
 
 
 def _transitions(n: int, k: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """A symmetric T [n, n] with eigenvalues of both signs, evenly spaced in size, and its top vectors [n, k]."""
+    """A symmetric positive T [n, n] with evenly spaced eigenvalues, and its top vectors [n, k]."""
     U = torch.linalg.qr(torch.randn(n, n, generator=generator, dtype=torch.float64))[0]
-    sizes = torch.linspace(1, 1 / n, n, dtype=torch.float64)
-    signs = 1 - 2.0 * (torch.arange(n) % 2)
-    return (U * (sizes * signs)) @ U.T, U[:, :k]
+    return (U * torch.linspace(1, 1 / n, n, dtype=torch.float64)) @ U.T, U[:, :k]
 
 
 def _overlap(phi: Tensor, top: Tensor) -> Tensor:

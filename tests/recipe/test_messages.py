@@ -11,9 +11,7 @@ from dcp.recipe import Recipe
 
 RIGHT = '[data]\nsource = "cifar10"\n[predictor]\nname = "directcopy"\n'
 DIRECTCOPY = 'predictor "directcopy" has name, eps, lr_factor, lr_schedule, weight_decay, every, norm'
-SECTIONS = (
-    "known here: study, run, data, views, network, predictor, moments, target, objective, optimizer, train, probe"
-)
+SECTIONS = "known here: study, run, data, views, network, predictor, moments, target, objective, positives, optimizer, train, probe"
 
 
 def problems(text: str) -> list[RequestError]:
@@ -43,11 +41,11 @@ error[unknown-key]: there is no key predictor.epsilon (mine.toml)
     RIGHT + "alpha = 0.5": f"""\
 error[unknown-key]: there is no key predictor.alpha (mine.toml)
   {DIRECTCOPY}
-  elsewhere there is predictor.alpha of directset""",
+  elsewhere there is predictor.alpha of directset; target.alpha of frozen""",
     RIGHT.replace("directcopy", "directpred") + "alpha = 0.5": """\
 error[unknown-key]: there is no key predictor.alpha (mine.toml)
   predictor "directpred" has name, eps, eps_place, lr_factor, lr_schedule, weight_decay, every, norm
-  elsewhere there is predictor.alpha of directset""",
+  elsewhere there is predictor.alpha of directset; target.alpha of frozen""",
     RIGHT + "[optimiser]\nlr = 1": f"""\
 error[unknown-key]: there is no section [optimiser] (mine.toml)
   {SECTIONS}. Did you mean optimizer?""",
@@ -73,7 +71,7 @@ error[unknown-name]: there is no data source called "cifar" (mine.toml)
   known: {listed("datasets")}. Did you mean cifar10?""",
     RIGHT + '[target]\nname = "onlin"': """\
 error[unknown-name]: there is no target called "onlin" (mine.toml)
-  known: ema, filtered, online, shared. Did you mean online?""",
+  known: distill, ema, filtered, frozen, online, shared. Did you mean online?""",
     RIGHT + '[probe]\nafter = ["knn", "lineal"]': f"""\
 error[bad-value]: probe.after[1] is "lineal" (mine.toml)
   expected {quoted("evaluations")}. Did you mean linear?""",

@@ -16,13 +16,13 @@ from dcp.errors import Problems, RunError
 QUICK: dict[str, tuple[tuple[str, ...], float]] = {
     "alignment": ((), 1e-8),
     "bao": (("theory.eta=[0.8]", "theory.halvings=8", "theory.shrink=0.05"), 0.05),
-    "basin": (("theory.halvings=8", "theory.eta=[0.1,0.2]"), 2e-3),
+    "basin": (("theory.halvings=10", "theory.eta=[0.1,0.2]"), 2e-3),
     "cosine": (("theory.alpha=[1.0]", "theory.eta=[0.1]", "theory.shrink=0.02", "theory.dim=4", "theory.kept=2"), 0.05),
-    "depth": (("theory.layers=[2]", "theory.alpha=[1.0]", "theory.halvings=8", "theory.time=500.0"), 5e-3),
+    "depth": (("theory.layers=[2]", "theory.alpha=[1.0]", "theory.halvings=11", "theory.time=500.0"), 5e-3),
     "eps_at_origin": (("theory.alpha=[1.0]", "theory.time=300.0"), 1e-6),
     "finite_sample": (
-        ("theory.alpha=[1.0]", "theory.dim=3", "theory.kept=1", "theory.steps=800", "theory.lr=0.06"),
-        0.08,
+        ("theory.alpha=[1.0]", "theory.dim=3", "theory.kept=1", "theory.steps=900", "theory.lr=0.05"),
+        0.15,
     ),
     "no_predictor": ((), 1e-7),
     "no_stop_gradient": (("theory.dim=3", "theory.time=5.0"), 1e-7),
