@@ -11,7 +11,8 @@ from dcp.recipe import Recipe
 
 RIGHT = '[data]\nsource = "cifar10"\n[predictor]\nname = "directcopy"\n'
 DIRECTCOPY = 'predictor "directcopy" has name, eps, lr_factor, lr_schedule, weight_decay, every, norm'
-SECTIONS = "known here: study, run, data, views, network, predictor, moments, target, objective, positives, optimizer, train, probe"
+NAMES = "study run data views network predictor moments target objective positives optimizer train probe"
+SECTIONS = f"known here: {', '.join(NAMES.split())}"
 
 
 def problems(text: str) -> list[RequestError]:
