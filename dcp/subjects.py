@@ -5,13 +5,15 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from dcp import checkpoint
+from dcp import checkpoint, variants
 from dcp.dataset import Dataset, Split
 from dcp.encoder import Encoder
 from dcp.evaluation import Features, Origin, Subject
 from dcp.features import features
 from dcp.recipe import Recipe
 from dcp.run import Run
+
+OF = "predictor."  # what the names of its tensors begin with
 
 
 def pair(
@@ -36,4 +38,23 @@ def _matrices(run: Run, recipe: Recipe) -> tuple[Tensor | None, Tensor | None]:
     F, m = tensors.get("moments.second"), tensors.get("moments.first")
     if F is not None and m is not None and recipe.moments.zero_mean:
         F = F - torch.outer(m, m)
-    return F, next((tensors[name] for name in ("predictor.W", "predictor.layer.weight") if name in tensors), None)
+    return F, _weight(recipe, tensors)
+
+
+def _weight(recipe: Recipe, tensors: dict[str, Tensor]) -> Tensor | None:
+    """W of the predictor in a checkpoint, however it stores it; None where it is no matrix, or there is no checkpoint.
+
+    A recipe of an older or newer version may build a predictor that these tensors are not of: no W then, either.
+    """
+    state = {name.removeprefix(OF): tensor for name, tensor in tensors.items() if name.startswith(OF)}
+    if not state:
+        return None
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        module = variants.load("predictors", recipe.predictor.name)
+        predictor = module.build(recipe.predictor, recipe.network.projector.out)
+        try:
+            predictor.load_state_dict(state)
+        except RuntimeError:
+            return None
+        W: Tensor | None = predictor.matrix
+        return W

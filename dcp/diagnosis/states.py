@@ -9,6 +9,7 @@ DIMENSIONAL = 1.25  # effective rank below this: nearly all variation is along o
 GROWN, SHRUNK = 100.0, 0.01  # norm of the projections, by that of the untrained network
 DEAD = 0.5  # share of the dimensions that do not vary
 BEHIND = 0.1  # lag of F
+ALIGNING = ("linear", "symmetric")  # Tian, Chen, Ganguli 2021, Theorem 3; what is set, or orthogonal, need not align
 UNALIGNED = 0.5  # alignment of W with F's eigenvectors
 ALIKE = 0.05  # invariance of the untrained network
 STRANGERS = 0.85  # invariance of the trained one
@@ -70,9 +71,13 @@ def stale_moments(signs: Signs) -> Diagnosis | None:
 
 
 def unaligned(signs: Signs) -> Diagnosis | None:
-    """A learnt predictor has not taken on F's eigenvectors."""
+    """A learnt matrix has not taken on F's eigenvectors, as those of the linear theory do."""
     alignment = signs.last.get("alignment")
-    if alignment is None or not (signs.late and alignment < UNALIGNED):
+    if (
+        signs.setting("predictor.name") not in ALIGNING
+        or alignment is None
+        or not (signs.late and alignment < UNALIGNED)
+    ):
         return None
     evidence = f"only {alignment:.2f} of W lies in F's eigenvectors (1 is all of it)"
     return Diagnosis("predictor not aligned", evidence)

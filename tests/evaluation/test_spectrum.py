@@ -1,4 +1,5 @@
 import dataclasses
+from pathlib import Path
 
 import pytest
 import torch
@@ -7,6 +8,8 @@ from subjects import of, subject
 from dcp.errors import RunError
 from dcp.evaluation import Features
 from dcp.evaluations import spectrum
+from dcp.pretraining import pretrain
+from dcp.recipe import Recipe
 
 
 def features(x):
@@ -181,3 +184,13 @@ def test_the_training_features_are_not_looked_at():
     it = features(torch.randn(20, 4, generator=torch.Generator().manual_seed(2)))
     none = dataclasses.replace(it, train=Features(torch.zeros(0, 4), torch.zeros(0, dtype=torch.int64)))
     assert spectrum.evaluate(none, spectrum.Config(), seed=0) == spectrum.evaluate(it, spectrum.Config(), seed=0)
+
+
+@pytest.mark.parametrize("name", ["directcopy", "linear", "orthogonal", "symmetric", "identity"])
+def test_W_is_found_however_the_predictor_stores_it(name: str, tmp_path: Path) -> None:
+    recipe = Recipe.read(f"tiny/{name}", ("train.epochs=1", "data.images=128", "probe.after=['spectrum']"))
+    run = pretrain(recipe, runs=tmp_path, device="cpu")
+    score = run.probes()["spectrum"]["score"]
+    assert ("alignment" in score) == (name != "identity")
+    if name == "symmetric":
+        assert score["W_asymmetry"] == 0
