@@ -121,7 +121,9 @@ def broken(path: Path, error: Exception) -> RunError:
         )
     else:
         reason = str(error).replace(repr(str(path)), "").strip() or type(error).__name__
-        way_out = "Replace the file, or take it out of the folder; then train anew, e.g. with run.name=NEW_NAME."
+        way_out = (
+            "Replace the file, or take it out of the folder; without it a training needs a new name: run.name=NAME."
+        )
     where = str(path).encode(errors="backslashreplace").decode()  # a name that is not valid text must still print
     return RunError(f"cannot read an image: {reason}", slug="broken-image", where=where, hint=way_out)
 

@@ -63,6 +63,7 @@ def probe(
     made_of, place = _made_of(recipe, splits), "" if data is None else f"@{transfer.place(recipe.probe.data)}"
     if place:
         transfer.check(run, [name + place for name in allowed], made_of)
+    run.probes(besides=[name + place for name in allowed])  # a damaged one is told now, not after an hour
     pair = subjects.pair(run, recipe, encoders, splits, choose_device(device))
     measured = Measured(recipe, *pair, made_of, place)
     return _all(run, allowed, measured, say=say if forgiving else None)

@@ -41,9 +41,9 @@ def in_plain_words(path: Path) -> Iterator[None]:
             raise
         number, reason = _reason(error)
         if number in _FULL:
-            hint = "Free some space and go on with --resume, or write elsewhere with --runs DIR."
+            hint = "Free some space and go on with --resume, or write elsewhere (--runs or --out)."
             raise RunError(_FULL[number], slug="disk-full", where=str(path), hint=hint) from error
-        hint = "Check the folder's permissions, or write elsewhere with --runs DIR."
+        hint = "Check the folder's permissions, or write elsewhere (--runs or --out)."
         raise RunError(f"cannot write: {reason}", slug="cannot-write", where=str(path), hint=hint) from error
 
 
@@ -151,7 +151,7 @@ def _possible(path: Path) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno not in _IN_THE_WAY:
             raise
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        hint = "Choose another place, e.g. with --runs DIR."
+        hint = "Choose another place (--runs or --out)."
         raise RequestError(f"no folder can be here: {reason}", slug="bad-folder", where=str(path), hint=hint) from None
 
 

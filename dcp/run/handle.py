@@ -7,7 +7,7 @@ also while it trains. Nothing here needs torch, so listing and comparing runs is
 import contextlib
 import hashlib
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
@@ -139,9 +139,14 @@ class Run:
             atomic_write(folder / f"{evaluation}.safetensors", data)
         atomic_write(folder / f"{evaluation}.json", records.to_json(content))
 
-    def probes(self) -> dict[str, Json]:
-        """Scores by evaluation, in the order of their names."""
-        return {path.stem: records.read_probe(path) for path in opening.probes_in(self.path / "probes")}
+    def probes(self, besides: Collection[str] = ()) -> dict[str, Json]:
+        """Scores by evaluation, in the order of their names, without those of `besides`.
+
+        Raises:
+            RequestError: "broken-run", one of the files cannot be read.
+        """
+        paths = opening.probes_in(self.path / "probes")
+        return {path.stem: records.read_probe(path) for path in paths if path.stem not in besides}
 
     def predictions(self, evaluation: str) -> "dict[str, NDArray[Any]] | None":
         """Predictions per image, int64 [n] each, and other arrays; None when there are none or of another probe."""

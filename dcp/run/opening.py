@@ -1,11 +1,14 @@
 """Opening a run folder: whether it is one, and what is said when it is not or only half."""
 
+import re
 from pathlib import Path
 
 from dcp.errors import RequestError
 from dcp.run import shape
 from dcp.run.lookup import first, is_run, nearest, runs_in
 from dcp.run.records import Json, broken, check_schema, checked, read_json
+
+_PLAIN = re.compile(r"[A-Za-z0-9_@-][A-Za-z0-9._@-]*[.]json")  # "knn.json", "linear@cifar100.json"
 
 
 def read_record(path: Path) -> Json:
@@ -29,11 +32,13 @@ def read_record(path: Path) -> Json:
 def probes_in(folder: Path) -> list[Path]:
     """The scores in the folder `probes` of a run, in the order of their names; none without the folder.
 
+    What evaluations write has plain names: files of other names are somebody's own, and left alone.
+
     Raises:
         RequestError: "broken-run": a file is in its place, or it may not be read.
     """
     try:
-        return sorted(path for path in folder.iterdir() if path.suffix == ".json" and not path.name.startswith("."))
+        return sorted(path for path in folder.iterdir() if _PLAIN.fullmatch(path.name))
     except FileNotFoundError:
         return []
     except OSError as error:

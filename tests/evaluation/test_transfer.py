@@ -130,6 +130,30 @@ def test_a_broken_probe_of_other_images_says_how_to_measure_again(runs: list[Pat
     assert f"dcp probe {runs[0]} -e knn --data shapes" in said.err
 
 
+def test_a_broken_probe_is_told_before_others_are_measured(runs: list[Path], dcp: Callable) -> None:
+    (runs[0] / "probes/linear.json").write_text("[]")
+    before = (runs[0] / "probes/knn.json").stat().st_mtime_ns
+    said = dcp("probe", runs[0], "-e", "knn")
+    assert said.code == 2
+    assert "probes/linear.json" in said.err
+    assert (runs[0] / "probes/knn.json").stat().st_mtime_ns == before
+
+
+def test_the_broken_probe_itself_is_measured_again(runs: list[Path], dcp: Callable) -> None:
+    (runs[0] / "probes/knn.json").write_text("[]")
+    assert dcp("probe", runs[0], "-e", "knn").code == 0
+    assert Run.open(runs[0]).probes()["knn"]["n"] > 0
+
+
+def test_files_of_other_names_among_the_probes_are_left_alone(runs: list[Path], dcp: Callable) -> None:
+    for name in ("\x1b[31mknn.json", "my notes.json", ".hidden.json"):
+        (runs[0] / "probes" / name).write_text("[]")
+    said = dcp("compare", *runs)
+    assert said.code == 0
+    assert "\x1b[31m" not in said.out
+    assert (runs[0] / "probes/my notes.json").read_text() == "[]"
+
+
 def test_the_expensive_evaluations_run_from_the_command_and_are_compared(runs: list[Path], dcp: Callable) -> None:
     names = [word for name in EXPENSIVE for word in ("-e", name)]
     sets = [word for one in QUICK for word in ("--set", one)]

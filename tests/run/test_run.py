@@ -272,7 +272,7 @@ def test_a_write_that_fails_keeps_the_old_content_and_leaves_nothing_beside_it(t
         run.update(status="done")
     assert str(caught.value) == (
         f"error[cannot-write]: cannot write: Input/output error ({run.path / 'run.json'})\n"
-        "  Check the folder's permissions, or write elsewhere with --runs DIR."
+        "  Check the folder's permissions, or write elsewhere (--runs or --out)."
     )
     assert (run.path / "run.json").read_bytes() == before
     assert run.record["status"] == "running"
@@ -311,7 +311,7 @@ def test_a_full_disk_is_said_plainly_and_the_old_content_stays(tmp_path, monkeyp
             run.append({"kind": "step", "step": 2})
     assert str(caught.value) == (
         f"error[disk-full]: the disk is full ({run.path / 'run.json'})\n"
-        "  Free some space and go on with --resume, or write elsewhere with --runs DIR."
+        "  Free some space and go on with --resume, or write elsewhere (--runs or --out)."
     )
     assert Run.open(run.path).record["status"] == "running"
     assert run.metrics() == [{"kind": "step", "step": 1}]
