@@ -33,12 +33,22 @@ class ObjectiveConfig(VariantConfig):
     )
 
 
+def learns(predictor: VariantConfig) -> bool:
+    """Whether the optimizer steps on it, always or between two settings."""
+    return hasattr(predictor, "lr_factor") and getattr(predictor, "every", 2) > 1
+
+
 class IsoConfig(ObjectiveConfig):
     """Keys of both forms of IsoLoss, which derive from a symmetric W and stop the gradient themselves."""
 
     def clashes(self, recipe: Any) -> Iterator[tuple[str, str]]:
-        """A predictor without a symmetric W; a target that takes gradient."""
+        """A predictor without a symmetric W, or one that learns in between; a target that takes gradient."""
         mine, predictor = f'objective.name = "{recipe.objective.name}"', recipe.predictor
+        if getattr(predictor, "symmetric", True) and learns(predictor):
+            yield (
+                f"{mine} gives W no useful gradient, and predictor.every = {predictor.every} has it learn in between",
+                'predictor.every = 1, or objective.name = "cosine"',
+            )
         if not getattr(predictor, "symmetric", True):
             yield (
                 f'{mine} needs a symmetric W; predictor.name = "{predictor.name}" has none',

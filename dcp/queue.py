@@ -37,12 +37,11 @@ class Queue(nn.Module):
         """The labelled of t [B, D] with classes y [B] take the places of the oldest."""
         # one tensor, so that processes talk once; classes below 2**24 are exact in float32
         every, _ = self.gather(torch.cat([t, y.to(t.dtype).unsqueeze(1)], 1))
-        every = every[-len(self.classes) :]
-        t, y = every[:, :-1], every[:, -1].long()
-        labelled_first = (y < 0).long().argsort(stable=True)
-        t, y = t[labelled_first], y[labelled_first]
-        place = (self.pushed + torch.arange(len(y), device=y.device)) % len(self.classes)
+        labelled_last = (every[:, -1] >= 0).long().argsort(stable=True)[-len(self.classes) :]
+        t, y = every[labelled_last, :-1], every[labelled_last, -1].long()
         labelled = y >= 0
+        first = len(y) - labelled.sum()  # those before it go where they change nothing
+        place = (self.pushed + torch.arange(len(y), device=y.device) - first) % len(self.classes)
         self.rows[place] = torch.where(labelled.unsqueeze(1), t.to(self.rows.dtype), self.rows[place])
         self.classes[place] = torch.where(labelled, y, self.classes[place])
         self.pushed += labelled.sum()

@@ -59,12 +59,12 @@ class Network(Section):
 
 
 class Moments(Section):
-    """The moving average F of the correlation matrix."""
+    """The moving average F of the correlation matrix, of which a predictor is set; with any other F is only watched."""
 
     rho: float = Field(0.5, ge=0, lt=1, description="ρ, weight of the past in F")
     start: Literal["first", "zeros"] = Field("first", description="F starts as that of the first batch, or as zero")
     timing: Literal["stale", "immediate"] = Field(
-        "stale", description="the forward pass uses the W of the step before, or that of this very batch"
+        "stale", description="a W that is set is that of the step before, or of this very batch"
     )
     source: Literal["pooled", "sequential"] = Field(
         "pooled", description="one update a step from both views, or one a view"

@@ -78,22 +78,6 @@ def rayleigh(F: Tensor, v: Tensor) -> Tensor:
     return quotient
 
 
-def top_eigenvalue(F: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-    """Certified bracket (lower, upper) of λ_max(F) from a unit vector v, in O(D²) and without eigen-decomposition.
-
-    lower = θ = vᵀFv is the Rayleigh quotient. In a basis that begins with v, F = [[θ, gᵀ], [g, R]] with ‖g‖ = ‖Fv -
-    θv‖ = r, so λ_max(F) ≤ λ_max([[θ, r], [r, μ]]) for every μ ≥ λ_max(R). R is positive semi-definite, so both its
-    trace, tr F - θ, and its Frobenius norm, √(‖F‖² - θ² - 2r²), will do as μ. (Derived here; it is tight once v has
-    converged.) F is symmetric, positive and finite.
-    """
-    theta = rayleigh(F, v)
-    r = (F @ v - theta * v).norm()
-    frobenius = (F.square().sum() - theta.square() - 2 * r.square()).clamp_min(0).sqrt()
-    mu = torch.minimum((F.trace() - theta).clamp_min(0), frobenius)
-    upper = (theta + mu) / 2 + ((theta - mu).square() / 4 + r.square()).sqrt()
-    return theta, torch.maximum(upper, theta)
-
-
 def norm(F: Tensor, kind: Norm, v: Tensor | None = None, *, iterations: int = 100) -> Tensor:
     """What F is divided by: λ_max(F), ‖F‖_F, or 1; a scalar.
 

@@ -43,12 +43,18 @@ def _kept_apart(signs: Signs) -> bool:
 def squared_with_norm(found: Diagnosis, signs: Signs) -> Cause | None:
     """Under the squared distance a W of fixed size outlives every signal: the projections shrink to nothing."""
     norm = signs.setting("predictor.norm")
-    if found.name not in COLLAPSES or signs.setting("objective.name") != "euclidean" or norm in (None, "none"):
+    if found.name not in COLLAPSES or not _squared(signs) or norm in (None, "none"):
         return None
     return (
         f'the squared distance with predictor.norm = "{norm}": W keeps its size while the projections shrink',
         'predictor.norm = "none", or objective.name = "cosine"',
     )
+
+
+def _squared(signs: Signs) -> bool:
+    """Whether the loss is the squared distance, or has its gradient."""
+    name = signs.setting("objective.name")
+    return name in ("euclidean", "iso_euclidean") or signs.setting("objective.form") == "euclidean"
 
 
 def even_predictor(found: Diagnosis, signs: Signs) -> Cause | None:

@@ -7,8 +7,8 @@ gradient has the lower triangle of Λ for Λ, as in the generalised Hebbian algo
 learns the first eigenfunction, the next one what is left.
 
 Unverified: the objective is that of a summary of the paper; the update is derived here, and its rates (`moments.rho`,
-`target.tau`) are guesses. With `form = "full"` this is half the euclidean IsoLoss whose predictor is W = F without a
-norm, gradient for gradient.
+`target.tau`) are guesses. With `form = "full"` it has the gradient of the euclidean IsoLoss whose predictor is W = F
+without a norm.
 """
 
 from collections.abc import Iterator
@@ -29,13 +29,15 @@ class Config(ObjectiveConfig):
     )
 
     def clashes(self, recipe: Any) -> Iterator[tuple[str, str]]:
-        """A predictor beside the one that Λ is; a target that takes gradient."""
+        """A predictor beside the one that Λ is; F of this batch; a target that takes gradient."""
         if recipe.predictor.name != "identity":
             yield (
                 f'objective.name = "minc" has F as its predictor, and predictor.name = "{recipe.predictor.name}" '
                 "would have no part in it",
                 'take predictor.name = "identity", or objective.name = "iso_euclidean" for another W',
             )
+        if recipe.moments.timing == "immediate":
+            yield 'objective.name = "minc" takes the F of the steps before', 'moments.timing = "stale"'
         if recipe.target.name == "shared":
             yield (
                 'objective.name = "minc" stops the gradient itself, and target.name = "shared" lets it through',

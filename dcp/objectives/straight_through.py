@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import Field
 from torch import Tensor
 
-from dcp.objective import Loss, ObjectiveConfig, Setting
+from dcp.objective import Loss, ObjectiveConfig, Setting, learns
 from dcp.objectives import cosine, euclidean
 
 FORMS = {"cosine": cosine.loss, "euclidean": euclidean.loss}
@@ -27,8 +27,7 @@ class Config(ObjectiveConfig):
 
     def clashes(self, recipe: Any) -> Iterator[tuple[str, str]]:
         """A predictor that the optimizer steps on, always or in between."""
-        learns = hasattr(recipe.predictor, "lr_factor") and getattr(recipe.predictor, "every", 2) > 1
-        if learns:
+        if learns(recipe.predictor):
             yield (
                 f'objective.name = "straight_through" gives a predictor no gradient, '
                 f'and predictor.name = "{recipe.predictor.name}" would learn by it',

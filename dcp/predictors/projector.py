@@ -28,8 +28,10 @@ class Config(ClosedConfig):
     of: Literal["F", "C"] = Field("F", description="whose eigenvectors: F's, or those of the symmetric part of C")
 
     def clashes(self, recipe: Any) -> Iterator[tuple[str, str]]:
-        """More directions than there are."""
+        """More directions than there are; a C that cannot be centred."""
         yield from super().clashes(recipe)
+        if self.of == "C" and recipe.moments.zero_mean:
+            yield 'predictor.of = "C" is not centred, and zero_mean asks for it', "moments.zero_mean = false"
         dim = recipe.network.projector.out
         if self.k is not None and self.k > dim:
             yield (

@@ -23,7 +23,9 @@ class Config(CrossConfig):
     """Keys of the regression."""
 
     name: Literal["regression"] = "regression"
-    ridge: float = Field(0.01, ge=0, description="λ, added to every eigenvalue of F before it is inverted")
+    ridge: float = Field(
+        0.01, ge=0, description="λ, added to every eigenvalue of F before it is inverted; 0 wants an F of full rank"
+    )
     ridge_unit: Literal["mean", "one"] = Field("mean", description="unit of ridge: F's mean eigenvalue tr F / D, or 1")
     order: Literal["right", "left"] = Field(
         "right", description='side of C on which the inverse stands: "right" is least squares'
@@ -40,7 +42,10 @@ def weight(
     order: Literal["right", "left"] = "right",
     symmetrise: bool = False,
 ) -> Tensor:
-    """W [D, D] from F and C [D, D]; I where F is zero, singular (for ridge = 0), or anything is not finite.
+    """W [D, D] from F and C [D, D]; I where F is zero or anything is not finite.
+
+    With ridge = 0 an F of few samples is singular up to rounding, and W as large as rounding makes it.
+
 
     >>> weight(torch.diag(torch.tensor([4.0, 1.0])), torch.diag(torch.tensor([2.0, 1.0])), ridge=0.0).diag()
     tensor([0.5000, 1.0000])

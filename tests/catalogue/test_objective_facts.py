@@ -67,6 +67,9 @@ REFUSED = {
     "a balance with a bias": ("balance", "predictor.bias=true", "a bias is none"),
     "past a predictor that learns": ("straight_through", "predictor.name=linear", "no gradient"),
     "past one that learns in between": ("straight_through", "predictor.every=5", "no gradient"),
+    "IsoLoss and a W that learns in between": ("iso_cosine", "predictor.every=5", "no useful gradient"),
+    "the euclidean one too": ("iso_euclidean", "predictor.every=5", "no useful gradient"),
+    "MINC and the F of this batch": ("minc", "moments.timing=immediate", "F of the steps before"),
     "positives of a part and statistics of all": ("correlation", "positives.name=semppl", "only a part"),
     "a teacher without a place": ("distill", "target.teacher=''", "has no teacher"),
 }

@@ -52,6 +52,17 @@ def test_a_batch_larger_than_the_queue_leaves_its_last_rows() -> None:
     assert sorted(made.classes.tolist()) == [3, 4]
 
 
+def test_a_batch_larger_than_the_queue_leaves_its_last_labelled_rows() -> None:
+    for queued, classes in ((2, [4, 5, -1, 6, -1, -1, -1]), (3, [-1, 7, -1, -1, -1]), (4, [-1] * 9)):
+        made, t = queue(queued), normal(len(classes), 3)
+        made.push(t, torch.tensor(classes))
+        known = [(y, row) for y, row in zip(classes, t, strict=True) if y >= 0][-queued:]
+        kept = {int(y): row for y, row in zip(made.classes, made.rows, strict=True) if y >= 0}
+        assert sorted(kept) == [y for y, _ in known]
+        for y, row in known:
+            assert_close(kept[y], row)
+
+
 def test_the_vote_is_that_of_a_plain_loop() -> None:
     made, t = filled([0, 0, 1, 1, 1, 2, 2, 2, 2, 0]), normal(20, 3, seed=1)
     for row, voted in zip(t, made.vote(t, 5).tolist(), strict=True):

@@ -12,6 +12,7 @@ REFUSED = {
     "tiny/spectral_filter predictor.g=log1 predictor.power=2.0": ("predictor.power has no effect", "poly"),
     "tiny/filtered target.g=log target.power=-1.0": ("target.power has no effect", "poly"),
     "tiny/regression predictor.lr_factor=2.0": ("predictor.lr_factor has no effect", "every = 5"),
+    "tiny/projector predictor.of=C moments.zero_mean=true": ("not centred", "zero_mean = false"),
     "tiny/regression moments.zero_mean=true": ("does not centre", "zero_mean = false"),
     "tiny/procrustes predictor.every=2 moments.timing=immediate": ("asks for less", "every = 1"),
 }

@@ -1,5 +1,7 @@
 """The same checks for every predictor in the tree."""
 
+from typing import get_args
+
 import pytest
 import torch
 from safetensors.torch import load, save
@@ -10,13 +12,14 @@ from dcp import spectra, variants
 from dcp.method import Method
 from dcp.moments import Moments
 from dcp.objectives import cosine
-from dcp.predictor import Predictor, SetLinear
+from dcp.predictor import ClosedConfig, Predictor, SetLinear
+from dcp.variants import VariantConfig
 
 every = pytest.mark.parametrize("name", PREDICTORS)
-BY_F = [name for name in PREDICTORS if name.startswith("direct")]
-SET = [*BY_F, "minimal_space", "newton_schulz", "procrustes", "projector", "regression", "spectral_filter"]
-CHANGED = [*SET, "partition"]  # which sets many matrices from moments of its own
-NO_MATRIX = ["identity", "mlp", "offdiagonal", "partition", "symmetric_mlp"]
+CONFIGS = {name: variants.load("predictors", name).Config for name in PREDICTORS}
+CLOSED = [name for name in PREDICTORS if issubclass(CONFIGS[name], ClosedConfig)]
+SET = [name for name in CLOSED if isinstance(build_predictor(name), SetLinear)]
+NO_W = {*VariantConfig.model_fields, *ClosedConfig.model_fields, "name"}  # keys that are not of the rule
 
 
 def refresh(predictor: Predictor, seed: int = 0) -> None:
@@ -79,14 +82,43 @@ def test_only_predictors_that_are_set_change_by_a_refresh(name: str):
     predictor = build_predictor(name)
     before = predictor(normal(5, 6, seed=0))
     refresh(predictor)
-    assert torch.equal(predictor(normal(5, 6, seed=0)), before) == (name not in CHANGED)
+    changed = not torch.equal(predictor(normal(5, 6, seed=0)), before)
+    if name in CLOSED:
+        assert changed, "its Config is a ClosedConfig, but `refresh` does not set it"
+    if any(True for _ in predictor.parameters()):
+        assert not changed, "it has parameters, which the optimizer steps on, and `refresh` sets them too"
     assert (predictor.set_by(correlation(6), cross(6)) is None) == (name not in SET)
 
 
-KEYS = [(name, {"norm": norm}) for name in BY_F for norm in ("spectral", "fro", "none")]
-KEYS += [(name, {}) for name in SET if name not in BY_F]
-KEYS += [("projector", {"of": "C"}), *(("spectral_filter", {"g": g}) for g in ("log", "log1", "log2"))]
-KEYS += [("regression", {"order": "left"}), ("regression", {"symmetrise": True, "ridge_unit": "one"})]
+def others(name: str, key: str) -> list[object]:
+    """Values of a key that differ from its default: every other word, or a number nearby."""
+    field = CONFIGS[name].model_fields[key]
+    if isinstance(field.default, bool):
+        return [not field.default]
+    if words := get_args(field.annotation):
+        words = [word for word in words if isinstance(word, str) and word != field.default]
+    near = [1.5 * field.default + 0.05] if isinstance(field.default, float) else [1]
+    return list(words) or near
+
+
+KEYS = [(name, {}) for name in SET]
+KEYS += [
+    (name, {key: value})
+    for name in SET
+    for key in CONFIGS[name].model_fields.keys() - NO_W
+    for value in others(name, key)
+]
+KEYS.sort(key=str)
+
+
+@pytest.mark.parametrize(("name", "keys"), [case for case in KEYS if case[1]])
+def test_each_key_of_a_predictor_that_is_set_changes_W(name: str, keys: dict):
+    """A key that is inherited and not used would be a setting that does nothing."""
+    context = {"power": {"g": "poly"}}.get(next(iter(keys)), {})
+    default, other = (build_predictor(name, **context, **each) for each in ({}, keys))
+    refresh(default)
+    refresh(other)
+    assert not torch.equal(default.matrix, other.matrix), f"{name} makes nothing of {keys}"
 
 
 @pytest.mark.parametrize(("name", "keys"), KEYS)
@@ -111,7 +143,7 @@ def test_a_predictor_that_calls_itself_symmetric_is_and_has_no_negative_eigenval
         assert torch.linalg.eigvalsh(predictor.matrix)[0] > -1e-6
 
 
-@pytest.mark.parametrize("name", CHANGED)
+@every
 @pytest.mark.parametrize("value", [0.0, float("nan"), float("inf")])
 def test_moments_without_a_signal_leave_finite_predictions(name: str, value: float):
     predictor, bad = build_predictor(name), torch.full((6, 6), value)
@@ -123,9 +155,16 @@ def test_moments_without_a_signal_leave_finite_predictions(name: str, value: flo
 def test_its_matrix_is_what_it_multiplies_by(name: str):
     predictor, z = build_predictor(name), normal(5, 6, seed=0)
     refresh(predictor)
-    assert (predictor.matrix is None) == (name in NO_MATRIX)
     if predictor.matrix is not None:
         assert_close(predictor(z), z @ predictor.matrix.T)
+    else:
+        assert not predictor.state_dict() or not is_linear(predictor), "a linear map has a `matrix`, for the diagnosis"
+
+
+def is_linear(predictor: Predictor) -> bool:
+    """Whether the prediction of a sum is the sum of the predictions."""
+    x, y = normal(5, 6, seed=1), normal(5, 6, seed=2)
+    return torch.allclose(predictor(x + y), predictor(x) + predictor(y), atol=1e-5)
 
 
 def test_the_two_layer_predictor_is_that_of_the_small_data_baseline():

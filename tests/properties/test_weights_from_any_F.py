@@ -9,8 +9,7 @@ from hypothesis import given
 from torch import Tensor
 from torch.testing import assert_close
 
-from dcp import spectra, variants
-from dcp.predictor import SetConfig
+from dcp import spectra
 from dcp.predictors import directcopy, directpred, directset
 
 Rule = Callable[[Tensor], Tensor]
@@ -121,9 +120,3 @@ def test_one_entry_that_is_not_finite_makes_W_a_multiple_of_the_identity(F, valu
 @given(F=correlations(), exponent=st.floats(-300, 30), rule=rules())
 def test_W_is_finite_for_the_smallest_and_the_largest_F(F: Tensor, exponent: float, rule: Rule):
     assert torch.isfinite(rule(10.0**exponent * F)).all()
-
-
-def test_the_rules_above_are_all_there_are():
-    configs = {name: variants.load("predictors", name).Config for name in variants.names("predictors")}
-    found = {name for name, config in configs.items() if issubclass(config, SetConfig)}
-    assert found == {"directcopy", "directset", "directpred"}
