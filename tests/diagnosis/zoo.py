@@ -88,10 +88,12 @@ def expected() -> dict[str, tuple[str, tuple[str, ...]]]:
 
 
 def main(words: list[str]) -> None:
-    """All of them, or those whose names hold one of the words."""
+    """All of them, or those whose names hold one of the words; a word that is a number is the seed."""
+    seed = next((int(word) for word in words if word.isdecimal()), 0)
+    words = [word for word in words if not word.isdecimal()]
     for name, (wanted, sets) in expected().items():
         if not words or any(word in name for word in words):
-            state = diagnosed(sets)
+            state = diagnosed(sets, seed)
             mark = "" if state["name"] == wanted else f"  EXPECTED {wanted}"
             print(f"{name}: {state['name']} ({state['evidence']}; {state['cause']}){mark}", flush=True)
 

@@ -9,7 +9,7 @@ from dcp import shipped
 from dcp.run import Run
 
 TINY = [name for name in shipped.names() if name.startswith("tiny/")]
-SMALL = ("data.images=128", "data.test_images=64", "train.epochs=1", "train.batch=64", "probe.after=[]", "run.name=tiny")
+SMALL = ("data.images=128", "data.test_images=64", "train.epochs=1", "probe.after=[]", "run.name=tiny")
 
 
 @pytest.mark.parametrize("name", TINY)
