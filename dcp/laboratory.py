@@ -106,11 +106,18 @@ def perform(theory: Theory, folder: Path | None = None) -> Result:
     try:
         result: Result = module.run(theory.theory, theory.run.seed)
     except ArithmeticError as error:
-        hint = "smaller sigma2, eta, alpha or starts make it slower"
-        raise RunError(str(error), slug="flow-failed", where=theory.name, hint=hint) from None
+        raise RunError(str(error), slug="flow-failed", where=theory.name, hint=_unusual(theory.theory)) from None
     if folder is not None:
         write(theory, result, folder)
     return result
+
+
+def _unusual(config: AnyExperiment) -> str:
+    """Which settings are not the defaults, and so may be the cause."""
+    usual = {key: field.default for key, field in type(config).model_fields.items()}
+    given = {key: getattr(config, key) for key in usual}
+    found = [f"theory.{key} = {values.shown(value)}" for key, value in given.items() if value != usual[key]]
+    return f"away from the defaults here: {', '.join(found)}; values nearer to the defaults make it slower"
 
 
 def write(theory: Theory, result: Result, folder: Path) -> None:
@@ -122,7 +129,7 @@ def write(theory: Theory, result: Result, folder: Path) -> None:
     """
     files = {
         "recipe.toml": theory.toml(),
-        "theory.json": json.dumps(plain(theory, result), indent=1),
+        "theory.json": json.dumps(plain(theory, result), indent=1, allow_nan=False),
         "results.csv": report.results_csv(result),
         "figures.csv": report.figures_csv(result),
         "report.html": report.theory_html(theory.name, theory.experiment, result),

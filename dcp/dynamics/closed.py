@@ -14,7 +14,7 @@ def roots(lambda_s: Tensor, lambda_d: Tensor, eta: Tensor) -> tuple[Tensor, Tens
     Of a learnt predictor they are the same with λ_s = 1 + σ², λ_d = τ (Tian, Chen, Ganguli 2021).
     """
     root = (lambda_d**2 - 4 * eta * lambda_s).sqrt()
-    return (lambda_d - root) / (2 * lambda_s), (lambda_d + root) / (2 * lambda_s)
+    return 2 * eta / (lambda_d + root), (lambda_d + root) / (2 * lambda_s)  # p₋ so that tiny η loses no digits
 
 
 def threshold(lambda_s: Tensor, lambda_d: Tensor) -> Tensor:
@@ -75,12 +75,16 @@ def ema_ratio(times: Tensor, p: Tensor, beta: float) -> Tensor:
     """τ(t) [T] = β e^(-βt)/p(t) ∫₀ᵗ p(t') e^(βt') dt' on the parabola, τ(0) = 0 (Tian et al. 2021).
 
     Args:
-        times: [T], evenly spaced from 0, as fine as the integral (trapezoids) is to be exact.
+        times: [T], evenly spaced from 0, as fine as p is a straight line between two of them.
         p: [T], the mode at these times.
         beta: rate of the moving average.
     """
-    inner = torch.cumulative_trapezoid(p * torch.exp(beta * times), times)
-    return torch.cat([inner.new_zeros(1), inner]) * beta * torch.exp(-beta * times) / p
+    inner = [times.new_zeros(())]
+    for step, first, last in zip(times.diff(), p[:-1], p[1:], strict=True):  # e^(βt) itself would overflow
+        whole = -torch.expm1(-beta * step)  # βp integrated over the step, p a straight line
+        slope = (last - first) * (1 - whole / (beta * step))
+        inner.append(torch.exp(-beta * step) * inner[-1] + whole * first + slope)
+    return torch.stack(inner) / p
 
 
 def without_predictor(W: Tensor, X_s: Tensor, X_d: Tensor, eta: float, t: float) -> Tensor:

@@ -7,11 +7,13 @@ Shapes: N settings; a state is [N, ...], and a derivative has the shape of its s
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 Derivative = Callable[[Tensor], Tensor]
+Decided = Callable[[Tensor], Tensor]
 
 STAGES = (
     (1 / 5,),
@@ -22,12 +24,18 @@ STAGES = (
     (35 / 384, 0.0, 500 / 1113, 125 / 192, -2187 / 6784, 11 / 84),  # the step itself
 )
 ERROR = (71 / 57600, 0.0, -71 / 16695, 71 / 1920, -17253 / 339200, 22 / 525, -1 / 40)  # order 5 less order 4
-MOST_STEPS = 20_000
+MOST_STEPS = 4_000  # of a whole course
 FIRST_STEP, LEAST_STEP = 1e-3, 1e-13
 
 
 def advance(
-    derivative: Derivative, state: Tensor, duration: Tensor | float, *, tol: float = 1e-9, rest: float = 0.0
+    derivative: Derivative,
+    state: Tensor,
+    duration: Tensor | float,
+    *,
+    tol: float = 1e-9,
+    rest: float = 0.0,
+    decided: Decided | None = None,
 ) -> Tensor:
     """The states after `duration`.
 
@@ -37,41 +45,66 @@ def advance(
         duration: of all settings, or [N].
         tol: of the error of a step, relative to the state where that is above 1.
         rest: a setting whose speed |f| is nowhere above this ends early.
+        decided: which settings [N], boolean, end early because the rest of their way is known.
 
     Raises:
         ArithmeticError: more than `MOST_STEPS` steps, or steps below `LEAST_STEP`, would be needed.
     """
     left = torch.as_tensor(duration, dtype=state.dtype).expand(len(state))
-    return _advance(derivative, state, left, torch.full_like(left, FIRST_STEP), tol, rest)[0]
+    return _advance(derivative, _Now(state, left, torch.full_like(left, FIRST_STEP)), tol, rest, decided).state
 
 
-def _advance(
-    derivative: Derivative, state: Tensor, left: Tensor, h: Tensor, tol: float, rest: float
-) -> tuple[Tensor, Tensor]:
-    """The states after the times `left` [N], from first steps `h` [N], and the steps that come next."""
-    for _ in range(MOST_STEPS):
-        speed = derivative(state)
-        moving = (left > 0) & (_largest(speed) > rest)
-        if not moving.any():
-            return state, h.clamp_min(FIRST_STEP)
-        h = torch.minimum(h, left)
-        reached, error = _step(derivative, state, speed, h, tol)
+@dataclass
+class _Now:
+    """Where a flow is: its states, the times left [N], the next steps [N], and how many have been made."""
+
+    state: Tensor
+    left: Tensor
+    h: Tensor
+    made: int = 0
+
+
+def _advance(derivative: Derivative, now: _Now, tol: float, rest: float, decided: Decided | None) -> _Now:
+    """When no time is left."""
+    speed = derivative(now.state)
+    while bool((moving := _moving(now, speed, rest, decided)).any()):
+        h = torch.minimum(now.h, now.left)
+        reached, last, error = _step(derivative, now.state, speed, h, tol)
         taken = moving & (error <= 1)
-        state = torch.where(_wide(taken, state), reached, state)
-        left = left - torch.where(taken, h, 0.0)
-        if bool(((h < LEAST_STEP) & (h < left) & moving & ~taken).any()):
-            raise ArithmeticError(f"the flow needs steps below {LEAST_STEP}")
-        h = h * (0.9 * error.clamp_min(1e-10) ** -0.2).clamp(0.2, 5.0)
-    raise ArithmeticError(f"the flow needs more than {MOST_STEPS} steps")
+        speed = torch.where(_wide(taken, speed), last, speed)
+        now.state = torch.where(_wide(taken, now.state), reached, now.state)
+        now.left = now.left - torch.where(taken, h, 0.0)
+        now.h, now.made = h * (0.9 * error.clamp_min(1e-10) ** -0.2).clamp(0.2, 5.0), now.made + 1
+        _require_progress(now, (h < now.left) & moving & ~taken)
+    now.h = now.h.clamp_min(FIRST_STEP)
+    return now
+
+
+def _moving(now: _Now, speed: Tensor, rest: float, decided: Decided | None) -> Tensor:
+    moving = (now.left > 0) & ~(_largest(speed) <= rest)
+    return moving if decided is None else moving & ~decided(now.state)
+
+
+def _require_progress(now: _Now, refused: Tensor) -> None:
+    if bool(((now.h < LEAST_STEP) & refused).any()):
+        raise ArithmeticError(f"the flow needs steps below {LEAST_STEP}")
+    if now.made >= MOST_STEPS:
+        raise ArithmeticError(f"the flow needs more than {MOST_STEPS:,} steps")
 
 
 def course(derivative: Derivative, state: Tensor, times: Tensor, *, tol: float = 1e-9) -> Tensor:
     """The states [T, N, ...] at `times` [T], which rise from 0 on."""
-    found, h = [], torch.full((len(state),), FIRST_STEP, dtype=state.dtype)
+    found, now = [], _Now(state, state, torch.full((len(state),), FIRST_STEP, dtype=state.dtype))
     for span in times.diff(prepend=times.new_zeros(1)):
-        state, h = _advance(derivative, state, span.expand(len(state)), h, tol, 0.0)
-        found.append(state)
+        now.left = span.expand(len(state))
+        now = _advance(derivative, now, tol, 0.0, None)
+        found.append(now.state)
     return torch.stack(found)
+
+
+def speed(derivative: Derivative, state: Tensor) -> Tensor:
+    """How fast each setting still moves, [N]: the largest entry of |f|."""
+    return _largest(derivative(state))
 
 
 def boundary(holds: Callable[[Tensor], Tensor], low: Tensor, high: Tensor, *, halvings: int) -> Tensor:
@@ -90,15 +123,15 @@ def boundary(holds: Callable[[Tensor], Tensor], low: Tensor, high: Tensor, *, ha
     return (low + high) / 2
 
 
-def _step(derivative: Derivative, state: Tensor, speed: Tensor, h: Tensor, tol: float) -> tuple[Tensor, Tensor]:
-    """The state after one step of `h` [N], and the error of each setting over what is allowed."""
+def _step(derivative: Derivative, state: Tensor, speed: Tensor, h: Tensor, tol: float) -> tuple[Tensor, Tensor, Tensor]:
+    """The state after one step of `h` [N], f there, and the error of each setting over what is allowed."""
     wide, speeds = _wide(h, state), [speed]
     for weights in STAGES:
         reached = state + wide * sum(a * k for a, k in zip(weights, speeds, strict=True) if a)
         speeds.append(derivative(reached))
     error = wide * sum(e * k for e, k in zip(ERROR, speeds, strict=True) if e)
     allowed = tol * torch.maximum(state.abs(), reached.abs()).clamp_min(1.0)
-    return reached, _largest(error / allowed).nan_to_num(nan=torch.inf)
+    return reached, speeds[-1], _largest(error / allowed).nan_to_num(nan=torch.inf)
 
 
 def _largest(values: Tensor) -> Tensor:

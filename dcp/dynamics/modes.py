@@ -40,8 +40,8 @@ def squared(of: Modes, by: Rule) -> Derivative:
     return deep(of, by, 1)
 
 
-def deep(of: Modes, by: Rule, layers: int) -> Derivative:
-    """du/dt = u^(L-1) w (λ_d w_p - λ_s w_p²) - ηu, w = u^L: L balanced layers; state u [N, M]."""
+def deep(of: Modes, by: Rule, layers: int | Tensor) -> Derivative:
+    """du/dt = u^(L-1) w (λ_d w_p - λ_s w_p²) - ηu, w = u^L: L balanced layers, for all or [N, 1]; state u [N, M]."""
 
     def derivative(u: Tensor) -> Tensor:
         w = u**layers

@@ -1,5 +1,6 @@
 """What an experiment came to, as plain values: who prints it needs no torch."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -44,7 +45,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Figure:
-    """Curves over one axis; `log` for a logarithmic vertical one."""
+    """Curves over one axis; `log` for a logarithmic vertical one, `whole` where the horizontal one counts."""
 
     title: str
     x: str
@@ -52,6 +53,7 @@ class Figure:
     lines: tuple[Line, ...]
     note: str = ""
     log: bool = False
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -69,15 +71,46 @@ class Result:
     notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """The rows and notes as plain values."""
+        """The rows and notes as plain values; None for a number that is not finite, as JSON has no other word."""
         rows = [
             {
-                **{"setting": dict(row.setting), "quantity": row.quantity, "simulated": row.simulated},
-                **{"closed_form": row.closed, "bound": row.bound, "standard_error": row.error},
+                **{"setting": dict(row.setting), "quantity": row.quantity, "simulated": finite(row.simulated)},
+                **{"closed_form": finite(row.closed), "bound": row.bound, "standard_error": finite(row.error)},
             }
             for row in self.rows
         ]
         return {"rows": rows, "notes": list(self.notes)}
+
+
+def finite(value: float | None) -> float | None:
+    """The value, or None where it is NaN or infinite."""
+    return value if value is not None and math.isfinite(value) else None
+
+
+def unrest(
+    settings: Sequence[Mapping[str, float | str]], speeds: Sequence[float], most: float, of: str = "|dW/dt|"
+) -> tuple[str, ...]:
+    """A sentence that says which settings still move faster than `most` at the end, and the worst; () if none does.
+
+    Args:
+        settings: of the flows.
+        speeds: of each at the end.
+        most: what passes for rest.
+        of: what the speeds are.
+    """
+    moving = sorted(((speed, i) for i, speed in enumerate(speeds) if not speed <= most), reverse=True)
+    if not moving:
+        return ()
+    speed, first = moving[0]
+    where = ", ".join(f"{key} {_short(value)}" for key, value in settings[first].items())
+    told = (
+        f"Not at rest at the end: {len(moving)} of {len(speeds)} runs, the fastest with {of} = {speed:.2g} ({where})."
+    )
+    return (f"{told} There the closed form is a limit that is not reached yet; a longer run comes nearer.",)
+
+
+def _short(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:.4g}"
 
 
 def line(label: str, x: Sequence[float], y: Sequence[float]) -> Line:

@@ -7,7 +7,7 @@ his own, of sixth order, and his names of the regimes are unverified.
 """
 
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
@@ -15,9 +15,10 @@ from torch import Tensor
 
 from dcp.dynamics import closed, flow, modes
 from dcp.dynamics.result import Figure, Line, Result, Row, line
-from dcp.experiment import Positives, Rates
+from dcp.experiment import Positives
 from dcp.variants import VariantConfig
 
+Decays = Annotated[tuple[Annotated[float, Field(ge=0.01, le=10)], ...], Field(min_length=1, max_length=8)]
 ALIVE = 0.05  # p at the end over p at the start
 
 
@@ -26,9 +27,9 @@ class Config(VariantConfig):
 
     experiment: Literal["bao"] = "bao"
     sigma2: float = Field(0.5, ge=0, le=100, description="σ², isotropic noise")
-    eta: Rates = Field((0.05, 0.2, 0.8), description="η, weight decays of the runs with free norms")
+    eta: Decays = Field((0.05, 0.2, 0.8), description="η, weight decays of the runs with free norms")
     p: Positives = Field((0.5, 1.0, 2.0, 3.0), description="p of the modes at the start")
-    halvings: int = Field(16, ge=4, le=40, description="of the bracket around the boundary")
+    halvings: int = Field(16, ge=4, le=30, description="of the bracket around the boundary")
     shrink: float = Field(0.02, ge=0.005, lt=1, description="the runs end when decay alone has left this share of p")
 
 
@@ -38,7 +39,7 @@ def run(config: Config, seed: int) -> Result:
     found, known = _boundary(config, start)
     rows = [Row({"norms": "held"}, "eta at the boundary", found, known)]
     lines: list[Line] = []
-    for eta in (each for each in config.eta if each > 0):
+    for eta in config.eta:
         times, path = _free(config, start, eta)
         limits = _limits(config, path)
         spread = float(path[-1].min() / path[-1].max())

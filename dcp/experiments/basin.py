@@ -4,7 +4,7 @@ W(0) = δI converges for δ above p₋^(1/(2α)) and collapses below, p₋ = (1 
 """
 
 from itertools import product
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
@@ -12,27 +12,28 @@ from torch import Tensor
 
 from dcp.dynamics import closed, flow, modes, rules
 from dcp.dynamics.result import Figure, Line, Result, Row, line
-from dcp.experiment import Exponents, Rates
+from dcp.experiment import Exponents
 from dcp.variants import VariantConfig
 
-ALIVE = 0.1  # share of the start that must be left; what survives grows or shrinks by less than half
+Decays = Annotated[tuple[Annotated[float, Field(ge=1e-3, le=0.249)], ...], Field(min_length=1, max_length=20)]
+ALIVE = 0.1  # share of the start at which a mode has vanished
+GROWN = 1.01  # share of the start at which it has not
+DOUBLINGS = 60  # of the start, at most: below p₋^(1/(2α)) of the smallest η and α
 
 
 class Config(VariantConfig):
     """Keys of the experiment."""
 
     experiment: Literal["basin"] = "basin"
-    eta: Rates = Field((0.05, 0.1, 0.15, 0.2, 0.24), description="η, weight decays below 1/4")
+    eta: Decays = Field((0.05, 0.1, 0.15, 0.2, 0.24), description="η, weight decays below 1/4")
     alpha: Exponents = Field((1.0, 0.5, 2.0), description="α, exponents of F")
-    halvings: int = Field(20, ge=4, le=40, description="of the bracket around the smallest start")
-    time: float = Field(400.0, gt=0, le=1e5, description="length of a simulation")
+    halvings: int = Field(16, ge=4, le=30, description="of the bracket around the smallest start, from a factor of 2")
+    time: float = Field(200.0, ge=20, le=1000, description="length of a simulation, in units of 1/η")
 
 
 def run(config: Config, seed: int) -> Result:
     """The smallest δ for each η and α."""
-    points = [(a, e) for a, e in product(config.alpha, config.eta) if 0 < e < 0.25]
-    if not points:
-        return Result((), (), ("No weight decay lies between 0 and 1/4, so no start survives or all do.",))
+    points = list(product(config.alpha, config.eta))
     alpha, eta = torch.tensor(points, dtype=torch.float64).T
     one = torch.ones_like(eta)
     found, known = simulated(config, alpha, eta), closed.smallest_start(one, one, eta, alpha, one)
@@ -45,14 +46,28 @@ def run(config: Config, seed: int) -> Result:
 
 def simulated(config: Config, alpha: Tensor, eta: Tensor) -> Tensor:
     """δ [N] below which a mode with λ_s = λ_d = 1 vanishes."""
-    one = torch.ones_like(eta)
-    of = modes.Modes(one[:, None], one[:, None], eta[:, None], one[:, None])
-    derivative = modes.squared(of, rules.rule(alpha))
 
     def vanishes(start: Tensor) -> Tensor:
-        return flow.advance(derivative, start[:, None], config.time, tol=1e-8, rest=1e-9)[:, 0] < ALIVE * start
+        return _end(config, alpha, eta, start) < ALIVE
 
-    return flow.boundary(vanishes, 1e-3 * one, one, halvings=config.halvings)
+    low = torch.ones_like(eta)
+    for _ in range(DOUBLINGS):
+        if bool((gone := vanishes(low)).all()):
+            break
+        low = torch.where(gone, low, low / 2)
+    return flow.boundary(vanishes, low, 2 * low, halvings=config.halvings)
+
+
+def _end(config: Config, alpha: Tensor, eta: Tensor, start: Tensor) -> Tensor:
+    """The share of the start that w is at the end, [N]; a mode alone never turns, so a little growth decides."""
+    one = torch.ones_like(eta)[:, None]
+    of = modes.Modes(one, one, eta[:, None], start[:, None] ** 2)  # in units of the start F has its square
+    derivative = modes.squared(of, rules.rule(alpha))
+
+    def decided(w: Tensor) -> Tensor:
+        return ((w < ALIVE) | (w > GROWN))[:, 0]
+
+    return flow.advance(derivative, one, config.time / eta, rest=1e-7, decided=decided)[:, 0]
 
 
 def _figure(points: list[tuple[float, float]], found: Tensor, known: Tensor) -> Figure:

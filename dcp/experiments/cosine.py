@@ -14,31 +14,33 @@ from pydantic import Field
 from torch import Tensor
 
 from dcp.dynamics import closed, flow, modes, rules
-from dcp.dynamics.result import Figure, Result, Row, line
-from dcp.experiment import Exponents, Rates
-from dcp.variants import VariantConfig
+from dcp.dynamics.result import Figure, Result, Row, line, unrest
+from dcp.experiment import Exponents, Rates, Subspace
+
+SHAPE = "‖W‖² |d(W/‖W‖)/dt|"  # how fast the shape moves, were the scale 1: that of η does not move it
+MOVING = 1e-5  # above it the shape is not at rest
 
 
-class Config(VariantConfig):
+class Config(Subspace):
     """Keys of the experiment."""
 
     experiment: Literal["cosine"] = "cosine"
-    sigma2: float = Field(1.0, gt=0, le=100, description="σ², variance of the noise outside S")
+    sigma2: float = Field(1.0, ge=0.01, le=100, description="σ², variance of the noise outside S")
     alpha: Exponents = Field((1.0, 0.5, 2.0), description="α, exponents of F")
     eta: Rates = Field((0.0, 0.1, 0.26, 1.0), description="η, weight decays")
-    dim: int = Field(8, ge=2, le=512, description="D, of which the first are in S")
-    kept: int = Field(3, ge=1, le=511, description="r, dimensions of S")
+    dim: int = Field(8, ge=2, le=64, description="D, of which the first are in S")
+    kept: int = Field(3, ge=1, le=63, description="r, dimensions of S, less than dim")
     shrink: float = Field(
-        1e-3, ge=1e-4, lt=1, description="with decay the run ends when ‖W‖² is this share of the first"
+        1e-3, ge=1e-4, le=0.5, description="with decay the run ends when ‖W‖² is this share of the first"
     )
-    time: float = Field(1000.0, gt=0, le=1e5, description="length of the run without decay")
+    time: float = Field(1000.0, ge=1, le=10_000, description="length of the run without decay")
 
 
 def run(config: Config, seed: int) -> Result:
     """The ratio of noise to signal, the isotropy of S and the norm of W, for each α and η."""
     points = list(product(config.alpha, config.eta))
     alpha, eta = torch.tensor(points, dtype=torch.float64).T
-    kept = min(config.kept, config.dim - 1)
+    kept = config.kept
     start = 0.5 + torch.rand(config.dim, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     start = start.expand(len(points), -1)
     duration = torch.where(eta > 0, math.log(1 / config.shrink) / (2 * eta), config.time)
@@ -46,7 +48,9 @@ def run(config: Config, seed: int) -> Result:
     rows: list[Row] = []
     for i, (a, e) in enumerate(points):
         rows += _rows(config, {"alpha": a, "eta": e}, start[i], end[i], kept, float(duration[i]))
-    return Result(tuple(rows), (_figure(config, start[:1], kept),), _notes(config))
+    speeds = flow.speed(_flow(config, alpha, 0 * eta, kept), end) * end.norm(dim=1)
+    moving = unrest([{"alpha": a, "eta": e} for a, e in points], speeds.tolist(), MOVING, SHAPE)
+    return Result(tuple(rows), (_figure(config, start[:1], kept),), (*_notes(config), *moving))
 
 
 def _flow(config: Config, alpha: Tensor, eta: Tensor, kept: int) -> flow.Derivative:

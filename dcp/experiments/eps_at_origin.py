@@ -12,22 +12,24 @@ from pydantic import Field
 from torch import Tensor
 
 from dcp.dynamics import closed, flow, modes, rules
-from dcp.dynamics.result import Figure, Line, Result, Row, line
+from dcp.dynamics.result import Figure, Line, Result, Row, line, unrest
 from dcp.experiment import Exponents, Positives, Rates
 from dcp.variants import VariantConfig
 
 Place = Literal["outside", "inside"]
+
+MOVING = 1e-6  # |dw/dt| above which a mode is not at rest
 
 
 class Config(VariantConfig):
     """Keys of the experiment."""
 
     experiment: Literal["eps_at_origin"] = "eps_at_origin"
-    eta: float = Field(0.15, ge=0, le=10, description="η, weight decay")
+    eta: float = Field(0.15, ge=0.01, le=10, description="η, weight decay")
     alpha: Exponents = Field((1.0, 0.5), description="α, exponents of F")
     eps: Rates = Field((0.0, 0.1, 0.3, 0.9), description="ε, added to W or to F")
     start: Positives = Field((1e-3, 1.0), description="w at the start")
-    time: float = Field(400.0, gt=0, le=1e5, description="length of the simulation; it ends early at rest")
+    time: float = Field(400.0, ge=1, le=10_000, description="length of the simulation; it ends early at rest")
 
 
 def run(config: Config, seed: int) -> Result:
@@ -35,16 +37,21 @@ def run(config: Config, seed: int) -> Result:
     points = list(product(config.alpha, config.eps, config.start))
     alpha, eps, start = torch.tensor(points, dtype=torch.float64).T
     rows: list[Row] = []
+    moving: list[str] = []
     places: tuple[Place, Place] = ("outside", "inside")
     for place in places:
         derivative = _flow(config, alpha, eps, place)
-        found = flow.advance(derivative, start[:, None], config.time, tol=1e-10, rest=1e-9)[:, 0] ** 2
+        end = flow.advance(derivative, start[:, None], config.time, tol=1e-10, rest=1e-9)
+        found, speeds = end[:, 0] ** 2, flow.speed(derivative, end).tolist()
         known = _closed(config, alpha, eps, start, inside=place == "inside")
-        for (a, e, w), x, y in zip(points, found.tolist(), known.tolist(), strict=True):
-            rows.append(Row({"place": place, "alpha": a, "eps": e, "start": w}, "w^2 at the end", x, y))
+        settings = [{"place": place, "alpha": a, "eps": e, "start": w} for a, e, w in points]
+        for setting, x, y in zip(settings, found.tolist(), known.tolist(), strict=True):
+            rows.append(Row(setting, "w^2 at the end", x, y))
+        moving += unrest(settings, speeds, MOVING)
     notes = (
         _origin(config),
         "Without ε a mode that starts below p₋ never grows: ε removes the condition on the start. Derived here.",
+        *moving,
     )
     return Result(tuple(rows), (_figure(config),), notes)
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from dcp.dynamics import closed, flow, matrices, rules
 from dcp.dynamics.gaussian import Gaussian, gaussian
 from dcp.dynamics.result import Figure, Line, Result, Row, line
-from dcp.experiment import Exponents
+from dcp.experiment import Exponents, Subspace
 from dcp.method import Method
 from dcp.moments import Moments
 from dcp.networks import Branch
@@ -22,32 +22,31 @@ from dcp.objectives import euclidean
 from dcp.predictor import Predictor
 from dcp.predictors import directcopy, directset
 from dcp.targets.online import Online
-from dcp.variants import VariantConfig
 
 SCALE = 0.25
 LAST = 0.25  # share of the run over which W is averaged
 
 
-class Config(VariantConfig):
+class Config(Subspace):
     """Keys of the experiment."""
 
     experiment: Literal["finite_sample"] = "finite_sample"
-    sigma2: float = Field(1.0, ge=0, le=100, description="σ², variance of the noise outside S")
+    sigma2: float = Field(1.0, ge=0, le=10, description="σ², variance of the noise outside S")
     eta: float = Field(0.2, ge=0, le=10, description="η, weight decay of SGD")
     alpha: Exponents = Field((1.0, 0.5), description="α; 1 is trained as DirectCopy, others as DirectSet")
-    dim: int = Field(8, ge=2, le=512, description="D")
-    kept: int = Field(3, ge=1, le=511, description="r, dimensions of S, whose direction is random")
-    delta: float = Field(1.0, gt=0, le=10, description="δ, W starts as δI")
-    batch: int = Field(256, ge=2, le=10**5, description="samples a step")
-    lr: float = Field(0.02, gt=0, le=1, description="learning rate")
-    steps: int = Field(3000, ge=100, le=10**6, description="of SGD")
+    dim: int = Field(8, ge=2, le=16, description="D")
+    kept: int = Field(3, ge=1, le=15, description="r, dimensions of S, less than dim, whose direction is random")
+    delta: float = Field(1.0, ge=1e-3, le=10, description="δ, W starts as δI")
+    batch: int = Field(256, ge=2, le=1024, description="samples a step")
+    lr: float = Field(0.02, ge=1e-3, le=0.2, description="learning rate")
+    steps: int = Field(3000, ge=100, le=10_000, description="of SGD")
     rho: float = Field(0.5, ge=0, lt=1, description="ρ, weight of the past in F")
 
 
 def run(config: Config, seed: int) -> Result:
     """W of SGD beside the flow's on the way, and beside the closed form at the end."""
     generator = torch.Generator().manual_seed(seed)
-    data = gaussian(config.dim, min(config.kept, config.dim - 1), config.sigma2, generator)
+    data = gaussian(config.dim, config.kept, config.sigma2, generator)
     rows: list[Row] = []
     lines: list[Line] = []
     for alpha in config.alpha:
@@ -59,7 +58,7 @@ def run(config: Config, seed: int) -> Result:
 
 
 def trained(config: Config, data: Gaussian, alpha: float, generator: torch.Generator) -> Tensor:
-    """W [steps, D, D] after each step of SGD."""
+    """W [steps, D, D] after each step of SGD; ArithmeticError where it diverges."""
     method = built(config, alpha)
     optimizer = torch.optim.SGD(method.online.parameters(), lr=config.lr, weight_decay=config.eta)
     path = []
@@ -70,6 +69,8 @@ def trained(config: Config, data: Gaussian, alpha: float, generator: torch.Gener
         optimizer.zero_grad()
         method.after_step(step, index, (index + 1) / config.steps)
         path.append(weight_of(method).detach().clone())
+        if not bool(path[-1].isfinite().all()):
+            raise ArithmeticError(f"SGD diverges at step {index + 1}")
     return torch.stack(path)
 
 

@@ -13,24 +13,24 @@ from pydantic import Field
 from dcp.dynamics import closed, flow, matrices
 from dcp.dynamics.gaussian import Gaussian, gaussian
 from dcp.dynamics.result import Figure, Line, Result, Row, line
-from dcp.variants import VariantConfig
+from dcp.experiment import Subspace
 
 
-class Config(VariantConfig):
+class Config(Subspace):
     """Keys of the experiment."""
 
     experiment: Literal["no_predictor"] = "no_predictor"
     sigma2: float = Field(1.0, ge=0, le=100, description="σ², variance of the noise outside S")
     eta: float = Field(0.01, ge=0, le=10, description="η, weight decay")
-    dim: int = Field(6, ge=2, le=64, description="D")
-    kept: int = Field(2, ge=0, le=64, description="r, dimensions of S, whose direction is random")
-    time: float = Field(10.0, gt=0, le=1e4, description="length of the simulation")
+    dim: int = Field(6, ge=2, le=32, description="D")
+    kept: int = Field(2, ge=0, le=31, description="r, dimensions of S, less than dim, whose direction is random")
+    time: float = Field(10.0, ge=0.1, le=100, description="length of the simulation")
 
 
 def run(config: Config, seed: int) -> Result:
     """‖W‖ on S and outside over time, and the signal that the best predictor leaves."""
     generator = torch.Generator().manual_seed(seed)
-    data = gaussian(config.dim, min(config.kept, config.dim), config.sigma2, generator)
+    data = gaussian(config.dim, config.kept, config.sigma2, generator)
     start = torch.randn(1, config.dim, config.dim, generator=generator, dtype=torch.float64) / config.dim**0.5
     times = torch.linspace(0, config.time, 101, dtype=torch.float64)
     path = flow.course(matrices.no_predictor(data, config.eta), start, times, tol=1e-11)[:, 0]
@@ -45,7 +45,7 @@ def run(config: Config, seed: int) -> Result:
         lines.append(line(f"{name}, simulated", times.tolist(), found.tolist()))
         lines.append(line(f"{name}, closed form", times.tolist(), known.tolist()))
     rows.append(Row({"W_p": "best"}, "signal to the encoder", _left(data, start), 0.0))
-    figure = Figure("Collapse without predictor", "time", "‖W‖", tuple(lines), log=True)
+    figure = Figure("Collapse without predictor", "time", "norm of W", tuple(lines), log=True)
     return Result(tuple(rows), (figure,), ("What the views leave alone decays with η only; the rest with σ² + η.",))
 
 

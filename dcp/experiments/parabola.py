@@ -26,15 +26,15 @@ class Config(VariantConfig):
 
     experiment: Literal["parabola"] = "parabola"
     sigma2: float = Field(0.5, ge=0, le=100, description="σ², isotropic noise")
-    eta: float = Field(0.1, gt=0, le=10, description="η, weight decay")
-    alpha_p: float = Field(2.0, gt=0, le=100, description="α_p, learning rate of the predictor over the encoder's")
+    eta: float = Field(0.1, ge=0.01, le=10, description="η, weight decay")
+    alpha_p: float = Field(2.0, ge=0.01, le=20, description="α_p, learning rate of the predictor over the encoder's")
     starts: Annotated[tuple[tuple[Positive, Positive], ...], Field(min_length=1, max_length=20)] = Field(
         ((0.3, 0.4), (0.9, 0.1), (1.5, 1.2)),
         description="where modes start: p and s, eigenvalues of W_p and F",
     )
-    beta: float = Field(0.3, gt=0, le=100, description="β, rate of the target's moving average, for its τ(t)")
-    dim: int = Field(4, ge=1, le=64, description="D, of the run with whole random matrices")
-    time: float = Field(20.0, gt=0, le=1e4, description="length of the figure and of the run with a moving average")
+    beta: float = Field(0.3, ge=1e-3, le=100, description="β, rate of the target's moving average, for its τ(t)")
+    dim: int = Field(4, ge=1, le=16, description="D, of the run with whole random matrices")
+    time: float = Field(20.0, ge=1, le=200, description="length of the figure and of the run with a moving average")
 
 
 def run(config: Config, seed: int) -> Result:
@@ -101,7 +101,11 @@ def _basin(config: Config, low: float) -> list[Row]:
 
     def collapses(p: Tensor) -> Tensor:
         start = torch.stack([p, p**2 / config.alpha_p, torch.ones_like(p)], 1)
-        return flow.advance(derivative, start, 1000.0, rest=1e-9)[:, 0] < 0.1 * p
+
+        def decided(state: Tensor) -> Tensor:  # on the parabola a mode never turns
+            return (state[:, 0] < 0.1 * p) | (state[:, 0] > 1.01 * p)
+
+        return flow.advance(derivative, start, 100 / config.eta, rest=1e-9, decided=decided)[:, 0] < 0.1 * p
 
     zero = torch.zeros(1, dtype=torch.float64)
     found = flow.boundary(collapses, zero, zero + 1, halvings=20)

@@ -8,29 +8,45 @@ Chen, Du, Tian 2021 claim lower downstream complexity; their bound is unverified
 from typing import Annotated, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from dcp.dynamics import closed, flow, matrices, rules
 from dcp.dynamics.gaussian import gaussian
 from dcp.dynamics.result import Figure, Line, Result, Row, line
-from dcp.variants import VariantConfig
+from dcp.experiment import Subspace
 
-Counts = tuple[Annotated[int, Field(ge=1, le=10_000)], ...]
+Counts = tuple[Annotated[int, Field(ge=1, le=1000)], ...]
 RANK = 1e-10  # of eigenvalues of ZᵀZ below this share of the largest nothing is left in W
 
 
-class Config(VariantConfig):
+class Config(Subspace):
     """Keys of the experiment."""
 
     experiment: Literal["sample_complexity"] = "sample_complexity"
-    dim: int = Field(100, ge=2, le=500, description="D, dimensions of x")
-    kept: int = Field(5, ge=1, le=499, description="r, dimensions of S")
+    dim: int = Field(100, ge=2, le=200, description="D, dimensions of x")
+    kept: int = Field(5, ge=1, le=199, description="r, dimensions of S, less than dim")
     sigma2: float = Field(1.0, ge=0, le=100, description="σ², variance of the noise outside S")
-    eta: float = Field(0.2, ge=0, le=10, description="η, weight decay of the pre-training")
-    noise: float = Field(0.5, gt=0, le=100, description="v, variance of the labels' noise")
-    labels: Counts = Field((10, 15, 20, 30, 60, 120, 150, 200, 400), description="n, numbers of labels", min_length=1)
-    trials: int = Field(100, ge=2, le=10_000, description="drawings of labels for each n")
+    eta: float = Field(
+        0.2, ge=0, le=0.24, description="η, weight decay of the pre-training; below 1/4, so that S is learned"
+    )
+    noise: float = Field(0.5, ge=1e-3, le=100, description="v, variance of the labels' noise")
+    labels: Counts = Field(
+        (10, 15, 20, 30, 60, 120, 150, 200, 400),
+        description="n, numbers of labels; more than kept + 3",
+        min_length=1,
+        max_length=20,
+    )
+    trials: int = Field(100, ge=2, le=1000, description="drawings of labels for each n")
+
+    @model_validator(mode="after")
+    def _enough(self) -> "Config":
+        if min(self.labels) <= self.kept + 3:
+            few, least = min(self.labels), self.kept + 4
+            raise ValueError(
+                f"labels = {few} are too few for kept = {self.kept}: the risk has a variance from {least} on"
+            )
+        return self
 
 
 def run(config: Config, seed: int) -> Result:
@@ -39,23 +55,29 @@ def run(config: Config, seed: int) -> Result:
     W, P = learned(config)
     rows: list[Row] = []
     for kind, of in (("features", W), ("raw x", torch.eye(config.dim, dtype=torch.float64))):
-        width = int(torch.linalg.matrix_rank(of, rtol=1e-5))
-        for n in config.labels if width >= config.kept else ():  # collapsed features predict nothing
+        width = rank(of)
+        for n in sorted(config.labels):
             if n > width + 3:  # below, the risk has no variance
                 risks = excess(config, of, P, n, generator)
                 error = float(risks.std() / len(risks) ** 0.5)
                 known = closed.excess_risk(config.noise, width, n)
                 rows.append(Row({"on": kind, "labels": n}, "excess risk", float(risks.mean()), known, error=error))
     notes = (
+        f"Fewer than w + 4 labels are left out, w the directions left: {config.dim} on raw x, {rank(W)} on features.",
         f"S has r = {config.kept} of D = {config.dim} directions; regression on what is left of W pays for no others.",
         "The simulated numbers are means over drawings, with their standard errors.",
     )
     return Result(tuple(rows), (_figure(rows),), notes)
 
 
+def rank(W: Tensor) -> int:
+    """How many directions are left in W."""
+    return int(torch.linalg.matrix_rank(W, rtol=1e-5))
+
+
 def learned(config: Config) -> tuple[Tensor, Tensor]:
     """W at the end of DirectCopy's flow from I, and P_S."""
-    data = gaussian(config.dim, min(config.kept, config.dim - 1), config.sigma2)
+    data = gaussian(config.dim, config.kept, config.sigma2)
     derivative = matrices.set_by(data, rules.rule(torch.ones(1).double()), torch.full((1,), config.eta).double())
     W = flow.advance(derivative, data.X_d[None], 500.0, tol=1e-8, rest=1e-7)[0]
     return W, data.P

@@ -9,11 +9,12 @@ learning); derived here from notes on the paper, whose own equations are unverif
 from typing import Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from dcp.dynamics import flow, matrices
 from dcp.dynamics.result import Figure, Result, Row, line
+from dcp.experiment import require_below
 from dcp.variants import VariantConfig
 
 
@@ -21,14 +22,19 @@ class Config(VariantConfig):
     """Keys of the experiment."""
 
     experiment: Literal["tang"] = "tang"
-    states: int = Field(12, ge=3, le=200, description="n, size of the symmetric transition matrix T")
-    features: int = Field(3, ge=1, le=100, description="k, columns of Φ; less than n")
-    time: float = Field(200.0, gt=0, le=1e4, description="length of the simulation")
+    states: int = Field(12, ge=3, le=32, description="n, size of the symmetric transition matrix T")
+    features: int = Field(3, ge=1, le=31, description="k, columns of Φ; less than states")
+    time: float = Field(200.0, ge=1, le=500, description="length of the simulation")
+
+    @model_validator(mode="after")
+    def _fits(self) -> "Config":
+        require_below("features", self.features, "states", self.states)
+        return self
 
 
 def run(config: Config, seed: int) -> Result:
     """How far ΦᵀΦ has moved, and the overlap of its span with the top space."""
-    k = min(config.features, config.states - 1)
+    k = config.features
     generator = torch.Generator().manual_seed(seed)
     T, top = _transitions(config.states, k, generator)
     start = torch.randn(1, config.states, k, generator=generator, dtype=torch.float64) / config.states**0.5

@@ -14,32 +14,32 @@ from torch import Tensor
 
 from dcp.dynamics import closed, flow, matrices, rules
 from dcp.dynamics.gaussian import Gaussian, gaussian
-from dcp.dynamics.result import Figure, Line, Result, Row, line
-from dcp.experiment import Exponents, Rates
-from dcp.variants import VariantConfig
+from dcp.dynamics.result import Figure, Line, Result, Row, line, unrest
+from dcp.experiment import Exponents, Rates, Subspace
+
+MOVING = 1e-6  # |dW/dt| above which W is not at rest
 
 
-class Config(VariantConfig):
+class Config(Subspace):
     """Keys of the experiment."""
 
     experiment: Literal["threshold"] = "threshold"
     sigma2: float = Field(1.0, ge=0, le=100, description="σ², variance of the noise outside S")
     eta: Rates = Field((0.05, 0.1, 0.15, 0.2, 0.24, 0.26), description="η, weight decays")
     alpha: Exponents = Field((1.0, 0.5, 2.0), description="α, exponents of F; 1 is DirectCopy, 0.5 DirectPred")
-    delta: float = Field(1.0, gt=0, le=10, description="δ, W starts as δI")
-    dim: int = Field(6, ge=2, le=64, description="D, dimensions of the data")
-    kept: int = Field(2, ge=1, le=63, description="r, dimensions of S, whose direction is random")
+    delta: float = Field(1.0, ge=1e-3, le=10, description="δ, W starts as δI")
+    dim: int = Field(6, ge=2, le=16, description="D, dimensions of the data")
+    kept: int = Field(2, ge=1, le=15, description="r, dimensions of S, less than dim, whose direction is random")
     clean: bool = Field(False, description="F of clean images instead of views")
-    time: float = Field(2000.0, gt=0, le=1e5, description="length of the simulation; it ends early at rest")
+    time: float = Field(2000.0, ge=1, le=10_000, description="length of the simulation; it ends early at rest")
 
 
 def run(config: Config, seed: int) -> Result:
     """Both sizes of W, on S and outside, for every η and α."""
-    kept = min(config.kept, config.dim - 1)
-    data = gaussian(config.dim, kept, config.sigma2, torch.Generator().manual_seed(seed))
+    data = gaussian(config.dim, config.kept, config.sigma2, torch.Generator().manual_seed(seed))
     points = list(product(config.alpha, config.eta))
     alpha, eta = torch.tensor(points, dtype=torch.float64).T
-    W = ends(config, data, alpha, eta)
+    W, speeds = ends(config, data, alpha, eta)
     on, off = (_size(W, each) for each in (data.P, data.rest))
     by_closed = torch.stack([_closed(config, alpha, eta, scrambled) for scrambled in (False, True)])
     stray = (W - on[:, None, None] * data.P - off[:, None, None] * data.rest).abs().amax((1, 2))
@@ -51,14 +51,16 @@ def run(config: Config, seed: int) -> Result:
             Row(setting, "W outside S", float(off[i]), float(by_closed[1, i])),
             Row(setting, "W beside both", float(stray[i]), 0.0),
         ]
-    return Result(tuple(rows), (_figure(config, on, off),), _notes(config))
+    moving = unrest([{"alpha": a, "eta": e} for a, e in points], speeds.tolist(), MOVING)
+    return Result(tuple(rows), (_figure(config, on, off),), (*_notes(config), *moving))
 
 
-def ends(config: Config, data: Gaussian, alpha: Tensor, eta: Tensor) -> Tensor:
-    """W [N, D, D] at the end of the flow."""
+def ends(config: Config, data: Gaussian, alpha: Tensor, eta: Tensor) -> tuple[Tensor, Tensor]:
+    """W [N, D, D] at the end of the flow, and how fast it still moves, [N]."""
     W = config.delta * torch.eye(config.dim, dtype=torch.float64).expand(len(eta), -1, -1)
     derivative = matrices.set_by(data, rules.rule(alpha), eta, clean=config.clean)
-    return flow.advance(derivative, W, config.time, rest=1e-8)
+    end = flow.advance(derivative, W, config.time, rest=1e-8)
+    return end, flow.speed(derivative, end)
 
 
 def _size(W: Tensor, P: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
-from dcp.dynamics.result import Result, Row
+from dcp.dynamics.result import Result, Row, finite
 from dcp.report.page import NOTHING, Grid, Lines, Page, count
 
 MOST_ROWS, SHOWN = 20, 5  # of a quantity with more rows than that the worst few are shown; the CSV has all
@@ -51,12 +51,12 @@ def _value(value: float | str) -> str:
 
 
 def results_csv(result: Result) -> str:
-    """Every row, a column for each key of the settings."""
+    """Every row, a column for each key of the settings; an empty cell for what is not finite."""
     keys = list(dict.fromkeys(key for row in result.rows for key in row.setting))
     head = [*keys, "quantity", "simulated", "closed_form", "difference", "bound", "standard_error"]
     rows = (
-        [*(row.setting.get(key, "") for key in keys), row.quantity, row.simulated, row.closed, row.difference,
-         str(row.bound).lower(), "" if row.error is None else row.error]
+        [*(row.setting.get(key, "") for key in keys), row.quantity, *map(_number, (row.simulated, row.closed,
+         row.difference)), str(row.bound).lower(), _number(row.error)]
         for row in result.rows
     )  # fmt: skip
     return _csv(head, rows)
@@ -65,12 +65,17 @@ def results_csv(result: Result) -> str:
 def figures_csv(result: Result) -> str:
     """Every point of every line of the figures."""
     rows = (
-        [figure.title, line.label, figure.x, x, figure.y, y]
+        [figure.title, line.label, figure.x, _number(x), figure.y, _number(y)]
         for figure in result.figures
         for line in figure.lines
         for x, y in zip(line.x, line.y, strict=True)
     )
     return _csv(["figure", "line", "x_is", "x", "y_is", "y"], rows)
+
+
+def _number(value: float | None) -> float | str:
+    known = finite(value)
+    return "" if known is None else known
 
 
 def _csv(head: list[str], rows: Iterable[Sequence[object]]) -> str:

@@ -60,6 +60,12 @@ def test_one_per_cent_around_p_minus_decide() -> None:
     assert float(down) < 1e-6
 
 
+def test_more_decay_and_a_smaller_tau_widen_the_basin_of_collapse() -> None:
+    of = torch.tensor([[1.0, 0.05], [1.0, 0.1], [0.9, 0.1]], dtype=torch.float64)  # τ and η
+    low, _ = closed.roots(torch.full((3,), 1 + SIGMA2).double(), of[:, 0], of[:, 1])
+    assert (low.diff() > 0).all()
+
+
 def test_DirectSet_with_the_root_moves_on_this_parabola() -> None:
     """α_p = 1 and F of clean images: w_p = w², w = s^(1/2)."""
     from dcp.dynamics import rules
@@ -122,3 +128,31 @@ def test_the_best_predictor_leaves_a_square_encoder_no_signal_and_a_flat_one_som
 
     assert signal(random(4, 4)) < 1e-12
     assert signal(random(2, 4)) > 1e-2
+
+
+def test_without_decay_s_above_the_parabola_escapes_collapse_and_a_start_far_below_need_not() -> None:
+    """η = 0: s > p²/α_p suffices; the fixed points are the lines s = 0 and p = τ/(1+σ²)."""
+    free = modes.learnt(*(torch.full((2,), v, dtype=torch.float64) for v in (SIGMA2, 0.0, ALPHA_P)))
+    start = torch.tensor([[1e-2, 1e-2, 1.0], [1.5, 1e-2, 1.0]], dtype=torch.float64)
+    above, below = flow.advance(free, start, 100.0)
+    assert float(above[0]) == pytest.approx(1 / (1 + SIGMA2), abs=1e-6)
+    assert float(above[1]) > 0.1
+    assert float(below[1]) < 1e-3
+
+
+def test_the_largest_and_smallest_rates_of_a_moving_average_stay_finite() -> None:
+    times = torch.linspace(0, 200, 1001, dtype=torch.float64)
+    p = torch.full_like(times, 0.5)
+    for beta in (1e-3, 1.0, 100.0):  # of a constant p the integral is exact: 1 - e^(-βt)
+        torch.testing.assert_close(closed.ema_ratio(times, p, beta), -torch.expm1(-beta * times), rtol=0, atol=1e-9)
+
+
+def test_the_fixed_W_p_for_a_given_F_is_symmetric_and_commutes_with_it() -> None:
+    """W_p = τF((1+σ²)F + (η/α_p)I)⁻¹, W_a = τW, of the flow that is not symmetrised."""
+    W, tau = random(4, 4), 0.7
+    F, eye, data = W @ W.T, torch.eye(4).double(), gaussian(4, 0, SIGMA2)
+    W_p = torch.linalg.solve((1 + SIGMA2) * F + ETA / ALPHA_P * eye, tau * F)
+    state = torch.stack([W, W_p, tau * W])[None]
+    moved = matrices.learnt(data, ETA, ALPHA_P, 0.0)(state)[0, 1]
+    torch.testing.assert_close(moved, torch.zeros(4, 4).double(), rtol=0, atol=1e-12)
+    torch.testing.assert_close(W_p, W_p.T, rtol=0, atol=1e-10)
