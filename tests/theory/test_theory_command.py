@@ -12,17 +12,17 @@ from dcp import laboratory, shipped, variants
 from dcp.dynamics.result import Row
 from dcp.errors import Problems, RunError
 
-# smaller than they ship, and how far simulated and closed form may be apart
+# smaller than they ship, and by which share simulated and closed form may differ
 QUICK: dict[str, tuple[tuple[str, ...], float]] = {
     "alignment": ((), 1e-8),
-    "bao": (("theory.eta=[0.8]", "theory.halvings=8", "theory.shrink=0.05"), 0.05),
+    "bao": (("theory.eta=[0.8]", "theory.halvings=8", "theory.shrink=0.05"), 0.02),
     "basin": (("theory.halvings=10", "theory.eta=[0.1,0.2]"), 2e-3),
-    "cosine": (("theory.alpha=[1.0]", "theory.eta=[0.1]", "theory.shrink=0.02", "theory.dim=4", "theory.kept=2"), 0.05),
+    "cosine": (("theory.alpha=[1.0]", "theory.eta=[0.1]", "theory.shrink=0.02", "theory.dim=4", "theory.kept=2"), 1e-6),
     "depth": (("theory.layers=[2]", "theory.alpha=[1.0]", "theory.halvings=11", "theory.time=500.0"), 5e-3),
     "eps_at_origin": (("theory.alpha=[1.0]", "theory.time=300.0"), 1e-6),
     "finite_sample": (
         ("theory.alpha=[1.0]", "theory.dim=3", "theory.kept=1", "theory.steps=900", "theory.lr=0.05"),
-        0.15,
+        0.4,  # the noise of SGD at this rate, on its way; test_samples holds the end against the projector
     ),
     "no_predictor": ((), 1e-7),
     "no_stop_gradient": (("theory.dim=3", "theory.time=5.0"), 1e-7),
@@ -55,9 +55,10 @@ def test_simulation_and_closed_form_agree(name: str) -> None:
 
 
 def agree(row: Row, off: float) -> bool:
+    """Within `off` of the closed form, relatively (absolutely where it is 0), or within five standard errors."""
     if row.bound:
         return row.simulated <= row.closed * (1 + 1e-9)
-    return abs(row.difference) <= off
+    return abs(row.difference) <= (5 * row.error if row.error else off * (abs(row.closed) or 1.0))
 
 
 @pytest.mark.slow
@@ -70,7 +71,7 @@ def test_a_recipe_as_it_ships_agrees_and_takes_seconds(name: str) -> None:
     spent = time.process_time() - started
     worst = max((abs(row.difference) for row in result.rows if not row.bound), default=0.0)
     print(f"{name}: {len(result.rows)} rows, largest difference {worst:.2e}, {spent:.1f} s of one core")
-    assert all(agree(row, max(QUICK[name][1], 5 * (row.error or 0.0))) for row in result.rows)
+    assert all(agree(row, QUICK[name][1]) for row in result.rows)
 
 
 @pytest.mark.slow
