@@ -50,7 +50,7 @@ def document(title: str, sections: Sequence[Section]) -> str:
 <main id="main">
 {parts}
 </main>
-<footer>Written by dcp {escape(__version__)} from the files of the runs; every figure names its own.</footer>
+<footer>Written by dcp {escape(__version__)}; every figure names the file that its numbers are in.</footer>
 </body>
 </html>
 """

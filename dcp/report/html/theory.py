@@ -25,7 +25,7 @@ def _figure(one: Figure, number: int) -> str:
     lines = [line for line in lines if np.isfinite(line.y).any()]
     chart = curves(lines, name=f"theory-{number}", title=one.title, x=one.x, y=one.y, log=one.log, whole=one.whole)
     key = [(line.style, line.label) for line in lines]
-    return figure(one.title, chart, note=one.note, source="figures.csv", key=key, wide=len(key) > 6)
+    return figure(one.title, chart, note=one.note, source="figures.csv", key=key, wide=len(key) > 12)
 
 
 def _drawable(values: NDArray[np.float64], *, log: bool) -> NDArray[np.float64]:
