@@ -36,7 +36,8 @@ def _group(quantity: str, rows: list[Row], sampled: bool) -> tuple[str, tuple[tu
 
 
 def _off(row: Row) -> float:
-    return abs(row.difference) / max(abs(row.closed), 1e-12)
+    """Relative difference; what is nearly nothing counts as a millionth, below which rounding is."""
+    return abs(row.difference) / max(abs(row.closed), 1e-6)
 
 
 def _cells(row: Row, sampled: bool) -> tuple[str, ...]:
