@@ -22,7 +22,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from dcp import variants
+from dcp import places, variants
 from dcp.errors import RequestError
 from dcp.files import Files
 
@@ -79,6 +79,7 @@ class DataConfig(variants.VariantConfig):
     """The keys that every source has; a source adds its own."""
 
     own_size: ClassVar[int] = 224  # side of the views in pixels without image_size
+    missing: ClassVar[str] = "missing-data"  # slug of the error where there are none
     train_is_part: ClassVar[bool] = False  # train is smaller than pretrain by nature: limit may exceed it
 
     source: str = Field(description="name of the data set")
@@ -139,22 +140,23 @@ def data_root(config: DataConfig) -> Path:
     """Where the data lie: `config.root`, else $DCP_DATA, else the folder `dcp` in the platform's cache.
 
     `~`, environment variables and a leading `$DCP_DATA` (also where it is not set) are expanded.
+
+    Raises:
+        RequestError: `config.missing`, it begins with the home folder of a user that is not known.
     """
-    shared = Path(os.environ.get("DCP_DATA") or _cache() / "dcp").expanduser()
-    if config.root is None:
-        return shared
-    head, *rest = Path(config.root).parts or (".",)
+    head, *rest = Path("$DCP_DATA" if config.root is None else config.root).parts or (".",)
     if head in ("$DCP_DATA", "${DCP_DATA}"):
-        return shared.joinpath(*rest)
-    return Path(os.path.expandvars(config.root)).expanduser()
+        shared = os.environ.get("DCP_DATA") or f"{_cache()}/dcp"
+        return places.expanded(shared, slug=config.missing, where="DCP_DATA").joinpath(*rest)
+    return places.expanded(os.path.expandvars(config.root or ""), slug=config.missing, where="data.root")
 
 
-def _cache() -> Path:
+def _cache() -> str:
     if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+        return os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
     if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        return "~/Library/Caches"
+    return os.environ.get("XDG_CACHE_HOME") or "~/.cache"
 
 
 def _rank_in_class(labels: Tensor) -> Tensor:

@@ -33,15 +33,17 @@ class DcpError(Exception):
     def __str__(self) -> str:
         place = f" ({self.where})" if self.where else ""
         lines = [f"error[{self.slug}]: {self.message}{place}", *(f"  {line}" for line in self.hint.splitlines())]
-        return "\n".join(map(_printable, lines))
+        return "\n".join(map(printable, lines))
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     r"""The text on one line, escaped where a file's name holds what a terminal would obey or cannot show.
 
-    >>> print(_printable("a\nb\x1b[31m ρ"))
+    >>> print(printable("a\nb\x1b[31m ρ"))
     a\nb\x1b[31m ρ
     """
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 

@@ -26,8 +26,11 @@ def noted(path: Path, run: Run | None) -> Iterator[None]:
     except Exception as error:  # noted and raised again: whatever it is, run.json must not say "running"
         _note(run, "failed", f"a bug in dcp: {error!r}")
         raise
+    except KeyboardInterrupt:
+        _note(run, "interrupted", "stopped at once, without a new checkpoint; go on with --resume")
+        raise
     except BaseException as error:
-        _note(run, "failed", repr(error))
+        _note(run, "failed", f"ended by {error!r}")
         raise
 
 

@@ -136,7 +136,8 @@ def _allowed(names: tuple[str, ...], splits: dict[Split, Dataset], say: Say | No
     if not wanting or all(data.labels is not None for data in splits.values()):
         return names
     what = f"{' and '.join(wanting)} need{'s' if len(wanting) == 1 else ''} labels, and these data have none"
-    hint = "name labelled images in [probe.data]; class folders count below train/ and val/; spectrum needs no labels"
+    hint = "name labelled images in [probe.data]; image files of your own have labels where they lie in "
+    hint += "ROOT/train/CLASS and ROOT/val/CLASS; spectrum needs no labels"
     if say is None:
         raise RequestError(what, slug="no-labels", hint=hint)
     say(f"skipped: {what} ({hint})")

@@ -32,6 +32,7 @@ EXPECTED = {
     "less_than": "less than {lt}",
     "less_than_equal": "at most {le}",
     "string_pattern_mismatch": "letters, digits, dots, dashes and underscores, a letter or digit first; at most 200",
+    "string_too_short": "text of {min_length} or more characters",
     "too_short": "a list of {min_length} or more",
     "too_long": "{max_length} values",
 }

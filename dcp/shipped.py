@@ -3,6 +3,7 @@
 from difflib import get_close_matches
 from pathlib import Path
 
+from dcp import places
 from dcp.errors import RequestError
 
 PACKAGE = Path(__file__).parent
@@ -53,12 +54,12 @@ def find(source: str) -> Path:
         RequestError: neither; with the nearest names.
     """
     try:
-        path = Path(source).expanduser()
+        path = places.expanded(source, slug="no-such-recipe")
         if path.is_file():
             return path
     except PermissionError as error:
         raise unreadable(Path(source), error) from None
-    except (OSError, RuntimeError):  # a name too long for the system, or "~nobody"
+    except OSError:  # a name too long for the system
         path = Path()
     if found := named(source):
         return found

@@ -37,11 +37,30 @@ def load(source: str, sets: tuple[str, ...] = ()) -> tuple[Table, str]:
 
 
 def overridden(table: Table, sets: tuple[str, ...]) -> Table:
-    """`table` with overrides over it; they are merged among themselves first, so that their order does not matter."""
+    """`table` with overrides over it; they are merged among themselves first, so that their order does not matter.
+
+    Raises:
+        RequestError: "bad-override", one is none, or one gives a key a value and another gives it keys of its own.
+    """
     above: Table = {}
     for text in sets:
-        above = merge(above, override(text))
+        one = override(text)
+        _check_place(above, one, text)
+        above = merge(above, one)
     return merge(named(table), above)
+
+
+def _check_place(above: Table, one: Table, text: str) -> None:
+    """Refuse an override that makes a value a table, or a table a value: one of the two would be lost in silence."""
+    path, here, there = "", above, one
+    while len(there) == 1 and next(iter(there)) in here:
+        (key,) = there
+        path, here, there = f"{path}.{key}" if path else key, here[key], there[key]
+        if isinstance(here, dict) != isinstance(there, dict):
+            what, hint = f'"{cut(text)}" and another override of {path} exclude each other', "leave one of them out"
+            raise RequestError(what, slug="bad-override", where="--set", hint=hint)
+        if not isinstance(here, dict):
+            return
 
 
 def named(table: Table) -> Table:

@@ -10,7 +10,7 @@ from torch import nn
 from dcp import build, checkpoint, dataset, encoder, failures, machine, past, positive, provenance, readout
 from dcp.batches import Batch, Shares, batches
 from dcp.distributed import Process, choose_device
-from dcp.errors import RequestError
+from dcp.errors import Interrupted, RequestError
 from dcp.examination import Examiner
 from dcp.journal import Journal, Watch
 from dcp.loop import Loop, Saver
@@ -83,17 +83,24 @@ class Training:
             Interrupted: a signal stopped it; a checkpoint has been saved.
         """
         self.process.wait()  # every process has looked at the folder before the first one makes it
+        with Signals() as signals:  # from before the folder is made until the record says "done"
+            run = self._through(signals)
+        if signals.stop:  # after the last step: the run is done, and what follows it is not begun
+            raise Interrupted(signals.stop)
+        return run
+
+    def _through(self, signals: Signals) -> Run:
+        """All of it, from the folder to the encoder."""
         run, progress = self._open(), self._restored()
         if not self.process.first:
             with failures.noted(self.path, None):
-                self._train(None, progress)
+                self._train(None, progress, signals)
             return run or Run.open(self.path)
         assert run is not None
-        with run.lock():
+        with run.lock(), failures.noted(self.path, run):
             self._begin(run, progress)
-            with failures.noted(self.path, run):
-                self._train(run, progress)
-                self._finish(run)
+            self._train(run, progress, signals)
+            self._finish(run)
         return run
 
     def renew(self, run: Run) -> None:
@@ -132,15 +139,14 @@ class Training:
         known = provenance.beginning(self.data, self.recipe, self.fingerprint, self.plan, self.method)
         return {**known, **provenance.sitting(self.process, self.arithmetic)}
 
-    def _train(self, run: Run | None, progress: dict[str, Any]) -> None:
+    def _train(self, run: Run | None, progress: dict[str, Any], signals: Signals) -> None:
         start = int(progress.get("next_step", 0))
         if run is not None:
             run.keep_metrics_until(start - 1)
         self.journal = self._journal(run, progress)
         self._say_start(start)
         self.process.start_tracker("dcp", self.path.name, flat(self.recipe.table()))
-        with Signals() as signals:
-            self._loop(run, signals).train(self._stream(start))
+        self._loop(run, signals).train(self._stream(start))
         self.process.end()
 
     def _journal(self, run: Run | None, progress: dict[str, Any]) -> Journal:

@@ -13,6 +13,7 @@ from dcp.commands.progress import Watcher, duration
 from dcp.errors import RequestError
 from dcp.outcome import another_process, one_of_several
 from dcp.recipe import Recipe
+from dcp.report.page import count
 from dcp.run import Run
 from dcp.seeds import parse
 from dcp.studies import is_study
@@ -107,7 +108,7 @@ def _dry(recipe: Recipe, *, runs: Path, resume: bool, device: str, as_json: bool
     for line in (
         f"would train {cost['run']} on {cost['device']}, {cost['precision']} ({cost['precision_why']})",
         f"images       {cost['images']:,}, batch {cost['batch']}: "
-        f"{cost['steps_per_epoch']:,} steps an epoch, {cost['steps']:,} in all",
+        f"{count(cost['steps_per_epoch'], 'step')} an epoch, {cost['steps']:,} in all",
         f"parameters   {cost['parameters']:,}, of which the backbone {cost['backbone_parameters']:,}",
         f"arithmetic   {cost['flops_per_step'] / 1e9:,.1f} GFLOP a step",
         f"memory       {gib:.1f} GiB at most so far",

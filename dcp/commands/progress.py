@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.live import Live
 
+from dcp.report.page import count
+
 if TYPE_CHECKING:
     from rich.console import ConsoleOptions, RenderResult
 
@@ -103,8 +105,9 @@ class Watcher:
         self.epochs, self.steps, self.first = line["epochs"], line["steps"], line["step"]
         self.started = time.monotonic()
         again = f", resumed at step {line['step']:,}" if line["step"] else ""
+        counts = (count(line[f"{what}s"], what) for what in ("image", "epoch", "step"))
         self.say(
-            f"{line['run']}: {line['images']:,} images, {line['epochs']} epochs, {line['steps']:,} steps{again}; "
+            f"{line['run']}: {', '.join(counts)}{again}; "
             f"{line['device']}, {_processes(line['processes'])}, {line['precision']} ({line['why']})"
         )
         if self.console.is_terminal and not self.console.is_dumb_terminal and not self.quiet:

@@ -14,6 +14,7 @@ from dcp import report, studies
 from dcp.commands.progress import Watcher, duration
 from dcp.errors import DONE, FAILED, INTERRUPTED, REFUSED, TERMINATED, Interrupted, RequestError, RunError
 from dcp.outcome import one_of_several
+from dcp.report.page import count
 from dcp.run import Run
 
 if TYPE_CHECKING:
@@ -129,8 +130,8 @@ def _dry(study: studies.Study, runs: Path, *, device: str, processes: int, as_js
         total, pace = sum(steps[cell.arm.name] for cell in left), cost["seconds_per_step"]
         plan |= {"steps": total, "seconds_per_step": pace, "estimated_s": total * pace}
         print(
-            f"\ntime  {pace:.3f} s a step, measured on {cost['run']}: {total:,} steps of {len(left)} runs take about "
-            f"{duration(total * pace)} on {cost['device']}, and then the probes"
+            f"\ntime  {pace:.3f} s a step, measured on {cost['run']}: {count(total, 'step')} of "
+            f"{count(len(left), 'run')} take about {duration(total * pace)} on {cost['device']}, and then the probes"
         )
     if as_json:
         sys.stdout.write(json.dumps(plan) + "\n")

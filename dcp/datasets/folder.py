@@ -23,6 +23,7 @@ class Config(DataConfig):
     """Keys of a folder of images."""
 
     own_size: ClassVar[int] = 128
+    missing: ClassVar[str] = "missing-folder"
 
     source: Literal["folder"] = Field("folder", description="image files of your own")
     root: str = Field(description="folder of the images; may begin with ~ or $DCP_DATA")

@@ -5,10 +5,11 @@ The rest of dcp stores fractions and SI units; percent, minutes and thousands be
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dcp.comparison.intervals import Interval
 from dcp.comparison.scores import is_share
+from dcp.errors import printable
 
 NOTHING = "-"
 # Of these evaluations the terminal shows only some scores, those that docs/evaluation.md explains; JSON and Markdown
@@ -28,6 +29,11 @@ class Grid:
     groups: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...]
     numbers: bool = True
 
+    def clean(self) -> "Grid":
+        """The same with every cell on one line, escaped where a terminal would obey it."""
+        groups = tuple((one_line(heading), tuple(map(_clean, rows))) for heading, rows in self.groups)
+        return replace(self, columns=_clean(self.columns), groups=groups)
+
 
 @dataclass(frozen=True)
 class Lines:
@@ -35,6 +41,10 @@ class Lines:
 
     title: str
     lines: tuple[str, ...]
+
+    def clean(self) -> "Lines":
+        """The same with each sentence on one line, escaped where a terminal would obey it."""
+        return replace(self, lines=_clean(self.lines))
 
 
 @dataclass(frozen=True)
@@ -45,8 +55,21 @@ class Page:
     blocks: tuple[Grid | Lines, ...]
 
     def content(self) -> list[Grid | Lines]:
-        """The blocks that have something in them."""
-        return [block for block in self.blocks if (block.groups if isinstance(block, Grid) else block.lines)]
+        """The blocks that have something in them; what the files of runs say is escaped."""
+        return [block.clean() for block in self.blocks if (block.groups if isinstance(block, Grid) else block.lines)]
+
+
+def one_line(text: str) -> str:
+    r"""The text on one line, escaped where a terminal would obey it or cannot show it.
+
+    >>> print(one_line("a\nb\x1b[31m ρ"))
+    a b\x1b[31m ρ
+    """
+    return printable(" ".join(text.splitlines()))
+
+
+def _clean(cells: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(one_line, cells))
 
 
 def is_main(evaluation: str, score: str) -> bool:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from dcp.comparison import Comparison
 from dcp.report.comparison_page import comparison_page
-from dcp.report.page import Grid, Lines, Page
+from dcp.report.page import Grid, Lines, Page, one_line
 from dcp.report.summary_page import summary_page
 from dcp.report.terminal import Drawn
 from dcp.run import Run
@@ -49,7 +49,7 @@ def marked(page: Page) -> str:
 
 
 def _marked(page: Page) -> str:
-    parts = [f"# {_escaped(page.title)}"]
+    parts = [f"# {_escaped(one_line(page.title))}"]
     for block in page.content():
         parts += [f"## {block.title}"] if block.title else []
         parts += _marked_grid(block) if isinstance(block, Grid) else _marked_lines(block)
@@ -73,4 +73,4 @@ def _marked_grid(grid: Grid) -> list[str]:
 def _escaped(text: str) -> str:
     for sign in "\\|*<":
         text = text.replace(sign, f"\\{sign}")
-    return " ".join(text.splitlines())
+    return text

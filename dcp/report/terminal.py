@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from textwrap import wrap
 from typing import TYPE_CHECKING
 
-from dcp.report.page import Grid, Lines, Page
+from dcp.report.page import Grid, Lines, Page, one_line
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -39,7 +39,7 @@ def lines(page: Page, width: int) -> Iterator[Line]:
         page: what to draw.
         width: columns of the terminal; a single word that is wider is broken.
     """
-    yield from _wrapped(page.title, width, 0, TITLE)
+    yield from _wrapped(one_line(page.title), width, 0, TITLE)
     for block in page.content():
         yield "", PLAIN
         if block.title:

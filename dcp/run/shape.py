@@ -1,9 +1,11 @@
 """What the files of a run may hold: hands and other programs write them too, and their readers rely on this."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 LARGEST = 1e300  # what is larger is no measurement, and arithmetic on it overflows
+_SCORE = re.compile(r"[A-Za-z0-9_@.-]{1,200}")  # its name, which reports print
 Problem = str  # in words; "" if there is none
 Check = Callable[[Any], Problem]
 
@@ -88,8 +90,12 @@ def _ends(value: Any) -> Problem:
 
 
 def _each(value: Any, check: Callable[[str, Any], Problem]) -> Problem:
+    """What is wrong with an object by names of scores."""
     if not isinstance(value, Mapping):
         return "no object"
+    odd = [name for name in value if not _SCORE.fullmatch(name)]
+    if odd:
+        return f'an object with a score called "{odd[0][:60]}"; letters, digits and _ @ . - make its name'
     found = ((name, check(name, item)) for name, item in value.items())
     return next((f"an object whose {name} is {problem}" for name, problem in found if problem), "")
 

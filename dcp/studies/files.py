@@ -67,7 +67,7 @@ def read(source: str, sets: Sequence[str] = ()) -> Files:
     lowest = max((i for i, (_, table) in enumerate(layers) if "study" in table), default=0)
     ours = [_straight(file, table) for file, table in layers[: lowest + 1]]
     own = tables.merged(ours)
-    of_study = [text for text in sets if text.strip().startswith("study.")]
+    of_study = [text for text in sets if text.partition("=")[0].strip().partition(".")[0] == "study"]
     for text in of_study:
         own = tables.merge(own, tables.override(text))
     base = tables.merged(table for _, table in layers[lowest + 1 :]) if layers[lowest + 1 :] else {}

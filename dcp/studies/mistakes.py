@@ -1,6 +1,8 @@
 """What can be wrong with a study besides its arms' recipes, and the mistakes of many arms in few words."""
 
 import contextlib
+import math
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
@@ -14,6 +16,9 @@ from dcp.sections import Study as Section
 from dcp.studies.files import Files, nested
 from dcp.values import shown
 
+ALONE = ("study", "theory")  # sections that no recipe of one run has
+NAME = "[A-Za-z0-9][A-Za-z0-9._-]*"  # of an arm
+LONGEST = 200  # characters of a run's name, as run.name allows
 MOST = 10_000  # arms; more are a mistake in the axes
 
 
@@ -66,6 +71,8 @@ def of_section(section: Section, files: Files) -> Iterator[RequestError]:
             yield error
     axes = tables.flat(section.axes)
     yield from _of_axes(axes, where)
+    yield from _of_size(section, axes, where)
+    yield from _of_arms(section, where)
     yield from _of_runs(section.arms, axes, where)
     yield from _of_published(section, axes, where)
     for text in files.sets:
@@ -86,15 +93,36 @@ def _of_axes(axes: Mapping[str, Any], where: str) -> Iterator[RequestError]:
             yield RequestError(f"study.axes.{key} is empty", slug="bad-value", where=where, hint="expected some values")
 
 
+def _of_arms(section: Section, where: str) -> Iterator[RequestError]:
+    """Arms whose name cannot be a part of a folder's."""
+    for name in section.arms:
+        if not re.fullmatch(NAME, name):
+            what = f"the arm study.arms.{shown(name)} needs another name"
+            hint = "expected letters, digits, dots, dashes and underscores, a letter or digit first"
+            yield RequestError(what, slug="bad-value", where=where, hint=hint)
+
+
+def _of_size(section: Section, axes: Mapping[str, Any], where: str) -> Iterator[RequestError]:
+    """More arms than a study may have, counted before the first of them is made."""
+    lengths = [len(value) for value in axes.values() if isinstance(value, tuple)]
+    size = math.prod(lengths) * max(len(section.arms), 1)
+    if size > MOST:
+        what, hint = f"the study has {size:,} arms", f"at most {MOST:,}: fewer values on study.axes, or fewer axes"
+        yield RequestError(what, slug="bad-value", where=where, hint=hint)
+
+
 def _of_runs(arms: Mapping[str, Any], axes: Mapping[str, Any], where: str) -> Iterator[RequestError]:
     """Keys that a study gives to its runs itself."""
+    alone = [f"study.axes.{key}" for key in axes if key.partition(".")[0] in ALONE]
     settled = {key: f"study.axes.{key}" for key in axes if key in ("run", "run.name", "run.seed")}
     for name, body in arms.items():
         settled |= {key: f"study.arms.{name}.{key}" for key in tables.flat(body) if key in ("run.name", "run.seed")}
-        if "study" in body:
-            settled["study"] = f"study.arms.{name}.study"
+        alone += [f"study.arms.{name}.{key}" for key in ALONE if key in body]
     for path in settled.values():
         hint = "runs are named after study and arm, and study.seeds has their seeds"
+        yield RequestError(f"{path} cannot be given", slug="bad-combination", where=where, hint=hint)
+    for path in alone:
+        hint = "an arm is a recipe of one run, without the sections [study] and [theory]"
         yield RequestError(f"{path} cannot be given", slug="bad-combination", where=where, hint=hint)
 
 
@@ -116,13 +144,18 @@ def _of_published(section: Section, axes: Mapping[str, Any], where: str) -> Iter
             yield RequestError(what, slug="unknown-name", where=where, hint=hint)
 
 
-def of_names(names: Sequence[str], section: Section, where: str) -> Iterator[RequestError]:
-    """Names that several arms have, patterns of `skip` that fit none, and too many arms."""
+def of_names(names: Sequence[str], section: Section, study: str, where: str) -> Iterator[RequestError]:
+    """Names that several arms have or no run can, and patterns of `skip` that fit none or leave nothing."""
     for name, count in Counter(names).items():
         if count > 1:
             hint = "give them names: [study.arms.NAME] with the keys of each"
             what = f'{count} arms would be called "{name}"'
             yield RequestError(what, slug="bad-combination", where=where, hint=hint)
+    for name in names:
+        if not re.search("[A-Za-z0-9]", name) or len(f"{study}-{name}") > LONGEST:
+            what = f"the arm {shown(name)} has a name that no folder of a run can have"
+            hint = f"name the arms: [study.arms.NAME]; name of study and arm have at most {LONGEST} characters together"
+            yield RequestError(what, slug="bad-value", where=where, hint=hint)
     if all(any(fnmatchcase(name, pattern) for pattern in section.skip) for name in names):
         yield RequestError("no arm is left", slug="bad-value", where=where, hint="study.skip leaves all of them out")
     for pattern in section.skip:

@@ -143,7 +143,7 @@ def _arms(files: Files, section: Section) -> dict[str, tuple[Point, Recipe]]:
     """
     where, points = str(files.path), list(_points(section))
     names = [label(*point) for point in points]
-    if found := list(mistakes.of_names(names, section, where)):
+    if found := list(mistakes.of_names(names, section, files.name, where)):
         raise Problems(found)
     kept = {n: p for n, p in zip(names, points, strict=True) if not any(fnmatchcase(n, s) for s in section.skip)}
     checked, recipes = mistakes.Gathered(where, list(kept)), {}

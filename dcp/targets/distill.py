@@ -11,6 +11,7 @@ The teacher's weights are part of the checkpoint; its file must still be there f
 """
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -20,12 +21,13 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as fn
 
-from dcp import checkpoint
+from dcp import checkpoint, places
 from dcp.errors import RequestError
 from dcp.target import Target
 from dcp.variants import VariantConfig
 
 FILE = "encoder.safetensors"
+KEY = "target.teacher"
 
 
 class Config(VariantConfig):
@@ -74,36 +76,65 @@ def load(place: str) -> tuple[nn.Module, int]:
     """The encoder that lies at a place, and the number of its features.
 
     Raises:
-        RequestError: there is none, it is damaged, or it was not written by dcp.
+        RequestError: there is none, it is damaged, it was not written by dcp, or its weights are not finite.
     """
     from dcp import backbones  # timm, which takes a second to import, is for those who train
 
     path = _file(place)
-    weights, header = checkpoint.read(path)
+    weights, header = _read(path)
     try:
         network, size = json.loads(header["recipe"])["network"], int(header["image_size"])
         options = {key: network[key] for key in ("stem", "width", "norm")}
         teacher, features = backbones.backbone(network["backbone"], image_size=size, **options)
     except (KeyError, TypeError, ValueError):
-        raise checkpoint.bad("its header does not say which network the weights are of", path) from None
+        raise _no_encoder("its header does not say which network the weights are of", path) from None
     try:
         teacher.load_state_dict(weights, strict=True)
     except RuntimeError:
-        raise checkpoint.bad("the encoder is of another network", path) from None
+        raise _no_encoder("it is of another network than its header says", path) from None
+    _check_finite(weights, path)
     return teacher, features
 
 
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    try:
+        return checkpoint.read(path)
+    except RequestError as error:
+        if path.name != FILE:
+            raise _no_encoder(error.message, path) from None
+        what, where = f"the teacher's encoder is damaged: {error.message}", str(path)
+        raise RequestError(what, slug="bad-checkpoint", where=where, hint=_mend(path.parent)) from None
+
+
+def _mend(run: Path) -> str:
+    """How the run of a teacher gets its encoder again."""
+    if not (run / "recipe.toml").is_file():
+        return "Copy it again from the teacher's run, or give that run's folder."
+    again = f"dcp pretrain {run / 'recipe.toml'} --runs {run.parent} --resume"
+    return f"The teacher's run must be mended: restore this file from a copy; or remove it and make it again: {again}"
+
+
+def _no_encoder(reason: str, path: Path) -> RequestError:
+    hint = f"Give the folder of the teacher's run, or the {FILE} in it. One without image_size is of an older dcp."
+    what = f"this is not a teacher's encoder: {reason}"
+    return RequestError(what, slug="no-teacher", where=f"{KEY}; {path}", hint=hint)
+
+
+def _check_finite(weights: dict[str, Tensor], path: Path) -> None:
+    for name, value in weights.items():
+        if not bool(value.isfinite().all()):
+            hint = "Its training went wrong, or the file was changed: train the teacher anew, or give another."
+            what = f"the teacher's weights are not finite: {name}"
+            raise RequestError(what, slug="bad-checkpoint", where=str(path), hint=hint)
+
+
 def _file(place: str) -> Path:
-    path = Path(place).expanduser()
-    path = path / FILE if path.is_dir() else path
-    if path.is_file():
+    path = places.expanded(place, slug="no-teacher", where=KEY)
+    path = path / FILE if os.path.isdir(path) else path  # noqa: PTH112 - unlike Path's, these never raise
+    if os.path.isfile(path):  # noqa: PTH113
         return path
-    raise RequestError(
-        f"there is no teacher at {path}",
-        slug="no-teacher",
-        where="target.teacher",
-        hint="the folder of a run of dcp that has ended, or its encoder.safetensors; a path from where you are",
-    )
+    hint = "the folder of a run of dcp that has ended, or its encoder.safetensors; a path from where you are"
+    raise RequestError(f"there is no teacher at {places.shortened(path)}", slug="no-teacher", where=KEY, hint=hint)
 
 
 def _width(branch: nn.Module) -> int:

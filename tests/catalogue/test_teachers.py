@@ -1,5 +1,8 @@
 """Targets that never follow: a random teacher near the student, and the encoder of another run."""
 
+import math
+import shlex
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -97,10 +100,12 @@ def test_a_student_of_another_width_is_refused_with_the_right_one(student: Calla
 
 
 def test_a_place_without_a_teacher_is_told(tmp_path: Path, dcp: Callable) -> None:
-    said = dcp("pretrain", "tiny/distill", f"target.teacher='{tmp_path}'", "--runs", tmp_path / "runs")
-    assert said.code == 2
-    assert "error[no-teacher]: there is no teacher at" in said.err
-    assert not (tmp_path / "runs").exists()
+    for place in (tmp_path, "~nobody-of-this-name/x", "a" * 5000, tmp_path / ("b" * 300)):
+        said = dcp("pretrain", "tiny/distill", f"target.teacher='{place}'", "--runs", tmp_path / "runs")
+        assert said.code == 2
+        assert "error[no-teacher]: " in said.err
+        assert len(said.err) < 600
+        assert not (tmp_path / "runs").exists()
 
 
 def test_weights_that_are_not_dcps_or_not_whole_are_told(tmp_path: Path, trained: Path) -> None:
@@ -113,6 +118,52 @@ def test_weights_that_are_not_dcps_or_not_whole_are_told(tmp_path: Path, trained
     for path, words in ((foreign, "does not say which network"), (broken, "cannot read"), (other, "another network")):
         with pytest.raises(RequestError, match=words):
             distill.load(str(path))
+
+
+def refusal(place: Path) -> RequestError:
+    with pytest.raises(RequestError) as caught:
+        distill.load(str(place))
+    return caught.value
+
+
+@pytest.mark.parametrize("file", ["run.json", "recipe.toml", "checkpoint/state.safetensors"])
+def test_another_file_of_the_teachers_run_is_no_encoder_and_nothing_of_it_is_to_be_deleted(
+    file: str, trained: Path
+) -> None:
+    error = refusal(trained / file)
+    assert (error.slug, error.where) == ("no-teacher", f"target.teacher; {trained / file}")
+    assert error.message.startswith("this is not a teacher's encoder: ")
+    assert error.hint.startswith("Give the folder of the teacher's run, or the encoder.safetensors in it.")
+    assert "delete" not in str(error)
+
+
+def test_the_damaged_encoder_of_a_teacher_is_made_again_by_its_own_run(
+    trained: Path, tmp_path: Path, dcp: Callable
+) -> None:
+    run = Path(shutil.copytree(trained, tmp_path / trained.name))
+    whole = (run / distill.FILE).read_bytes()
+    (run / distill.FILE).write_bytes(whole[:-100])
+    error = refusal(run)
+    assert (error.slug, error.where) == ("bad-checkpoint", str(run / distill.FILE))
+    assert "The teacher's run must be mended" in error.hint
+    (run / distill.FILE).unlink()  # and then what the message says
+    assert dcp(*shlex.split(error.hint.rpartition("dcp ")[2])).code == 0
+    assert (run / distill.FILE).read_bytes() == whole
+    (tmp_path / distill.FILE).write_bytes(whole[:-100])
+    assert refusal(tmp_path).hint == "Copy it again from the teacher's run, or give that run's folder."
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_teacher_whose_weights_are_not_finite_is_refused_by_name_before_training(
+    value: float, trained: Path, tmp_path: Path, dcp: Callable
+) -> None:
+    weights, header = read(trained / distill.FILE)
+    weights["bn1.weight"][0] = value
+    save_file(weights, tmp_path / distill.FILE, metadata=header)
+    said = dcp("pretrain", "tiny/distill", f"target.teacher='{tmp_path}'", "--runs", tmp_path / "runs")
+    assert said.code == 2
+    assert "error[bad-checkpoint]: the teacher's weights are not finite: bn1.weight" in said.err
+    assert not (tmp_path / "runs").exists()
 
 
 @pytest.mark.parametrize("name", ["distill", "frozen"])

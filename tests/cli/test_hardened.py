@@ -61,6 +61,8 @@ def changed(path: Path, **fields: Any) -> None:
         *({"n": value} for value in ([1], "many", -1, 1.5, True)),
         *({"interval": {"top1": value}} for value in ([0.1], [0.1, 0.2, 0.3], "a", 3, ["a", "b"])),
         *({"score": {"top1": value}} for value in (float("nan"), float("inf"), 1.5, -0.1, "a", True, 10**400)),
+        *({key: {name: None}} for key in ("score", "interval") for name in ("\x1b[31m<b>", "top1\n", "", "a" * 201)),
+        {"random_encoder": {"score": {"top\t1": 0.5}}},
         {"random_encoder": {"score": {"top1": 50}}},
         {"random_encoder": {"interval": {"top1": [1]}}},
         {"score": {"rankme": float("-inf")}},

@@ -186,6 +186,7 @@ def test_probes_that_need_labels_are_skipped_in_words_where_there_are_none(tmp_p
     said = dcp("pretrain", "tiny/directcopy", *sets, "--runs", tmp_path / "runs")
     assert said.code == 0, said.err
     assert "skipped: knn and linear need labels, and these data have none" in said.out
+    assert "ROOT/train/CLASS and ROOT/val/CLASS" in " ".join(said.out.split())
     assert re.search("rankme", said.out)
 
 

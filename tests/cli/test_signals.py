@@ -1,11 +1,29 @@
-"""Which signals are heard."""
+"""Which signals are heard, and what a run's record says of them."""
 
 import os
 import signal
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from dcp import encoder
+from dcp.run import Run
 from dcp.signals import Signals
+
+WORDS = ("pretrain", "tiny/directcopy", "train.epochs=1", "probe.after=['knn']", "--runs")
+
+
+def pressing(times: int, before: Callable) -> Callable:
+    """The same function, in the middle of which Ctrl-C is pressed."""
+
+    def pressed(*args, **options):
+        done = before(*args, **options)
+        for _ in range(times):
+            signal.raise_signal(signal.SIGINT)
+        return done
+
+    return pressed
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="this system has no SIGHUP")
@@ -32,3 +50,39 @@ def test_ctrl_c_is_heard_even_where_a_shell_has_switched_it_off():
             assert heard.stop == 130
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_after_the_last_step_leaves_a_run_that_is_done_and_is_measured_by_resume(
+    tmp_path: Path, dcp: Callable, monkeypatch: pytest.MonkeyPatch
+):
+    with monkeypatch.context() as patch:
+        patch.setattr(encoder, "save", pressing(1, encoder.save))
+        assert dcp(*WORDS, tmp_path).code == 130
+    run = Run.open(tmp_path / "directcopy-s0")
+    assert (run.record["status"], run.probes()) == ("done", {})
+    assert dcp(*WORDS, tmp_path, "--resume").code == 0
+    assert list(run.probes()) == ["knn"]
+
+
+def test_ctrl_c_as_soon_as_the_folder_is_there_is_noted_after_a_checkpoint(
+    tmp_path: Path, dcp: Callable, monkeypatch: pytest.MonkeyPatch
+):
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "create", pressing(1, Run.create))
+        assert dcp(*WORDS, tmp_path).code == 130
+    run = Run.open(tmp_path / "directcopy-s0")
+    assert run.record["status"] == "interrupted"
+    assert (run.path / "checkpoint/state.safetensors").is_file()
+    assert dcp(*WORDS, tmp_path, "--resume").code == 0
+
+
+def test_a_second_ctrl_c_stops_at_once_and_the_record_says_so_in_words(
+    tmp_path: Path, dcp: Callable, monkeypatch: pytest.MonkeyPatch
+):
+    with monkeypatch.context() as patch:
+        patch.setattr(encoder, "save", pressing(2, encoder.save))
+        assert dcp(*WORDS, tmp_path).code == 130
+    record = Run.open(tmp_path / "directcopy-s0").record
+    assert record["status"] == "interrupted"
+    assert record["why"] == "stopped at once, without a new checkpoint; go on with --resume"
+    assert dcp(*WORDS, tmp_path, "--resume").code == 0

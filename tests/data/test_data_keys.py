@@ -4,9 +4,10 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from dcp import variants
+from dcp import dataset, variants
 from dcp.dataset import data_root
 from dcp.datasets import cifar10, folder, imagenet, imagenette, stl10
+from dcp.errors import RequestError
 
 SOURCES = ("cifar10", "cifar100", "folder", "imagenet", "imagenette", "stl10")
 
@@ -32,6 +33,15 @@ def test_home_and_other_variables_are_expanded(monkeypatch):
     monkeypatch.setenv("SCRATCH", "/scratch")
     assert data_root(folder.Config(root="$SCRATCH/x")) == Path("/scratch/x")
     assert data_root(folder.Config(root="~/x")) == Path.home() / "x"
+
+
+@pytest.mark.parametrize(("config", "slug"), [(cifar10.Config, "missing-data"), (folder.Config, "missing-folder")])
+def test_the_home_of_a_user_who_is_not_there_is_a_place_without_data(monkeypatch, config, slug):
+    monkeypatch.setenv("DCP_DATA", "~nobody-of-this-name/q")
+    for root, where in (("~nobody-of-this-name/y", "data.root"), ("$DCP_DATA/y", "DCP_DATA")):
+        with pytest.raises(RequestError, match="nobody-of-this-name") as caught:
+            dataset.load(config(root=root), "pretrain")
+        assert (caught.value.slug, caught.value.where) == (slug, where)
 
 
 @pytest.mark.parametrize(

@@ -252,6 +252,15 @@ def test_the_last_of_two_overrides_of_one_key_holds() -> None:
     assert predictor.eps == 2
 
 
+@pytest.mark.parametrize("sets", [("train=3", "train.batch=16"), ("views={flip={p=1}}", "views.flip=0.5")])
+def test_a_value_and_a_key_below_it_exclude_each_other_in_either_order(sets: tuple[str, str]) -> None:
+    for order in (sets, sets[::-1]):
+        error = refusal("cifar10_directcopy", *order)
+        assert error.slug == "bad-override"
+        assert error.message.startswith(f'"{order[1]}" and another override of ')
+        assert error.message.endswith(" exclude each other")
+
+
 def test_an_override_may_not_extend() -> None:
     assert refusal("cifar10_byol", "extends=stl10_byol").slug == "unknown-key"
 

@@ -313,6 +313,20 @@ def test_table_signs_in_a_reason_do_not_break_markdown(build):
     assert "- b-s0 is not finished: it failed (a\\|b c\\*d\\<e).\n" in report.markdown(compare(runs))
 
 
+def test_what_a_terminal_would_obey_is_shown_escaped_in_every_form_of_the_report(build):
+    odd = "\x1b[31mred\x07\u202eback\nnext"
+    recipe = {"data": {"source": odd}, "optimizer": {"schedule": odd}}
+    runs = [build(), build("b", recipe=recipe, record={"status": "failed", "why": odd, "device": odd})]
+    compared = compare(runs)
+    pages = [report.table(compared), report.summary(runs[1])]
+    texts = [drawn(page, 200) for page in pages]
+    texts += [report.markdown(compared), report.summary_markdown(runs[1])]
+    texts += [report.comparison_html(compared), report.run_html(runs[1])]
+    for text in texts:
+        assert all(line.isprintable() for line in text.split("\n"))
+        assert "x1b[31mred" in text
+
+
 def test_seeds_that_are_healthy_share_a_line_and_a_collapsed_one_has_its_own(build):
     collapsed = {"state": {"name": "dimensional collapse", "evidence": "rank 2 of 128"}}
     runs = [build(seed=0), build(seed=1, record=collapsed), build(seed=2), build(seed=3, record=collapsed)]
@@ -420,6 +434,12 @@ def test_the_bar_is_drawn_in_ascii_where_the_terminal_knows_no_more():
     watched(console, START, {**STEP, "step": 999})
     file.seek(0)
     assert "====  100%" in file.read()
+
+
+def test_one_epoch_is_one():
+    file = io.StringIO()
+    watched(Console(width=200, file=file), {**START, "images": 1, "epochs": 1, "steps": 1})
+    assert file.getvalue().startswith("runs/a-s0: 1 image, 1 epoch, 1 step; cpu, 1 process, fp32")
 
 
 @pytest.mark.parametrize("terminal", [True, False])

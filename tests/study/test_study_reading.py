@@ -1,5 +1,6 @@
 """From a file with [study] to arms: what lies over what, and what is said when it is wrong."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -166,16 +167,37 @@ WRONG = {
     "study = 1": "study is 1",
     "[study.arms]\na = { extends = 'studies/cifar10_small' }": "an arm extends a study",
     "[study.arms]\na = { extends = 'nowhere' }": "there is no such recipe",
-    "[study.arms]\n'no/name' = {}": "run.name is",
+    "[study.arms]\n'no/name' = {}": 'the arm study.arms."no/name" needs another name',
+    "[study.arms]\n'' = {}\na = {predictor.eps = 0.7}": 'the arm study.arms."" needs another name',
+    "[study.arms]\n'..' = {}": 'the arm study.arms.".." needs another name',
+    "[study.arms]\n'-a' = {}": 'the arm study.arms."-a" needs another name',
+    "[study.axes]\nrun.tracker = ['', 'none']": 'the arm "" has a name that no folder of a run can have',
+    "[study.axes]\nrun.tracker = ['..', 'none']": 'the arm ".." has a name that no folder of a run can have',
+    f"[study.arms]\n{'a' * 197} = {{}}": "name of study and arm have at most 200 characters together",
+    "[study.axes]\nstudy.seeds = [0, 1]": "study.axes.study.seeds cannot be given",
+    "[study.axes]\ntheory.experiment = ['threshold']": "study.axes.theory.experiment cannot be given",
+    "[study.arms]\na = { study.seeds = [1] }": "study.arms.a.study cannot be given",
+    "[study.arms]\na = {}\n[[study.published]]\nscore = 'knn.top1'\nvalue = 1.0\nsource = ''": (
+        "expected text of 1 or more characters"
+    ),
     "[study.axes]\nviews.flip = [nan]": "a finite number",
 }
 
 
-@pytest.mark.parametrize("text", WRONG, ids=WRONG.values())
+@pytest.mark.parametrize("text", WRONG, ids=[words[:60] for words in WRONG.values()])
 def test_a_wrong_study_is_answered_in_words(text, tmp_path):
     said = refused(tmp_path, BASE + text + "\n")
     assert WRONG[text] in said
     assert "mine.toml" in said or "cifar10_small.toml" in said
+
+
+def test_more_arms_than_anyone_trains_are_counted_and_none_of_them_is_made(tmp_path):
+    begun = time.monotonic()
+    text = f"[study.axes]\noptimizer.lr = {[i / 1e5 for i in range(1, 2000)]}\npredictor.eps = {list(range(1, 2001))}\n"
+    said = refused(tmp_path, BASE + text + "[study.arms]\na = {}\nb = {}\n")
+    assert "error[bad-value]: the study has 7,996,000 arms" in said
+    assert "at most 10,000" in said
+    assert time.monotonic() - begun < 10  # to make them would take hours
 
 
 PUBLISHED = (

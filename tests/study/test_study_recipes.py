@@ -7,7 +7,7 @@ from dcp.recipe import File, Recipe
 from dcp.sections import Published
 
 PAPERS = ["studies/paper_cifar10", "studies/paper_cifar100", "studies/paper_imagenet", "studies/paper_stl10"]
-ALL = ["studies/cifar10_small", "studies/directcopy_riddle", *PAPERS, "studies/paper_stl10_eps"]
+ALL = ["studies/catalogue", "studies/cifar10_small", "studies/directcopy_riddle", *PAPERS, "studies/paper_stl10_eps"]
 BEST = "linear.top1_best_on_test"
 
 # Tian, Chen, Ganguli 2021, arXiv:2102.06810, Table 8: after 100, 300 and 500 epochs, five seeds

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from html import escape
 
 from dcp import __version__
+from dcp.errors import printable
 from dcp.report.charts import swatch
 from dcp.report.html.style import CSS
 
@@ -33,7 +34,7 @@ def document(title: str, sections: Sequence[Section]) -> str:
     shown = [one for one in (*sections, Section("Not shown", bullets(missing))) if one.body]
     links = "".join(f'<li><a href="#part-{i}">{escape(one.title)}</a></li>' for i, one in enumerate(shown) if one.title)
     parts = "\n".join(_section(one, i) for i, one in enumerate(shown))
-    return f"""<!DOCTYPE html>
+    page = f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -54,6 +55,7 @@ def document(title: str, sections: Sequence[Section]) -> str:
 </body>
 </html>
 """
+    return "\n".join(map(printable, page.split("\n")))  # names of runs, classes and images are anybody's
 
 
 def _section(one: Section, i: int) -> str:
