@@ -137,7 +137,7 @@ def compare(runs_: Sequence[str | Path], *, runs: str | Path = "runs") -> dict[s
     """
     from dcp import comparison
 
-    return comparison.compare(find([str(word) for word in runs_], Path(runs))).to_dict()
+    return comparison.compare_named([str(word) for word in runs_], Path(runs)).to_dict()
 
 
 def load_encoder(run: str | Path, *, runs: str | Path = "runs") -> "Encoder":

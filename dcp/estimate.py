@@ -9,6 +9,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from dcp import build
 from dcp.batches import Batch, Shares, batches
+from dcp.loop import classes
 from dcp.machine import decoders, device_name, peak_memory_bytes
 from dcp.recipe import Recipe
 from dcp.training import Training
@@ -78,7 +79,7 @@ def _step(training: Training, batch: Batch) -> None:
     """A whole training step."""
     schedule = build.rates(training.recipe, training.optimizer, training.plan)
     schedule(batch.step)
-    step = training.method(batch.x1, batch.x2)
+    step = training.method(batch.x1, batch.x2, *classes(training.labels, batch, training.process))
     step.losses.mean().backward()
     training.optimizer.step()
     training.optimizer.zero_grad(set_to_none=True)

@@ -78,7 +78,7 @@ class Loop:
         torch.manual_seed((self.plan.seed << 32) + batch.step * count + self.process.rank)
         rate = self.schedule(batch.step)
         self.examiner.begin(batch.step)
-        step = self.wrapped(batch.x1, batch.x2, *self._classes(batch))
+        step = self.wrapped(batch.x1, batch.x2, *classes(self.labels, batch, self.process))
         loss = step.losses.sum()
         # gradients are averaged over processes, whose shares may differ by one image: this makes them the batch's own
         (loss * (count / batch.total)).backward()
@@ -91,17 +91,24 @@ class Loop:
         self.journal.add(batch.step, batch.total, loss, batch.waited)
         self._note(batch, step, rate, fraction)
 
-    def _classes(self, batch: Batch) -> tuple[Tensor, ...]:
-        """The classes of the batch [B] on the device, or nothing: what never sees labels is called without."""
-        if self.labels is None:
-            return ()
-        return (self.labels[batch.images].to(self.process.device, non_blocking=True),)
-
     def _note(self, batch: Batch, step: Step, rate: float, fraction: float) -> None:
         if self.journal.due(batch.step):
             self.journal.write(batch.step, step, self.method, rate, fraction)
         if self.examiner.due(batch.step):
             self.journal.examined(batch.step, self.examiner.end(step))
+
+
+def classes(labels: Tensor | None, batch: Batch, process: Process) -> tuple[Tensor, ...]:
+    """The classes of the batch [B] on the device, or nothing: what never sees labels is called without.
+
+    Args:
+        labels: [images] classes that training may see, -1 elsewhere; None where it sees none.
+        batch: whose images are looked up.
+        process: whose device it is.
+    """
+    if labels is None:
+        return ()
+    return (labels[batch.images].to(process.device, non_blocking=True),)
 
 
 def _listen(signals: Signals, process: Process, step: int) -> tuple[int, bool]:

@@ -6,15 +6,14 @@ from pathlib import Path
 from rich.console import Console
 
 from dcp import report
-from dcp.comparison import compare
-from dcp.run import find
+from dcp.comparison import compare_named
 from dcp.run.disk import atomic_write, make_folder
 from dcp.run.records import to_json
 
 
 def main(words: list[str], *, runs: Path, out: Path | None, quiet: bool, as_json: bool) -> int:
     """Compare the runs that the words name; the exit code."""
-    comparison = compare(find(words, runs))
+    comparison = compare_named(words, runs)
     if out is not None:
         make_folder(out)
         atomic_write(out / "comparison.md", report.markdown(comparison).encode())

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from dcp.comparison.absent import Absent, became, half_way, lost, scored, told
 from dcp.comparison.arms import Member
 from dcp.comparison.comparable import data_differ, images_of, share_tests
 from dcp.comparison.differences import (
@@ -23,11 +24,6 @@ TIMED = (
     "Accuracies at equal time are of readouts that learn while the encoder trains, on training views: they show the"
     " pace, not the result.",
 )
-UNFINISHED = {
-    "running": "it is running, or was killed",
-    "failed": "it failed",
-    "interrupted": "it was interrupted",
-}
 
 
 def covers(arms: Arms, differences: Iterable[Difference], *, timed: bool = False) -> tuple[str, ...]:
@@ -92,25 +88,31 @@ def _tests(differences: Sequence[Difference]) -> Iterator[str]:
         )
 
 
-def caveats(arms: Arms) -> tuple[str, ...]:
-    """Whole sentences on what cannot be compared, or only with care."""
+def caveats(arms: Arms, absent: Iterable[Absent] = ()) -> tuple[str, ...]:
+    """Whole sentences on what cannot be compared, or only with care.
+
+    Args:
+        arms: members by name of arm.
+        absent: runs that belong to arms and are none of the members.
+    """
     members = [one for arm in arms.values() for one in arm]
-    return tuple([*_unfinished(members), *_missing(members), *_data(arms), *_images(arms), *_made_otherwise(members)])
+    survivors = _survivors(arms, absent)
+    return tuple([*survivors, *_missing(members), *_data(arms), *_images(arms), *_made_otherwise(members)])
 
 
-def _unfinished(members: Iterable[Member]) -> Iterator[str]:
-    for one in members:
-        record = one.run.record
-        status = record.get("status", "unknown")
-        if status != "done":
-            why = f" ({str(record['why']).rstrip('.')})" if record.get("why") else ""
-            yield f"{one.label} is not finished: {UNFINISHED.get(status, f'its status is {status}')}{why}."
+def _survivors(arms: Arms, absent: Iterable[Absent]) -> Iterator[str]:
+    """Which runs did not finish, and whose scores are those of the others only."""
+    by_name = [(name, one) for name, arm in arms.items() for one in arm]
+    gone = [Absent(name, one.run.seed, became(one.run)) for name, one in by_name if lost(one)]
+    having = {called for name, one in by_name if scored(one) for called in (name, one.run.name)}
+    yield from told([*gone, *absent], having)
+    yield from (half_way(one) for _, one in by_name if became(one.run) and scored(one))
 
 
 def _missing(members: Sequence[Member]) -> Iterator[str]:
-    scored = {name for one in members for name, probe in one.probes.items() if probe.get("score")}
-    for evaluation in sorted(scored):
-        without = [one for one in members if evaluation not in one.probes]
+    known = {name for one in members for name, probe in one.probes.items() if probe.get("score")}
+    for evaluation in sorted(known):
+        without = [one for one in members if evaluation not in one.probes and not lost(one)]
         if without:
             names = ", ".join(one.label for one in without)
             yield f"No {evaluation} probe in {names}; `dcp probe` makes it."

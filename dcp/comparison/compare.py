@@ -11,6 +11,7 @@ from statistics import fmean
 from typing import Any
 
 from dcp.comparison import arms as arm_module
+from dcp.comparison.absent import Absent
 from dcp.comparison.arms import Arm, Member
 from dcp.comparison.caveats import Arms, caveats, covers
 from dcp.comparison.correction import corrected
@@ -101,8 +102,12 @@ class Comparison:
         return plain_values
 
 
-def compare(runs: Iterable[Run]) -> Comparison:
+def compare(runs: Iterable[Run], absent: Iterable[Absent] = ()) -> Comparison:
     """Compare runs; those of one recipe that differ only in seed count as one arm.
+
+    Args:
+        runs: at least two.
+        absent: runs that belong to these arms and have no part in the scores; the caveats name them.
 
     Raises:
         RequestError: "too-few-runs", or what reading a run folder raises.
@@ -118,7 +123,7 @@ def compare(runs: Iterable[Run]) -> Comparison:
         scores=scores,
         settings=_settings(groups),
         covers=covers(groups, [one for row in scores for one in row.differences], timed=bool(equal_time)),
-        caveats=(*caveats(groups), *left_out(groups)),
+        caveats=(*caveats(groups, absent), *left_out(groups)),
         equal_time=equal_time,
     )
 

@@ -6,6 +6,7 @@ from typing import Any
 from dcp.comparison.arms import Member
 from dcp.comparison.intervals import Interval
 
+RIGHT = ("top1", "accuracy")  # the shares of test images whose prediction is their label
 LARGEST = 1e60  # what is larger is no measurement, and its fourth power, in degrees of freedom, overflows
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from dcp.comparison.arms import Member
-from dcp.comparison.scores import score_of
+from dcp.comparison.scores import RIGHT, score_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,7 +58,11 @@ def right_answers(a: Sequence[Member], b: Sequence[Member], evaluation: str, sco
 
 
 def _by_image(one: Member, evaluation: str, score: str) -> "tuple[Values, NDArray[np.int64]] | None":
-    """The value of each test image, and its label or number; None if the score is not the mean of these values."""
+    """The value of each test image, and its label or number; None if the score is not the mean of such values.
+
+    Which values those are is decided by the score's name, as other scores may come near to the accuracy by chance.
+    That the mean agrees is asked besides, so that files that do not belong together are not used.
+    """
     import numpy as np
 
     arrays, probe = one.run.predictions(evaluation) or {}, one.probes[evaluation]
@@ -66,7 +70,7 @@ def _by_image(one: Member, evaluation: str, score: str) -> "tuple[Values, NDArra
     if score in arrays:
         values = np.asarray(arrays[score], dtype=np.float64)
         which = arrays.get("query", np.arange(len(values)))
-    elif {"prediction", "label"} <= arrays.keys():
+    elif score in RIGHT and {"prediction", "label"} <= arrays.keys():
         values, which = arrays["prediction"] == arrays["label"], arrays["label"]
     else:
         return None

@@ -3,7 +3,7 @@
 import difflib
 import fnmatch
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,16 @@ def without_seed(name: str) -> str:
     return re.sub(r"-s\d+$", "", name)
 
 
+def seed_of(name: str) -> int:
+    """The seed that the name of a run folder ends with; 0 without one.
+
+    >>> seed_of("stl10_directcopy-s12")
+    12
+    """
+    found = re.search(r"-s(\d+)$", name)
+    return int(found[1]) if found else 0
+
+
 def matches(word: str, root: Path) -> list[Path]:
     """The run folders that `word` means: a folder, a name under `root`, a name without its seed, a study, or a glob.
 
@@ -54,7 +64,7 @@ def matches(word: str, root: Path) -> list[Path]:
     if is_run(path):
         return [path]
     base, name = (path.parent, path.name) if path.name != word else (root, word)
-    if _is_there(base / name / STUDY, Path.is_file) and (runs := _of_study(base / name)):
+    if _is_study(base / name) and (runs := named(_names(base / name), base)):
         return runs
     if _is_there(base / name, Path.is_dir):
         return [base / name]
@@ -84,8 +94,34 @@ def named(names: Sequence[Any], root: Path) -> list[Path]:
     return sorted(found, key=lambda run: names.index(without_seed(run.name)))
 
 
-def _of_study(folder: Path) -> list[Path]:
-    return named([arm.get("run") for arm in arms_of(folder)], folder.parent)
+def lacking(names: Sequence[str], seeds: Iterable[int], root: Path) -> list[tuple[str, int]]:
+    """Name and seed of runs without a folder under `root`: every name should have `seeds`, and those of the others."""
+    there = {path.name for path in named(names, root)}
+    every = sorted({*seeds, *map(seed_of, there)})
+    return [(name, seed) for name in names for seed in every if f"{name}-s{seed}" not in there]
+
+
+def without_folder(words: Sequence[str], root: Path) -> list[tuple[str, int]]:
+    """Name and seed of the runs without a folder, of the studies among `words`; each once."""
+    folders = [Path(word) if Path(word).name != word else root / word for word in words if not is_run(Path(word))]
+    found = (lacking(_names(one), _seeds(one), one.parent) for one in folders if _is_study(one))
+    return list(dict.fromkeys(run for of_one in found for run in of_one))
+
+
+def _is_study(folder: Path) -> bool:
+    """Whether a study has written into `folder`, or may have: it may not be looked into."""
+    return _is_there(folder / STUDY, Path.is_file)
+
+
+def _names(folder: Path) -> list[str]:
+    """What the runs of a study are called, without seed."""
+    return [str(arm["run"]) for arm in arms_of(folder) if "run" in arm]
+
+
+def _seeds(folder: Path) -> list[int]:
+    """Those of the last call of a study."""
+    seeds = read_json(folder / STUDY).get("seeds")
+    return [seed for seed in seeds if isinstance(seed, int)] if isinstance(seeds, list) else []
 
 
 def _is_there(path: Path, kind: Callable[[Path], bool]) -> bool:

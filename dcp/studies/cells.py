@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from dcp import encoder, past, variants
+from dcp.comparison.absent import diverged
 from dcp.errors import RequestError
 from dcp.recipe import Recipe
 from dcp.run import Run
@@ -55,7 +56,7 @@ def state(cell: Cell, runs: Path) -> State:
     if run.record.get("status") == "done" and (run.path / encoder.FILE).is_file():
         return "unmeasured" if _missing(run, cell.recipe) else "done"
     # the same steps would follow: on a CPU bit by bit, on a GPU nearly so
-    return "diverged" if "error[diverged]" in str(run.record.get("why", "")) else "stopped"
+    return "diverged" if diverged(run) else "stopped"
 
 
 def states(study: Study, runs: Path) -> dict[Cell, State]:

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from dcp import encoder, past
+from dcp.comparison.absent import NO_FOLDER, Absent, became
 from dcp.comparison.arms import member
 from dcp.errors import RequestError
 from dcp.run import Run
-from dcp.run.lookup import arms_of, named
+from dcp.run.lookup import arms_of, lacking, named, seed_of, without_seed
 from dcp.run.records import Json
 from dcp.studies.reading import Study
 from dcp.studies.work import Tell
@@ -25,23 +26,35 @@ def arms(study: Study, runs: Path) -> list[Json]:
     return more + [arm for arm in fewer if arm not in more]
 
 
-def finished(names: Sequence[str], runs: Path, say: Tell) -> list[Run]:
-    """The runs of these names that are trained to their end, with every seed there is, by name and seed.
+def parted(names: Sequence[str], seeds: Iterable[int], runs: Path, say: Tell) -> tuple[list[Run], list[Absent]]:
+    """The runs of these names that are trained to their end, with every seed there is, and those that are not.
 
     Args:
         names: of runs, without their seed.
+        seeds: that all of them should have, besides those that any of them has.
         runs: the folder of run folders.
         say: is told which run cannot be read, and so has no part in the results.
     """
-    read = (_read(path, say) for path in named(names, runs))
-    found = [run for run in read if run is not None and run.record.get("status") == "done"]
-    return [run for run in found if (run.path / encoder.FILE).is_file()]
+    done: list[Run] = []
+    absent = [Absent(name, seed, NO_FOLDER) for name, seed in lacking(names, seeds, runs)]
+    for path in named(names, runs):
+        run = _read(path, say)
+        if run is None or (why := _lost(run)):
+            absent.append(Absent(without_seed(path.name), seed_of(path.name), "cannot be read" if run is None else why))
+        else:
+            done.append(run)
+    return done, sorted(absent, key=lambda one: (names.index(one.arm), one.seed))
 
 
 def of_study(study: Study, found: Iterable[Run]) -> list[Run]:
     """Those that were trained as the study's arms are now, so that published numbers may stand beside them."""
     recipes = {arm.recipe.run.name: arm.recipe for arm in study.arms}
     return [run for run in found if run.name in recipes and past.agrees(run, recipes[run.name].with_seed(run.seed))]
+
+
+def _lost(run: Run) -> str:
+    """Why a run is not done; "" if it is."""
+    return became(run) or ("" if (run.path / encoder.FILE).is_file() else "lost the encoder")
 
 
 def _read(path: Path, say: Tell) -> Run | None:

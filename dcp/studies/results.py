@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from statistics import fmean, stdev
 from typing import Any
 
-from dcp.comparison import Comparison, compare
+from dcp.comparison import Absent, Comparison, compare
 from dcp.comparison.scores import is_share
 from dcp.run import Run
 from dcp.sections import Published
@@ -33,9 +33,9 @@ class Beside:
         return {**asdict(self), "published": self.published.model_dump(exclude={"at"}), "values": list(self.values)}
 
 
-def compared(runs: Sequence[Run]) -> Comparison | None:
-    """The runs of a study that are done, by arm; None for fewer than two."""
-    return compare(runs) if len(runs) > 1 else None
+def compared(runs: Sequence[Run], absent: Sequence[Absent]) -> Comparison | None:
+    """The runs of a study that are done, by arm, and which others it has; None for fewer than two that are done."""
+    return compare(runs, absent) if len(runs) > 1 else None
 
 
 def beside(study: Study, runs: Sequence[Run]) -> list[Beside]:

@@ -89,9 +89,9 @@ def run(
 
 def _result(study: Study, outcome: Outcome, runs: Path, say: Tell) -> Result:
     arms = earlier.arms(study, runs)
-    done = earlier.finished([arm["run"] for arm in arms], runs, say)
+    done, absent = earlier.parted([arm["run"] for arm in arms], study.seeds, runs, say)
     beside = results.beside(study, earlier.of_study(study, done))
-    return Result(study, outcome, arms, results.compared(done), beside)
+    return Result(study, outcome, arms, results.compared(done, absent), beside)
 
 
 def _trainer(runs: Path, device: str) -> Callable[[Cell], Run]:

@@ -543,3 +543,26 @@ def test_values_of_test_images_are_paired_where_the_queries_are_the_same(build):
     retrieved(runs[1], b, np.arange(200)[::-1].copy())
     found = next(row for row in compare(runs).scores if (row.evaluation, row.score) == ("retrieval", "map"))
     assert found.differences[0].method == "unpaired over test images"
+
+
+def test_a_score_that_only_happens_to_be_near_the_accuracy_is_not_tested_on_its_answers(build):
+    runs = [build(name) for name in ("one", "other")]
+    for run, accuracy, nmi in zip(runs, (0.50, 0.60), (0.501, 0.601), strict=True):
+        score, around = {"accuracy": accuracy, "nmi": nmi, "ari": accuracy}, {"accuracy": [0.4, 0.7]}
+        label = np.arange(200, dtype=np.int64) % 10
+        arrays = {"label": label, "prediction": np.where(right(round(200 * accuracy), 200), label, (label + 1) % 10)}
+        run.write_probe("clustering", {"score": score, "n": 200, "interval": around}, arrays)
+    found = {row.score: row.differences[0] for row in compare(runs).scores}
+    assert (found["accuracy"].method, found["accuracy"].discordant) == (PAIRED, (0, 20))
+    for score in ("nmi", "ari"):
+        assert (found[score].interval, found[score].p, found[score].discordant) == (None, None, None)
+        assert found[score].value == pytest.approx(0.1)
+        assert found[score].why == "no interval: one seed each, and none over test images"
+    several = [build(name, seed) for name in ("a", "b") for seed in range(3)]
+    for run in several:
+        label = np.arange(200, dtype=np.int64) % 10
+        arrays = {"label": label, "prediction": np.where(right(100 + run.seed, 200), label, (label + 1) % 10)}
+        score = {"accuracy": (100 + run.seed) / 200, "nmi": (100 + run.seed) / 200 + 0.001}
+        run.write_probe("clustering", {"score": score, "n": 200}, arrays)
+    methods = {row.score: row.differences[0].method for row in compare(several).scores}
+    assert methods == {"accuracy": CROSSED_PAIRED, "nmi": PAIRED_SEEDS}

@@ -309,7 +309,7 @@ def test_text_in_brackets_is_not_taken_for_markup(build):
 
 
 def test_table_signs_in_a_reason_do_not_break_markdown(build):
-    runs = [build(), build("b", record={"status": "failed", "why": "a|b\nc*d<e"})]
+    runs = [build(), build("b", top1=0.5, record={"status": "failed", "why": "a|b\nc*d<e"})]
     assert "- b-s0 is not finished: it failed (a\\|b c\\*d\\<e).\n" in report.markdown(compare(runs))
 
 
