@@ -35,6 +35,21 @@ def test_without_decay_the_length_stays_and_with_decay_it_falls_at_twice_the_rat
     assert float((end(1.0, 0.1, 10.0) ** 2).sum()) == pytest.approx(first * float(torch.tensor(-2.0).exp()), rel=1e-6)
 
 
+def test_a_mode_grows_while_its_weight_is_below_the_common_share() -> None:
+    """w_p < (λ_d/λ_s) N_p/C, without decay: small modes grow at the cost of large ones."""
+    lambda_s = torch.tensor([[1.0, 1.0, 1.5, 2.0, 2.0]], dtype=torch.float64)
+    lambda_d = torch.tensor([[1.0, 0.7, 1.0, 1.0, 0.4]], dtype=torch.float64)
+    for alpha in (0.5, 1.0, 2.0):
+        by = rules.rule(torch.tensor([alpha]).double())
+        w = torch.rand(200, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64) + 0.1
+        speed = modes.cosine(modes.Modes(lambda_s, lambda_d, torch.zeros(1, 1).double(), lambda_s), by)(w)
+        w_p = (lambda_s * w**2) ** alpha
+        N_p, C = ((x * w**2).sum(1, keepdim=True) for x in (w_p**2 * lambda_s, w_p * lambda_d))
+        grows = speed > 0
+        assert torch.equal(grows, w_p < lambda_d / lambda_s * N_p / C)
+        assert 0.2 < grows.double().mean() < 0.9
+
+
 def test_there_is_no_threshold() -> None:
     """η = 1 is four times what the squared loss lets live."""
     w = end(1.0, 1.0, 4.0) ** 2

@@ -156,3 +156,22 @@ def test_the_fixed_W_p_for_a_given_F_is_symmetric_and_commutes_with_it() -> None
     moved = matrices.learnt(data, ETA, ALPHA_P, 0.0)(state)[0, 1]
     torch.testing.assert_close(moved, torch.zeros(4, 4).double(), rtol=0, atol=1e-12)
     torch.testing.assert_close(W_p, W_p.T, rtol=0, atol=1e-10)
+
+
+def test_a_flat_encoder_has_no_signal_either_where_all_directions_are_alike() -> None:
+    data, W = gaussian(6, 0, SIGMA2), random(3, 6)  # no S: both moments are multiples of I
+    assert float(matrices.signal(data, W, closed.best_predictor(W, W, data.X_s, data.X_d), W).abs().max()) < 1e-14
+
+
+@pytest.mark.parametrize("p", [0.05, 0.2, 0.4, 0.6])
+def test_on_the_parabola_a_mode_stays_aligned_while_its_growth_is_below_half_of_alpha_p_s_and_decay(p: float) -> None:
+    """Δ = p(τ - (1+σ²)p) - η < (α_p(1+σ²)s + η)/2 is λ(K) > 0."""
+    for alpha_p in (0.1, ALPHA_P, 20.0):
+        s = p * p / alpha_p
+        growth = p * (1 - (1 + SIGMA2) * p) - ETA
+        of = (torch.full((1,), v, dtype=torch.float64) for v in (SIGMA2, ETA, alpha_p))
+        speed = modes.learnt(*of)(torch.tensor([[p, s, 1.0]]).double())[0, 0]
+        assert float(speed) == pytest.approx(p * growth)  # a mode grows iff Δ > 0
+        F, W_p = (torch.full((1, 1), v, dtype=torch.float64) for v in (s, p))
+        rate = float(matrices.alignment_rate(F, W_p, SIGMA2, ETA, alpha_p, 1.0))
+        assert rate == pytest.approx((alpha_p * (1 + SIGMA2) * s + ETA) / 2 - growth)
