@@ -10,6 +10,7 @@ GROWN, SHRUNK = 100.0, 0.01  # norm of the projections, by that of the untrained
 DEAD = 0.5  # share of the dimensions that do not vary
 BEHIND = 0.1  # lag of F
 ALIGNING = ("linear", "symmetric")  # Tian, Chen, Ganguli 2021, Theorem 3; what is set, or orthogonal, need not align
+OF_THE_THEORY = (None, "cosine", "euclidean")  # objectives under which a learnt matrix is expected to align
 UNALIGNED = 0.5  # alignment of W with F's eigenvectors
 ALIKE = 0.05  # invariance of the untrained network
 STRANGERS = 0.85  # invariance of the trained one
@@ -75,6 +76,7 @@ def unaligned(signs: Signs) -> Diagnosis | None:
     alignment = signs.last.get("alignment")
     if (
         signs.setting("predictor.name") not in ALIGNING
+        or signs.setting("objective.name") not in OF_THE_THEORY
         or alignment is None
         or not (signs.late and alignment < UNALIGNED)
     ):

@@ -58,6 +58,12 @@ def test_a_predictor_that_need_not_align_with_F_is_not_blamed_for_it(name: str) 
     assert found.name == "healthy"
 
 
+@pytest.mark.parametrize("name", ["balance", "correlation", "smooth_l1"])
+def test_under_an_objective_that_the_theory_is_not_about_alignment_is_not_asked_for(name: str) -> None:
+    found = diagnose(history(**WRONG["predictor not aligned"]), {**LEARNT, "objective.name": name})
+    assert found.name == "healthy"
+
+
 def test_nothing_wrong_is_healthy() -> None:
     found = diagnose(history(), SETTINGS)
     assert (found.name, found.cause, found.advice) == ("healthy", "", "")
