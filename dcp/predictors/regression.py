@@ -46,7 +46,6 @@ def weight(
 
     With ridge = 0 an F of few samples is singular up to rounding, and W as large as rounding makes it.
 
-
     >>> weight(torch.diag(torch.tensor([4.0, 1.0])), torch.diag(torch.tensor([2.0, 1.0])), ridge=0.0).diag()
     tensor([0.5000, 1.0000])
     """

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.measure import Spread, in_turn, rows
+from benchmarks import byol
+from benchmarks.measure import Scale, Spread, in_turn, rows
 
 
 def test_things_are_measured_in_turn_in_an_order_that_alternates() -> None:
@@ -33,6 +34,14 @@ def test_a_rate_is_units_by_time_and_a_ratio_is_taken_repeat_by_repeat() -> None
     assert fast.ratio.median == pytest.approx(2.0, rel=0.2)
     ratio = rows("g", "x", {"a": [1.0, 2.0], "b": [2.0, 8.0]}, beside="a")[1].ratio
     assert ratio == Spread(3.0, 2.0, 4.0, 2)
+
+
+@pytest.mark.parametrize(("native", "precisions"), [(False, ["fp32"]), (True, ["fp32", "bf16"])])
+def test_byol_is_measured_in_bf16_too_where_the_processor_has_it(
+    native: bool, precisions: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dcp.build._cpu_has_bf16", lambda: native)
+    assert [task.args[-1] for task in byol.tasks(Scale(quick=False, device="cpu", threads=2))] == precisions
 
 
 def test_the_command_writes_machine_versions_and_rows(tmp_path: Path) -> None:
