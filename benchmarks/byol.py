@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from benchmarks.measure import Row, Scale, rows
 from benchmarks.step import Case, recipe
 from benchmarks.training import Turn, epochs_in_turn
-from dcp.build import arithmetic
+from dcp import arithmetic
 from dcp.dataset import load
 from dcp.recipe import Recipe
 from dcp.training import Training
@@ -31,7 +31,7 @@ HIDDEN, OUT, TAU = 512, 128, 0.996
 def tasks(scale: Scale) -> list[partial[list[Row]]]:
     """fp32 beside fp32; and what `auto` chooses, where that is bf16."""
     case = GPU if scale.device == "cuda" else QUICK if scale.quick else CPU
-    chosen = dict.fromkeys(("fp32", arithmetic("auto", scale.device).precision))
+    chosen = dict.fromkeys(("fp32", arithmetic.chosen("auto", scale.device).precision))
     return [partial(measured, scale, case, precision) for precision in chosen]
 
 

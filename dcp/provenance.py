@@ -3,7 +3,7 @@
 from typing import Any
 
 from dcp import flops, machine
-from dcp.build import Arithmetic
+from dcp.arithmetic import Arithmetic
 from dcp.dataset import Dataset
 from dcp.distributed import Process
 from dcp.journal import Journal

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from dcp import build, checkpoint, dataset, encoder, failures, machine, past, positive, provenance, readout
+from dcp import arithmetic, build, checkpoint, dataset, encoder, failures, machine, past, positive, provenance, readout
 from dcp.batches import Batch, Shares, batches
 from dcp.distributed import Process, choose_device
 from dcp.errors import Interrupted, RequestError
@@ -48,11 +48,13 @@ class Training:
         self.fingerprint = self.data.fingerprint()
         if self.past is not None:
             past.check(self.past, fingerprint=self.fingerprint, steps=self.plan.steps)
-        self.arithmetic = build.arithmetic(recipe.train.precision, chosen)
+        self.arithmetic = arithmetic.chosen(recipe.train.precision, chosen)
         machine.set_determinism(recipe.train.deterministic)
         process = self.process
         method = build.method(recipe, amp=self.arithmetic.amp, total=process.total, gather=process.gather)
-        self.method = build.to_device(self.process.synchronised(method, recipe.network.sync_norm), self.process.device)
+        self.method = arithmetic.to_device(
+            self.process.synchronised(method, recipe.network.sync_norm), self.process.device
+        )
         self.optimizer = build.optimizer(recipe, self.method)
         self.readout = (
             readout.fitting(self.data, self.method.online.features, process) if recipe.train.readout else None

@@ -40,7 +40,7 @@ def test_a_rate_is_units_by_time_and_a_ratio_is_taken_repeat_by_repeat() -> None
 def test_byol_is_measured_in_bf16_too_where_the_processor_has_it(
     native: bool, precisions: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dcp.build._cpu_has_bf16", lambda: native)
+    monkeypatch.setattr("dcp.arithmetic._cpu_has_bf16", lambda: native)
     assert [task.args[-1] for task in byol.tasks(Scale(quick=False, device="cpu", threads=2))] == precisions
 
 
