@@ -20,7 +20,19 @@ from rich.table import Table
 from benchmarks.measure import Row, Scale, Spread
 from dcp import machine
 
-GROUPS = ("views", "step", "epoch", "profile", "byol", "predictors", "objectives", "probes", "growth", "startup")
+GROUPS = (
+    "views",
+    "step",
+    "epoch",
+    "profile",
+    "byol",
+    "convolutions",
+    "predictors",
+    "objectives",
+    "probes",
+    "growth",
+    "startup",
+)
 
 
 def main() -> None:

@@ -21,6 +21,7 @@ from dcp import arithmetic
 from dcp.dataset import load
 from dcp.recipe import Recipe
 from dcp.training import Training
+from dcp.winograd import WinogradConv2d
 
 CPU = Case("ResNet-18 at 32", "resnet18", 32, "small", 64, 128, 4)
 QUICK = Case("ResNet-18/8 at 32", "resnet18", 32, "small", 8, 64, 4)
@@ -29,27 +30,29 @@ HIDDEN, OUT, TAU = 512, 128, 0.996
 
 
 def tasks(scale: Scale) -> list[partial[list[Row]]]:
-    """fp32 beside fp32; and what `auto` chooses, where that is bf16."""
+    """Torch's own fp32 beside the same; and what `auto` chooses, where that is another arithmetic."""
     case = GPU if scale.device == "cuda" else QUICK if scale.quick else CPU
-    chosen = dict.fromkeys(("fp32", arithmetic.chosen("auto", scale.device).precision))
-    return [partial(measured, scale, case, precision) for precision in chosen]
+    auto = arithmetic.chosen("auto", scale.device)
+    wishes = ("fp32", "auto") if auto.amp or auto.winograd else ("fp32",)
+    return [partial(measured, scale, case, wish) for wish in wishes]
 
 
-def measured(scale: Scale, case: Case, precision: str) -> list[Row]:
-    """Dcp's epochs and lightly's, in turn."""
+def measured(scale: Scale, case: Case, wish: str) -> list[Row]:
+    """Dcp's epochs with train.precision as wished, and lightly's, in turn."""
     torch.set_num_threads(scale.threads)
     repeats = 1 if scale.quick else scale.repeats  # starting lightly's workers takes longer than a quick epoch
-    wanted = _recipe(case, repeats + 1, precision)
+    wanted = _recipe(case, repeats + 1, wish)
     workers = 8 if scale.device == "cuda" else 2
-    ours, theirs, _ = epochs_in_turn(wanted, scale.device, partial(lightly, case=case, workers=workers))
-    group = f"BYOL, {case.name}, batch {case.batch}"
-    note = f"dcp in {precision}; lightly with {workers} workers, fp32"
+    ours, theirs, training = epochs_in_turn(wanted, scale.device, partial(lightly, case=case, workers=workers))
+    chosen = training.arithmetic
+    group = f"BYOL, {case.name}, batch {case.batch}, precision {wish}"
+    note = f"dcp in {chosen.precision}: {chosen.why}; lightly in fp32, {workers} workers"
     return rows(group, "images/s", {"lightly": theirs, "dcp": ours}, beside="lightly", note=note)
 
 
-def _recipe(case: Case, epochs: int, precision: str) -> Recipe:
+def _recipe(case: Case, epochs: int, wish: str) -> Recipe:
     sets = ("predictor.name=mlp", f"predictor.hidden={HIDDEN}", "network.projector.affine=true")
-    return recipe(case, epochs, *sets, f"train.precision={precision}", "views.normalize=imagenet")
+    return recipe(case, epochs, *sets, f"train.precision={wish}", "views.normalize=imagenet")
 
 
 class Byol(nn.Module):
@@ -76,12 +79,12 @@ class Byol(nn.Module):
 
 
 def lightly(training: Training, case: Case, workers: int) -> Turn:
-    """An epoch of lightly's, on copies of the run's weights in torch's default memory format."""
+    """An epoch of lightly's, on copies of the run's weights in torch's default memory format and convolutions."""
     from lightly.loss import NegativeCosineSimilarity
     from lightly.models.utils import update_momentum
 
     device = training.process.device
-    backbone = copy.deepcopy(training.method.online.backbone).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    backbone = _as_torch_has_it(training.method.online.backbone)
     model = Byol(backbone, 8 * case.width).to(device)
     trained = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.SGD(trained, lr=0.03, momentum=0.9, weight_decay=4e-4)
@@ -101,6 +104,15 @@ def lightly(training: Training, case: Case, workers: int) -> Turn:
 
     epoch = _Epoch(case, workers, training, step)
     return Turn(epoch.run, epoch.prepare)
+
+
+def _as_torch_has_it(backbone: nn.Module) -> nn.Module:
+    """A copy in the default memory format, with torch's own convolutions."""
+    plain = copy.deepcopy(backbone).to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    for module in plain.modules():
+        if isinstance(module, WinogradConv2d):
+            module.__class__ = nn.Conv2d
+    return plain  # type: ignore[no-any-return]
 
 
 class _Epoch:

@@ -1,10 +1,12 @@
 """How networks compute on a device: precision and memory format."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import torch
 from torch import nn
+
+from dcp import winograd
 
 Built = TypeVar("Built", bound=nn.Module)
 
@@ -16,10 +18,12 @@ class Arithmetic:
     Args:
         amp: dtype of autocast, or None.
         why: one phrase for the reader.
+        winograd: whether wide 3x3 convolutions take fewer multiplications.
     """
 
     amp: torch.dtype | None
     why: str
+    winograd: bool = False
 
     @property
     def precision(self) -> str:
@@ -33,13 +37,20 @@ def chosen(wish: str, device: str) -> Arithmetic:
         return Arithmetic(torch.bfloat16 if wish == "bf16" else None, "as the recipe says")
     native = torch.cuda.is_bf16_supported(including_emulation=False) if device == "cuda" else _cpu_has_bf16()
     if device == "mps" or not native:
-        return Arithmetic(None, f"this {device} has no fast bf16")
+        return Arithmetic(None, f"this {device} has no fast bf16", winograd=device == "cpu")
     return Arithmetic(torch.bfloat16, f"this {device} has bf16 natively")
 
 
 def _cpu_has_bf16() -> bool:
     """Without these instructions bf16 is emulated, and was 15 times slower than fp32 for a ResNet-18."""
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+def lightened(module: nn.Module, chosen: Arithmetic) -> Arithmetic:
+    """Have wide 3x3 convolutions computed with fewer multiplications, if so chosen; and say so if there are any."""
+    if not chosen.winograd or not winograd.adopt(module):
+        return replace(chosen, winograd=False)
+    return replace(chosen, why=f"{chosen.why}; wide 3x3 convolutions by Winograd's algorithm")
 
 
 def to_device(module: Built, device: torch.device) -> Built:

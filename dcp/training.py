@@ -48,13 +48,14 @@ class Training:
         self.fingerprint = self.data.fingerprint()
         if self.past is not None:
             past.check(self.past, fingerprint=self.fingerprint, steps=self.plan.steps)
-        self.arithmetic = arithmetic.chosen(recipe.train.precision, chosen)
+        wanted = arithmetic.chosen(recipe.train.precision, chosen)
         machine.set_determinism(recipe.train.deterministic)
         process = self.process
-        method = build.method(recipe, amp=self.arithmetic.amp, total=process.total, gather=process.gather)
+        method = build.method(recipe, amp=wanted.amp, total=process.total, gather=process.gather)
         self.method = arithmetic.to_device(
             self.process.synchronised(method, recipe.network.sync_norm), self.process.device
         )
+        self.arithmetic = arithmetic.lightened(self.method, wanted)
         self.optimizer = build.optimizer(recipe, self.method)
         self.readout = (
             readout.fitting(self.data, self.method.online.features, process) if recipe.train.readout else None

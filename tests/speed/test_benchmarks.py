@@ -7,9 +7,11 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from benchmarks import byol
 from benchmarks.measure import Scale, Spread, in_turn, rows
+from dcp import winograd
 
 
 def test_things_are_measured_in_turn_in_an_order_that_alternates() -> None:
@@ -36,12 +38,19 @@ def test_a_rate_is_units_by_time_and_a_ratio_is_taken_repeat_by_repeat() -> None
     assert ratio == Spread(3.0, 2.0, 4.0, 2)
 
 
-@pytest.mark.parametrize(("native", "precisions"), [(False, ["fp32"]), (True, ["fp32", "bf16"])])
-def test_byol_is_measured_in_bf16_too_where_the_processor_has_it(
-    native: bool, precisions: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("native", [False, True])
+def test_byol_is_measured_in_torchs_own_fp32_and_as_auto_chooses(native: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dcp.arithmetic._cpu_has_bf16", lambda: native)
-    assert [task.args[-1] for task in byol.tasks(Scale(quick=False, device="cpu", threads=2))] == precisions
+    assert [task.args[-1] for task in byol.tasks(Scale(quick=False, device="cpu", threads=2))] == ["fp32", "auto"]
+
+
+def test_lightly_is_given_torchs_own_convolutions() -> None:
+    backbone = torch.nn.Sequential(torch.nn.Conv2d(128, 128, 3, padding=1, bias=False))
+    winograd.adopt(backbone)
+    plain = byol._as_torch_has_it(backbone)
+    assert type(backbone[0]) is winograd.WinogradConv2d
+    assert type(plain[0]) is torch.nn.Conv2d
+    assert torch.equal(plain[0].weight, backbone[0].weight)
 
 
 def test_the_command_writes_machine_versions_and_rows(tmp_path: Path) -> None:
