@@ -37,7 +37,7 @@ def chosen(wish: str, device: str) -> Arithmetic:
         return Arithmetic(torch.bfloat16 if wish == "bf16" else None, "as the recipe says")
     native = torch.cuda.is_bf16_supported(including_emulation=False) if device == "cuda" else _cpu_has_bf16()
     if device == "mps" or not native:
-        return Arithmetic(None, f"this {device} has no fast bf16", winograd=device == "cpu")
+        return Arithmetic(None, f"this {device} has no fast bf16", winograd=device == "cpu" and winograd.measured())
     return Arithmetic(torch.bfloat16, f"this {device} has bf16 natively")
 
 
@@ -46,11 +46,11 @@ def _cpu_has_bf16() -> bool:
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
-def lightened(module: nn.Module, chosen: Arithmetic) -> Arithmetic:
-    """Have wide 3x3 convolutions computed with fewer multiplications, if so chosen; and say so if there are any."""
-    if not chosen.winograd or not winograd.adopt(module):
-        return replace(chosen, winograd=False)
-    return replace(chosen, why=f"{chosen.why}; wide 3x3 convolutions by Winograd's algorithm")
+def lightened(module: nn.Module, wanted: Arithmetic) -> Arithmetic:
+    """Have the module's wide 3x3 convolutions computed with fewer multiplications, if so wanted; what is done then."""
+    if not wanted.winograd or not winograd.adopt(module):
+        return replace(wanted, winograd=False)
+    return replace(wanted, why=f"{wanted.why}; wide 3x3 convolutions by Winograd's algorithm")
 
 
 def to_device(module: Built, device: torch.device) -> Built:

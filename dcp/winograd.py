@@ -1,4 +1,4 @@
-"""Wide 3x3 convolutions with fewer multiplications, for CPUs: F(4x4, 3x3), as GPU libraries choose it by themselves.
+"""Wide 3x3 convolutions with fewer multiplications, for CPUs: F(4x4, 3x3), an algorithm that cuDNN has for GPUs.
 
 A block y of 4x4 outputs comes from the window d of 6x6 inputs around it (Winograd 1980; Lavin and Gray 2016):
 
@@ -11,7 +11,7 @@ Maps are [N, H, W, C] in here, as channels-last memory lies; planes are [36, nhw
 """
 
 from functools import lru_cache
-from math import ceil
+from math import ceil, inf
 from typing import Any
 
 import torch
@@ -39,18 +39,24 @@ G: Matrix = (
 )
 A_T: Matrix = ((1, 1, 1, 1, 1, 0), (0, 1, -1, 2, -2, 0), (0, 1, 1, 4, 4, 0), (0, 1, -1, 8, -8, 1))
 
-# When it is worth it; measured with AVX2 by `python -m benchmarks convolutions`.
-NARROWEST_ALONE = 128  # channels, on one thread: with fewer, the three maps cost what the products save
-NARROWEST = 256  # on several, whose cores hand each other the planes
+# When it pays, by `python -m benchmarks convolutions` on one and two cores with AVX2; elsewhere nobody has measured it.
+CAPABILITY = "AVX2"
+NARROWEST = {1: 128, 2: 256}  # channels by threads: the three maps must cost less than is saved, and two cores hand
+# each other the planes; on more threads torch's own convolution is taken
 FEWEST = 2048  # outputs a channel: with fewer, the map of the weights costs too much
 MARGIN = 1.35  # outputs computed for one that is wanted, since sides are rounded up to multiples of 4
 ROWS = 128  # blocks in a part, for each thread: its planes stay in the cache
 
 
+def measured() -> bool:
+    """Whether this processor is of the kind that `pays` was measured on."""
+    return torch.backends.cpu.get_cpu_capability() == CAPABILITY
+
+
 def adopt(network: nn.Module) -> bool:
     """Have a network's wide 3x3 convolutions computed by this algorithm while it trains, if it has any.
 
-    Weights and their keys stay; copies of the network do the same.
+    Weights and their keys stay; copies of the network do the same. Subclasses of nn.Conv2d stay what they are.
     """
     wide = [module for module in network.modules() if type(module) is nn.Conv2d and _fits(module)]
     for module in wide:
@@ -61,7 +67,7 @@ def adopt(network: nn.Module) -> bool:
 def _fits(conv: nn.Conv2d) -> bool:
     shape = (conv.kernel_size, conv.stride, conv.padding, conv.dilation, conv.groups, conv.padding_mode, conv.bias)
     wanted = ((3, 3), (1, 1), (1, 1), (1, 1), 1, "zeros", None)
-    return shape == wanted and min(conv.in_channels, conv.out_channels) >= NARROWEST_ALONE
+    return shape == wanted and min(conv.in_channels, conv.out_channels) >= min(NARROWEST.values())
 
 
 class WinogradConv2d(nn.Conv2d):
@@ -71,27 +77,29 @@ class WinogradConv2d(nn.Conv2d):
     """
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-        if self.training and _plain(input) and _worthwhile(input, len(weight)):
+        if self.training and _plain(input) and pays(input, len(weight)):
             return convolution(input, weight)
         return super()._conv_forward(input, weight, bias)  # type: ignore[no-any-return, unused-ignore]
 
 
 def _plain(x: Tensor) -> bool:
-    if x.device.type != "cpu" or x.dtype != torch.float32:
+    if x.device.type != "cpu" or x.dtype != torch.float32 or x.ndim != 4:
         return False
     return not torch.is_autocast_enabled("cpu") and not torch.compiler.is_compiling()
 
 
-def _worthwhile(x: Tensor, channels: int) -> bool:
+def pays(x: Tensor, channels: int) -> bool:
+    """Whether a convolution of x [N, C, H, W] to so many channels is faster by this algorithm."""
     outputs, blocks = len(x) * x.shape[2] * x.shape[3], len(x) * ceil(x.shape[2] / 4) * ceil(x.shape[3] / 4)
-    narrowest = NARROWEST if torch.get_num_threads() > 1 else NARROWEST_ALONE
+    narrowest = NARROWEST.get(torch.get_num_threads(), inf)
     return min(x.shape[1], channels) >= narrowest and outputs >= FEWEST and 16 * blocks <= MARGIN * outputs
 
 
 def convolution(x: Tensor, weight: Tensor) -> Tensor:
-    """The 3x3 convolution with padding 1 of x [N, C, H, W] and weight [K, C, 3, 3]: [N, K, H, W].
+    """The 3x3 convolution with padding 1 of x [N, C, H, W] and weight [K, C, 3, 3]: [N, K, H, W], channels-last.
 
-    Differentiable once. In float32 errors stay below 2e-5 of the largest output, those of a direct sum below 4e-6.
+    Differentiable once. In float32 values and gradients were off by at most 1.1e-5 of the largest one, those of torch's
+    own by 6e-6. What is not finite in x makes not a number of all outputs whose window it is in.
     """
     return _Convolution.apply(x, weight)  # type: ignore[no-any-return, no-untyped-call, unused-ignore]
 
@@ -103,24 +111,29 @@ class _Convolution(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
         ctx.save_for_backward(x, weight)
         x, U = x.permute(0, 2, 3, 1), _weights(weight)
-        y = x.new_empty(*x.shape[:3], len(weight))
-        n = _part(x)
-        for part, out in zip(x.split(n), y.split(n), strict=True):
+        n, y = _part(x), _channels_last(x, len(weight))
+        for part, out in zip(x.split(n), y.permute(0, 2, 3, 1).split(n), strict=True):
             _outputs(torch.bmm(_inputs(part), U.transpose(1, 2)), out)
-        return y.permute(0, 3, 1, 2)
+        return y
 
     @staticmethod
     @once_differentiable  # type: ignore[untyped-decorator, unused-ignore]
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        # both, whichever is asked for: a network's wide layers need both
         x, weight = ctx.saved_tensors
         x, gy, U = x.permute(0, 2, 3, 1), gradient.permute(0, 2, 3, 1), _weights(weight)
-        gx, gU = x.new_empty(x.shape), torch.zeros_like(U)
-        n = _part(x)
-        for part, g, out in zip(x.split(n), gy.split(n), gx.split(n), strict=True):
+        n, gx, gU = _part(x), _channels_last(x, x.shape[3]), torch.zeros_like(U)
+        for part, g, out in zip(x.split(n), gy.split(n), gx.permute(0, 2, 3, 1).split(n), strict=True):
             gM = _transposed_outputs(g)
             gU.baddbmm_(gM.transpose(1, 2), _inputs(part))
             _transposed_inputs(torch.bmm(gM, U), out)
-        return gx.permute(0, 3, 1, 2), _transposed_weights(gU)
+        return gx, _transposed_weights(gU)
+
+
+def _channels_last(x: Tensor, channels: int) -> Tensor:
+    """Memory for so many channels [N, channels, H, W]: no view, which nothing in place could follow."""
+    N, H, W, _ = x.shape
+    return torch.empty(N, channels, H, W, dtype=x.dtype, memory_format=torch.channels_last)
 
 
 def _part(x: Tensor) -> int:

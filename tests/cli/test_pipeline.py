@@ -171,6 +171,14 @@ def test_flops_of_a_step_are_the_four_forwards_and_two_backwards_that_theory_cou
     assert flops == pytest.approx(8 * 2 * forward, rel=0.03)
 
 
+def test_a_dry_run_and_a_run_count_the_same_arithmetic(tmp_path: Path, trained: Path) -> None:
+    from dcp.estimate import estimate
+
+    recipe = Recipe.read("tiny/directcopy")
+    of_an_image = json.loads((trained / "run.json").read_text())["flops_per_image"]
+    assert estimate(recipe, runs=tmp_path)["flops_per_step"] == recipe.train.batch * of_an_image
+
+
 def test_probes_that_need_labels_are_skipped_in_words_where_there_are_none(tmp_path: Path, dcp: Callable) -> None:
     from PIL import Image
 

@@ -41,7 +41,10 @@ def test_a_rate_is_units_by_time_and_a_ratio_is_taken_repeat_by_repeat() -> None
 @pytest.mark.parametrize("native", [False, True])
 def test_byol_is_measured_in_torchs_own_fp32_and_as_auto_chooses(native: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dcp.arithmetic._cpu_has_bf16", lambda: native)
+    monkeypatch.setattr("dcp.winograd.measured", lambda: True)
     assert [task.args[-1] for task in byol.tasks(Scale(quick=False, device="cpu", threads=2))] == ["fp32", "auto"]
+    quick = [task.args[-1] for task in byol.tasks(Scale(quick=True, device="cpu", threads=2))]
+    assert quick == (["fp32", "auto"] if native else ["fp32"])
 
 
 def test_lightly_is_given_torchs_own_convolutions() -> None:

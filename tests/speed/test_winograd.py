@@ -1,6 +1,7 @@
 """Winograd's convolutions: torch's values and gradients, in a network's wide layers, and only where they pay."""
 
 import copy
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,6 +45,21 @@ def test_values_and_gradients_are_those_of_the_direct_sum(
     torch.testing.assert_close(found, torch.autograd.grad(expected, (x, weight), gradient), rtol=0, atol=1e-10)
 
 
+def test_a_second_derivative_is_refused() -> None:
+    x, weight = layer(1, 1, 1, 4, 4, torch.float64)
+    (gradient,) = torch.autograd.grad(winograd.convolution(x, weight).square().sum(), x, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        gradient.sum().backward()
+
+
+def test_the_output_may_be_changed_in_place() -> None:
+    x, weight = layer(2, 2, 3, 4, 4, torch.float64)
+    fn.relu(winograd.convolution(x, weight), inplace=True).sum().backward()
+    found = x.grad
+    assert found is not None
+    torch.testing.assert_close(found, torch.autograd.grad(fn.conv2d(x, weight, padding=1).relu().sum(), x)[0])
+
+
 def test_the_gradient_passes_torchs_own_check_and_takes_one_number_for_all_outputs() -> None:
     x, weight = layer(2, 2, 3, 6, 5, torch.float64)
     assert torch.autograd.gradcheck(winograd.convolution, (x, weight))
@@ -54,10 +70,14 @@ def test_the_gradient_passes_torchs_own_check_and_takes_one_number_for_all_outpu
 @pytest.mark.parametrize(("channels", "side"), [(128, 16), (256, 14), (512, 4)])
 def test_errors_in_float32_are_small_beside_the_largest_value(channels: int, side: int) -> None:
     x, weight = (t.detach() for t in layer(8, channels, channels, side, side, torch.float32))
-    x = x.relu()
-    exact = fn.conv2d(x.double(), weight.double(), padding=1)
-    error = (winograd.convolution(x, weight) - exact).abs().max() / exact.abs().max()
-    assert error < 2e-5
+    leaves = [x.relu().requires_grad_(), weight.requires_grad_()]
+    doubles = [t.detach().double().requires_grad_() for t in leaves]
+    y, exact = winograd.convolution(*leaves), fn.conv2d(*doubles, padding=1)
+    gradient = torch.randn_like(y)
+    found = (y, *torch.autograd.grad(y, leaves, gradient))
+    expected = (exact, *torch.autograd.grad(exact, doubles, gradient.double()))
+    for mine, right in zip(found, expected, strict=True):
+        assert (mine - right).abs().max() < 2e-5 * right.abs().max()
 
 
 def wide(channels: int = 128, **options: object) -> nn.Conv2d:
@@ -122,17 +142,57 @@ def test_other_convolutions_stay_as_they_are(kind: str) -> None:
     assert type(adopted(copy.deepcopy(UNFIT[kind]))) is nn.Conv2d
 
 
-@pytest.mark.parametrize(
-    ("images", "side", "threads"),
-    [(31, 8, 1), (1024, 1, 1), (512, 2, 1), (256, 6, 1), (32, 8, 2)],
-    ids=["few images", "single pixels", "two by two", "six by six", "128 channels on two threads"],
-)
-def test_where_it_does_not_pay_torchs_own_is_taken(
-    images: int, side: int, threads: int, calls: list[tuple[int, ...]]
-) -> None:
+# images, channels in and out, side, threads: each negative beside the nearest positive
+PAYS = {
+    "enough outputs": ((32, 128, 128, 8, 1), True),
+    "too few outputs": ((31, 128, 128, 8, 1), False),
+    "7 px, rounded up to 8": ((64, 128, 128, 7, 1), True),
+    "6 px, rounded up to 8": ((64, 128, 128, 6, 1), False),
+    "14 px, rounded up to 16": ((16, 128, 128, 14, 1), True),
+    "single pixels": ((4096, 128, 128, 1, 1), False),
+    "narrow": ((32, 127, 256, 8, 1), False),
+    "narrow going out": ((32, 256, 127, 8, 1), False),
+    "two threads": ((32, 256, 256, 8, 2), True),
+    "narrow for two threads": ((32, 255, 256, 8, 2), False),
+    "three threads": ((32, 512, 512, 8, 3), False),
+}
+
+
+@pytest.mark.parametrize("case", PAYS)
+def test_it_is_taken_where_it_was_measured_to_pay(case: str) -> None:
+    (images, channels, out, side, threads), pays = PAYS[case]
     torch.set_num_threads(threads)
-    own, x = wide(), torch.randn(images, 128, side, side)
-    assert torch.equal(adopted(copy.deepcopy(own))(x), own(x))
+    assert winograd.pays(torch.empty(images, channels, side, side), out) == pays
+
+
+def test_elsewhere_torchs_own_is_taken(calls: list[tuple[int, ...]]) -> None:
+    own, x = wide(), torch.randn(31, 128, 8, 8)
+    conv = adopted(copy.deepcopy(own))
+    assert torch.equal(conv(x), own(x))
+    assert torch.equal(conv(x[0]), own(x[0]))  # one image without a batch
+    assert not calls
+
+
+def test_a_part_is_as_many_images_as_have_the_blocks_that_each_thread_should_get() -> None:
+    assert winograd._part(torch.empty(128, 8, 16, 1)) == winograd.ROWS // 8
+    torch.set_num_threads(2)
+    assert winograd._part(torch.empty(128, 8, 16, 1)) == winograd.ROWS // 4
+
+
+class Standardised(nn.Conv2d):
+    """As libraries have them: its own forward."""
+
+
+def test_a_subclass_of_a_convolution_stays_what_it_is() -> None:
+    conv = Standardised(128, 128, 3, padding=1, bias=False)
+    assert not winograd.adopt(conv)
+    assert type(conv) is Standardised
+
+
+def test_a_compiled_network_is_one_graph_with_torchs_own(calls: list[tuple[int, ...]]) -> None:
+    own, x = wide(), torch.randn(32, 128, 8, 8)
+    compiled = torch.compile(adopted(copy.deepcopy(own)), fullgraph=True, backend="eager")
+    assert torch.equal(compiled(x), own(x))
     assert not calls
 
 
@@ -145,7 +205,7 @@ def test_bf16_and_float64_are_torchs_own(calls: list[tuple[int, ...]]) -> None:
 
 
 def recipe(precision: str) -> Recipe:
-    sets = ("data.source=shapes", "data.images=512", "data.image_size=32", "network.width=16", "train.batch=128")
+    sets = ("data.source=shapes", "data.images=256", "data.image_size=32", "network.width=16", "train.batch=128")
     more = ("train.epochs=1", "train.log_every=1", "probe.after=[]", f"train.precision={precision}")
     return Recipe.read("cifar10_directcopy", (*sets, *more, f"run.name={precision}"))
 
@@ -154,6 +214,7 @@ def test_auto_trains_with_it_on_a_cpu_without_bf16_and_fp32_does_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, calls: list[tuple[int, ...]]
 ) -> None:
     monkeypatch.setattr(arithmetic, "_cpu_has_bf16", lambda: False)
+    monkeypatch.setattr(winograd, "measured", lambda: True)
     losses = {}
     for precision in ("fp32", "auto"):
         lines: list[dict[str, float]] = []
@@ -161,18 +222,27 @@ def test_auto_trains_with_it_on_a_cpu_without_bf16_and_fp32_does_not(
         training.run()
         losses[precision] = [line["loss"] for line in lines if line["kind"] == "step"]
         assert bool(calls) == ("Winograd" in training.arithmetic.why) == (precision == "auto")
-    assert len(losses["auto"]) == 4
+        recorded = json.loads((training.path / "run.json").read_text())["convolutions"]
+        assert recorded == ("winograd" if precision == "auto" else "torch")
+    assert len(losses["auto"]) == 2
     assert losses["auto"] == pytest.approx(losses["fp32"], abs=1e-3)
     assert set(calls) == {(128, 128, 4, 4)}
 
 
 @pytest.mark.parametrize(
-    ("device", "bf16", "winograds"), [("cpu", False, True), ("cpu", True, False), ("mps", False, False)]
+    ("device", "bf16", "kind", "winograds"),
+    [
+        ("cpu", False, "AVX2", True),
+        ("cpu", False, "AVX512", False),
+        ("cpu", True, "AVX2", False),
+        ("mps", False, "AVX2", False),
+    ],
 )
-def test_only_auto_on_a_cpu_without_bf16_chooses_it(
-    device: str, bf16: bool, winograds: bool, monkeypatch: pytest.MonkeyPatch
+def test_only_auto_on_a_cpu_of_the_kind_that_was_measured_chooses_it(
+    device: str, bf16: bool, kind: str, winograds: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(arithmetic, "_cpu_has_bf16", lambda: bf16)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: kind)
     assert arithmetic.chosen("auto", device).winograd == winograds
     assert not arithmetic.chosen("fp32", device).winograd
     assert not arithmetic.chosen("bf16", device).winograd
