@@ -31,7 +31,8 @@ def tasks(scale: Scale) -> list[partial[list[Row]]]:
         for network, shapes in (QUICK if scale.quick else LAYERS).items()
         for shape in shapes
     ]
-    return layers if scale.quick else [*layers, partial(gradients, scale)]
+    networks = [partial(stepped, scale, threads) for threads in dict.fromkeys((1, scale.threads))]
+    return layers if scale.quick else [*layers, *networks, partial(gradients, scale)]
 
 
 def measured(scale: Scale, threads: int, network: str, images: int, channels: int, side: int) -> list[Row]:
@@ -45,16 +46,38 @@ def measured(scale: Scale, threads: int, network: str, images: int, channels: in
     return [*rows(group, "passes/s", found, beside="torch", note=chosen), *_errors(group, x, weight, gradient)]
 
 
+def stepped(scale: Scale, threads: int) -> list[Row]:
+    """A whole ResNet-18: forward of a target branch, forward and backward of the online branch."""
+    torch.set_num_threads(threads)
+    networks, x, direction = _networks()
+    things = {name: partial(_step, networks[name], x, direction) for name in ("torch", "Winograd")}
+    found = in_turn(things, scale.repeats)
+    group = f"both branches of a ResNet-18 at 32, batch 128, {threads} thread{'s' if threads > 1 else ''}"
+    return rows(group, "images/s", found, beside="torch")
+
+
+def _step(network: nn.Module, x: Tensor, direction: Tensor) -> float:
+    with torch.no_grad():
+        network(x)
+    _gradient(network, x, direction)
+    return float(len(x))
+
+
+def _networks() -> tuple[dict[str, nn.Module], Tensor, Tensor]:
+    """The CIFAR network as three ways of computing have it; images; directions for its features."""
+    torch.manual_seed(0)
+    network, features = backbone("resnet18", stem="small", width=64, norm="batch", image_size=32)
+    laid = copy.deepcopy(network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    networks = {"torch's default layout": network, "torch": laid, "Winograd": copy.deepcopy(laid)}
+    winograd.adopt(networks["Winograd"])
+    return networks, torch.rand(128, 3, 32, 32), torch.randn(128, features)
+
+
 def gradients(scale: Scale) -> list[Row]:
     """How far the gradient of a whole ResNet-18 lies from that in float64, for torch's two memory formats and ours."""
     torch.set_num_threads(scale.threads)
-    torch.manual_seed(0)
-    network, features = backbone("resnet18", stem="small", width=64, norm="batch", image_size=32)
-    x, direction = torch.rand(128, 3, 32, 32), torch.randn(128, features)
-    exact = _gradient(copy.deepcopy(network).double(), x.double(), direction.double())
-    laid = copy.deepcopy(network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    things = {"torch's default layout": network, "torch, channels-last": laid, "Winograd": copy.deepcopy(laid)}
-    winograd.adopt(things["Winograd"])
+    things, x, direction = _networks()
+    exact = _gradient(copy.deepcopy(things["torch"]).double(), x.double(), direction.double())
     far = {name: (_gradient(thing, x, direction) - exact).norm() / exact.norm() for name, thing in things.items()}
     group = "gradient of a ResNet-18, batch 128, from that in float64"
     return [Row(group, name, "of its length", Spread.of([float(value)])) for name, value in far.items()]
@@ -62,6 +85,7 @@ def gradients(scale: Scale) -> list[Row]:
 
 def _gradient(network: nn.Module, x: Tensor, direction: Tensor) -> Tensor:
     """Of a cosine between features and fixed directions, all weights in a row, in float64."""
+    network.zero_grad()
     fn.cosine_similarity(network(x), direction).mean().backward()
     return torch.cat([p.grad.flatten().double() for p in network.parameters() if p.grad is not None])
 
