@@ -40,7 +40,7 @@ def measured(scale: Scale, threads: int, network: str, images: int, channels: in
     torch.set_num_threads(threads)
     x, weight, gradient = _layer(images, channels, side)
     things = {name: partial(_pass, kind, x, weight, gradient) for name, kind in KINDS.items()}
-    found = in_turn(things, scale.repeats, least_s=0.5)
+    found = in_turn(things, scale.repeats, least_s=2 * scale.least_s)
     chosen = "chosen" if winograd.pays(x, channels) else "not chosen"
     group = f"convolution {channels} x {side} x {side}, {network}, {threads} thread{'s' if threads > 1 else ''}"
     return [*rows(group, "passes/s", found, beside="torch", note=chosen), *_errors(group, x, weight, gradient)]

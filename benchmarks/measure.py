@@ -71,6 +71,11 @@ class Scale:
         """Of each thing that is compared."""
         return 2 if self.quick else 5
 
+    @property
+    def least_s(self) -> float:
+        """A short thing is repeated within its turn until so many seconds have gone."""
+        return 0.02 if self.quick else 0.2
+
 
 def in_turn(
     things: Mapping[str, Callable[[], float]], repeats: int, device: str = "cpu", least_s: float = 0.0

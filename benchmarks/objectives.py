@@ -24,7 +24,7 @@ def measured(scale: Scale, dim: int) -> list[Row]:
     torch.set_num_threads(scale.threads)
     torch.manual_seed(0)
     things = {name: _losing(built(name, dim, scale.device), dim, scale.device) for name in variants.names("objectives")}
-    found = in_turn(things, scale.repeats, scale.device, least_s=0.1)
+    found = in_turn(things, scale.repeats, scale.device, least_s=scale.least_s)
     return rows(f"objective, batch {BATCH}, d = {dim}", "losses/s", found, beside="cosine")
 
 

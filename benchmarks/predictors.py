@@ -30,7 +30,7 @@ def measured(scale: Scale, dim: int) -> list[Row]:
     things = {name: _refreshing(_built(name, dim).to(scale.device), F, C, z[:SAMPLES]) for name in names}
     things["least squares"] = _solving(F)
     repeats = 1 if dim > 4096 else scale.repeats
-    found = in_turn(things, repeats, scale.device, least_s=0.2)
+    found = in_turn(things, repeats, scale.device, least_s=scale.least_s)
     return rows(f"predictor update, d = {dim}", "updates/s", found, beside="directpred")
 
 
@@ -39,7 +39,7 @@ def stepped(scale: Scale, dim: int) -> list[Row]:
     torch.set_num_threads(scale.threads)
     z = _projections(dim)[0][: SAMPLES // 2].to(scale.device)
     things = {name: _passing(_built(name, dim).to(scale.device), z) for name in variants.names("predictors")}
-    found = in_turn(things, scale.repeats, scale.device, least_s=0.2)
+    found = in_turn(things, scale.repeats, scale.device, least_s=scale.least_s)
     return rows(f"predictor forward and backward, d = {dim}", "passes/s", found, beside="linear")
 
 
