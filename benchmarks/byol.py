@@ -33,9 +33,8 @@ def tasks(scale: Scale) -> list[partial[list[Row]]]:
     """Torch's own fp32 beside the same; and what `auto` chooses, where that is another arithmetic."""
     case = GPU if scale.device == "cuda" else QUICK if scale.quick else CPU
     auto = arithmetic.chosen("auto", scale.device)
-    another = auto.amp or (
-        auto.winograd and not scale.quick
-    )  # the quick network is too narrow for Winograd's algorithm
+    # the quick network is too narrow for Winograd's algorithm
+    another = auto.amp or (auto.winograd and not scale.quick)
     wishes = ("fp32", "auto") if another else ("fp32",)
     return [partial(measured, scale, case, wish) for wish in wishes]
 

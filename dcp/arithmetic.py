@@ -50,7 +50,7 @@ def lightened(module: nn.Module, wanted: Arithmetic) -> Arithmetic:
     """Have the module's wide 3x3 convolutions computed with fewer multiplications, if so wanted; what is done then."""
     if not wanted.winograd or not winograd.adopt(module):
         return replace(wanted, winograd=False)
-    return replace(wanted, why=f"{wanted.why}; wide 3x3 convolutions by Winograd's algorithm")
+    return replace(wanted, why=f"{wanted.why}; wide 3x3 convolutions by Winograd's algorithm where it pays")
 
 
 def to_device(module: Built, device: torch.device) -> Built:

@@ -54,9 +54,10 @@ def measured() -> bool:
 
 
 def adopt(network: nn.Module) -> bool:
-    """Have a network's wide 3x3 convolutions computed by this algorithm while it trains, if it has any.
+    """Have a network's 3x3 convolutions that are wide enough for the threads there are computed so while it trains.
 
-    Weights and their keys stay; copies of the network do the same. Subclasses of nn.Conv2d stay what they are.
+    Says whether there are any. Weights and their keys stay; copies of the network do the same. Subclasses of nn.Conv2d
+    stay what they are.
     """
     wide = [module for module in network.modules() if type(module) is nn.Conv2d and _fits(module)]
     for module in wide:
@@ -67,7 +68,11 @@ def adopt(network: nn.Module) -> bool:
 def _fits(conv: nn.Conv2d) -> bool:
     shape = (conv.kernel_size, conv.stride, conv.padding, conv.dilation, conv.groups, conv.padding_mode, conv.bias)
     wanted = ((3, 3), (1, 1), (1, 1), (1, 1), 1, "zeros", None)
-    return shape == wanted and min(conv.in_channels, conv.out_channels) >= min(NARROWEST.values())
+    return shape == wanted and min(conv.in_channels, conv.out_channels) >= _narrowest()
+
+
+def _narrowest() -> float:
+    return NARROWEST.get(torch.get_num_threads(), inf)
 
 
 class WinogradConv2d(nn.Conv2d):
@@ -91,8 +96,7 @@ def _plain(x: Tensor) -> bool:
 def pays(x: Tensor, channels: int) -> bool:
     """Whether a convolution of x [N, C, H, W] to so many channels is faster by this algorithm."""
     outputs, blocks = len(x) * x.shape[2] * x.shape[3], len(x) * ceil(x.shape[2] / 4) * ceil(x.shape[3] / 4)
-    narrowest = NARROWEST.get(torch.get_num_threads(), inf)
-    return min(x.shape[1], channels) >= narrowest and outputs >= FEWEST and 16 * blocks <= MARGIN * outputs
+    return min(x.shape[1], channels) >= _narrowest() and outputs >= FEWEST and 16 * blocks <= MARGIN * outputs
 
 
 def convolution(x: Tensor, weight: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as fn
 from torch.testing import assert_close
+from torch.utils.flop_counter import FlopCounterMode
 
 from dcp import checkpoint, draws, positive, variants
 from dcp.errors import Problems, RequestError
@@ -201,17 +202,26 @@ def test_a_stopped_training_goes_on_to_the_same_bytes(name: str, tmp_path: Path)
     assert (parts.path / "encoder.safetensors").read_bytes() == (whole.path / "encoder.safetensors").read_bytes()
 
 
+def _flops(recipe: Recipe, folder: Path) -> int:
+    """Of everything that a dry run computes: five steps, and the networks on shapes alone."""
+    from dcp.estimate import estimate
+
+    with FlopCounterMode(display=False) as counter:
+        estimate(recipe, runs=folder, device="cpu")
+    return int(counter.get_total_flops())
+
+
 @BOTH
 def test_a_dry_run_measures_the_steps_with_the_queue(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dcp.estimate import estimate
-
     pushed: list[Tensor] = []
     push = Queue.push
     monkeypatch.setattr(Queue, "push", lambda self, t, y: (pushed.append(y), push(self, t, y))[1])
     recipe = Recipe.read(f"tiny/{name}")
-    estimate(recipe, runs=tmp_path, device="cpu")
+    found, alone = (_flops(r, tmp_path) for r in (recipe, Recipe.read("tiny/directcopy")))
     assert len(pushed) == 5  # one that warms up and four that are timed
     assert all(len(y) == recipe.train.batch for y in pushed)
     assert any(bool((y >= 0).any()) for y in pushed)
+    product = 2 * recipe.train.batch * recipe.network.projector.out * recipe.positives.queue  # a view's, with the queue
+    assert found - alone == 5 * 2 * product

@@ -179,6 +179,12 @@ def test_a_part_is_as_many_images_as_have_the_blocks_that_each_thread_should_get
     assert winograd._part(torch.empty(128, 8, 16, 1)) == winograd.ROWS // 4
 
 
+@pytest.mark.parametrize(("threads", "channels", "found"), [(2, 255, False), (2, 256, True), (3, 512, False)])
+def test_a_network_that_is_too_narrow_for_its_threads_has_none(threads: int, channels: int, found: bool) -> None:
+    torch.set_num_threads(threads)
+    assert winograd.adopt(wide(channels)) == found
+
+
 class Standardised(nn.Conv2d):
     """As libraries have them: its own forward."""
 
