@@ -1,5 +1,6 @@
 """Processes: the only file that knows Accelerate. One process is the special case of many."""
 
+import atexit
 import os
 import warnings
 from collections.abc import Callable
@@ -7,6 +8,7 @@ from importlib.util import find_spec
 from typing import Any, TypeVar
 
 import torch
+import torch.distributed as dist
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx
@@ -72,6 +74,8 @@ class Process:
         self.device: torch.device = self._accelerator.device
         if self.count > 1 and device == "cpu" and "OMP_NUM_THREADS" not in os.environ:
             torch.set_num_threads(max(1, (os.cpu_count() or 1) // self.count))
+        if self.count > 1 and device == "cpu":
+            atexit.register(_leave)
 
     @property
     def first(self) -> bool:
@@ -144,6 +148,15 @@ class Process:
         """Close the tracker."""
         if self.tracker != "none":
             self._accelerator.end_training()
+
+
+def _leave() -> None:
+    """End gloo's threads while Python still runs: one that frees a tensor after that aborts the process.
+
+    https://github.com/pytorch/pytorch/issues/190489
+    """
+    if dist.is_initialized():
+        dist.destroy_process_group()
 
 
 class _Rows(torch.autograd.Function):

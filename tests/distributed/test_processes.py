@@ -104,6 +104,7 @@ def test_every_process_has_the_same_F_W_and_weights(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     one, two = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1))
     assert one == two
+    assert [(tmp_path / f"{rank}.threads").read_text() for rank in (0, 1)] == ["False", "False"]
 
 
 def test_synchronised_batch_norm_on_cpus_is_refused_in_words(tmp_path: Path, dcp: Callable) -> None:
