@@ -6,6 +6,7 @@ clock starts when they have filled their queues, so that they neither slow dcp d
 """
 
 import copy
+import multiprocessing
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
@@ -27,6 +28,8 @@ CPU = Case("ResNet-18 at 32", "resnet18", 32, "small", 64, 128, 4)
 QUICK = Case("ResNet-18/8 at 32", "resnet18", 32, "small", 8, 64, 4)
 GPU = Case("ResNet-18 at 32", "resnet18", 32, "small", 64, 128, 200)
 HIDDEN, OUT, TAU = 512, 128, 0.996
+# how a user's loader starts workers: a spawned process, as a task has, would spawn its own, which import torch anew
+START = multiprocessing.get_all_start_methods()[0]
 
 
 def tasks(scale: Scale) -> list[partial[list[Row]]]:
@@ -134,6 +137,7 @@ class _Epoch:
             drop_last=True,
             num_workers=self.workers,
             pin_memory=torch.cuda.is_available(),
+            multiprocessing_context=START,
         )
         self.waiting = iter(loader)
         self.step(next(self.waiting)[0])
