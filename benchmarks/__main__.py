@@ -33,6 +33,8 @@ GROUPS = (
     "growth",
     "startup",
 )
+BENCH = "pip install 'dcp[bench]'"
+RIVALS = {"lightly": BENCH, "kornia": BENCH, "stable-pretraining": "pip install stable-pretraining"}
 
 
 def main() -> None:
@@ -104,11 +106,11 @@ def _rivals() -> dict[str, str]:
     from importlib.metadata import PackageNotFoundError, version
 
     found = {}
-    for name in ("lightly", "kornia"):
+    for name, how in RIVALS.items():
         try:
             found[name] = version(name)
         except PackageNotFoundError:
-            found[name] = "not installed: pip install 'dcp[bench]'"
+            found[name] = f"not installed: {how}"
     return found
 
 

@@ -5,11 +5,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from benchmarks import byol
+from benchmarks import byol, rival
 from benchmarks.measure import Scale, Spread, in_turn, rows
 from dcp import winograd
 
@@ -42,15 +43,24 @@ def test_a_rate_is_units_by_time_and_a_ratio_is_taken_repeat_by_repeat() -> None
 def test_byol_is_measured_in_torchs_own_fp32_and_as_auto_chooses(native: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dcp.arithmetic._cpu_has_bf16", lambda: native)
     monkeypatch.setattr("dcp.winograd.measured", lambda: True)
+    monkeypatch.setattr("benchmarks.byol.find_spec", lambda name: None)
     assert [task.args[-1] for task in byol.tasks(Scale(quick=False, device="cpu", threads=2))] == ["fp32", "auto"]
     quick = [task.args[-1] for task in byol.tasks(Scale(quick=True, device="cpu", threads=2))]
     assert quick == (["fp32", "auto"] if native else ["fp32"])
 
 
-def test_lightly_is_given_torchs_own_convolutions() -> None:
-    backbone = torch.nn.Sequential(torch.nn.Conv2d(128, 128, 3, padding=1, bias=False))
+def test_stable_pretraining_is_measured_where_it_is_installed_and_time_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.byol.find_spec", lambda name: name == "stable_pretraining")
+    full, quick = (byol.tasks(Scale(quick=quick, device="cpu", threads=2)) for quick in (False, True))
+    assert full[-1].args[-2:] == ("stable-pretraining", "auto")
+    assert {task.args[-2] for task in quick} == {task.args[-2] for task in full[:-1]} == {"lightly"}
+
+
+def test_rivals_are_given_torchs_own_convolutions() -> None:
+    backbone = torch.nn.Sequential(torch.nn.Conv2d(256, 256, 3, padding=1, bias=False))
     winograd.adopt(backbone)
-    plain = byol._as_torch_has_it(backbone)
+    training = SimpleNamespace(method=SimpleNamespace(online=SimpleNamespace(backbone=backbone)))
+    plain = rival.backbone(training)
     assert type(backbone[0]) is winograd.WinogradConv2d
     assert type(plain[0]) is torch.nn.Conv2d
     assert torch.equal(plain[0].weight, backbone[0].weight)

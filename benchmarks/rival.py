@@ -1,0 +1,36 @@
+"""What those that dcp is measured beside are given: its images, its network, and how they start their workers."""
+
+import copy
+import multiprocessing
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dcp.dataset import load
+from dcp.training import Training
+from dcp.winograd import WinogradConv2d
+
+HIDDEN, OUT, TAU = 512, 128, 0.996
+RATE, MOMENTUM, DECAY = 0.03, 0.9, 4e-4
+# how a user's loader starts workers: a spawned process, as a benchmark is, would spawn its own, which import torch anew
+START = multiprocessing.get_all_start_methods()[0]
+
+
+def backbone(training: Training) -> nn.Module:
+    """A copy of the run's in torch's default memory format, with torch's own convolutions."""
+    plain: nn.Module = copy.deepcopy(training.method.online.backbone)
+    plain = plain.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+    for module in plain.modules():
+        if isinstance(module, WinogradConv2d):
+            module.__class__ = nn.Conv2d
+    return plain
+
+
+def pictures(training: Training) -> list[Any]:
+    """The run's images as PIL's, with one batch more for the step that is off the clock."""
+    from torchvision.transforms.functional import to_pil_image
+
+    pixels = load(training.recipe.data, "pretrain").images
+    assert isinstance(pixels, Tensor)
+    return [to_pil_image(x) for x in torch.cat([pixels, pixels[: training.recipe.train.batch]])]
