@@ -1,6 +1,7 @@
 """An epoch of BYOL beside the same of others: same images, network, batch, augmentation, optimizer.
 
-Beside lightly in torch's own fp32 and as `auto` says; beside stable-pretraining, where it is installed, as `auto` says.
+Beside lightly, which is always in fp32, dcp in torch's own fp32 and as `auto` says; beside stable-pretraining, where it
+is installed, both as `auto` says.
 """
 
 from functools import partial

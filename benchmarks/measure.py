@@ -91,12 +91,14 @@ def in_turn(
     found: dict[str, list[float]] = {name: [] for name in things}
     gc.collect()
     gc.freeze()  # from here on only what the turns leave is looked through: all that imports made takes 0.3 s each time
-    for number in range(repeats + 1):
-        for name in list(things) if number % 2 else reversed(list(things)):
-            rate = _rate(things[name], device, least_s if number else 0.0)
-            if number:
-                found[name].append(rate)
-    gc.unfreeze()
+    try:
+        for number in range(repeats + 1):
+            for name in list(things) if number % 2 else reversed(list(things)):
+                rate = _rate(things[name], device, least_s if number else 0.0)
+                if number:
+                    found[name].append(rate)
+    finally:
+        gc.unfreeze()
     return found
 
 

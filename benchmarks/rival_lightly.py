@@ -20,7 +20,7 @@ from dcp.training import Training
 
 
 def turn(training: Training, case: Case, workers: int) -> Turn:
-    """An epoch on copies of the run's weights, after one step that is off the clock."""
+    """An epoch on a copy of the run's backbone, after one step that is off the clock."""
     from lightly.loss import NegativeCosineSimilarity
     from lightly.models.utils import update_momentum
 
@@ -43,7 +43,7 @@ def turn(training: Training, case: Case, workers: int) -> Turn:
         loss.item()  # as in lightly's example, which adds the losses up
 
     epoch = _Epoch(case, workers, training, step)
-    return timed(epoch.run, epoch.prepare)
+    return timed(epoch.run, epoch.prepare, epoch.finish)
 
 
 class Byol(nn.Module):
@@ -96,8 +96,11 @@ class _Epoch:
         assert self.waiting is not None
         for views, _ in islice(self.waiting, self.case.steps):
             self.step(views)
-        self.waiting = None  # closes the workers
         return float(self.case.steps * self.case.batch)
+
+    def finish(self) -> None:
+        """Close the workers; not on the clock."""
+        self.waiting = None
 
 
 def _transform(size: int) -> Callable[[Any], Any]:

@@ -1,8 +1,8 @@
-"""An epoch of stable-pretraining's BYOL: its module, forward, loss, teacher and transforms, as its CIFAR-10 script.
+"""An epoch of stable-pretraining's BYOL: its module, forward, loss, teacher and transforms, with dcp's sizes.
 
-Lightning's trainer drives it, without probes, loggers and checkpoints, which only cost, and with the callbacks that it
-adds to every trainer. A trainer and its loader's workers are made anew for each turn, and the clock starts after the
-first step, when the workers have filled their queues.
+Lightning's trainer drives it, without probes, loggers, checkpoints and the list of installed packages, which only cost,
+and with the other callbacks that it adds to every trainer. A trainer and its loader's workers are made anew for each
+turn, and the clock starts after the first step, when the workers have filled their queues.
 """
 
 import logging
@@ -21,7 +21,7 @@ from dcp.views.config import STATISTICS
 
 
 def turn(training: Training, case: Case, workers: int) -> Turn:
-    """An epoch on copies of the run's weights, after one step that is off the clock."""
+    """An epoch on a copy of the run's backbone, after one step that is off the clock."""
     _hushed()
     module = _module(backbone(training), 8 * case.width)
     data = _data(training)
@@ -37,13 +37,15 @@ def turn(training: Training, case: Case, workers: int) -> Turn:
             pin_memory=torch.cuda.is_available(),
             multiprocessing_context=START,
         )
-        return case.batch * case.steps / _epoch_s(module, loader, device, precision)
+        read = _readings(module, loader, device, precision)
+        assert len(read) == case.steps + 1, f"{len(read)} steps of {case.steps + 1}"
+        return case.batch * case.steps / (read[-1] - read[0])
 
     return rate
 
 
-def _epoch_s(module: Any, loader: Any, device: str, precision: str) -> float:
-    """Seconds of an epoch but for its first step."""
+def _readings(module: Any, loader: Any, device: str, precision: str) -> list[float]:
+    """The clock after each step of an epoch."""
     import lightning
     from stable_pretraining.callbacks import TeacherStudentCallback
 
@@ -60,7 +62,7 @@ def _epoch_s(module: Any, loader: Any, device: str, precision: str) -> float:
         enable_model_summary=False,
     )
     trainer.fit(module, loader)
-    return float(clock.read[-1] - clock.read[0])
+    return list(clock.read)
 
 
 def _clock(device: str) -> Any:
@@ -96,7 +98,7 @@ def _module(backbone: nn.Module, features: int) -> Any:
         predictor=_mlp(OUT),
         forward=byol,
         byol_loss=spt.losses.BYOLLoss(),
-        optim={"optimizer": optimizer, "scheduler": {"type": "ConstantLR"}},
+        optim={"optimizer": optimizer, "scheduler": {"type": "ConstantLR", "factor": 1.0}},
     )
 
 
@@ -130,5 +132,5 @@ def _hushed() -> None:
     """Without the lines that a trainer prints anew for each turn."""
     import stable_pretraining as spt
 
-    spt.set(verbose="ERROR", progress_bar="none")
+    spt.set(verbose="ERROR", progress_bar="none", default_callbacks={"env_dump": False})
     logging.disable(logging.INFO)

@@ -18,8 +18,10 @@ from dcp.training import Training
 Turn = Callable[[str], float]  # what is done between two epochs: from the device to images a second
 
 
-def timed(run: Callable[[], float], prepare: Callable[[], None] = lambda: None) -> Turn:
-    """A turn in which `prepare` is off the clock and `run`, which returns how many images, is on it."""
+def timed(
+    run: Callable[[], float], prepare: Callable[[], None] = lambda: None, finish: Callable[[], None] = lambda: None
+) -> Turn:
+    """A turn in which `run`, which returns how many images, is on the clock, `prepare` and `finish` are off it."""
 
     def rate(device: str) -> float:
         prepare()
@@ -27,7 +29,9 @@ def timed(run: Callable[[], float], prepare: Callable[[], None] = lambda: None) 
         began = time.perf_counter()
         done = run()
         settle(device)
-        return done / (time.perf_counter() - began)
+        took = time.perf_counter() - began
+        finish()
+        return done / took
 
     return rate
 

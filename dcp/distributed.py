@@ -4,6 +4,7 @@ import atexit
 import os
 import warnings
 from collections.abc import Callable
+from functools import cache
 from importlib.util import find_spec
 from typing import Any, TypeVar
 
@@ -74,8 +75,7 @@ class Process:
         self.device: torch.device = self._accelerator.device
         if self.count > 1 and device == "cpu" and "OMP_NUM_THREADS" not in os.environ:
             torch.set_num_threads(max(1, (os.cpu_count() or 1) // self.count))
-        if self.count > 1 and device == "cpu":
-            atexit.register(_leave)
+        self._collectives = _gloo if self.count > 1 and device == "cpu" else _default
 
     @property
     def first(self) -> bool:
@@ -110,7 +110,9 @@ class Process:
         """The sum of `values` over processes; the same tensor when there is one."""
         if self.count == 1:
             return values
-        return self._accelerator.reduce(values, reduction="sum")  # type: ignore[no-any-return]
+        summed = values.clone()
+        dist.all_reduce(summed, group=self._collectives())
+        return summed
 
     def gather(self, x: Tensor) -> tuple[Tensor, int]:
         """The rows [N, D] of all processes' x [B, D], with gradient, and the number of this process's first row.
@@ -119,8 +121,9 @@ class Process:
         """
         if self.count == 1:
             return x, 0
-        mine = torch.tensor([len(x)], device=x.device)
-        counts: list[int] = self._accelerator.gather(mine).tolist()
+        mine = torch.zeros(self.count, dtype=torch.long, device=x.device)
+        mine[self.rank] = len(x)
+        counts: list[int] = self.total(mine).tolist()
         first = sum(counts[: self.rank])
         rows: Tensor = _Rows.apply(x, first, sum(counts), self.total)
         return rows, first
@@ -150,13 +153,28 @@ class Process:
             self._accelerator.end_training()
 
 
-def _leave() -> None:
-    """End gloo's threads while Python still runs: one that frees a tensor after that aborts the process.
+def _default() -> None:
+    """PyTorch's own group."""
 
-    https://github.com/pytorch/pytorch/issues/190489
+
+@cache
+def _gloo() -> dist.ProcessGroup:
+    """A group of dcp's own, whose threads end while Python still runs.
+
+    A thread of gloo that frees a tensor of Python's after that aborts the process, whose work is done
+    (https://github.com/pytorch/pytorch/issues/190489). DistributedDataParallel never lets go of the default group, and
+    gives it no tensor of Python's.
     """
+    group = dist.new_group(backend="gloo")
+    assert isinstance(group, dist.ProcessGroup)
+    atexit.register(_end)
+    return group
+
+
+def _end() -> None:
     if dist.is_initialized():
-        dist.destroy_process_group()
+        dist.destroy_process_group(_gloo())
+    _gloo.cache_clear()  # the last reference: with it go the threads
 
 
 class _Rows(torch.autograd.Function):

@@ -42,7 +42,10 @@ def device_name(device: torch.device) -> str:
     """For people: "cpu (2 threads)", "cuda (NVIDIA H200)"."""
     if device.type == "cuda":
         return f"cuda ({torch.cuda.get_device_name(device)})"
-    return f"cpu ({torch.get_num_threads()} threads)" if device.type == "cpu" else device.type
+    if device.type != "cpu":
+        return device.type
+    threads = torch.get_num_threads()
+    return f"cpu ({threads} thread{'' if threads == 1 else 's'})"
 
 
 def peak_memory_bytes(device: torch.device) -> int | None:

@@ -104,7 +104,8 @@ def test_every_process_has_the_same_F_W_and_weights(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     one, two = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1))
     assert one == two
-    assert [(tmp_path / f"{rank}.threads").read_text() for rank in (0, 1)] == ["False", "False"]
+    for rank in (0, 1) if Path("/proc/self/task").exists() else ():  # those that may hold a tensor of Python's are gone
+        assert int((tmp_path / f"{rank}.after").read_text()) < int((tmp_path / f"{rank}.before").read_text())
 
 
 def test_synchronised_batch_norm_on_cpus_is_refused_in_words(tmp_path: Path, dcp: Callable) -> None:

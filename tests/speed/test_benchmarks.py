@@ -56,6 +56,16 @@ def test_stable_pretraining_is_measured_where_it_is_installed_and_time_allows(mo
     assert {task.args[-2] for task in quick} == {task.args[-2] for task in full[:-1]} == {"lightly"}
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["lightly", "stable-pretraining"])
+def test_an_epoch_of_each_rival_can_be_measured(name: str) -> None:
+    pytest.importorskip(name.replace("-", "_"), reason=f"{name} is not installed")
+    theirs, ours = byol.measured(Scale(quick=True, device="cpu", threads=1), byol.QUICK, name, "fp32")
+    assert theirs.name == name
+    assert ours.ratio is not None
+    assert ours.ratio.median > 0.1
+
+
 def test_rivals_are_given_torchs_own_convolutions() -> None:
     backbone = torch.nn.Sequential(torch.nn.Conv2d(256, 256, 3, padding=1, bias=False))
     winograd.adopt(backbone)
