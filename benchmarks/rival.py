@@ -34,3 +34,16 @@ def pictures(training: Training) -> list[Any]:
     pixels = load(training.recipe.data, "pretrain").images
     assert isinstance(pixels, Tensor)
     return [to_pil_image(x) for x in torch.cat([pixels, pixels[: training.recipe.train.batch]])]
+
+
+def loader(data: torch.utils.data.Dataset[Any], batch: int, workers: int) -> torch.utils.data.DataLoader[Any]:
+    """Whole batches in random order, made by workers that start as a user's do."""
+    return torch.utils.data.DataLoader(
+        data,
+        batch_size=batch,
+        shuffle=True,
+        drop_last=True,
+        num_workers=workers,
+        pin_memory=torch.cuda.is_available(),
+        multiprocessing_context=START,
+    )

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmarks.rival import DECAY, HIDDEN, MOMENTUM, OUT, RATE, START, TAU, backbone, pictures
+from benchmarks.rival import DECAY, HIDDEN, MOMENTUM, OUT, RATE, TAU, backbone, loader, pictures
 from benchmarks.step import Case
 from benchmarks.training import Turn, timed
 from dcp.training import Training
@@ -79,16 +79,7 @@ class _Epoch:
 
     def prepare(self) -> None:
         """Start the workers and take a first step; not on the clock."""
-        loader = torch.utils.data.DataLoader(
-            self.dataset,
-            batch_size=self.case.batch,
-            shuffle=True,
-            drop_last=True,
-            num_workers=self.workers,
-            pin_memory=torch.cuda.is_available(),
-            multiprocessing_context=START,
-        )
-        self.waiting = iter(loader)
+        self.waiting = iter(loader(self.dataset, self.case.batch, self.workers))
         self.step(next(self.waiting)[0])
 
     def run(self) -> float:

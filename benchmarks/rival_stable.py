@@ -9,11 +9,10 @@ import logging
 import time
 from typing import Any
 
-import torch
 from torch import nn
 
 from benchmarks.measure import settle
-from benchmarks.rival import DECAY, HIDDEN, MOMENTUM, OUT, RATE, START, TAU, backbone, pictures
+from benchmarks.rival import DECAY, HIDDEN, MOMENTUM, OUT, RATE, TAU, backbone, loader, pictures
 from benchmarks.step import Case
 from benchmarks.training import Turn
 from dcp.training import Training
@@ -28,23 +27,14 @@ def turn(training: Training, case: Case, workers: int) -> Turn:
     precision = "bf16-mixed" if training.arithmetic.amp else "32-true"
 
     def rate(device: str) -> float:
-        loader = torch.utils.data.DataLoader(
-            data,
-            batch_size=case.batch,
-            shuffle=True,
-            drop_last=True,
-            num_workers=workers,
-            pin_memory=torch.cuda.is_available(),
-            multiprocessing_context=START,
-        )
-        read = _readings(module, loader, device, precision)
+        read = _readings(module, loader(data, case.batch, workers), device, precision)
         assert len(read) == case.steps + 1, f"{len(read)} steps of {case.steps + 1}"
         return case.batch * case.steps / (read[-1] - read[0])
 
     return rate
 
 
-def _readings(module: Any, loader: Any, device: str, precision: str) -> list[float]:
+def _readings(module: Any, batches: Any, device: str, precision: str) -> list[float]:
     """The clock after each step of an epoch."""
     import lightning
     from stable_pretraining.callbacks import TeacherStudentCallback
@@ -61,7 +51,7 @@ def _readings(module: Any, loader: Any, device: str, precision: str) -> list[flo
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    trainer.fit(module, loader)
+    trainer.fit(module, batches)
     return list(clock.read)
 
 

@@ -75,7 +75,6 @@ class Process:
         self.device: torch.device = self._accelerator.device
         if self.count > 1 and device == "cpu" and "OMP_NUM_THREADS" not in os.environ:
             torch.set_num_threads(max(1, (os.cpu_count() or 1) // self.count))
-        self._collectives = _gloo if self.count > 1 and device == "cpu" else _default
 
     @property
     def first(self) -> bool:
@@ -111,7 +110,7 @@ class Process:
         if self.count == 1:
             return values
         summed = values.clone()
-        dist.all_reduce(summed, group=self._collectives())
+        dist.all_reduce(summed, group=_gloo() if self.device.type == "cpu" else None)
         return summed
 
     def gather(self, x: Tensor) -> tuple[Tensor, int]:
@@ -151,10 +150,6 @@ class Process:
         """Close the tracker."""
         if self.tracker != "none":
             self._accelerator.end_training()
-
-
-def _default() -> None:
-    """PyTorch's own group."""
 
 
 @cache
