@@ -9,8 +9,10 @@ from torch import Tensor, nn
 from torch.nn import functional as fn
 
 from benchmarks.measure import Row, Scale, Spread, in_turn, rows
-from dcp import winograd
+from benchmarks.training import abreast_branches, branches
+from dcp import abreast, winograd
 from dcp.backbones import backbone
+from dcp.networks import Branch
 
 LAYERS = {  # images, channels, side: the stages of ResNet-18 at 32 px, then of ResNet-50 at 224 px
     "ResNet-18 at 32, batch 128": ((128, 64, 32), (128, 128, 16), (128, 256, 8), (128, 512, 4)),
@@ -47,19 +49,27 @@ def measured(scale: Scale, threads: int, network: str, images: int, channels: in
 
 
 def stepped(scale: Scale, threads: int) -> list[Row]:
-    """A whole ResNet-18: forward of a target branch, forward and backward of the online branch."""
+    """Two views through both branches of a ResNet-18, and back through the online one; a view a thread too."""
     torch.set_num_threads(threads)
     networks, x, direction = _networks()
-    things = {name: partial(_step, networks[name], x, direction) for name in ("torch", "Winograd")}
+    ways = {name: (networks[name], branches) for name in ("torch", "Winograd")}
+    if abreast.fits(networks["torch"]):
+        alone = copy.deepcopy(networks["torch"])
+        winograd.adopt(alone, 1)
+        ways["Winograd, a view a thread"] = alone, abreast_branches
+        ways["torch, a view a thread"] = networks["torch"], abreast_branches
+    things = {name: partial(_step, *way, x, direction) for name, way in ways.items()}
     found = in_turn(things, scale.repeats)
     group = f"both branches of a ResNet-18 at 32, batch 128, {threads} thread{'s' if threads > 1 else ''}"
     return rows(group, "images/s", found, beside="torch")
 
 
-def _step(network: nn.Module, x: Tensor, direction: Tensor) -> float:
-    with torch.no_grad():
-        network(x)
-    _gradient(network, x, direction)
+def _step(network: nn.Module, way: Callable[..., tuple[Tensor, ...]], x: Tensor, direction: Tensor) -> float:
+    """The target is the network itself: its arithmetic is the same."""
+    network.zero_grad()
+    branch = Branch(network, nn.Sequential())
+    z1, z2, *_ = way(branch, branch, x, x.flip(0))
+    (fn.cosine_similarity(z1, direction) + fn.cosine_similarity(z2, direction)).mean().backward()
     return float(len(x))
 
 
@@ -69,7 +79,7 @@ def _networks() -> tuple[dict[str, nn.Module], Tensor, Tensor]:
     network, features = backbone("resnet18", stem="small", width=64, norm="batch", image_size=32)
     laid = copy.deepcopy(network).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     networks = {"torch's default layout": network, "torch": laid, "Winograd": copy.deepcopy(laid)}
-    winograd.adopt(networks["Winograd"])
+    winograd.adopt(networks["Winograd"], torch.get_num_threads())
     return networks, torch.rand(128, 3, 32, 32), torch.randn(128, features)
 
 

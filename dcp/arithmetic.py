@@ -1,12 +1,13 @@
 """How networks compute on a device: precision and memory format."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import torch
 from torch import nn
 
-from dcp import winograd
+from dcp import abreast, winograd
 
 Built = TypeVar("Built", bound=nn.Module)
 
@@ -19,11 +20,13 @@ class Arithmetic:
         amp: dtype of autocast, or None.
         why: one phrase for the reader.
         winograd: whether wide 3x3 convolutions take fewer multiplications.
+        abreast: whether each view has a thread of its own.
     """
 
     amp: torch.dtype | None
     why: str
     winograd: bool = False
+    abreast: bool = False
 
     @property
     def precision(self) -> str:
@@ -46,11 +49,26 @@ def _cpu_has_bf16() -> bool:
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
-def lightened(module: nn.Module, wanted: Arithmetic) -> Arithmetic:
-    """Have the module's wide 3x3 convolutions computed with fewer multiplications, if so wanted; what is done then."""
-    if not wanted.winograd or not winograd.adopt(module):
+def lightened(networks: Sequence[nn.Module], wanted: Arithmetic, *, apart: bool) -> Arithmetic:
+    """Have wide 3x3 convolutions computed with fewer multiplications, if so wanted; what is done then.
+
+    Args:
+        networks: all that a view passes.
+        wanted: what was chosen for the device.
+        apart: whether two views may pass at once, on a thread each.
+    """
+    two = apart and all(map(abreast.fits, networks))
+    if not wanted.winograd or not _adopted(networks, torch.get_num_threads()):
         return replace(wanted, winograd=False)
-    return replace(wanted, why=f"{wanted.why}; wide 3x3 convolutions by Winograd's algorithm where it pays")
+    why = f"{wanted.why}; wide 3x3 convolutions by Winograd's algorithm where it pays"
+    if not two:
+        return replace(wanted, why=why)
+    _adopted(networks, 1)  # narrower ones pay on one thread
+    return replace(wanted, abreast=True, why=f"{why}, each view on a thread of its own")
+
+
+def _adopted(networks: Sequence[nn.Module], threads: int) -> bool:
+    return any([winograd.adopt(network, threads) for network in networks])  # all of them, whatever the first says
 
 
 def to_device(module: Built, device: torch.device) -> Built:

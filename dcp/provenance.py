@@ -20,6 +20,7 @@ def sitting(process: Process, arithmetic: Arithmetic) -> dict[str, Any]:
         "processes": process.count,
         "precision": arithmetic.precision,
         "convolutions": "winograd" if arithmetic.winograd else "torch",
+        "abreast": arithmetic.abreast,
     }
 
 

@@ -41,7 +41,7 @@ A_T: Matrix = ((1, 1, 1, 1, 1, 0), (0, 1, -1, 2, -2, 0), (0, 1, 1, 4, 4, 0), (0,
 
 # When it pays, by `python -m benchmarks convolutions` on one and two cores with AVX2; elsewhere nobody has measured it.
 CAPABILITY = "AVX2"
-NARROWEST = {1: 128, 2: 256}  # channels by threads: the three maps must cost less than is saved, and two cores hand
+NARROWEST = {1: 64, 2: 256}  # channels by threads: the three maps must cost less than is saved, and two cores hand
 # each other the planes; on more threads torch's own convolution is taken
 FEWEST = 2048  # outputs a channel: with fewer, the map of the weights costs too much
 MARGIN = 1.35  # outputs computed for one that is wanted, since sides are rounded up to multiples of 4
@@ -53,26 +53,22 @@ def measured() -> bool:
     return torch.backends.cpu.get_cpu_capability() == CAPABILITY
 
 
-def adopt(network: nn.Module) -> bool:
-    """Have a network's 3x3 convolutions that are wide enough for the threads there are computed so while it trains.
+def adopt(network: nn.Module, threads: int) -> bool:
+    """Have a network's 3x3 convolutions that are wide enough for so many threads computed so while it trains.
 
     Says whether there are any. Weights and their keys stay; copies of the network do the same. Subclasses of nn.Conv2d
     stay what they are.
     """
-    wide = [module for module in network.modules() if type(module) is nn.Conv2d and _fits(module)]
+    wide = [module for module in network.modules() if type(module) is nn.Conv2d and _fits(module, threads)]
     for module in wide:
         module.__class__ = WinogradConv2d
     return bool(wide)
 
 
-def _fits(conv: nn.Conv2d) -> bool:
+def _fits(conv: nn.Conv2d, threads: int) -> bool:
     shape = (conv.kernel_size, conv.stride, conv.padding, conv.dilation, conv.groups, conv.padding_mode, conv.bias)
     wanted = ((3, 3), (1, 1), (1, 1), (1, 1), 1, "zeros", None)
-    return shape == wanted and min(conv.in_channels, conv.out_channels) >= _narrowest()
-
-
-def _narrowest() -> float:
-    return NARROWEST.get(torch.get_num_threads(), inf)
+    return shape == wanted and min(conv.in_channels, conv.out_channels) >= NARROWEST.get(threads, inf)
 
 
 class WinogradConv2d(nn.Conv2d):
@@ -96,7 +92,8 @@ def _plain(x: Tensor) -> bool:
 def pays(x: Tensor, channels: int) -> bool:
     """Whether a convolution of x [N, C, H, W] to so many channels is faster by this algorithm."""
     outputs, blocks = len(x) * x.shape[2] * x.shape[3], len(x) * ceil(x.shape[2] / 4) * ceil(x.shape[3] / 4)
-    return min(x.shape[1], channels) >= _narrowest() and outputs >= FEWEST and 16 * blocks <= MARGIN * outputs
+    narrowest = NARROWEST.get(torch.get_num_threads(), inf)
+    return min(x.shape[1], channels) >= narrowest and outputs >= FEWEST and 16 * blocks <= MARGIN * outputs
 
 
 def convolution(x: Tensor, weight: Tensor) -> Tensor:

@@ -1,0 +1,201 @@
+"""Two views abreast: the numbers of one view after the other, whichever thread is the faster one."""
+
+import copy
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as fn
+
+from dcp import abreast, arithmetic, build, winograd
+from dcp.method import Method, Step
+from dcp.networks import Branch
+from dcp.recipe import Recipe
+from dcp.training import Training
+
+
+@pytest.fixture(autouse=True)
+def two_threads() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(threads)
+
+
+def recipe(*sets: str) -> Recipe:
+    small = ("data.source=shapes", "data.images=256", "data.image_size=16", "network.width=32", "train.batch=128")
+    return Recipe.read("cifar10_directcopy", (*small, "train.epochs=2", "train.log_every=1", "probe.after=[]", *sets))
+
+
+def views(seed: int = 0) -> tuple[Tensor, Tensor]:
+    x1, x2 = torch.randn(2, 128, 3, 16, 16, generator=torch.Generator().manual_seed(seed))
+    return x1, x2 * 3 + 1  # of another scale: running statistics tell in which order they came
+
+
+def method(*sets: str, is_abreast: bool) -> Method:
+    made = arithmetic.to_device(build.method(recipe(*sets)), torch.device("cpu"))
+    for network in (made.online, *made.target.children()):
+        winograd.adopt(network, 1)
+    made.abreast = is_abreast
+    return made
+
+
+def step(made: Method) -> Step:
+    """A step without an optimizer, both ways on one thread wherever a view passes."""
+    torch.set_num_threads(2 if made.abreast else 1)
+    found = made(*views())
+    torch.set_num_threads(1)
+    found.losses.sum().backward()
+    return found
+
+
+def late(number: int, lateness: float) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
+    """A hook that holds one view up."""
+
+    def hook(_: nn.Module, __: tuple[Tensor, ...]) -> None:
+        if threading.current_thread().name.startswith((abreast.FIRST, abreast.SECOND)[number]):
+            time.sleep(lateness)
+
+    return hook
+
+
+@pytest.mark.parametrize("sets", [(), ("target.name=online",), ("target.name=frozen", "target.norm=batch")])
+@pytest.mark.parametrize("slow", [0, 1])
+def test_numbers_gradients_and_running_statistics_are_bitwise_those_of_one_view_after_the_other(
+    sets: tuple[str, ...], slow: int
+) -> None:
+    apart, both = method(*sets, is_abreast=False), method(*sets, is_abreast=True)
+    for layer in [m for m in both.modules() if isinstance(m, nn.BatchNorm2d)][::5]:
+        layer.register_forward_pre_hook(late(slow, 0.02))
+    expected, found = step(apart), step(both)
+    for name in ("losses", "z", "h"):
+        assert torch.equal(getattr(found, name), getattr(expected, name)), name
+    for name, value in apart.state_dict().items():
+        assert torch.equal(both.state_dict()[name], value), name
+    for (name, one), (_, two) in zip(apart.named_parameters(), both.named_parameters(), strict=True):
+        assert (one.grad is None) == (two.grad is None), name
+        assert one.grad is None or torch.equal(one.grad, two.grad), name  # type: ignore[arg-type]
+
+
+def test_a_layer_without_its_turn_would_be_seen() -> None:
+    """The test above can fail: with nobody waiting, a late first view comes second."""
+    both = method(is_abreast=True)
+    layer = both.online.backbone.bn1
+    layer.register_forward_pre_hook(late(0, 0.3))
+    before = layer.running_mean.clone()
+    abreast._at_once(both.online.both, *((x,) for x in views()))
+    first, second = (fn.conv2d(x, both.online.backbone.conv1.weight, padding=1).mean((0, 2, 3)) for x in views())
+    wrong = 0.9 * (0.9 * before + 0.1 * second) + 0.1 * first
+    torch.testing.assert_close(layer.running_mean, wrong, rtol=0, atol=1e-5)
+    assert not torch.allclose(layer.running_mean, 0.9 * (0.9 * before + 0.1 * first) + 0.1 * second, atol=1e-3)
+
+
+class Failing(nn.Module):
+    """Fails for one of the views."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number, self.norm = number, nn.BatchNorm1d(2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if threading.current_thread().name.startswith((abreast.FIRST, abreast.SECOND)[self.number]):
+            raise ValueError(f"view {self.number + 1}")
+        return self.norm(x)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_an_error_of_one_view_is_raised_and_the_other_is_not_left_waiting(number: int) -> None:
+    network, x = Failing(number), torch.ones(4, 2)
+    with pytest.raises(ValueError, match=f"view {number + 1}"):
+        abreast.each(network, network, (x,), (x,))
+    assert not network.norm._forward_hooks
+    assert not network.norm._forward_pre_hooks
+    assert int(network.norm.num_batches_tracked) == 1
+
+
+def test_weights_that_take_no_part_or_learn_nothing_have_no_gradient() -> None:
+    branch = Branch(nn.Linear(3, 4), nn.Sequential(nn.Linear(4, 2)))
+    branch.unused = nn.Linear(1, 1)
+    branch.backbone.requires_grad_(False)
+    _, z1, z2 = abreast.project(branch, torch.ones(5, 3), torch.ones(5, 3))
+    (z1 + 2 * z2).sum().backward()
+    assert [p.grad is None for p in branch.parameters()] == [True, True, False, False, True, True]
+    assert branch.projector[0].bias.grad.tolist() == [15, 15]
+
+
+def test_threads_without_gradients_keep_none() -> None:
+    layer = nn.Linear(2, 2)
+    with torch.no_grad():
+        assert not any(y.requires_grad for y in abreast.each(layer, layer, (torch.ones(1, 2),), (torch.ones(1, 2),)))
+    assert all(y.requires_grad for y in abreast.each(layer, layer, (torch.ones(1, 2),), (torch.ones(1, 2),)))
+
+
+def test_each_thread_computes_alone_and_others_as_before() -> None:
+    def threads() -> int:
+        return torch.get_num_threads()
+
+    layer = nn.Identity()
+    assert abreast.each(layer, threads, (), ()) == (1, 1)
+    assert threads() == 2
+    found: list[int] = []
+    later = threading.Thread(target=lambda: found.append(threads()))
+    later.start()
+    later.join()
+    assert found == [2]
+
+
+class Random(nn.Dropout):
+    """As libraries have them: a class of their own."""
+
+
+def test_it_is_for_two_threads_and_layers_that_threads_leave_alone() -> None:
+    known = build.method(recipe()).online
+    assert abreast.fits(known)
+    for layer in (nn.Dropout(), Random(), nn.RReLU()):
+        other = copy.deepcopy(known)
+        other.backbone.fc = layer
+        assert not abreast.fits(other)
+    for number in (1, 3):
+        torch.set_num_threads(number)
+        assert not abreast.fits(known)
+
+
+def trained(runs: Path, *sets: str) -> tuple[Training, list[float]]:
+    lines: list[dict[str, Any]] = []
+    training = Training(recipe(*sets), runs=runs, resume=False, device="cpu", watch=lines.append)
+    training.run()
+    return training, [line["loss"] for line in lines if line["kind"] == "step"]
+
+
+@pytest.fixture
+def fit_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(arithmetic, "_cpu_has_bf16", lambda: False)
+    monkeypatch.setattr(winograd, "measured", lambda: True)
+
+
+def test_auto_trains_so_where_the_network_is_wide_and_a_run_repeats_bitwise(tmp_path: Path, fit_machine: None) -> None:
+    training, losses = trained(tmp_path / "one")
+    again, same = trained(tmp_path / "two")
+    assert training.method.abreast
+    assert "each view on a thread of its own" in training.arithmetic.why
+    assert json.loads((training.path / "run.json").read_text())["abreast"] is True
+    assert losses == same
+    encoders = [(run.path / "encoder.safetensors").read_bytes() for run in (training, again)]
+    assert encoders[0] == encoders[1]
+    _, plain = trained(tmp_path / "three", "train.precision=fp32")
+    assert losses == pytest.approx(plain, abs=1e-2)
+
+
+@pytest.mark.parametrize("sets", [("train.compile=true",), ("train.join_views=true",), ("network.width=16",)])
+def test_not_with_one_pass_or_a_graph_or_where_no_layer_is_wide_enough_for_two_threads(
+    sets: tuple[str, ...], tmp_path: Path, fit_machine: None
+) -> None:
+    training = Training(recipe(*sets), runs=tmp_path, resume=False, device="cpu", watch=lambda line: None)
+    assert not training.method.abreast
+    assert "thread" not in training.arithmetic.why
