@@ -10,12 +10,13 @@ from torch.nn import functional as fn
 
 from benchmarks.measure import Row, Scale, Spread, in_turn, rows
 from benchmarks.training import abreast_branches, branches
-from dcp import abreast, winograd
+from dcp import arithmetic, winograd
 from dcp.backbones import backbone
 from dcp.networks import Branch
 
 LAYERS = {  # images, channels, side: the stages of ResNet-18 at 32 px, then of ResNet-50 at 224 px
     "ResNet-18 at 32, batch 128": ((128, 64, 32), (128, 128, 16), (128, 256, 8), (128, 512, 4)),
+    "ResNet-18 at 56, batch 64": ((64, 64, 14), (64, 128, 7)),  # sides that are rounded up
     "ResNet-50 at 224, batch 16": ((16, 64, 56), (16, 128, 28), (16, 256, 14), (64, 512, 7)),
 }
 QUICK = {"small": ((8, 128, 16),)}
@@ -53,14 +54,16 @@ def stepped(scale: Scale, threads: int) -> list[Row]:
     torch.set_num_threads(threads)
     networks, x, direction = _networks()
     ways = {name: (networks[name], branches) for name in ("torch", "Winograd")}
-    if abreast.fits(networks["torch"]):
+    if threads == arithmetic.VIEWS:
         alone = copy.deepcopy(networks["torch"])
         winograd.adopt(alone, 1)
         ways["Winograd, a view a thread"] = alone, abreast_branches
         ways["torch, a view a thread"] = networks["torch"], abreast_branches
     things = {name: partial(_step, *way, x, direction) for name, way in ways.items()}
     found = in_turn(things, scale.repeats)
-    group = f"both branches of a ResNet-18 at 32, batch 128, {threads} thread{'s' if threads > 1 else ''}"
+    group = (
+        f"two views through both branches of a ResNet-18 at 32, batch 128, {threads} thread{'s' if threads > 1 else ''}"
+    )
     return rows(group, "images/s", found, beside="torch")
 
 

@@ -8,7 +8,7 @@ Shapes: B images in the batch, D projection size.
 """
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import cache, partial
@@ -21,47 +21,35 @@ from torch.autograd.function import once_differentiable
 from dcp.networks import Branch
 
 T = TypeVar("T")
-Words = tuple[Any, ...]
-
-THREADS = 2  # on more nobody has measured it
-# Layers that draw no random numbers and keep nothing from pass to pass but buffers: threads leave their numbers alone.
-KNOWN: frozenset[type[nn.Module]] = frozenset(
-    {
-        *(nn.Conv2d, nn.Linear, nn.ReLU, nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm, nn.LayerNorm),
-        *(nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.Flatten, nn.Identity, nn.Sequential),
-    }
-)
+Arguments = tuple[Any, ...]
 FIRST, SECOND = "dcp-view-1", "dcp-view-2"  # names of the threads
 
 
-def fits(network: nn.Module) -> bool:
-    """Whether there are two threads, and only layers whose numbers these do not change."""
-    leaves = (type(module) for module in network.modules() if not list(module.children()))
-    return torch.get_num_threads() == THREADS and KNOWN.issuperset(leaves)
-
-
 def project(online: Branch, x1: Tensor, x2: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Features of view 1 [B, features], without gradient, and projections of both [B, D], differentiable once."""
+    """Features of view 1 [B, features], without gradient, and projections of both [B, D], for one backward pass."""
     weights = [p for p in online.parameters() if p.requires_grad]
-    return _Projections.apply(online, x1, x2, *weights)  # type: ignore[no-any-return, no-untyped-call, unused-ignore]
+    gradients = torch.is_grad_enabled()  # `forward` below is always without
+    return _Projections.apply(gradients, online, x1, x2, *weights)  # type: ignore[no-any-return, no-untyped-call, unused-ignore]
 
 
-def each(network: nn.Module, call: Callable[..., T], first: Words, second: Words) -> tuple[T, T]:
-    """What `call`, which passes the network, gives for the first view and for the second.
+def each(network: nn.Module, call: Callable[..., T], first: Arguments, second: Arguments) -> tuple[T, T]:
+    """call(*first) and call(*second), each of which passes the network.
 
     Raises:
         Exception: what either of them raises, when both have ended.
     """
-    with _in_order(network) as end_of_first:
-        return _at_once(call, first, second, end_of_first)
+    with _in_order(network) as free:
+        return _at_once(call, first, second, free)
 
 
 class _Projections(torch.autograd.Function):
     """Each view has a graph of its own, and the backward pass goes through both at once."""
 
     @staticmethod
-    def forward(ctx: Any, online: Branch, x1: Tensor, x2: Tensor, *weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        with torch.enable_grad():
+    def forward(
+        ctx: Any, gradients: bool, online: Branch, x1: Tensor, x2: Tensor, *weights: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        with torch.set_grad_enabled(gradients):
             (h, z1), (_, z2) = each(online, online.both, (x1,), (x2,))
         ctx.z, ctx.weights, h = (z1, z2), weights, h.detach()
         ctx.mark_non_differentiable(h)
@@ -73,23 +61,30 @@ class _Projections(torch.autograd.Function):
         back = partial(torch.autograd.grad, allow_unused=True)
         first, second = ((z, ctx.weights, gradient) for z, gradient in zip(ctx.z, gradients, strict=True))
         pairs = zip(*_at_once(back, first, second), strict=True)
-        return None, None, None, *(None if one is None else one + two for one, two in pairs)
+        return None, None, None, None, *(None if one is None else one + two for one, two in pairs)
 
 
 def _at_once(
-    call: Callable[..., T], first: Words, second: Words, end_of_first: Callable[[Future[T]], object] = id
+    call: Callable[..., T], first: Arguments, second: Arguments, free: Callable[[], None] = lambda: None
 ) -> tuple[T, T]:
-    """Both results, each from a thread of its own."""
-    work = partial(_under, torch.is_grad_enabled(), call)
-    one, two = (lane.submit(work, *words) for lane, words in zip(_lanes(), (first, second), strict=True))
-    one.add_done_callback(end_of_first)
-    wait((one, two))
-    return one.result(), two.result()
+    """Both results, each from a thread of its own; `free` lets nobody wait for the other any more."""
+    views: list[Future[T]] = []
+    try:
+        for lane, arguments in zip(_lanes(), (first, second), strict=True):
+            views.append(lane.submit(_passed, torch.is_grad_enabled(), free, call, arguments))
+        wait(views)
+    finally:  # whoever interrupts this one finds both threads at rest
+        free()
+        wait(views)
+    return views[0].result(), views[1].result()
 
 
-def _under(gradients: bool, call: Callable[..., T], *words: Any) -> T:
-    with torch.set_grad_enabled(gradients):  # every thread has its own mode
-        return call(*words)
+def _passed(gradients: bool, free: Callable[[], None], call: Callable[..., T], arguments: Arguments) -> T:
+    try:
+        with torch.set_grad_enabled(gradients):  # every thread has a mode of its own
+            return call(*arguments)
+    finally:
+        free()
 
 
 @cache
@@ -108,39 +103,41 @@ def _alone() -> None:
 
 
 @contextmanager
-def _in_order(network: nn.Module) -> Iterator[Callable[[object], object]]:
-    """Meanwhile view 2 passes a layer that has buffers only after view 1, or after what is yielded has been called."""
-    turns = {layer: _Turn() for layer in network.modules() if list(layer.buffers(recurse=False))}
-    hooks = [layer.register_forward_pre_hook(turn.before) for layer, turn in turns.items()]
-    hooks += [layer.register_forward_hook(turn.after) for layer, turn in turns.items()]
+def _in_order(network: nn.Module) -> Iterator[Callable[[], None]]:
+    """Meanwhile view 2 passes a layer that writes buffers only after view 1 has, until what is yielded is called."""
+    layers = [layer for layer in network.modules() if layer.training and list(layer.buffers(recurse=False))]
+    turns = [_Turn() for _ in layers]
+    hooks = [layer.register_forward_pre_hook(turn.before) for layer, turn in zip(layers, turns, strict=True)]
+    hooks += [layer.register_forward_hook(turn.after) for layer, turn in zip(layers, turns, strict=True)]
     try:
-        yield lambda _: _free(turns.values())
+        yield lambda: _free(turns)
     finally:
         for hook in hooks:
             hook.remove()
 
 
 class _Turn:
-    """Who may pass one layer."""
+    """Of one layer: view 2 waits in `before` until view 1 has come to `after`."""
 
     def __init__(self) -> None:
         self.passed, self.over = threading.Semaphore(0), False
 
     def before(self, *_: object) -> None:
-        if _second() and not self.over:
+        if in_second() and not self.over:
             self.passed.acquire()
 
     def after(self, *_: object) -> None:
-        if not _second():
+        if not in_second():
             self.passed.release()
 
 
-def _free(turns: Iterable[_Turn]) -> None:
-    """View 1 has ended, as it should or not: nobody is to wait for it any more."""
+def _free(turns: list[_Turn]) -> None:
+    """A view has ended, as it should or not: nobody is to wait for it."""
     for turn in turns:
         turn.over = True
         turn.passed.release()
 
 
-def _second() -> bool:
+def in_second() -> bool:
+    """Whether this is the thread of view 2."""
     return threading.current_thread().name.startswith(SECOND)

@@ -6,10 +6,22 @@ from typing import TypeVar
 
 import torch
 from torch import nn
+from torchvision.models import resnet
 
-from dcp import abreast, winograd
+from dcp import winograd
+from dcp.backbones import NarrowResNet
+from dcp.networks import Branch
 
 Built = TypeVar("Built", bound=nn.Module)
+
+VIEWS = 2  # threads of which each view has one; on more nobody has measured anything
+KNOWN: frozenset[type[nn.Module]] = frozenset(  # what draws no random numbers and keeps nothing but buffers
+    {
+        *(Branch, NarrowResNet, resnet.BasicBlock, resnet.Bottleneck, nn.Sequential),
+        *(nn.Conv2d, winograd.WinogradConv2d, nn.Linear, nn.ReLU, nn.MaxPool2d, nn.AdaptiveAvgPool2d, nn.Identity),
+        *(nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm, nn.LayerNorm),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -53,22 +65,23 @@ def lightened(networks: Sequence[nn.Module], wanted: Arithmetic, *, apart: bool)
     """Have wide 3x3 convolutions computed with fewer multiplications, if so wanted; what is done then.
 
     Args:
-        networks: all that a view passes.
+        networks: all that a view passes; first the one that learns, which decides.
         wanted: what was chosen for the device.
         apart: whether two views may pass at once, on a thread each.
     """
-    two = apart and all(map(abreast.fits, networks))
-    if not wanted.winograd or not _adopted(networks, torch.get_num_threads()):
+    threads = torch.get_num_threads()
+    if not wanted.winograd or not winograd.adopt(networks[0], threads):
         return replace(wanted, winograd=False)
+    two = apart and threads == VIEWS and all(map(_leaves_threads_alone, networks))
+    for network in networks:
+        winograd.adopt(network, 1 if two else threads)  # narrower ones pay on one thread
     why = f"{wanted.why}; wide 3x3 convolutions by Winograd's algorithm where it pays"
-    if not two:
-        return replace(wanted, why=why)
-    _adopted(networks, 1)  # narrower ones pay on one thread
-    return replace(wanted, abreast=True, why=f"{why}, each view on a thread of its own")
+    return replace(wanted, abreast=two, why=f"{why}, each view on a thread of its own" if two else why)
 
 
-def _adopted(networks: Sequence[nn.Module], threads: int) -> bool:
-    return any([winograd.adopt(network, threads) for network in networks])  # all of them, whatever the first says
+def _leaves_threads_alone(network: nn.Module) -> bool:
+    """Whether two threads may pass it: all it is made of draws no random numbers, and keeps nothing but buffers."""
+    return KNOWN.issuperset(map(type, network.modules()))
 
 
 def to_device(module: Built, device: torch.device) -> Built:

@@ -72,7 +72,7 @@ class Method(nn.Module):
         self.objective, self.timing, self.source = objective, timing, source
         self.positives = positives or Positives()
         self.join_views, self.amp = join_views, amp
-        self.abreast = False  # whether each view has a thread of its own: for whoever knows the machine to say
+        self.abreast = False  # whether each view has a thread of its own: for whoever knows the machine, without amp
 
     def forward(self, x1: Tensor, x2: Tensor, y: Tensor | None = None) -> Step:
         """Losses of two views [B, 3, H, W] of the same images; changes nothing but batch-norm statistics.

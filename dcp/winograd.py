@@ -44,7 +44,7 @@ CAPABILITY = "AVX2"
 NARROWEST = {1: 64, 2: 256}  # channels by threads: the three maps must cost less than is saved, and two cores hand
 # each other the planes; on more threads torch's own convolution is taken
 FEWEST = 2048  # outputs a channel: with fewer, the map of the weights costs too much
-MARGIN = 1.35  # outputs computed for one that is wanted, since sides are rounded up to multiples of 4
+MARGIN = {64: 1.0, 128: 1.35}  # outputs computed for one that is wanted, since sides are rounded up to multiples of 4
 ROWS = 128  # blocks in a part, for each thread: its planes stay in the cache
 
 
@@ -91,9 +91,11 @@ def _plain(x: Tensor) -> bool:
 
 def pays(x: Tensor, channels: int) -> bool:
     """Whether a convolution of x [N, C, H, W] to so many channels is faster by this algorithm."""
+    narrower = min(x.shape[1], channels)
+    if narrower < NARROWEST.get(torch.get_num_threads(), inf):
+        return False
     outputs, blocks = len(x) * x.shape[2] * x.shape[3], len(x) * ceil(x.shape[2] / 4) * ceil(x.shape[3] / 4)
-    narrowest = NARROWEST.get(torch.get_num_threads(), inf)
-    return min(x.shape[1], channels) >= narrowest and outputs >= FEWEST and 16 * blocks <= MARGIN * outputs
+    return outputs >= FEWEST and 16 * blocks <= MARGIN[128 if narrower >= 128 else 64] * outputs
 
 
 def convolution(x: Tensor, weight: Tensor) -> Tensor:

@@ -1,6 +1,5 @@
 """Two views abreast: the numbers of one view after the other, whichever thread is the faster one."""
 
-import copy
 import json
 import threading
 import time
@@ -55,39 +54,51 @@ def step(made: Method) -> Step:
     return found
 
 
-def late(number: int, lateness: float) -> Callable[[nn.Module, tuple[Tensor, ...]], None]:
-    """A hook that holds one view up."""
+def holding(second: bool, hold: Callable[[], object]) -> Callable[..., None]:
+    """A hook that holds one of the views up."""
 
-    def hook(_: nn.Module, __: tuple[Tensor, ...]) -> None:
-        if threading.current_thread().name.startswith((abreast.FIRST, abreast.SECOND)[number]):
-            time.sleep(lateness)
+    def hook(*_: object) -> None:
+        if threading.current_thread().name.startswith("dcp-view") and abreast.in_second() == second:
+            hold()
 
     return hook
 
 
-@pytest.mark.parametrize("sets", [(), ("target.name=online",), ("target.name=frozen", "target.norm=batch")])
-@pytest.mark.parametrize("slow", [0, 1])
-def test_numbers_gradients_and_running_statistics_are_bitwise_those_of_one_view_after_the_other(
-    sets: tuple[str, ...], slow: int
-) -> None:
-    apart, both = method(*sets, is_abreast=False), method(*sets, is_abreast=True)
+KINDS = {
+    "ema": (),
+    "ema with the online buffers": ("target.buffers=copied",),
+    "online": ("target.name=online",),
+    "frozen": ("target.name=frozen",),
+    "frozen, of its batch": ("target.name=frozen", "target.norm=batch"),
+    "group norm": ("network.norm=group",),
+    "immediate": ("moments.timing=immediate",),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("slow", [False, True])
+def test_numbers_gradients_and_buffers_are_bitwise_those_of_one_view_after_the_other(kind: str, slow: bool) -> None:
+    apart, both = method(*KINDS[kind], is_abreast=False), method(*KINDS[kind], is_abreast=True)
     for layer in [m for m in both.modules() if isinstance(m, nn.BatchNorm2d)][::5]:
-        layer.register_forward_pre_hook(late(slow, 0.02))
+        layer.register_forward_pre_hook(holding(slow, lambda: time.sleep(0.02)))
     expected, found = step(apart), step(both)
     for name in ("losses", "z", "h"):
         assert torch.equal(getattr(found, name), getattr(expected, name)), name
-    for name, value in apart.state_dict().items():
-        assert torch.equal(both.state_dict()[name], value), name
     for (name, one), (_, two) in zip(apart.named_parameters(), both.named_parameters(), strict=True):
         assert (one.grad is None) == (two.grad is None), name
         assert one.grad is None or torch.equal(one.grad, two.grad), name  # type: ignore[arg-type]
+    apart.after_step(expected, 0, 0.1)
+    both.after_step(found, 0, 0.1)
+    for name, value in apart.state_dict().items():
+        assert torch.equal(both.state_dict()[name], value), name
 
 
-def test_a_layer_without_its_turn_would_be_seen() -> None:
-    """The test above can fail: with nobody waiting, a late first view comes second."""
-    both = method(is_abreast=True)
+def test_without_turns_the_order_would_be_another() -> None:
+    """So that the test above can fail: nobody waits for a late first view, whose statistics come second."""
+    both, passed = method(is_abreast=True), threading.Event()
     layer = both.online.backbone.bn1
-    layer.register_forward_pre_hook(late(0, 0.3))
+    layer.register_forward_pre_hook(holding(False, lambda: passed.wait(60)))
+    layer.register_forward_hook(holding(True, passed.set))
     before = layer.running_mean.clone()
     abreast._at_once(both.online.both, *((x,) for x in views()))
     first, second = (fn.conv2d(x, both.online.backbone.conv1.weight, padding=1).mean((0, 2, 3)) for x in views())
@@ -97,26 +108,45 @@ def test_a_layer_without_its_turn_would_be_seen() -> None:
 
 
 class Failing(nn.Module):
-    """Fails for one of the views."""
+    """Fails for one of the views, after a while in which the other comes to its norm."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, second: bool) -> None:
         super().__init__()
-        self.number, self.norm = number, nn.BatchNorm1d(2)
+        self.second, self.norm = second, nn.BatchNorm1d(2)
 
     def forward(self, x: Tensor) -> Tensor:
-        if threading.current_thread().name.startswith((abreast.FIRST, abreast.SECOND)[self.number]):
-            raise ValueError(f"view {self.number + 1}")
+        if abreast.in_second() == self.second:
+            time.sleep(0.1)
+            raise ValueError("this one")
         return self.norm(x)  # type: ignore[no-any-return]
 
 
-@pytest.mark.parametrize("number", [0, 1])
-def test_an_error_of_one_view_is_raised_and_the_other_is_not_left_waiting(number: int) -> None:
-    network, x = Failing(number), torch.ones(4, 2)
-    with pytest.raises(ValueError, match=f"view {number + 1}"):
+@pytest.mark.parametrize("second", [False, True])
+def test_an_error_of_one_view_is_raised_and_the_other_is_not_left_waiting(second: bool) -> None:
+    network, x = Failing(second), torch.ones(4, 2)
+    with pytest.raises(ValueError, match="this one"):
         abreast.each(network, network, (x,), (x,))
     assert not network.norm._forward_hooks
     assert not network.norm._forward_pre_hooks
     assert int(network.norm.num_batches_tracked) == 1
+
+
+def test_who_interrupts_finds_both_threads_at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    network, x, real = nn.BatchNorm1d(2), torch.ones(4, 2), abreast.wait
+    network.register_forward_pre_hook(lambda *_: time.sleep(0.1))
+    abreast.each(network, network, (x,), (x,))
+    interrupts = iter((KeyboardInterrupt,))
+
+    def interrupted(views: list[Any]) -> None:
+        for interrupt in interrupts:
+            raise interrupt
+        real(views)
+
+    monkeypatch.setattr(abreast, "wait", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        abreast.each(network, network, (x,), (x,))
+    assert int(network.num_batches_tracked) == 4
+    assert len(network._forward_pre_hooks) == 1
 
 
 def test_weights_that_take_no_part_or_learn_nothing_have_no_gradient() -> None:
@@ -129,17 +159,21 @@ def test_weights_that_take_no_part_or_learn_nothing_have_no_gradient() -> None:
     assert branch.projector[0].bias.grad.tolist() == [15, 15]
 
 
-def test_threads_without_gradients_keep_none() -> None:
-    layer = nn.Linear(2, 2)
+def test_without_gradients_nothing_is_kept_for_them() -> None:
+    layer, x = nn.Linear(2, 2), torch.ones(1, 2)
+    branch = Branch(layer, nn.Sequential())
     with torch.no_grad():
-        assert not any(y.requires_grad for y in abreast.each(layer, layer, (torch.ones(1, 2),), (torch.ones(1, 2),)))
-    assert all(y.requires_grad for y in abreast.each(layer, layer, (torch.ones(1, 2),), (torch.ones(1, 2),)))
+        assert not any(y.requires_grad for y in abreast.each(layer, layer, (x,), (x,)))
+        assert not any(y.requires_grad for y in abreast.project(branch, x, x))
+    assert all(y.requires_grad for y in abreast.each(layer, layer, (x,), (x,)))
+    assert [y.requires_grad for y in abreast.project(branch, x, x)] == [False, True, True]
 
 
 def test_each_thread_computes_alone_and_others_as_before() -> None:
     def threads() -> int:
         return torch.get_num_threads()
 
+    abreast._lanes.cache_clear()
     layer = nn.Identity()
     assert abreast.each(layer, threads, (), ()) == (1, 1)
     assert threads() == 2
@@ -150,20 +184,47 @@ def test_each_thread_computes_alone_and_others_as_before() -> None:
     assert found == [2]
 
 
-class Random(nn.Dropout):
-    """As libraries have them: a class of their own."""
+class Noisy(nn.ReLU):
+    """As libraries have them: a class of their own, with who knows what in it."""
 
 
-def test_it_is_for_two_threads_and_layers_that_threads_leave_alone() -> None:
-    known = build.method(recipe()).online
-    assert abreast.fits(known)
-    for layer in (nn.Dropout(), Random(), nn.RReLU()):
-        other = copy.deepcopy(known)
-        other.backbone.fc = layer
-        assert not abreast.fits(other)
-    for number in (1, 3):
-        torch.set_num_threads(number)
-        assert not abreast.fits(known)
+WANTED = arithmetic.Arithmetic(None, "because", winograd=True)
+
+
+def online(layer: nn.Module | None = None, *sets: str) -> Branch:
+    made = build.method(recipe(*sets)).online
+    made.backbone.relu = layer or made.backbone.relu
+    return made
+
+
+@pytest.mark.parametrize("layer", [nn.Dropout(), nn.RReLU(), Noisy()])
+def test_it_is_for_layers_that_threads_leave_alone(layer: nn.Module) -> None:
+    assert arithmetic.lightened([online()], WANTED, apart=True).abreast
+    found = arithmetic.lightened([online(layer)], WANTED, apart=True)
+    assert (found.winograd, found.abreast) == (True, False)
+    assert not arithmetic.lightened([online(), online(layer)], WANTED, apart=True).abreast
+
+
+@pytest.mark.parametrize(("threads", "winograds"), [(1, True), (3, False)])
+def test_it_is_for_two_threads(threads: int, winograds: bool) -> None:
+    torch.set_num_threads(threads)
+    found = arithmetic.lightened([online()], WANTED, apart=True)
+    assert (found.winograd, found.abreast) == (winograds, False)
+
+
+def test_a_wide_teacher_of_a_narrow_network_does_not_ask_for_it() -> None:
+    narrow = online(None, "network.width=16")
+    assert arithmetic.lightened([narrow, online()], WANTED, apart=True) == arithmetic.Arithmetic(None, "because")
+
+
+def test_on_a_thread_alone_narrower_layers_take_fewer_multiplications() -> None:
+    def widths(apart: bool) -> set[int]:
+        branch = online()
+        arithmetic.lightened([branch], WANTED, apart=apart)
+        return {m.in_channels for m in branch.modules() if isinstance(m, winograd.WinogradConv2d)}
+
+    assert widths(apart=False) == {256}
+    assert widths(apart=True) == {64, 128, 256}
 
 
 def trained(runs: Path, *sets: str) -> tuple[Training, list[float]]:
@@ -199,3 +260,11 @@ def test_not_with_one_pass_or_a_graph_or_where_no_layer_is_wide_enough_for_two_t
     training = Training(recipe(*sets), runs=tmp_path, resume=False, device="cpu", watch=lambda line: None)
     assert not training.method.abreast
     assert "thread" not in training.arithmetic.why
+
+
+def test_not_with_several_processes(tmp_path: Path, fit_machine: None) -> None:
+    training = Training(recipe(), runs=tmp_path, resume=False, device="cpu", watch=lambda line: None)
+    assert training.method.abreast
+    training.process.count = 2
+    assert not training._lightened(WANTED).abreast
+    assert not training.method.abreast

@@ -148,6 +148,7 @@ PAYS = {
     "too few outputs": ((31, 64, 64, 8, 1), False),
     "7 px, rounded up to 8": ((64, 128, 128, 7, 1), True),
     "6 px, rounded up to 8": ((64, 128, 128, 6, 1), False),
+    "64 channels, 7 px, rounded up to 8": ((64, 127, 64, 7, 1), False),
     "14 px, rounded up to 16": ((16, 128, 128, 14, 1), True),
     "single pixels": ((4096, 128, 128, 1, 1), False),
     "narrow": ((32, 63, 256, 8, 1), False),
