@@ -9,10 +9,10 @@ Shapes: B images in the batch, D projection size.
 
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache, partial
-from typing import Any, TypeVar
+from queue import SimpleQueue
+from typing import Any, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +21,9 @@ from torch.autograd.function import once_differentiable
 from dcp.networks import Branch
 
 T = TypeVar("T")
-Arguments = tuple[Any, ...]
+Arguments: TypeAlias = tuple[Any, ...]
+Jobs: TypeAlias = SimpleQueue[Callable[[], None]]
+Order: TypeAlias = AbstractContextManager[Callable[[], None] | None]
 FIRST, SECOND = "dcp-view-1", "dcp-view-2"  # names of the threads
 
 
@@ -38,8 +40,7 @@ def each(network: nn.Module, call: Callable[..., T], first: Arguments, second: A
     Raises:
         Exception: what either of them raises, when both have ended.
     """
-    with _in_order(network) as free:
-        return _at_once(call, first, second, free)
+    return _at_once(_in_order(network), call, first, second)
 
 
 class _Projections(torch.autograd.Function):
@@ -60,46 +61,81 @@ class _Projections(torch.autograd.Function):
     def backward(ctx: Any, _: Tensor, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         back = partial(torch.autograd.grad, allow_unused=True)
         first, second = ((z, ctx.weights, gradient) for z, gradient in zip(ctx.z, gradients, strict=True))
-        pairs = zip(*_at_once(back, first, second), strict=True)
+        pairs = zip(*_at_once(nullcontext(), back, first, second), strict=True)
         return None, None, None, None, *(None if one is None else one + two for one, two in pairs)
 
 
-def _at_once(
-    call: Callable[..., T], first: Arguments, second: Arguments, free: Callable[[], None] = lambda: None
-) -> tuple[T, T]:
-    """Both results, each from a thread of its own; `free` lets nobody wait for the other any more."""
-    views: list[Future[T]] = []
+def _at_once(order: Order, call: Callable[..., T], first: Arguments, second: Arguments) -> tuple[T, T]:
+    """Both results, each from a thread of its own.
+
+    These threads see to everything themselves: an interrupt comes to the main one alone, which only waits for a queue.
+    """
+    one, two = _threads()
+    answer: SimpleQueue[tuple[T, T] | BaseException] = SimpleQueue()
+    mode = torch.is_grad_enabled()  # every thread has its own
+    both = partial(_both, order, two, partial(_in_mode, mode, call), first, second)
+    one.put(lambda: _put_twice(answer, _outcome(both)))
     try:
-        for lane, arguments in zip(_lanes(), (first, second), strict=True):
-            views.append(lane.submit(_passed, torch.is_grad_enabled(), free, call, arguments))
-        wait(views)
-    finally:  # whoever interrupts this one finds both threads at rest
-        free()
-        wait(views)
-    return views[0].result(), views[1].result()
+        found = answer.get()
+    except KeyboardInterrupt:
+        answer.get()  # both threads are at rest when whoever was interrupted goes on
+        raise
+    return _value(found)
 
 
-def _passed(gradients: bool, free: Callable[[], None], call: Callable[..., T], arguments: Arguments) -> T:
+def _put_twice(answer: SimpleQueue[T], value: T) -> None:
+    """An interrupt may come when the first has been taken and nobody has it yet; then the second is waited for."""
+    answer.put(value)
+    answer.put(value)
+
+
+def _both(order: Order, other: Jobs, call: Callable[..., T], first: Arguments, second: Arguments) -> tuple[T, T]:
+    """In the first view's thread."""
+    answer: SimpleQueue[T | BaseException] = SimpleQueue()
+    with order as free:
+        other.put(lambda: answer.put(_outcome(partial(call, *second))))
+        one = _outcome(partial(call, *first))
+        if free is not None:
+            free()
+        two = answer.get()
+    return _value(one), _value(two)
+
+
+def _outcome(call: Callable[[], T]) -> T | BaseException:
     try:
-        with torch.set_grad_enabled(gradients):  # every thread has a mode of its own
-            return call(*arguments)
-    finally:
-        free()
+        return call()
+    except BaseException as error:  # raised again by whoever asked
+        return error
+
+
+def _value(outcome: T | BaseException) -> T:
+    if isinstance(outcome, BaseException):
+        raise outcome
+    return outcome
+
+
+def _in_mode(gradients: bool, call: Callable[..., T], *arguments: Any) -> T:
+    with torch.set_grad_enabled(gradients):
+        return call(*arguments)
 
 
 @cache
-def _lanes() -> tuple[ThreadPoolExecutor, ThreadPoolExecutor]:
-    """Two threads, each of which computes alone."""
-    threads = torch.get_num_threads()
-    lanes = (ThreadPoolExecutor(1, FIRST, _alone), ThreadPoolExecutor(1, SECOND, _alone))
-    wait([lane.submit(int) for lane in lanes])
-    torch.set_num_threads(threads)  # for threads that are yet to come: these take the number that was set last
-    return lanes
+def _threads() -> tuple[Jobs, Jobs]:
+    """The jobs of two threads, each of which computes alone, for as long as the process lives."""
+    before, ready, jobs = torch.get_num_threads(), SimpleQueue[None](), (Jobs(), Jobs())
+    for name, mine in zip((FIRST, SECOND), jobs, strict=True):
+        threading.Thread(target=_work, args=(mine,), name=name, daemon=True).start()
+        mine.put(lambda: ready.put(None))
+        ready.get()
+    torch.set_num_threads(before)  # for threads that are yet to come: these take the number that was set last
+    return jobs
 
 
-def _alone() -> None:
+def _work(jobs: Jobs) -> None:
     torch.get_num_threads()  # asked for the first time, a thread takes the number set last, by whichever: that is over
     torch.set_num_threads(1)
+    while True:
+        jobs.get()()
 
 
 @contextmanager

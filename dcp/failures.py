@@ -68,7 +68,7 @@ def _note(run: Run | None, status: str, why: str) -> None:
 
 def _out_of_memory(text: str) -> RunError:
     return RunError(
-        f"memory ran out: {(text.splitlines() or [''])[0]}",
+        ": ".join(["memory ran out", *text.splitlines()[:1]]),
         slug="out-of-memory",
         hint='a smaller train.batch, network.width or data.image_size; train.precision = "bf16" on a GPU',
     )

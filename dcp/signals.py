@@ -1,6 +1,7 @@
 """Signals: a request to stop or to save is noted, and obeyed between two steps."""
 
 import signal
+import threading
 from types import FrameType, TracebackType
 
 from dcp.errors import INTERRUPTED, TERMINATED
@@ -13,7 +14,7 @@ class Signals:
     """While it is entered, SIGINT, SIGTERM and SIGHUP set `stop` to their exit code and SIGUSR1/2 set `save`.
 
     A SIGHUP that is ignored stays so: that is how `nohup` works. A second SIGINT is not caught: whoever presses
-    Ctrl-C twice does not want to wait for the checkpoint.
+    Ctrl-C twice does not want to wait for the checkpoint. Only the main thread is given signals: others note none.
     """
 
     def __init__(self) -> None:
@@ -22,7 +23,8 @@ class Signals:
         self._before: dict[int, object] = {}
 
     def __enter__(self) -> "Signals":
-        for name in (*STOPS, *SAVES):
+        main = threading.current_thread() is threading.main_thread()
+        for name in (*STOPS, *SAVES) if main else ():
             number = getattr(signal, name, None)  # Windows has no SIGUSR1
             if number is not None and not (name == "SIGHUP" and signal.getsignal(number) is signal.SIG_IGN):
                 self._before[number] = signal.signal(number, self._note)

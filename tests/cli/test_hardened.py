@@ -15,8 +15,8 @@ from safetensors import safe_open
 from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import load_file, save_file
 
-from dcp import checkpoint, outcome, shipped, tables
-from dcp.errors import DcpError, Interrupted, RequestError
+from dcp import checkpoint, failures, outcome, shipped, tables
+from dcp.errors import DcpError, Interrupted, RequestError, RunError
 from dcp.recipe import Recipe
 from dcp.run import Run, disk, lookup
 
@@ -558,6 +558,21 @@ def test_what_nobody_said_better_is_one_plain_line(
     said = capfd.readouterr().err
     assert said.startswith("error[system-error]: ")
     assert words in said
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (MemoryError(), "memory ran out"),
+        (MemoryError("no room\nat all"), "memory ran out: no room"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "memory ran out: DefaultCPUAllocator"),
+    ],
+)
+def test_memory_that_ran_out_is_said_with_what_is_known_of_it(error: Exception, said: str) -> None:
+    with pytest.raises(RunError) as found, failures.in_words(None):
+        raise error
+    assert found.value.message.startswith(said)
+    assert not found.value.message.endswith(": ")
 
 
 def test_another_exit_and_a_bug_pass() -> None:

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -86,3 +87,14 @@ def test_a_second_ctrl_c_stops_at_once_and_the_record_says_so_in_words(
     assert record["status"] == "interrupted"
     assert record["why"] == "stopped at once, without a new checkpoint; go on with --resume"
     assert dcp(*WORDS, tmp_path, "--resume").code == 0
+
+
+def test_a_thread_that_is_not_the_main_one_trains_without_hearing_signals():
+    def heard() -> tuple[int, bool]:
+        with Signals() as signals:
+            return signals.stop, signals.save
+
+    before = signal.getsignal(signal.SIGINT)
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(heard).result() == (0, False)
+    assert signal.getsignal(signal.SIGINT) == before

@@ -1,9 +1,11 @@
 """Two views abreast: the numbers of one view after the other, whichever thread is the faster one."""
 
 import json
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +102,7 @@ def test_without_turns_the_order_would_be_another() -> None:
     layer.register_forward_pre_hook(holding(False, lambda: passed.wait(60)))
     layer.register_forward_hook(holding(True, passed.set))
     before = layer.running_mean.clone()
-    abreast._at_once(both.online.both, *((x,) for x in views()))
+    abreast._at_once(nullcontext(), both.online.both, *((x,) for x in views()))
     first, second = (fn.conv2d(x, both.online.backbone.conv1.weight, padding=1).mean((0, 2, 3)) for x in views())
     wrong = 0.9 * (0.9 * before + 0.1 * second) + 0.1 * first
     torch.testing.assert_close(layer.running_mean, wrong, rtol=0, atol=1e-5)
@@ -131,22 +133,46 @@ def test_an_error_of_one_view_is_raised_and_the_other_is_not_left_waiting(second
     assert int(network.norm.num_batches_tracked) == 1
 
 
-def test_who_interrupts_finds_both_threads_at_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    network, x, real = nn.BatchNorm1d(2), torch.ones(4, 2), abreast.wait
-    network.register_forward_pre_hook(lambda *_: time.sleep(0.1))
+@pytest.fixture
+def interrupt_after() -> Iterator[Callable[[float], object]]:
+    """A real signal, as Ctrl-C's is one."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def test_who_is_interrupted_finds_both_threads_at_rest(interrupt_after: Callable[[float], object]) -> None:
+    network, x = nn.BatchNorm1d(2), torch.ones(4, 2)
+    network.register_forward_pre_hook(lambda *_: time.sleep(0.2))
     abreast.each(network, network, (x,), (x,))
-    interrupts = iter((KeyboardInterrupt,))
-
-    def interrupted(views: list[Any]) -> None:
-        for interrupt in interrupts:
-            raise interrupt
-        real(views)
-
-    monkeypatch.setattr(abreast, "wait", interrupted)
+    interrupt_after(0.1)
     with pytest.raises(KeyboardInterrupt):
         abreast.each(network, network, (x,), (x,))
     assert int(network.num_batches_tracked) == 4
     assert len(network._forward_pre_hooks) == 1
+
+
+def test_no_interrupt_leaves_anything_that_the_next_step_would_wait_for(
+    interrupt_after: Callable[[float], object],
+) -> None:
+    branch, x = Branch(nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4)), nn.Sequential()), torch.ones(4, 3)
+    interrupted = 0
+    for number in range(200):
+        try:
+            interrupt_after(1e-4 + number * 1e-5)
+            while True:
+                _, z1, z2 = abreast.project(branch, x, x)
+                (z1 + z2).sum().backward()
+        except KeyboardInterrupt:
+            interrupted += 1
+    assert interrupted == 200
+    abreast.project(branch, x, x)
+    assert not branch.backbone[1]._forward_hooks
 
 
 def test_weights_that_take_no_part_or_learn_nothing_have_no_gradient() -> None:
@@ -173,7 +199,7 @@ def test_each_thread_computes_alone_and_others_as_before() -> None:
     def threads() -> int:
         return torch.get_num_threads()
 
-    abreast._lanes.cache_clear()
+    abreast._threads.cache_clear()
     layer = nn.Identity()
     assert abreast.each(layer, threads, (), ()) == (1, 1)
     assert threads() == 2
