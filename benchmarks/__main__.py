@@ -27,6 +27,7 @@ GROUPS = (
     "profile",
     "byol",
     "convolutions",
+    "heap",
     "predictors",
     "objectives",
     "probes",

@@ -10,7 +10,7 @@ from torch.nn import functional as fn
 
 from benchmarks.measure import Row, Scale, Spread, in_turn, rows
 from benchmarks.training import abreast_branches, branches
-from dcp import arithmetic, winograd
+from dcp import arithmetic, heap, winograd
 from dcp.backbones import backbone
 from dcp.networks import Branch
 
@@ -43,7 +43,8 @@ def measured(scale: Scale, threads: int, network: str, images: int, channels: in
     torch.set_num_threads(threads)
     x, weight, gradient = _layer(images, channels, side)
     things = {name: partial(_pass, kind, x, weight, gradient) for name, kind in KINDS.items()}
-    found = in_turn(things, scale.repeats, least_s=2 * scale.least_s)
+    with heap.kept("cpu"):
+        found = in_turn(things, scale.repeats, least_s=2 * scale.least_s)
     chosen = "chosen" if winograd.pays(x, channels) else "not chosen"
     group = f"convolution {channels} x {side} x {side}, {network}, {threads} thread{'s' if threads > 1 else ''}"
     return [*rows(group, "passes/s", found, beside="torch", note=chosen), *_errors(group, x, weight, gradient)]
@@ -60,7 +61,8 @@ def stepped(scale: Scale, threads: int) -> list[Row]:
         ways["Winograd, a view a thread"] = alone, abreast_branches
         ways["torch, a view a thread"] = networks["torch"], abreast_branches
     things = {name: partial(_step, *way, x, direction) for name, way in ways.items()}
-    found = in_turn(things, scale.repeats)
+    with heap.kept("cpu"):
+        found = in_turn(things, scale.repeats)
     group = (
         f"two views through both branches of a ResNet-18 at 32, batch 128, {threads} thread{'s' if threads > 1 else ''}"
     )

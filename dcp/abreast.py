@@ -74,19 +74,19 @@ def _at_once(order: Order, call: Callable[..., T], first: Arguments, second: Arg
     answer: SimpleQueue[tuple[T, T] | BaseException] = SimpleQueue()
     mode = torch.is_grad_enabled()  # every thread has its own
     both = partial(_both, order, two, partial(_in_mode, mode, call), first, second)
-    one.put(lambda: _put_twice(answer, _outcome(both)))
     try:
-        found = answer.get()
-    except KeyboardInterrupt:
-        answer.get()  # both threads are at rest when whoever was interrupted goes on
+        one.put(lambda: answer.put(_outcome(both)))
+        return _value(answer.get())
+    except BaseException:
+        _rest(one)
         raise
-    return _value(found)
 
 
-def _put_twice(answer: SimpleQueue[T], value: T) -> None:
-    """An interrupt may come when the first has been taken and nobody has it yet; then the second is waited for."""
-    answer.put(value)
-    answer.put(value)
+def _rest(jobs: Jobs) -> None:
+    """Wait until the thread has done what it was given: unless interrupted again, nobody leaves it at work."""
+    done: SimpleQueue[None] = SimpleQueue()
+    jobs.put(lambda: done.put(None))
+    done.get()
 
 
 def _both(order: Order, other: Jobs, call: Callable[..., T], first: Arguments, second: Arguments) -> tuple[T, T]:
@@ -98,7 +98,10 @@ def _both(order: Order, other: Jobs, call: Callable[..., T], first: Arguments, s
         if free is not None:
             free()
         two = answer.get()
-    return _value(one), _value(two)
+    try:
+        return _value(one), _value(two)
+    finally:
+        del one, two  # an error would keep the other view's graph
 
 
 def _outcome(call: Callable[[], T]) -> T | BaseException:
@@ -109,9 +112,14 @@ def _outcome(call: Callable[[], T]) -> T | BaseException:
 
 
 def _value(outcome: T | BaseException) -> T:
-    if isinstance(outcome, BaseException):
-        raise outcome
-    return outcome
+    try:
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+    finally:
+        del (
+            outcome
+        )  # an error whose frame holds it would hold all frames, and their tensors, until garbage is collected
 
 
 def _in_mode(gradients: bool, call: Callable[..., T], *arguments: Any) -> T:

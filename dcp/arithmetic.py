@@ -57,8 +57,13 @@ def chosen(wish: str, device: str) -> Arithmetic:
 
 
 def _cpu_has_bf16() -> bool:
-    """Without these instructions bf16 is emulated, and was 15 times slower than fp32 for a ResNet-18."""
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    """Without these instructions bf16 is emulated, and was 15 times slower than fp32 for a ResNet-18.
+
+    Those that torch has been told to leave alone (ATEN_CPU_CAPABILITY=avx2) are not there; oneDNN, which has the
+    convolutions, is told by a variable of its own (ONEDNN_MAX_CPU_ISA=AVX2).
+    """
+    held_back = torch.backends.cpu.get_cpu_capability() in ("DEFAULT", "AVX2")
+    return not held_back and bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
 def lightened(networks: Sequence[nn.Module], wanted: Arithmetic, *, apart: bool) -> Arithmetic:

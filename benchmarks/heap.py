@@ -1,0 +1,76 @@
+"""Memory that the process keeps against memory given back after each use: the same work in two processes, in turn."""
+
+import copy
+import tempfile
+from contextlib import AbstractContextManager, ExitStack
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from benchmarks.apart import apart
+from benchmarks.measure import Row, Scale, rows
+from benchmarks.step import CPU, Case, recipe
+from benchmarks.training import Turn, bare, timed
+from dcp import heap
+from dcp.training import Training
+
+_for_ever = ExitStack()
+
+
+def tasks(scale: Scale) -> list[partial[list[Row]]]:
+    """Training and evaluation of each network; a GPU has a memory of its own, quick networks have no large blocks."""
+    if scale.device == "cuda" or scale.quick:
+        return []
+    return [partial(measured, scale, case, work) for case in CPU for work in WORK]
+
+
+def measured(scale: Scale, case: Case, work: str) -> list[Row]:
+    """Images a second with memory as glibc has it, and kept."""
+    group = f"memory, {work}, {case.name}"
+    with _process(scale, case, work, "given back") as given, _process(scale, case, work, "kept") as kept:
+        ways = {"given back": given, "kept": kept}
+        found: dict[str, list[float]] = {name: [] for name in ways}
+        for number in range(scale.repeats + 1):
+            for name in list(ways) if number % 2 else reversed(list(ways)):
+                found[name].append(ways[name](scale.device))
+    return rows(group, "images/s", {name: values[1:] for name, values in found.items()}, beside="given back")
+
+
+def _process(scale: Scale, case: Case, work: str, memory: str) -> AbstractContextManager[Turn]:
+    return apart(partial(_turn, scale, case, work, keep=memory == "kept"))
+
+
+def _turn(scale: Scale, case: Case, work: str, keep: bool) -> Turn:
+    """Memory is kept, if so wanted, for as long as the process lives.
+
+    Raises:
+        RuntimeError: the environment has settings of glibc's, which dcp leaves alone.
+    """
+    torch.set_num_threads(scale.threads)
+    if heap._glibc() is None:
+        raise RuntimeError("memory is not glibc's, or has been tuned by MALLOC_* or GLIBC_TUNABLES")
+    if keep:
+        _for_ever.enter_context(heap.kept("cpu"))
+    with tempfile.TemporaryDirectory() as runs:
+        made = Training(recipe(case, 1), runs=Path(runs), resume=False, device=scale.device, watch=lambda line: None)
+    return WORK[work](made, case.steps)
+
+
+def evaluation(training: Training, steps: int) -> Turn:
+    """What the backbone makes of noise, as evaluations ask for it, twice a training's batch at a time."""
+    network: nn.Module = copy.deepcopy(training.method.online.backbone).eval()
+    size, batch = training.recipe.data.view_size, 2 * training.recipe.train.batch
+    x = torch.rand(batch, 3, size, size)
+
+    @torch.no_grad()
+    def run() -> float:
+        for _ in range(steps):
+            network(x)
+        return float(steps * batch)
+
+    return timed(run)
+
+
+WORK = {"a bare step": bare, "evaluation": evaluation}
