@@ -44,7 +44,7 @@ def faults(times: int = 4, size: int = BLOCK) -> int:
 
 def settle(size: int = BLOCK) -> None:
     """Have the process own such a block; what is small is cut out of it at first."""
-    faults(8, size)
+    faults(16, size)
 
 
 def resident() -> int:
