@@ -117,9 +117,7 @@ def _value(outcome: T | BaseException) -> T:
             raise outcome
         return outcome
     finally:
-        del (
-            outcome
-        )  # an error whose frame holds it would hold all frames, and their tensors, until garbage is collected
+        del outcome  # else an error keeps its frames, and their tensors, until garbage is collected
 
 
 def _in_mode(gradients: bool, call: Callable[..., T], *arguments: Any) -> T:

@@ -1,7 +1,7 @@
 """Memory that every step gives back and takes again stays with the process meanwhile, where glibc hands it out.
 
 By itself glibc returns large blocks to the system at once, which zeroes them page by page when they are asked for
-again: a training on CPUs spent a tenth of its time on that, an evaluation a quarter (docs/performance.md).
+again: a training on CPUs spent up to a tenth of its time on that, an evaluation a quarter (docs/performance.md).
 """
 
 import ctypes

@@ -1,11 +1,13 @@
 """Two views abreast: the numbers of one view after the other, whichever thread is the faster one."""
 
+import gc
 import json
 import signal
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -133,15 +135,15 @@ def test_an_error_of_one_view_is_raised_and_the_other_is_not_left_waiting(second
     assert int(network.norm.num_batches_tracked) == 1
 
 
-@pytest.fixture
-def interrupt_after() -> Iterator[Callable[[float], object]]:
+@pytest.fixture(params=[KeyboardInterrupt, TimeoutError, SystemExit])
+def interrupt_after(request: pytest.FixtureRequest) -> Iterator[Callable[[float], object]]:
     """A real signal, as Ctrl-C's is one; and again, should it have come where Python ignores errors."""
 
     if not hasattr(signal, "SIGALRM"):
         pytest.skip("this system has no SIGALRM")
 
     def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
+        raise request.param
 
     before = signal.signal(signal.SIGALRM, interrupt)
     yield lambda seconds: signal.setitimer(signal.ITIMER_REAL, seconds, 1)
@@ -154,7 +156,7 @@ def test_who_is_interrupted_finds_both_threads_at_rest(interrupt_after: Callable
     network.register_forward_pre_hook(lambda *_: time.sleep(0.2))
     abreast.each(network, network, (x,), (x,))
     interrupt_after(0.1)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises((KeyboardInterrupt, TimeoutError, SystemExit)):
         abreast.each(network, network, (x,), (x,))
     interrupt_after(0)
     assert int(network.num_batches_tracked) == 4
@@ -172,12 +174,30 @@ def test_no_interrupt_leaves_anything_that_the_next_step_would_wait_for(
             while True:
                 _, z1, z2 = abreast.project(branch, x, x)
                 (z1 + z2).sum().backward()
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, TimeoutError, SystemExit):
             interrupt_after(0)
             interrupted += 1
     assert interrupted == 200
     abreast.project(branch, x, x)
     assert not branch.backbone[1]._forward_hooks
+
+
+def test_an_error_in_one_view_lets_go_of_what_the_other_made() -> None:
+    made = []
+
+    def call(number: int) -> Tensor:
+        if number == 2:
+            raise RuntimeError("memory ran out")
+        y = torch.ones(1)
+        made.append(weakref.ref(y))
+        return y
+
+    gc.disable()  # an error in a circle would keep it until garbage is collected
+    with suppress(RuntimeError):
+        abreast.each(nn.Identity(), call, (1,), (2,))
+    found = made[0]()
+    gc.enable()
+    assert found is None
 
 
 def test_weights_that_take_no_part_or_learn_nothing_have_no_gradient() -> None:
