@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torchvision.models import resnet
 
 from dcp import winograd
@@ -69,11 +69,15 @@ def _cpu_has_bf16() -> bool:
 def lightened(networks: Sequence[nn.Module], wanted: Arithmetic, *, apart: bool) -> Arithmetic:
     """Have wide 3x3 convolutions computed with fewer multiplications, if so wanted; what is done then.
 
+    In bf16 what a CPU computes wrongly is left to float32.
+
     Args:
         networks: all that a view passes; first the one that learns, which decides.
         wanted: what was chosen for the device.
         apart: whether two views may pass at once, on a thread each.
     """
+    if wanted.amp is not None:
+        _spare_pixels(networks)
     threads = torch.get_num_threads()
     if not wanted.winograd or not winograd.adopt(networks[0], threads):
         return replace(wanted, winograd=False)
@@ -87,6 +91,26 @@ def lightened(networks: Sequence[nn.Module], wanted: Arithmetic, *, apart: bool)
 def _leaves_threads_alone(network: nn.Module) -> bool:
     """Whether two threads may pass it: all it is made of draws no random numbers, and keeps nothing but buffers."""
     return KNOWN.issuperset(map(type, network.modules()))
+
+
+def _spare_pixels(networks: Sequence[nn.Module]) -> None:
+    for module in (module for network in networks for module in network.modules()):
+        if type(module) is nn.Conv2d and max(module.stride) > 1 and max(module.kernel_size) > 1:
+            module.__class__ = PixelConv2d
+
+
+class PixelConv2d(nn.Conv2d):
+    """torch's convolution, in float32 on CPUs where the input is a single pixel.
+
+    In bf16 the gradient of the weights of a strided one is then whatever lay in memory: oneDNN 3.13 on AVX-512 with
+    bf16, any number of channels (docs/lab-notes.md).
+    """
+
+    def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        if input.device.type == "cpu" and input.shape[-2:] == (1, 1):
+            with torch.autocast("cpu", enabled=False):
+                return super()._conv_forward(input.float(), weight, bias)  # type: ignore[no-any-return, unused-ignore]
+        return super()._conv_forward(input, weight, bias)  # type: ignore[no-any-return, unused-ignore]
 
 
 def to_device(module: Built, device: torch.device) -> Built:
