@@ -26,7 +26,6 @@ GROUPS = (
     "epoch",
     "profile",
     "byol",
-    "convolutions",
     "heap",
     "predictors",
     "objectives",

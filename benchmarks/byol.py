@@ -1,6 +1,6 @@
 """An epoch of BYOL beside the same of others: same images, network, batch, augmentation, optimizer.
 
-Beside lightly, which is always in fp32, dcp in torch's own fp32 and as `auto` says; beside stable-pretraining, where it
+Beside lightly, which is always in fp32, dcp in fp32 and as `auto` says; beside stable-pretraining, where it
 is installed, both as `auto` says. Each rival has a process of its own and waits in it while dcp has its turn: what dcp
 does to the memory of a process (`dcp.heap`) would quicken the rival too.
 """
@@ -30,12 +30,10 @@ RIVALS = {"lightly": rival_lightly.turn, "stable-pretraining": rival_stable.turn
 
 
 def tasks(scale: Scale) -> list[partial[list[Row]]]:
-    """Torch's own fp32 beside the same; and what `auto` chooses, where that is another arithmetic."""
+    """fp32 beside the same; and what `auto` chooses, where that is another arithmetic."""
     case = GPU if scale.device == "cuda" else QUICK if scale.quick else CPU
     auto = arithmetic.chosen("auto", scale.device)
-    # the quick network is too narrow for Winograd's algorithm
-    another = auto.amp or (auto.winograd and not scale.quick)
-    asked = [("lightly", wish) for wish in (("fp32", "auto") if another else ("fp32",))]
+    asked = [("lightly", wish) for wish in (("fp32", "auto") if auto.amp else ("fp32",))]
     if find_spec("stable_pretraining") and not scale.quick:
         asked.append(("stable-pretraining", "auto"))
     return [partial(measured, scale, case, name, wish) for name, wish in asked]

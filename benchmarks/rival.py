@@ -9,7 +9,6 @@ from torch import Tensor, nn
 
 from dcp.dataset import load
 from dcp.training import Training
-from dcp.winograd import WinogradConv2d
 
 HIDDEN, OUT, TAU = 512, 128, 0.996
 RATE, MOMENTUM, DECAY = 0.03, 0.9, 4e-4
@@ -18,12 +17,9 @@ START = multiprocessing.get_all_start_methods()[0]
 
 
 def backbone(training: Training) -> nn.Module:
-    """A copy of the run's in torch's default memory format, with torch's own convolutions."""
+    """A copy of the run's in torch's default memory format."""
     plain: nn.Module = copy.deepcopy(training.method.online.backbone)
     plain = plain.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
-    for module in plain.modules():
-        if isinstance(module, WinogradConv2d):
-            module.__class__ = nn.Conv2d
     return plain
 
 

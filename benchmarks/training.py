@@ -12,7 +12,6 @@ from torch import Tensor
 from torch.nn import functional as fn
 
 from benchmarks.measure import settle
-from dcp import abreast
 from dcp.networks import Branch
 from dcp.recipe import Recipe
 from dcp.training import Training
@@ -83,7 +82,7 @@ def nothing(training: Training) -> Turn:
 def bare(training: Training, steps: int) -> Turn:
     """The step without views, moments, predictor, EMA, logging and data: two branches, a loss, gradients, SGD.
 
-    The networks are copies of the run's, in the same memory format and arithmetic, on the same threads; the views are
+    The networks are copies of the run's, in the same memory format and arithmetic; the views are
     noise on the device.
     """
     recipe, device = training.recipe, training.process.device
@@ -93,12 +92,11 @@ def bare(training: Training, steps: int) -> Turn:
     size, batch = recipe.data.view_size, recipe.train.batch
     x1, x2 = (torch.randn(batch, 3, size, size, device=device) for _ in (0, 1))
     amp = training.arithmetic.amp
-    passed = abreast_branches if training.arithmetic.abreast else branches
 
     def run() -> float:
         for _ in range(steps):
             with torch.autocast(device.type, dtype=amp or torch.bfloat16, enabled=amp is not None):
-                z1, z2, t1, t2 = passed(online, target, x1, x2)
+                z1, z2, t1, t2 = branches(online, target, x1, x2)
             loss = -(fn.cosine_similarity(z1, t2) + fn.cosine_similarity(z2, t1)).mean()
             loss.backward()
             optimizer.step()
@@ -113,10 +111,3 @@ def branches(online: Branch, target: Branch, x1: Tensor, x2: Tensor) -> tuple[Te
     z1, z2 = online(x1), online(x2)
     with torch.no_grad():
         return z1, z2, target(x1), target(x2)
-
-
-def abreast_branches(online: Branch, target: Branch, x1: Tensor, x2: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The same, each view on a thread of its own."""
-    _, z1, z2 = abreast.project(online, x1, x2)
-    with torch.no_grad():
-        return z1, z2, *abreast.each(target, target, (x1,), (x2,))

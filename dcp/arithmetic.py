@@ -1,27 +1,13 @@
 """How networks compute on a device: precision and memory format."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
-from torchvision.models import resnet
-
-from dcp import winograd
-from dcp.backbones import NarrowResNet
-from dcp.networks import Branch
 
 Built = TypeVar("Built", bound=nn.Module)
-
-VIEWS = 2  # threads of which each view has one; on more nobody has measured anything
-KNOWN: frozenset[type[nn.Module]] = frozenset(  # what draws no random numbers and keeps nothing but buffers
-    {
-        *(Branch, NarrowResNet, resnet.BasicBlock, resnet.Bottleneck, nn.Sequential),
-        *(nn.Conv2d, winograd.WinogradConv2d, nn.Linear, nn.ReLU, nn.MaxPool2d, nn.AdaptiveAvgPool2d, nn.Identity),
-        *(nn.BatchNorm1d, nn.BatchNorm2d, nn.GroupNorm, nn.LayerNorm),
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -31,14 +17,10 @@ class Arithmetic:
     Args:
         amp: dtype of autocast, or None.
         why: one phrase for the reader.
-        winograd: whether wide 3x3 convolutions take fewer multiplications.
-        abreast: whether each view has a thread of its own.
     """
 
     amp: torch.dtype | None
     why: str
-    winograd: bool = False
-    abreast: bool = False
 
     @property
     def precision(self) -> str:
@@ -52,7 +34,7 @@ def chosen(wish: str, device: str) -> Arithmetic:
         return Arithmetic(torch.bfloat16 if wish == "bf16" else None, "as the recipe says")
     native = torch.cuda.is_bf16_supported(including_emulation=False) if device == "cuda" else _cpu_has_bf16()
     if device == "mps" or not native:
-        return Arithmetic(None, f"this {device} has no fast bf16", winograd=device == "cpu" and winograd.measured())
+        return Arithmetic(None, f"this {device} has no fast bf16")
     return Arithmetic(torch.bfloat16, f"this {device} has bf16 natively")
 
 
@@ -66,34 +48,8 @@ def _cpu_has_bf16() -> bool:
     return not held_back and bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
-def lightened(networks: Sequence[nn.Module], wanted: Arithmetic, *, apart: bool) -> Arithmetic:
-    """Have wide 3x3 convolutions computed with fewer multiplications, if so wanted; what is done then.
-
-    In bf16 what a CPU computes wrongly is left to float32.
-
-    Args:
-        networks: all that a view passes; first the one that learns, which decides.
-        wanted: what was chosen for the device.
-        apart: whether two views may pass at once, on a thread each.
-    """
-    if wanted.amp is not None:
-        _spare_pixels(networks)
-    threads = torch.get_num_threads()
-    if not wanted.winograd or not winograd.adopt(networks[0], threads):
-        return replace(wanted, winograd=False)
-    two = apart and threads == VIEWS and all(map(_leaves_threads_alone, networks))
-    for network in networks:
-        winograd.adopt(network, 1 if two else threads)  # narrower ones pay on one thread
-    why = f"{wanted.why}; wide 3x3 convolutions by Winograd's algorithm where it pays"
-    return replace(wanted, abreast=two, why=f"{why}, each view on a thread of its own" if two else why)
-
-
-def _leaves_threads_alone(network: nn.Module) -> bool:
-    """Whether two threads may pass it: all it is made of draws no random numbers, and keeps nothing but buffers."""
-    return KNOWN.issuperset(map(type, network.modules()))
-
-
-def _spare_pixels(networks: Sequence[nn.Module]) -> None:
+def spare_pixels(networks: Iterable[nn.Module]) -> None:
+    """Have what a CPU computes wrongly in bf16 computed in float32 (`PixelConv2d`)."""
     for module in (module for network in networks for module in network.modules()):
         if type(module) is nn.Conv2d and max(module.stride) > 1 and max(module.kernel_size) > 1:
             module.__class__ = PixelConv2d

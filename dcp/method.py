@@ -18,7 +18,6 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from dcp import abreast
 from dcp.moments import Moments, Statistics
 from dcp.networks import Branch
 from dcp.objective import Loss
@@ -72,7 +71,6 @@ class Method(nn.Module):
         self.objective, self.timing, self.source = objective, timing, source
         self.positives = positives or Positives()
         self.join_views, self.amp = join_views, amp
-        self.abreast = False  # whether each view has a thread of its own: for whoever knows the machine, without amp
 
     def forward(self, x1: Tensor, x2: Tensor, y: Tensor | None = None) -> Step:
         """Losses of two views [B, 3, H, W] of the same images; changes nothing but batch-norm statistics.
@@ -101,8 +99,6 @@ class Method(nn.Module):
             if self.join_views:
                 h, z = self.online.both(torch.cat([x1, x2]))
                 h, (z1, z2) = h.chunk(2)[0], z.chunk(2)
-            elif self.abreast:
-                h, z1, z2 = abreast.project(self.online, x1, x2)
             else:
                 h, z1 = self.online.both(x1)
                 z2 = self.online(x2)
@@ -112,8 +108,6 @@ class Method(nn.Module):
         with self._arithmetic(x1):
             if self.join_views:
                 t1, t2 = self.target(torch.cat([x1, x2]), torch.cat([z1, z2])).chunk(2)
-            elif self.abreast and list(self.target.children()):
-                t1, t2 = abreast.each(self.target, self.target, (x1, z1), (x2, z2))
             else:
                 t1, t2 = self.target(x1, z1), self.target(x2, z2)
         return _full(t1), _full(t2)

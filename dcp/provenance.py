@@ -19,8 +19,6 @@ def sitting(process: Process, arithmetic: Arithmetic) -> dict[str, Any]:
         "device": machine.device_name(process.device),
         "processes": process.count,
         "precision": arithmetic.precision,
-        "convolutions": "winograd" if arithmetic.winograd else "torch",
-        "abreast": arithmetic.abreast,
     }
 
 

@@ -98,8 +98,7 @@ class Train(Section):
     batch: int = Field(128, ge=2, description="images an optimizer step, over all processes")
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto",
-        description="arithmetic of the networks; auto is bf16 where the machine has it natively, else fp32, with "
-        "fewer multiplications in wide 3x3 convolutions on one or two AVX2 threads; fp32 is torch's own throughout",
+        description="arithmetic of the networks; auto is bf16 where the machine has it natively, else fp32",
     )
     deterministic: bool = Field(False, description="bitwise repeatable on a GPU too, at some cost; a CPU always is")
     join_views: bool = Field(

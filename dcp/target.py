@@ -3,9 +3,6 @@
     t = target(x [B, 3, H, W], z [B, D])        z is the online projection of the same x
     target.update(online, fraction)             after the optimizer step; `fraction` in [0, 1] of the training is done
 
-A target that has networks of its own may be asked for both views at once, by two threads (`dcp.abreast`): what a
-forward pass changes must be buffers, as running statistics are.
-
 A variant is a file in `targets/` with a `Config` and `build(config, online, fresh) -> Target`.
 
 Shapes: B images in the batch, D projection size.

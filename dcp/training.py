@@ -8,7 +8,6 @@ import torch
 from torch import nn
 
 from dcp import arithmetic, build, checkpoint, dataset, encoder, failures, machine, past, positive, provenance, readout
-from dcp.arithmetic import Arithmetic
 from dcp.batches import Batch, Shares, batches
 from dcp.distributed import Process, choose_device
 from dcp.errors import Interrupted, RequestError
@@ -56,7 +55,9 @@ class Training:
         self.method = arithmetic.to_device(
             self.process.synchronised(method, recipe.network.sync_norm), self.process.device
         )
-        self.arithmetic = self._lightened(wanted)
+        self.arithmetic = wanted
+        if wanted.amp is not None:
+            arithmetic.spare_pixels((self.method.online, *self.method.target.children()))
         self.optimizer = build.optimizer(recipe, self.method)
         self.readout = (
             readout.fitting(self.data, self.method.online.features, process) if recipe.train.readout else None
@@ -71,15 +72,6 @@ class Training:
         if self.recipe.data.download and self.process.first:
             self.process.wait()
         return data
-
-    def _lightened(self, wanted: Arithmetic) -> Arithmetic:
-        """Have the method compute as wanted, as far as its networks allow; how it does."""
-        networks = (self.method.online, *self.method.target.children())
-        train = self.recipe.train
-        apart = self.process.count == 1 and not train.compile and not train.join_views
-        found = arithmetic.lightened(networks, wanted, apart=apart)
-        self.method.abreast = found.abreast
-        return found
 
     @property
     def finished(self) -> bool:

@@ -1,22 +1,15 @@
 """The benchmarks measure what they say: things in turn, ratios repeat by repeat, rows that survive a failure."""
 
-import copy
 import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
-import torch
 
-from benchmarks import byol, convolutions, rival
+from benchmarks import byol
 from benchmarks.measure import Scale, Spread, in_turn, rows
-from benchmarks.training import abreast_branches, branches
-from dcp import winograd
-from dcp.networks import Branch
 
 
 def test_things_are_measured_in_turn_in_an_order_that_alternates() -> None:
@@ -44,13 +37,12 @@ def test_a_rate_is_units_by_time_and_a_ratio_is_taken_repeat_by_repeat() -> None
 
 
 @pytest.mark.parametrize("native", [False, True])
-def test_byol_is_measured_in_torchs_own_fp32_and_as_auto_chooses(native: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_byol_is_measured_in_fp32_and_as_auto_chooses(native: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dcp.arithmetic._cpu_has_bf16", lambda: native)
-    monkeypatch.setattr("dcp.winograd.measured", lambda: True)
     monkeypatch.setattr("benchmarks.byol.find_spec", lambda name: None)
-    assert [task.args[-1] for task in byol.tasks(Scale(quick=False, device="cpu", threads=2))] == ["fp32", "auto"]
-    quick = [task.args[-1] for task in byol.tasks(Scale(quick=True, device="cpu", threads=2))]
-    assert quick == (["fp32", "auto"] if native else ["fp32"])
+    for quick in (False, True):
+        asked = [task.args[-1] for task in byol.tasks(Scale(quick=quick, device="cpu", threads=2))]
+        assert asked == (["fp32", "auto"] if native else ["fp32"])
 
 
 def test_stable_pretraining_is_measured_where_it_is_installed_and_time_allows(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,37 +50,6 @@ def test_stable_pretraining_is_measured_where_it_is_installed_and_time_allows(mo
     full, quick = (byol.tasks(Scale(quick=quick, device="cpu", threads=2)) for quick in (False, True))
     assert full[-1].args[-2:] == ("stable-pretraining", "auto")
     assert {task.args[-2] for task in quick} == {task.args[-2] for task in full[:-1]} == {"lightly"}
-
-
-@pytest.fixture
-def two_threads() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(threads)
-
-
-def test_the_bare_step_passes_views_as_the_run_does(two_threads: None) -> None:
-    made = Branch(torch.nn.Linear(3, 4), torch.nn.Sequential(torch.nn.BatchNorm1d(4)))
-    other = copy.deepcopy(made)
-    x1, x2 = torch.randn(2, 5, 3)
-    found, expected = abreast_branches(made, made, x1, x2), branches(other, other, x1, x2)
-    torch.testing.assert_close(found, expected)
-    assert [y.requires_grad for y in found] == [y.requires_grad for y in expected] == [True, True, False, False]
-
-
-def test_two_views_are_measured_on_a_thread_each_where_there_are_two(monkeypatch: pytest.MonkeyPatch) -> None:
-    network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
-    networks = {"torch": network, "Winograd": network}, torch.randn(2, 3, 8, 8), torch.randn(2, 4)
-    monkeypatch.setattr(convolutions, "_networks", lambda: networks)
-    threads = torch.get_num_threads()
-    found = {number: convolutions.stepped(Scale(quick=True, device="cpu", threads=2), number) for number in (1, 2)}
-    torch.set_num_threads(threads)
-    assert [row.name for row in found[1]] == ["torch", "Winograd"]
-    assert {row.name for row in found[2]} - {"torch", "Winograd"} == {
-        "torch, a view a thread",
-        "Winograd, a view a thread",
-    }
 
 
 @pytest.mark.slow
@@ -99,16 +60,6 @@ def test_an_epoch_of_each_rival_can_be_measured(name: str) -> None:
     assert theirs.name == name
     assert ours.ratio is not None
     assert ours.ratio.median > 0.1
-
-
-def test_rivals_are_given_torchs_own_convolutions() -> None:
-    backbone = torch.nn.Sequential(torch.nn.Conv2d(256, 256, 3, padding=1, bias=False))
-    winograd.adopt(backbone, 1)
-    training = SimpleNamespace(method=SimpleNamespace(online=SimpleNamespace(backbone=backbone)))
-    plain = rival.backbone(training)
-    assert type(backbone[0]) is winograd.WinogradConv2d
-    assert type(plain[0]) is torch.nn.Conv2d
-    assert torch.equal(plain[0].weight, backbone[0].weight)
 
 
 def test_the_command_writes_machine_versions_and_rows(tmp_path: Path) -> None:
