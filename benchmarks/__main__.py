@@ -26,7 +26,7 @@ GROUPS = (
     "epoch",
     "profile",
     "byol",
-    "heap",
+    "malloc",
     "predictors",
     "objectives",
     "probes",

@@ -2,7 +2,7 @@
 
 Beside lightly, which is always in fp32, dcp in fp32 and as `auto` says; beside stable-pretraining, where it
 is installed, both as `auto` says. Each rival has a process of its own and waits in it while dcp has its turn: what dcp
-does to the memory of a process (`dcp.heap`) would quicken the rival too.
+does to the memory of a process (`dcp.malloc`) would quicken the rival too.
 """
 
 import tempfile

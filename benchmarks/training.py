@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as fn
 
 from benchmarks.measure import settle
+from dcp.malloc import keep_freed_memory
 from dcp.networks import Branch
 from dcp.recipe import Recipe
 from dcp.training import Training
@@ -47,6 +48,8 @@ def epochs_in_turn(
         device: "cpu" or "cuda".
         other: from the run that is about to begin to what is done between epochs.
     """
+    if device == "cpu":
+        keep_freed_memory()  # as `dcp pretrain` does
     clock = _Clock(device)
     with tempfile.TemporaryDirectory() as folder:
         training = Training(recipe, runs=Path(folder), resume=False, device=device, watch=clock)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from dcp import checkpoint, heap
+from dcp import checkpoint
 from dcp.batches import Batch
 from dcp.distributed import Process
 from dcp.errors import Interrupted
@@ -63,15 +63,14 @@ class Loop:
             RunError: the loss is not finite.
             Interrupted: asked to stop; a checkpoint has been saved.
         """
-        with heap.kept(self.process.device.type):
-            for batch in batches:
-                self._step(batch)
-                stop, save = _listen(self.signals, self.process, batch.step)
-                if stop or save or self.saver.due(batch.step):
-                    self.journal.read()
-                    self.saver.save(batch.step + 1)
-                if stop:
-                    raise Interrupted(stop)
+        for batch in batches:
+            self._step(batch)
+            stop, save = _listen(self.signals, self.process, batch.step)
+            if stop or save or self.saver.due(batch.step):
+                self.journal.read()
+                self.saver.save(batch.step + 1)
+            if stop:
+                raise Interrupted(stop)
 
     def _step(self, batch: Batch) -> None:
         count = self.process.count

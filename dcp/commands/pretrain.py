@@ -57,7 +57,12 @@ def _train(
     recipe: Recipe, seeds: list[int], *, runs: Path, resume: bool, device: str, quiet: bool, as_json: bool
 ) -> int:
     from dcp import past
+    from dcp.distributed import choose_device
+    from dcp.malloc import keep_freed_memory
     from dcp.pretraining import pretrain
+
+    if choose_device(device) == "cpu":
+        keep_freed_memory()
 
     first, alone = not another_process(), not one_of_several()
     console, trained = Console(), []

@@ -43,8 +43,12 @@ def main(
     study = studies.read(source, sets).with_seeds(seeds or ())
     if dry_run:
         return _dry(study, runs, device=device, processes=processes, as_json=as_json)
+    from dcp.distributed import choose_device
+    from dcp.malloc import keep_freed_memory
     from dcp.studies import running
 
+    if choose_device(device) == "cpu":
+        keep_freed_memory()
     console = Console()
     say = partial(console.print, highlight=False, markup=False, soft_wrap=True)
     one = partial(_launched, runs=runs, device=device, processes=processes) if processes > 1 else partial(

@@ -21,7 +21,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as fn
 
-from dcp import centres, draws, evaluation, heap, machine, schedules, views
+from dcp import centres, draws, evaluation, machine, schedules, views
 from dcp.batches import Shares, batches
 from dcp.dataset import Dataset
 from dcp.evaluation import Json, Origin, Scores, Subject
@@ -97,8 +97,7 @@ def trained(origin: Origin, data: Dataset, y: Tensor, classes: int, config: Conf
         torch.manual_seed(seed)  # for networks with dropout
         model = Classifier(origin.encoder, _dim(origin, device), classes).train()
         plan = Plan(len(data), min(config.batch, len(data)), config.epochs, seed)
-        with heap.kept(device.type):
-            _train(model, origin, data, y.to(device), plan, lr, config.weight_decay)
+        _train(model, origin, data, y.to(device), plan, lr, config.weight_decay)
     return model.eval()
 
 

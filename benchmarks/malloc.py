@@ -2,7 +2,7 @@
 
 import copy
 import tempfile
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 
@@ -13,10 +13,8 @@ from benchmarks.apart import apart
 from benchmarks.measure import Row, Scale, rows
 from benchmarks.step import CPU, Case, recipe
 from benchmarks.training import Turn, bare, timed
-from dcp import heap
+from dcp.malloc import keep_freed_memory
 from dcp.training import Training
-
-_for_ever = ExitStack()
 
 
 def tasks(scale: Scale) -> list[partial[list[Row]]]:
@@ -43,16 +41,9 @@ def _process(scale: Scale, case: Case, work: str, memory: str) -> AbstractContex
 
 
 def _turn(scale: Scale, case: Case, work: str, keep: bool) -> Turn:
-    """Memory is kept, if so wanted, for as long as the process lives.
-
-    Raises:
-        RuntimeError: the environment has settings of glibc's, which dcp leaves alone.
-    """
     torch.set_num_threads(scale.threads)
-    if heap._glibc() is None:
-        raise RuntimeError("memory is not glibc's, or has been tuned by MALLOC_* or GLIBC_TUNABLES")
     if keep:
-        _for_ever.enter_context(heap.kept("cpu"))
+        keep_freed_memory()
     with tempfile.TemporaryDirectory() as runs:
         made = Training(recipe(case, 1), runs=Path(runs), resume=False, device=scale.device, watch=lambda line: None)
     return WORK[work](made, case.steps)
