@@ -6,7 +6,7 @@ from functools import partial
 import torch
 
 from benchmarks.measure import Row, Scale, in_turn, rows
-from dcp import variants
+from dcp import catalogue
 from dcp.moments import Moments
 from dcp.objective import Loss, Setting, alone
 from dcp.predictors import linear
@@ -23,14 +23,16 @@ def measured(scale: Scale, dim: int) -> list[Row]:
     """Losses a second of each objective, with its gradient in both views' projections."""
     torch.set_num_threads(scale.threads)
     torch.manual_seed(0)
-    things = {name: _losing(built(name, dim, scale.device), dim, scale.device) for name in variants.names("objectives")}
+    things = {
+        name: _losing(built(name, dim, scale.device), dim, scale.device) for name in catalogue.names("objectives")
+    }
     found = in_turn(things, scale.repeats, scale.device, least_s=scale.least_s)
     return rows(f"objective, batch {BATCH}, d = {dim}", "losses/s", found, beside="cosine")
 
 
 def built(name: str, dim: int, device: str) -> Loss:
     """The objective with its defaults, beside a linear predictor and an F."""
-    module = variants.load("objectives", name)
+    module = catalogue.load("objectives", name)
     if not hasattr(module, "build"):
         loss: Loss = module.loss
         return loss

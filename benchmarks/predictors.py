@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.measure import Row, Scale, in_turn, rows
-from dcp import variants
+from dcp import catalogue
 from dcp.predictor import Predictor
 
 SAMPLES = 256  # two views of 128 images
@@ -38,21 +38,21 @@ def stepped(scale: Scale, dim: int) -> list[Row]:
     """Passes a second, forward and backward, of each predictor over the projections of one view."""
     torch.set_num_threads(scale.threads)
     z = _projections(dim)[0][: SAMPLES // 2].to(scale.device)
-    things = {name: _passing(_built(name, dim).to(scale.device), z) for name in variants.names("predictors")}
+    things = {name: _passing(_built(name, dim).to(scale.device), z) for name in catalogue.names("predictors")}
     found = in_turn(things, scale.repeats, scale.device, least_s=scale.least_s)
     return rows(f"predictor forward and backward, d = {dim}", "passes/s", found, beside="linear")
 
 
 def _built(name: str, dim: int) -> Predictor:
     torch.manual_seed(0)
-    module = variants.load("predictors", name)
+    module = catalogue.load("predictors", name)
     built: Predictor = module.build(module.Config(), dim)
     return built
 
 
 def _set() -> list[str]:
     """Names of the predictors that are set: those with a `refresh` of their own."""
-    names = variants.names("predictors")
+    names = catalogue.names("predictors")
     return [name for name in names if type(_built(name, 2)).refresh is not Predictor.refresh]
 
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from dcp import backbones, networks, optim, variants
+from dcp import backbones, catalogue, networks, optim
 from dcp.errors import RequestError
 from dcp.method import Method
 from dcp.moments import Moments, own
@@ -61,8 +61,8 @@ def method(
     """
     online = untrained(recipe)
     dim = recipe.network.projector.out
-    predictor = variants.load("predictors", recipe.predictor.name).build(recipe.predictor, dim)
-    target = variants.load("targets", recipe.target.name).build(recipe.target, online, lambda: branch(recipe))
+    predictor = catalogue.load("predictors", recipe.predictor.name).build(recipe.predictor, dim)
+    target = catalogue.load("targets", recipe.target.name).build(recipe.target, online, lambda: branch(recipe))
     for part in (predictor, target):
         if hasattr(part, "total"):  # it keeps statistics of its own, which are to be those of all processes
             part.total = total
@@ -73,7 +73,7 @@ def method(
         target,
         moments,
         objective(recipe, Setting(predictor, moments, gather)),
-        positives=variants.load("positives", recipe.positives.name).build(recipe.positives, dim, gather),
+        positives=catalogue.load("positives", recipe.positives.name).build(recipe.positives, dim, gather),
         timing=recipe.moments.timing,
         source=recipe.moments.source,
         join_views=recipe.train.join_views,
@@ -89,7 +89,7 @@ def _moments(recipe: Recipe, total: Callable[[Tensor], Tensor], *, cross: bool) 
 
 def objective(recipe: Recipe, setting: Setting) -> Loss:
     """ℓ(p, z, t) -> [B], scaled as the recipe says."""
-    module = variants.load("objectives", recipe.objective.name)
+    module = catalogue.load("objectives", recipe.objective.name)
     loss: Loss = module.build(recipe.objective, setting) if hasattr(module, "build") else module.loss
     scale: float = getattr(recipe.objective, "scale", 1.0)
     return loss if scale == 1.0 else lambda p, z, t: scale * loss(p, z, t)

@@ -22,7 +22,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from dcp import places, variants
+from dcp import catalogue, places
 from dcp.errors import RequestError
 from dcp.files import Files
 
@@ -75,7 +75,7 @@ class Dataset:
         return digest.hexdigest()[:16]
 
 
-class DataConfig(variants.VariantConfig):
+class DataConfig(catalogue.VariantConfig):
     """The keys that every source has; a source adds its own."""
 
     own_size: ClassVar[int] = 224  # side of the views in pixels without image_size
@@ -110,7 +110,7 @@ def load(config: DataConfig, split: Split) -> Dataset:
     Raises:
         RequestError: the data are missing, incomplete or fewer than `limit`; the message says what to do.
     """
-    data: Dataset = variants.load("datasets", config.source).load(config, split)
+    data: Dataset = catalogue.load("datasets", config.source).load(config, split)
     if config.limit is None or config.limit == len(data) or split == "test":
         return data
     if config.limit < len(data):

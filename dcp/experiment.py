@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, model_validator
 
-from dcp.variants import VariantConfig
+from dcp.catalogue import VariantConfig
 
 Rate = Annotated[float, Field(ge=0, le=10)]
 Positive = Annotated[float, Field(ge=1e-3, le=100)]

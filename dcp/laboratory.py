@@ -13,13 +13,13 @@ from typing import Any
 import tomli_w
 from pydantic import Field, ValidationError
 
-from dcp import problems, report, tables, values, variants
+from dcp import catalogue, problems, report, tables, values
+from dcp.catalogue import VariantConfig
 from dcp.dynamics.result import Result
 from dcp.errors import Problems, RequestError, RunError
 from dcp.recipe import AnyExperiment
 from dcp.run.disk import create_folder, occupied
 from dcp.sections import NAMED
-from dcp.variants import VariantConfig
 
 
 class Run(VariantConfig):
@@ -102,7 +102,7 @@ def perform(theory: Theory, folder: Path | None = None) -> Result:
     """
     if folder is not None and occupied(folder):
         raise _exists(folder)
-    module = variants.load("experiments", theory.experiment)
+    module = catalogue.load("experiments", theory.experiment)
     try:
         result: Result = module.run(theory.theory, theory.run.seed)
     except ArithmeticError as error:

@@ -17,9 +17,9 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as fn
 
+from dcp.catalogue import VariantConfig
 from dcp.moments import Moments
 from dcp.predictor import Predictor
-from dcp.variants import VariantConfig
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 Gather = Callable[[Tensor], tuple[Tensor, int]]

@@ -17,8 +17,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from dcp import draws
+from dcp.catalogue import VariantConfig
 from dcp.errors import RequestError
-from dcp.variants import VariantConfig
 
 
 class LabelledConfig(VariantConfig):

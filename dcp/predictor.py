@@ -15,7 +15,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from dcp import spectra
-from dcp.variants import VariantConfig
+from dcp.catalogue import VariantConfig
 
 # Power iterations at each refresh. F moves slowly and v is kept, so a few are enough; the error is bounded in
 # tests/maths.

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dcp import dataset, encoder, subjects, tables, transfer, variants
+from dcp import catalogue, dataset, encoder, subjects, tables, transfer
 from dcp.dataset import Dataset, Split
 from dcp.distributed import choose_device
 from dcp.errors import RequestError
@@ -125,14 +125,14 @@ def _recipe(run: Run, sets: tuple[str, ...]) -> Recipe:
 
 
 def _check_name(name: str) -> None:
-    known = variants.names("evaluations")
+    known = catalogue.names("evaluations")
     if name not in known:
         raise RequestError(f'there is no evaluation "{name}"', slug="unknown-name", hint=f"known: {', '.join(known)}")
 
 
 def _allowed(names: tuple[str, ...], splits: dict[Split, Dataset], say: Say | None) -> tuple[str, ...]:
     """Those of `names` that these data allow; without `say`, one that they do not is refused."""
-    wanting = [name for name in names if variants.load("evaluations", name).labels]
+    wanting = [name for name in names if catalogue.load("evaluations", name).labels]
     if not wanting or all(data.labels is not None for data in splits.values()):
         return names
     what = f"{' and '.join(wanting)} need{'s' if len(wanting) == 1 else ''} labels, and these data have none"
@@ -146,7 +146,7 @@ def _allowed(names: tuple[str, ...], splits: dict[Split, Dataset], say: Say | No
 
 def _one(run: Run, name: str, measured: Measured) -> dict[str, Any]:
     recipe, subject, baseline, data, place = measured
-    evaluate = variants.load("evaluations", name).evaluate
+    evaluate = catalogue.load("evaluations", name).evaluate
     config = getattr(recipe.probe, name)
     scores: Scores = evaluate(subject, config, seed=recipe.run.seed)
     random: Scores = evaluate(baseline, config, seed=recipe.run.seed)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from dcp import keys, problems, tables, values, variants
+from dcp import catalogue, keys, problems, tables, values
 from dcp.errors import Problems, RequestError
 from dcp.sections import Moments, Network, Optimizer, Run, Study, Train
 from dcp.views import Config as Views
@@ -19,32 +19,32 @@ from dcp.views import Config as Views
 
 def _probe() -> Any:
     """The model of [probe]: `after`, `data`, and one table an evaluation found in `dcp/evaluations/`."""
-    names = variants.names("evaluations")
+    names = catalogue.names("evaluations")
     fields: dict[str, Any] = {
         "after": (
             tuple[Literal[tuple(names)], ...],  # type: ignore[misc]
             Field(("knn", "linear", "spectrum"), description="evaluations that run when training ends"),
         ),
         "data": (
-            variants.union("datasets", "source") | None,
+            catalogue.union("datasets", "source") | None,
             Field(None, description="labelled images for the probes, where they are not those of [data]"),
         ),
     }
     for name in names:
-        config = variants.load("evaluations", name).Config
+        config = catalogue.load("evaluations", name).Config
         fields[name] = (config, Field(config(), description=f"settings of the {name} evaluation"))
-    return create_model("Probe", __base__=variants.VariantConfig, __doc__="What is measured.", **fields)
+    return create_model("Probe", __base__=catalogue.VariantConfig, __doc__="What is measured.", **fields)
 
 
 if TYPE_CHECKING:
     from dcp.dataset import DataConfig as AnyData
 
-    class Named(variants.VariantConfig):
+    class Named(catalogue.VariantConfig):
         """What a type checker may know of a variant that is chosen by name."""
 
         name: str
 
-    class Experiment(variants.VariantConfig):
+    class Experiment(catalogue.VariantConfig):
         """What a type checker may know of [theory]."""
 
         experiment: str
@@ -55,24 +55,24 @@ if TYPE_CHECKING:
     AnyExperiment = Experiment
     AnyPositives = Named
 
-    class Probe(variants.VariantConfig):
+    class Probe(catalogue.VariantConfig):
         """What a type checker may know of [probe]."""
 
         after: tuple[str, ...] = ()
         data: AnyData | None = None
 else:
-    AnyData = variants.union("datasets", "source")
-    AnyPredictor = variants.union("predictors")
-    AnyObjective = variants.union("objectives")
-    AnyTarget = variants.union("targets")
-    AnyExperiment = variants.union("experiments", "experiment")
-    AnyPositives = variants.union("positives")
+    AnyData = catalogue.union("datasets", "source")
+    AnyPredictor = catalogue.union("predictors")
+    AnyObjective = catalogue.union("objectives")
+    AnyTarget = catalogue.union("targets")
+    AnyExperiment = catalogue.union("experiments", "experiment")
+    AnyPositives = catalogue.union("positives")
     Probe = _probe()
 
 
 def _chosen(folder: str, section: str, meaning: str) -> Any:
     """A section that may be left out: then it is the variant that `tables.DEFAULTS` names."""
-    return Field(default_factory=lambda: variants.load(folder, tables.DEFAULTS[section]).Config(), description=meaning)
+    return Field(default_factory=lambda: catalogue.load(folder, tables.DEFAULTS[section]).Config(), description=meaning)
 
 
 class Recipe(BaseModel):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from dcp import checkpoint, variants
+from dcp import catalogue, checkpoint
 from dcp.dataset import Dataset, Split
 from dcp.encoder import Encoder
 from dcp.evaluation import Features, Origin, Subject
@@ -50,7 +50,7 @@ def _weight(recipe: Recipe, tensors: dict[str, Tensor]) -> Tensor | None:
     if not state:
         return None
     with torch.random.fork_rng(devices=[]), torch.no_grad():
-        module = variants.load("predictors", recipe.predictor.name)
+        module = catalogue.load("predictors", recipe.predictor.name)
         predictor = module.build(recipe.predictor, recipe.network.projector.out)
         try:
             predictor.load_state_dict(state)

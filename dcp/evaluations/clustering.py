@@ -27,8 +27,8 @@ from torch import Tensor
 from torch.nn import functional as fn
 
 from dcp import evaluation
+from dcp.catalogue import VariantConfig
 from dcp.evaluation import Scores, Subject
-from dcp.variants import VariantConfig
 
 if TYPE_CHECKING:
     import numpy as np

@@ -23,10 +23,10 @@ from torch.nn import functional as fn
 
 from dcp import centres, draws, evaluation, machine, schedules, views
 from dcp.batches import Shares, batches
+from dcp.catalogue import VariantConfig
 from dcp.dataset import Dataset
 from dcp.evaluation import Json, Origin, Scores, Subject
 from dcp.plan import Plan
-from dcp.variants import VariantConfig
 
 labels = True
 

@@ -23,9 +23,9 @@ from torch import Tensor
 from torch.nn import functional as fn
 
 from dcp import draws, evaluation
+from dcp.catalogue import VariantConfig
 from dcp.errors import RequestError
 from dcp.evaluation import Json, Scores, Subject
-from dcp.variants import VariantConfig
 
 labels = True
 # similarities held at a time: 256 MB, whatever the size of the data

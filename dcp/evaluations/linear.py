@@ -23,9 +23,9 @@ from torch import Tensor
 from torch.nn import functional as fn
 
 from dcp import draws, evaluation, logistic
+from dcp.catalogue import VariantConfig
 from dcp.evaluation import Json, Scores, Subject
 from dcp.logistic import Curvature, Task
-from dcp.variants import VariantConfig
 
 labels = True
 # a deviation of this share of the mean may be no more than what float32 makes of a constant

@@ -24,10 +24,10 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from dcp import draws, evaluation, logistic
+from dcp.catalogue import VariantConfig
 from dcp.evaluation import Json, Scores, Subject
 from dcp.evaluations import linear
 from dcp.logistic import Curvature, Task
-from dcp.variants import VariantConfig
 
 labels = True
 FOLDS = 5

@@ -20,8 +20,8 @@ from torch import Tensor
 from torch.nn import functional as fn
 
 from dcp import draws, evaluation
+from dcp.catalogue import VariantConfig
 from dcp.evaluation import Scores, Subject
-from dcp.variants import VariantConfig
 
 labels = True
 # similarities held at a time: 64 MB, beside which sorting takes four times as much

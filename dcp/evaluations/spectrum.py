@@ -43,9 +43,9 @@ from torch import Tensor
 from torch.nn import functional as fn
 
 from dcp import evaluation, ranks, spectra
+from dcp.catalogue import VariantConfig
 from dcp.errors import RunError
 from dcp.evaluation import Json, Scores, Subject
-from dcp.variants import VariantConfig
 
 labels = False
 Rank = Annotated[int, Field(ge=1)]

@@ -12,9 +12,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from dcp.catalogue import VariantConfig
 from dcp.dynamics import flow, matrices
 from dcp.dynamics.result import Figure, Result, Row, line
-from dcp.variants import VariantConfig
 
 
 class Config(VariantConfig):

@@ -13,10 +13,10 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from dcp.catalogue import VariantConfig
 from dcp.dynamics import closed, flow, modes
 from dcp.dynamics.result import Figure, Line, Result, Row, line
 from dcp.experiment import Positives
-from dcp.variants import VariantConfig
 
 Decays = Annotated[tuple[Annotated[float, Field(ge=0.01, le=10)], ...], Field(min_length=1, max_length=8)]
 ALIVE = 0.05  # p at the end over p at the start

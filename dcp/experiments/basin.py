@@ -10,10 +10,10 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from dcp.catalogue import VariantConfig
 from dcp.dynamics import closed, flow, modes, rules
 from dcp.dynamics.result import Figure, Line, Result, Row, line
 from dcp.experiment import Exponents
-from dcp.variants import VariantConfig
 
 Decays = Annotated[tuple[Annotated[float, Field(ge=1e-3, le=0.249)], ...], Field(min_length=1, max_length=20)]
 ALIVE = 0.1  # share of the start at which a mode has vanished

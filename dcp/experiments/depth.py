@@ -12,10 +12,10 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from dcp.catalogue import VariantConfig
 from dcp.dynamics import closed, flow, modes, rules
 from dcp.dynamics.result import Figure, Line, Result, Row, line
 from dcp.experiment import Exponents
-from dcp.variants import VariantConfig
 
 Layers = Annotated[tuple[Annotated[int, Field(ge=1, le=8)], ...], Field(min_length=1, max_length=8)]
 ALIVE = 0.2  # u at the end over u = 1 at the start; it is either well above or falls to 0

@@ -11,10 +11,10 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from dcp.catalogue import VariantConfig
 from dcp.dynamics import closed, flow, modes, rules
 from dcp.dynamics.result import Figure, Line, Result, Row, line, unrest
 from dcp.experiment import Exponents, Positives, Rates
-from dcp.variants import VariantConfig
 
 Place = Literal["outside", "inside"]
 

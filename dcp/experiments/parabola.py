@@ -12,11 +12,11 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from dcp.catalogue import VariantConfig
 from dcp.dynamics import closed, flow, matrices, modes
 from dcp.dynamics.gaussian import gaussian
 from dcp.dynamics.result import Figure, Line, Result, Row, line
 from dcp.experiment import Positive
-from dcp.variants import VariantConfig
 
 FINE = 1000  # points of the integral for τ
 

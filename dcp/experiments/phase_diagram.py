@@ -10,10 +10,10 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
+from dcp.catalogue import VariantConfig
 from dcp.dynamics import closed, flow, modes, rules
 from dcp.dynamics.result import Figure, Line, Result, Row, line
 from dcp.experiment import Positive, Positives
-from dcp.variants import VariantConfig
 
 ALIVE = 0.1  # share of w² at the start that a feature must still have; it is either far above or falls to 0
 

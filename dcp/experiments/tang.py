@@ -12,10 +12,10 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
+from dcp.catalogue import VariantConfig
 from dcp.dynamics import flow, matrices
 from dcp.dynamics.result import Figure, Result, Row, line
 from dcp.experiment import require_below
-from dcp.variants import VariantConfig
 
 
 class Config(VariantConfig):

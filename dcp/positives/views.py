@@ -2,9 +2,9 @@
 
 from typing import Literal
 
+from dcp.catalogue import VariantConfig
 from dcp.objective import Gather
 from dcp.positive import Positives
-from dcp.variants import VariantConfig
 
 
 class Config(VariantConfig):

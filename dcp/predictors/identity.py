@@ -9,8 +9,8 @@ from typing import Literal
 
 from torch import Tensor
 
+from dcp.catalogue import VariantConfig
 from dcp.predictor import Predictor
-from dcp.variants import VariantConfig
 
 
 class Config(VariantConfig):

@@ -17,10 +17,10 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from dcp.catalogue import VariantConfig
 from dcp.moments import own
 from dcp.predictor import Predictor
 from dcp.predictors import directpred, directset
-from dcp.variants import VariantConfig
 
 
 class Config(VariantConfig):

@@ -11,8 +11,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from dcp.catalogue import VariantConfig
 from dcp.predictor import Predictor
-from dcp.variants import VariantConfig
 
 
 class Config(VariantConfig):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from dcp import encoder, past, variants
+from dcp import catalogue, encoder, past
 from dcp.comparison.absent import diverged
 from dcp.errors import RequestError
 from dcp.recipe import Recipe
@@ -79,7 +79,7 @@ def _missing(run: Run, recipe: Recipe) -> set[str]:
     missing = set(recipe.probe.after) - run.probes().keys()
     if not missing or (recipe.probe.data or recipe.data).labelled():
         return missing
-    return {name for name in missing if not variants.load("evaluations", name).labels}
+    return {name for name in missing if not catalogue.load("evaluations", name).labels}
 
 
 def _busy(run: Run) -> bool:

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any
 
-from dcp import seeds, tables, variants
+from dcp import catalogue, seeds, tables
 from dcp.errors import Problems, RequestError
 from dcp.run.lookup import first
 from dcp.sections import Study as Section
@@ -135,7 +135,7 @@ def _of_published(section: Section, axes: Mapping[str, Any], where: str) -> Iter
             )
             what = f'study.published[{i}].arm: there is no arm called "{one.arm}"'
             yield RequestError(what, slug="unknown-name", where=where, hint=hint)
-        known = variants.names("evaluations")
+        known = catalogue.names("evaluations")
         if one.score.partition(".")[0] not in known or not one.score.partition(".")[2]:
             what, hint = f'study.published[{i}].score is "{one.score}"', f"EVALUATION.SCORE, of {', '.join(known)}"
             yield RequestError(what, slug="bad-value", where=where, hint=hint)

@@ -14,6 +14,7 @@ import tomli_w
 from pydantic import ValidationError
 
 from dcp import problems, seeds, tables, values
+from dcp.catalogue import VariantConfig
 from dcp.errors import Problems
 from dcp.recipe import Recipe, Training
 from dcp.sections import Published
@@ -23,7 +24,6 @@ from dcp.studies.files import Files, nested
 from dcp.studies.files import read as read_files
 from dcp.studies.labels import label
 from dcp.tables import Table
-from dcp.variants import VariantConfig
 
 
 @dataclass(frozen=True)

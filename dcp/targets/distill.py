@@ -22,9 +22,9 @@ from torch import Tensor, nn
 from torch.nn import functional as fn
 
 from dcp import checkpoint, places
+from dcp.catalogue import VariantConfig
 from dcp.errors import RequestError
 from dcp.target import Target
-from dcp.variants import VariantConfig
 
 FILE = "encoder.safetensors"
 KEY = "target.teacher"

@@ -20,8 +20,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from dcp import schedules
+from dcp.catalogue import VariantConfig
 from dcp.target import Target
-from dcp.variants import VariantConfig
 
 
 class Config(VariantConfig):

@@ -16,9 +16,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from dcp import spectra
+from dcp.catalogue import VariantConfig
 from dcp.moments import own
 from dcp.target import Target
-from dcp.variants import VariantConfig
 
 
 class Config(VariantConfig):

@@ -27,8 +27,8 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from dcp.catalogue import VariantConfig
 from dcp.target import Target
-from dcp.variants import VariantConfig
 
 
 class Config(VariantConfig):

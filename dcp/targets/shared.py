@@ -10,8 +10,8 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from dcp.catalogue import VariantConfig
 from dcp.target import Target
-from dcp.variants import VariantConfig
 
 
 class Config(VariantConfig):

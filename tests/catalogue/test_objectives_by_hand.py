@@ -12,7 +12,7 @@ import torch
 from by_hand import Array, draws
 from torch import Tensor
 
-from dcp import variants
+from dcp import catalogue
 from dcp.moments import Moments
 from dcp.objective import Loss, Setting, alone
 from dcp.predictors import linear
@@ -33,7 +33,7 @@ def setting(W: Tensor | None = None) -> Setting:
 
 
 def built(name: str, around: Setting, **keys: object) -> Loss:
-    module = variants.load("objectives", name)
+    module = catalogue.load("objectives", name)
     return module.build(module.Config(**keys), around) if hasattr(module, "build") else module.loss
 
 

@@ -9,7 +9,7 @@ from torch.nn import functional as fn
 from torch.testing import assert_close
 from torch.utils.flop_counter import FlopCounterMode
 
-from dcp import checkpoint, draws, positive, variants
+from dcp import catalogue, checkpoint, draws, positive
 from dcp.errors import Problems, RequestError
 from dcp.method import Method
 from dcp.moments import Moments
@@ -97,7 +97,7 @@ def test_means_are_those_of_the_classes() -> None:
 
 
 def test_semppl_names_what_has_no_label_and_keeps_the_labels_it_sees() -> None:
-    made = variants.load("positives", "semppl")
+    made = catalogue.load("positives", "semppl")
     config = made.Config(queue=8, k=1, weight=0.5)
     positives, t = made.build(config, 3, alone), normal(4, 3)
     empty = positives(t, torch.tensor([0, 1, -1, -1]))
@@ -109,7 +109,7 @@ def test_semppl_names_what_has_no_label_and_keeps_the_labels_it_sees() -> None:
 
 
 def test_supsiam_mixes_both_losses_where_there_is_a_label() -> None:
-    made = variants.load("positives", "supsiam")
+    made = catalogue.load("positives", "supsiam")
     positives, t = made.build(made.Config(queue=8, a=0.25), 3, alone), normal(4, 3)
     positives.update(t[:2], torch.tensor([3, 3]))
     extra = positives(t, torch.tensor([3, -1, 4, 3]))
@@ -132,7 +132,7 @@ class Flat(nn.Module):
 @BOTH
 def test_the_loss_is_that_of_both_positives_and_targets_are_remembered_after_the_step(name: str) -> None:
     torch.manual_seed(0)
-    made, identity = variants.load("positives", name), variants.load("predictors", "identity")
+    made, identity = catalogue.load("positives", name), catalogue.load("predictors", "identity")
     positives = made.build(made.Config(queue=8), 3, alone)
     method = Method(Flat(), identity.build(identity.Config(), 3), Online(), Moments(3, rho=0.5), cosine.loss,
                     positives=positives)  # fmt: skip
@@ -162,12 +162,12 @@ def test_training_sees_the_share_of_the_labels_that_it_may_and_no_other() -> Non
     assert torch.equal(seen[seen >= 0], y[seen >= 0])
     assert seen[seen >= 0].bincount().tolist() == [3] * 10
     assert torch.equal(torch.where(seen >= 0)[0], draws.evenly(y, 30, seed=0).sort().values)
-    assert positive.seen(y, variants.load("positives", "views").Config()) is None
+    assert positive.seen(y, catalogue.load("positives", "views").Config()) is None
 
 
 def test_images_without_labels_are_refused() -> None:
     with pytest.raises(RequestError, match="needs labels"):
-        positive.seen(None, variants.load("positives", "semppl").Config())
+        positive.seen(None, catalogue.load("positives", "semppl").Config())
 
 
 def test_a_target_that_takes_gradient_is_refused() -> None:

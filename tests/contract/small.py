@@ -3,13 +3,13 @@
 import torch
 from torch import Tensor, nn
 
-from dcp import variants
+from dcp import catalogue
 from dcp.moments import Moments
 from dcp.objective import Loss, Setting, alone
 from dcp.targets import distill
 
 # whatever lies in the tree: a new file is tested without being named anywhere
-PREDICTORS, OBJECTIVES, TARGETS, POSITIVES = map(variants.names, ("predictors", "objectives", "targets", "positives"))
+PREDICTORS, OBJECTIVES, TARGETS, POSITIVES = map(catalogue.names, ("predictors", "objectives", "targets", "positives"))
 # objectives in which images see each other; any other must not
 TOGETHER = ["balance", "barlow", "correlation", "ntxent", "spectral_contrastive", "vicreg"]
 ALONE = [name for name in OBJECTIVES if name not in TOGETHER]
@@ -53,13 +53,13 @@ def branch(seed: int = 0) -> TinyBranch:
 
 def build_predictor(name: str, dim: int = 6, **keys: object) -> nn.Module:
     torch.manual_seed(1)
-    module = variants.load("predictors", name)
+    module = catalogue.load("predictors", name)
     return module.build(module.Config(**keys), dim)
 
 
 def build_objective(name: str, dtype: torch.dtype = torch.float32, dim: int = 6, **keys: object) -> Loss:
     """With a linear predictor and an F, for those that look at them."""
-    module = variants.load("objectives", name)
+    module = catalogue.load("objectives", name)
     if not hasattr(module, "build"):
         return module.loss
     moments = Moments(dim, rho=0.5)
@@ -71,5 +71,5 @@ def build_target(name: str, online: nn.Module) -> nn.Module:
     """A target of the tiny branch; what stands in a teacher's file is looked at in tests/catalogue."""
     if name == "distill":
         return distill.Distill(branch(seed=2).to(next(online.parameters()).dtype), standardises=True)
-    module = variants.load("targets", name)
+    module = catalogue.load("targets", name)
     return module.build(module.Config(), online, lambda: branch(seed=2))

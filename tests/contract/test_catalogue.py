@@ -7,30 +7,30 @@ import pydantic
 import pytest
 from small import OBJECTIVES, POSITIVES, PREDICTORS, TARGETS
 
-from dcp import variants
+from dcp import catalogue
 
 FOLDERS = {"predictors": PREDICTORS, "objectives": OBJECTIVES, "targets": TARGETS, "positives": POSITIVES}
-EVERY = [(folder, name) for folder in FOLDERS for name in variants.names(folder)]
+EVERY = [(folder, name) for folder in FOLDERS for name in catalogue.names(folder)]
 every = pytest.mark.parametrize(("folder", "name"), EVERY, ids=[f"{f}-{n}" for f, n in EVERY])
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_every_file_of_the_folder_is_a_variant(folder: str):
-    files = {path.stem for path in (Path(variants.__file__).parent / folder).glob("*.py")}
+    files = {path.stem for path in (Path(catalogue.__file__).parent / folder).glob("*.py")}
     assert {"__init__", *FOLDERS[folder]} == files
     assert len(files) > 3
 
 
 @every
 def test_the_name_in_the_recipe_is_the_name_of_the_file(folder: str, name: str):
-    config = variants.load(folder, name).Config
+    config = catalogue.load(folder, name).Config
     assert typing.get_args(config.model_fields["name"].annotation) == (name,)
     assert config().name == name
 
 
 @every
 def test_every_key_has_a_meaning_in_one_line(folder: str, name: str):
-    fields = variants.load(folder, name).Config.model_fields
+    fields = catalogue.load(folder, name).Config.model_fields
     for key, field in fields.items():
         if key != "name":
             assert field.description, f"{folder}/{name}: {key} has no description"
@@ -40,19 +40,19 @@ def test_every_key_has_a_meaning_in_one_line(folder: str, name: str):
 
 @every
 def test_every_key_has_a_default(folder: str, name: str):
-    assert not [key for key, field in variants.load(folder, name).Config.model_fields.items() if field.is_required()]
+    assert not [key for key, field in catalogue.load(folder, name).Config.model_fields.items() if field.is_required()]
 
 
 @every
 def test_the_module_says_what_it_is(folder: str, name: str):
-    text = variants.load(folder, name).__doc__ or ""
+    text = catalogue.load(folder, name).__doc__ or ""
     assert len(text.split()) >= 15
-    assert variants.load(folder, name).Config.__doc__
+    assert catalogue.load(folder, name).Config.__doc__
 
 
 @every
 def test_unknown_keys_and_values_of_another_type_are_refused(folder: str, name: str):
-    config = variants.load(folder, name).Config
+    config = catalogue.load(folder, name).Config
     with pytest.raises(pydantic.ValidationError, match="extra_forbidden"):
         config(no_such_key=1)
     numbers = [key for key, field in config.model_fields.items() if field.annotation is float]
@@ -64,13 +64,13 @@ def test_unknown_keys_and_values_of_another_type_are_refused(folder: str, name: 
 @every
 def test_a_config_cannot_be_changed_after_it_was_made(folder: str, name: str):
     with pytest.raises(pydantic.ValidationError, match="frozen"):
-        variants.load(folder, name).Config().name = "other"
+        catalogue.load(folder, name).Config().name = "other"
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_a_table_finds_its_config_by_name(folder: str):
-    adapter = pydantic.TypeAdapter(variants.union(folder))
-    for name in variants.names(folder):
-        assert type(adapter.validate_python({"name": name})) is variants.load(folder, name).Config
+    adapter = pydantic.TypeAdapter(catalogue.union(folder))
+    for name in catalogue.names(folder):
+        assert type(adapter.validate_python({"name": name})) is catalogue.load(folder, name).Config
     with pytest.raises(pydantic.ValidationError, match="union_tag_invalid"):
         adapter.validate_python({"name": "no such variant"})

@@ -18,7 +18,7 @@ from small import (
 from torch import Tensor
 from torch.testing import assert_close
 
-from dcp import variants
+from dcp import catalogue
 
 objectives = pytest.mark.parametrize("name", OBJECTIVES)
 targets = pytest.mark.parametrize("name", TARGETS)
@@ -78,7 +78,7 @@ def test_it_is_deterministic_and_leaves_its_inputs_alone(name: str):
 
 @objectives
 def test_its_scale_can_be_set_and_must_be_positive(name: str):
-    config = variants.load("objectives", name).Config
+    config = catalogue.load("objectives", name).Config
     assert config().scale == 1.0
     assert config(scale=0.25).scale == 0.25
     with pytest.raises(ValueError, match="greater than 0"):

@@ -8,15 +8,15 @@ from safetensors.torch import load, save
 from small import DTYPES, PREDICTORS, branch, build_predictor, build_target, correlation, cross, normal
 from torch.testing import assert_close
 
-from dcp import spectra, variants
+from dcp import catalogue, spectra
+from dcp.catalogue import VariantConfig
 from dcp.method import Method
 from dcp.moments import Moments
 from dcp.objectives import cosine
 from dcp.predictor import ClosedConfig, Predictor, SetLinear
-from dcp.variants import VariantConfig
 
 every = pytest.mark.parametrize("name", PREDICTORS)
-CONFIGS = {name: variants.load("predictors", name).Config for name in PREDICTORS}
+CONFIGS = {name: catalogue.load("predictors", name).Config for name in PREDICTORS}
 CLOSED = [name for name in PREDICTORS if issubclass(CONFIGS[name], ClosedConfig)]
 SET = [name for name in CLOSED if isinstance(build_predictor(name), SetLinear)]
 NO_W = {*VariantConfig.model_fields, *ClosedConfig.model_fields, "name"}  # keys that are not of the rule
@@ -138,7 +138,7 @@ def test_what_it_would_set_is_what_it_sets_and_asking_changes_nothing(name: str,
 def test_a_predictor_that_calls_itself_symmetric_is_and_has_no_negative_eigenvalue(name: str):
     predictor = build_predictor(name)
     refresh(predictor)
-    if getattr(variants.load("predictors", name).Config, "symmetric", True) and predictor.matrix is not None:
+    if getattr(catalogue.load("predictors", name).Config, "symmetric", True) and predictor.matrix is not None:
         assert_close(predictor.matrix, predictor.matrix.T)
         assert torch.linalg.eigvalsh(predictor.matrix)[0] > -1e-6
 

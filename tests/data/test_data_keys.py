@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from dcp import dataset, variants
+from dcp import catalogue, dataset
 from dcp.dataset import data_root
 from dcp.datasets import cifar10, folder, imagenet, imagenette, stl10
 from dcp.errors import RequestError
@@ -66,14 +66,14 @@ def test_without_a_root_the_platforms_cache_folder_is_used(monkeypatch, platform
 
 
 def test_the_catalogue_lists_these_sources():
-    assert set(SOURCES) <= set(variants.names("datasets"))
+    assert set(SOURCES) <= set(catalogue.names("datasets"))
 
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_each_source_is_chosen_by_its_name_and_documents_every_key(source):
-    adapter = TypeAdapter(variants.union("datasets", key="source"))
+    adapter = TypeAdapter(catalogue.union("datasets", key="source"))
     config = adapter.validate_python({"source": source, "root": "/data"})
-    assert type(config) is variants.load("datasets", source).Config
+    assert type(config) is catalogue.load("datasets", source).Config
     assert all(field.description for field in type(config).model_fields.values())
     assert {"source", "root", "download", "limit", "image_size"} <= set(type(config).model_fields)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from dcp import variants
+from dcp import catalogue
 from dcp.distributed import Process
 from dcp.moments import Moments
 from dcp.objective import Gather, Setting, alone
@@ -30,7 +30,7 @@ def losses(name: str, gather: Gather, mine: slice) -> tuple[Tensor, list[nn.Para
     """Of both directions [B], for the images of a share; and the weights they depend on."""
     torch.manual_seed(0)
     predictor = linear.build(linear.Config(), D).double()
-    encoder, module = nn.Parameter(draws(D, 6, seed=0)), variants.load("objectives", name)
+    encoder, module = nn.Parameter(draws(D, 6, seed=0)), catalogue.load("objectives", name)
     loss = module.build(module.Config(), Setting(predictor, Moments(D, rho=0.5), gather))
     z1, z2 = (draws(N, 6, seed=seed)[mine] @ encoder.T for seed in (1, 2))
     both = loss(predictor(z1), z1, z2) + loss(predictor(z2), z2, z1)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dcp import shipped, variants
+from dcp import catalogue, shipped
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*(ROOT / "docs").rglob("*.md"), ROOT / "README.md"])
@@ -19,22 +19,22 @@ KINDS = ["predictors", "objectives", "targets", "positives"]
 
 @pytest.mark.parametrize("folder", KINDS)
 def test_every_variant_has_a_page_and_every_page_a_variant(folder: str) -> None:
-    assert sorted(path.stem for path in (ROOT / "docs" / folder).glob("*.md")) == variants.names(folder)
+    assert sorted(path.stem for path in (ROOT / "docs" / folder).glob("*.md")) == catalogue.names(folder)
 
 
 @pytest.mark.parametrize("folder", KINDS)
 def test_every_variant_has_a_row_in_the_catalogue(folder: str) -> None:
     page = (ROOT / "docs/catalogue.md").read_text(encoding="utf-8")
-    assert [name for name in variants.names(folder) if f"[{name}]({folder}/{name}.md)" not in page] == []
+    assert [name for name in catalogue.names(folder) if f"[{name}]({folder}/{name}.md)" not in page] == []
 
 
 @pytest.mark.parametrize("folder", ["objectives", "targets", "positives"])
 def test_the_page_of_a_variant_names_its_source_its_keys_and_what_it_was_verified_against(folder: str) -> None:
-    for name in variants.names(folder):
+    for name in catalogue.names(folder):
         text = (ROOT / "docs" / folder / f"{name}.md").read_text(encoding="utf-8")
         assert text.startswith(f"# {name}\n\n    ")
         assert all(f"**{part}" in text for part in ("Source", "How", "Keys", "Verified against", "Recipes"))
-        keys = set(variants.load(folder, name).Config.model_fields) - {"name"}
+        keys = set(catalogue.load(folder, name).Config.model_fields) - {"name"}
         assert keys <= set(re.findall(r"`([a-z_0-9]+)`", text)), name
 
 

@@ -6,7 +6,7 @@ import torch
 from pydantic import ValidationError
 from subjects import of, subject
 
-from dcp import evaluation, variants
+from dcp import catalogue, evaluation
 from dcp.errors import RequestError, RunError
 from dcp.evaluation import Features, accuracy_interval
 
@@ -15,12 +15,12 @@ EVALUATIONS = [name for name in EVERY if name != "finetune"]  # which needs imag
 
 
 def run(name, it, seed=0, **settings):
-    module = variants.load("evaluations", name)
+    module = catalogue.load("evaluations", name)
     return module.evaluate(it, module.Config(**settings), seed=seed)
 
 
 def test_the_folder_holds_the_evaluations_that_these_tests_name():
-    assert [name for name in variants.names("evaluations") if name != "pictures"] == EVERY
+    assert [name for name in catalogue.names("evaluations") if name != "pictures"] == EVERY
 
 
 @pytest.mark.parametrize(("share", "n"), [(0.5, 40), (0.9, 200), (0.99, 500)])
@@ -97,7 +97,7 @@ def test_a_split_without_images_is_refused(name):
 def test_only_evaluations_that_need_labels_refuse_images_without():
     it = subject()
     it.train.y[:], it.test.y[:] = evaluation.UNLABELLED, evaluation.UNLABELLED
-    assert [name for name in EVERY if not variants.load("evaluations", name).labels] == ["spectrum"]
+    assert [name for name in EVERY if not catalogue.load("evaluations", name).labels] == ["spectrum"]
     for name in EVALUATIONS[:-1]:
         with pytest.raises(RequestError, match="without a label"):
             run(name, it)
@@ -236,4 +236,4 @@ def test_settings_that_cannot_be_are_refused_when_they_are_read():
         ("finetune", {"lr": ()}),
     ]:
         with pytest.raises(ValidationError):
-            variants.load("evaluations", name).Config(**settings)
+            catalogue.load("evaluations", name).Config(**settings)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from dcp import variants
+from dcp import catalogue
 from dcp.predictor import SetLinear
 from dcp.predictors import directcopy, directpred, directset
 
@@ -30,7 +30,7 @@ def random_F(dim: int, seed: int) -> Tensor:
 
 def set_by(name: str, F: Tensor, **keys: object) -> Tensor:
     """W after a refresh of the predictor that a recipe builds."""
-    module = variants.load("predictors", name)
+    module = catalogue.load("predictors", name)
     predictor = module.build(module.Config(**keys), len(F)).double()
     for _ in range(20):  # power iteration goes on from one refresh to the next
         predictor.refresh(F)

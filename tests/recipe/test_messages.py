@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import tomli
 
-from dcp import variants
+from dcp import catalogue
 from dcp.errors import Problems, RequestError
 from dcp.recipe import Recipe
 
@@ -26,11 +26,11 @@ def said(text: str) -> str:
 
 
 def listed(folder: str) -> str:
-    return ", ".join(variants.names(folder))
+    return ", ".join(catalogue.names(folder))
 
 
 def quoted(folder: str) -> str:
-    *names, last = [f'"{name}"' for name in variants.names(folder)]
+    *names, last = [f'"{name}"' for name in catalogue.names(folder)]
     return f"{', '.join(names)} or {last}"
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from dcp import keys, reference, variants
+from dcp import catalogue, keys, reference
 from dcp.recipe import File
 
 PAGE = Path(__file__).parents[2] / "docs" / "recipe.md"
@@ -34,7 +34,7 @@ def test_every_section_has_its_heading(section: str) -> None:
 )
 def test_every_variant_has_its_heading(folder: str, key: str) -> None:
     page = reference.markdown()
-    for name in variants.names(folder):
+    for name in catalogue.names(folder):
         assert f'\n### {key} = "{name}"\n' in page
 
 

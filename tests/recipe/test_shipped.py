@@ -265,11 +265,11 @@ def test_a_tiny_recipe_is_tiny(name: str) -> None:
 
 
 def test_the_tiny_recipes_have_every_predictor_target_and_objective_between_them() -> None:
-    from dcp import variants
+    from dcp import catalogue
 
     made = [Recipe.read(name) for name in TINY]
     for section, folder in (("predictor", "predictors"), ("target", "targets"), ("objective", "objectives")):
-        assert {getattr(recipe, section).name for recipe in made} == set(variants.names(folder))
+        assert {getattr(recipe, section).name for recipe in made} == set(catalogue.names(folder))
 
 
 def test_a_recipe_needs_no_run_name_in_its_file() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import dcp as package
-from dcp import laboratory, shipped, variants
+from dcp import catalogue, laboratory, shipped
 from dcp.dynamics.result import Row
 from dcp.errors import Problems, RunError
 
@@ -36,7 +36,7 @@ QUICK: dict[str, tuple[tuple[str, ...], float]] = {
 
 def test_every_experiment_has_a_recipe_and_a_place_on_the_page() -> None:
     page = (Path(__file__).parents[2] / "docs/theory.md").read_text(encoding="utf-8")
-    names = variants.names("experiments")
+    names = catalogue.names("experiments")
     assert len(names) == 14
     assert shipped.theories() == [f"theory/{name}" for name in names] == [f"theory/{name}" for name in sorted(QUICK)]
     assert [name for name in names if f"`theory/{name}`" not in page] == []
