@@ -6,12 +6,14 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from dcp import backbones, catalogue, networks, optim
+from dcp import backbones, catalogue, draws, networks, optim
+from dcp.catalogue import VariantConfig
 from dcp.errors import RequestError
 from dcp.method import Method
 from dcp.moments import Moments, own
 from dcp.objective import Gather, Loss, Setting, alone
 from dcp.plan import Plan
+from dcp.positive import LabelledConfig
 from dcp.recipe import Recipe
 
 
@@ -151,3 +153,25 @@ def plan(recipe: Recipe, images: int, processes: int) -> Plan:
             hint=f"at least {2 * processes}",
         )
     return Plan(images, batch, recipe.train.epochs, recipe.run.seed, processes)
+
+
+def labels_seen(y: Tensor | None, config: VariantConfig) -> Tensor | None:
+    """The classes [images] that training sees, -1 elsewhere; None where the positives need none.
+
+    They are those of the same images whatever the seed, and as many of each class.
+
+    >>> labels_seen(torch.tensor([0, 0, 1, 1]), LabelledConfig(labelled=0.5)).ge(0).sum()
+    tensor(2)
+
+    Raises:
+        RequestError: they need some, and the images have none.
+    """
+    if not isinstance(config, LabelledConfig):
+        return None
+    if y is None:
+        name = getattr(config, "name", "")
+        what = f'positives.name = "{name}" needs labels, and these images have none'
+        hint = 'take images with labels, or positives.name = "views"'
+        raise RequestError(what, slug="no-labels", where="positives.name", hint=hint)
+    chosen = draws.evenly(y, max(1, round(config.labelled * len(y))), seed=0)
+    return torch.full_like(y, -1).index_copy(0, chosen, y[chosen])

@@ -1,12 +1,13 @@
-"""Variants: the files of a plural folder are the catalogue.
+"""The catalogue: the files of a plural folder are its variants.
 
-`dcp/predictors/directcopy.py` is the predictor "directcopy" because it lies there; no list is kept anywhere. Each
-file has a `Config` whose discriminator (`name`, for data sets `source`) is a literal equal to the file's name.
+`dcp/method/predictors/directcopy.py` is the predictor "directcopy" because it lies there; no list is kept anywhere.
+Each file has a `Config` whose discriminator (`name`, for data sets `source`) is a literal equal to the file's name.
+`base.py` says what a variant of the folder is; a file with an underscore in front is shared by some of them.
 """
 
 import pkgutil
 from collections.abc import Iterator
-from functools import reduce
+from functools import cache, reduce
 from importlib import import_module
 from operator import or_
 from pathlib import Path
@@ -26,21 +27,30 @@ class VariantConfig(BaseModel):
         return iter(())
 
 
-def names(folder: str) -> list[str]:
-    """Names of all variants in `dcp/<folder>/`, sorted.
+@cache
+def folder(kind: str) -> Path:
+    """Where the variants of a kind lie: the one folder of dcp with that name."""
+    (package,) = Path(__file__).parent.rglob(f"{kind}/__init__.py")
+    return package.parent
+
+
+def names(kind: str) -> list[str]:
+    """Names of all variants of a kind, sorted.
 
     >>> "directcopy" in names("predictors")
     True
     """
-    return sorted(module.name for module in pkgutil.iter_modules([str(Path(__file__).parent / folder)]))
+    files = (module.name for module in pkgutil.iter_modules([str(folder(kind))]))
+    return sorted(name for name in files if name != "base" and not name.startswith("_"))
 
 
-def load(folder: str, name: str) -> ModuleType:
-    """The module of one variant; `name` must be one of `names(folder)`."""
-    return import_module(f"dcp.{folder}.{name}")
+def load(kind: str, name: str) -> ModuleType:
+    """The module of one variant; `name` must be one of `names(kind)`."""
+    package = folder(kind).relative_to(Path(__file__).parent).parts
+    return import_module(".".join(("dcp", *package, name)))
 
 
-def union(folder: str, key: str = "name") -> Any:
-    """A pydantic type that accepts the Config of any variant in `folder`, chosen by the value of `key`."""
-    configs = [load(folder, name).Config for name in names(folder)]
+def union(kind: str, key: str = "name") -> Any:
+    """A pydantic type that accepts the Config of any variant of a kind, chosen by the value of `key`."""
+    configs = [load(kind, name).Config for name in names(kind)]
     return Annotated[reduce(or_, configs), Field(discriminator=key)]

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from dcp.errors import RequestError
+from dcp import weights
 from dcp.run.disk import in_plain_words, replacing
 
 FILE = "checkpoint/state.safetensors"
@@ -58,13 +57,13 @@ def load(folder: Path, method: nn.Module, optimizer: Optimizer, readout: nn.Modu
     """
     path = folder / FILE
     if path.parent.exists() and not path.parent.is_dir():
-        raise bad("this is a file, and would be the folder of the checkpoint", path.parent)
+        raise weights.unusable("this is a file, and would be the folder of the checkpoint", path.parent)
     if not path.exists():
         return None
-    tensors, metadata = read(path)
+    tensors, metadata = weights.read(path)
     progress = _progress(metadata, path)
     if metadata.get("tensors", str(len(tensors))) != str(len(tensors)):
-        raise bad(f"it holds {len(tensors)} tensors instead of {metadata['tensors']}", path)
+        raise weights.unusable(f"it holds {len(tensors)} tensors instead of {metadata['tensors']}", path)
     names = {name for name in tensors if not name.startswith(("optimizer.", READOUT))}
     remembered = {name.removeprefix(READOUT): value for name, value in tensors.items() if name.startswith(READOUT)}
     try:
@@ -72,31 +71,11 @@ def load(folder: Path, method: nn.Module, optimizer: Optimizer, readout: nn.Modu
         if readout is not None and remembered:
             readout.load_state_dict(remembered, strict=True)
     except RuntimeError:
-        raise bad("the checkpoint is of another network", path) from None
+        raise weights.unusable("the checkpoint is of another network", path) from None
     _load_optimizer(method, optimizer, tensors, path)
     if progress["next_step"] > 0 and _remembers(optimizer) and not optimizer.state:
-        raise bad("the optimizer's state is missing", path)
+        raise weights.unusable("the optimizer's state is missing", path)
     return progress
-
-
-def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """The tensors and the header of a safetensors file.
-
-    Raises:
-        RequestError: it is damaged.
-    """
-    try:
-        with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise bad(f"cannot read the file: {error}", path) from None
-
-
-def bad(message: str, path: Path) -> RequestError:
-    """The error for a file of weights that cannot be used, with the way out."""
-    what = "it is made again" if path.name == "encoder.safetensors" else "the run begins anew"
-    hint = f"Restore it from a copy; or delete it and go on with --resume: {what}."
-    return RequestError(message, slug="bad-checkpoint", where=str(path), hint=hint)
 
 
 def _progress(metadata: dict[str, str], path: Path) -> dict[str, Any]:
@@ -107,10 +86,10 @@ def _progress(metadata: dict[str, str], path: Path) -> dict[str, Any]:
         numbers = [progress.get("wall_s", 0.0), *progress.get("health", {}).values()]
         numbers += [progress[key][0] for key in ("line", "epoch") if key in progress]
     except (KeyError, ValueError, RecursionError, TypeError, AttributeError):
-        raise bad("its header does not say how far the training was", path) from None
+        raise weights.unusable("its header does not say how far the training was", path) from None
     right = all(type(count) is int and count >= 0 for count in (step, line, epoch))
     if not right or any(type(number) not in (int, float) for number in numbers):
-        raise bad("its header holds something else than numbers", path)
+        raise weights.unusable("its header holds something else than numbers", path)
     return dict(progress)
 
 
@@ -134,6 +113,6 @@ def _load_optimizer(method: nn.Module, optimizer: Optimizer, tensors: dict[str, 
         if full.startswith("optimizer."):
             name, _, key = full.removeprefix("optimizer.").partition("|")
             if name not in params or key not in STATE or value.shape not in (params[name].shape, torch.Size()):
-                raise bad(f"it holds a state of another optimizer or network: {full}", path)
+                raise weights.unusable(f"it holds a state of another optimizer or network: {full}", path)
             like = torch.empty_like(params[name]) if value.ndim else torch.empty_like(value)
             optimizer.state[params[name]][key] = like.copy_(value)  # keeps the memory format of the parameter

@@ -22,8 +22,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from dcp import catalogue, places
-from dcp.errors import RequestError
+from dcp import catalogue
+from dcp.errors import RequestError, expanded_path
 from dcp.files import Files
 
 __all__ = ["DataConfig", "Dataset", "Files", "Split", "balanced", "data_root", "load"]
@@ -147,8 +147,8 @@ def data_root(config: DataConfig) -> Path:
     head, *rest = Path("$DCP_DATA" if config.root is None else config.root).parts or (".",)
     if head in ("$DCP_DATA", "${DCP_DATA}"):
         shared = os.environ.get("DCP_DATA") or f"{_cache()}/dcp"
-        return places.expanded(shared, slug=config.missing, where="DCP_DATA").joinpath(*rest)
-    return places.expanded(os.path.expandvars(config.root or ""), slug=config.missing, where="data.root")
+        return expanded_path(shared, slug=config.missing, where="DCP_DATA").joinpath(*rest)
+    return expanded_path(os.path.expandvars(config.root or ""), slug=config.missing, where="data.root")
 
 
 def _cache() -> str:

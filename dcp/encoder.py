@@ -9,7 +9,7 @@ from safetensors.torch import save as serialized
 from torch import Tensor, nn
 
 import dcp
-from dcp import build, checkpoint, views
+from dcp import build, views, weights
 from dcp.errors import RequestError
 from dcp.recipe import Recipe
 from dcp.run import Run
@@ -97,9 +97,9 @@ def load(run: Run, *, trained: bool = True) -> Encoder:
                 hint=f"finish it: dcp pretrain {run.path / 'recipe.toml'} --runs {run.path.parent} --resume",
             )
         try:
-            backbone.load_state_dict(checkpoint.read(path)[0], strict=True)
+            backbone.load_state_dict(weights.read(path)[0], strict=True)
         except RuntimeError:
-            raise checkpoint.bad("the encoder is of another network", path) from None
+            raise weights.unusable("the encoder is of another network", path) from None
     return Encoder(backbone, recipe.data.view_size, recipe.views)
 
 

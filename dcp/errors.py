@@ -7,6 +7,9 @@ DcpError
 Anything else that reaches the screen is a bug in dcp.
 """
 
+from pathlib import Path
+
+LONGEST = 200  # characters of a path that a message shows
 DONE, FAILED, REFUSED, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 
 
@@ -79,3 +82,32 @@ class Interrupted(BaseException):
     def __init__(self, exit_code: int) -> None:
         super().__init__(exit_code)
         self.exit_code = exit_code
+
+
+def expanded_path(text: str, *, slug: str, where: str = "") -> Path:
+    """The path that `text` means, with home folders for a `~` or `~user` in front.
+
+    Args:
+        text: as a person wrote it.
+        slug: of the error that the caller has for a path where nothing is.
+        where: the key or variable that it is the value of.
+
+    Raises:
+        RequestError: of that slug; there is no such user, or no home folder.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        what = f"{shortened(text)} begins with the home folder of a user who is not known here"
+        hint = "write the path in full"
+        raise RequestError(what, slug=slug, where=where, hint=hint) from None
+
+
+def shortened(path: Path | str) -> str:
+    """A path as a message shows it.
+
+    >>> shortened("runs/a"), len(shortened("a" * 5000))
+    ('runs/a', 200)
+    """
+    text = str(path)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 4]} ..."

@@ -12,13 +12,10 @@ Shapes: B images in the batch, N images of all processes, D projection size.
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from dcp import draws
 from dcp.catalogue import VariantConfig
-from dcp.errors import RequestError
 
 
 class LabelledConfig(VariantConfig):
@@ -56,25 +53,3 @@ class Positives(nn.Module):
 
     def update(self, t: Tensor, y: Tensor) -> None:
         """Remember the targets t [B, D] with the classes y [B], after the optimizer's step."""
-
-
-def seen(y: Tensor | None, config: VariantConfig) -> Tensor | None:
-    """The classes [images] that training sees, -1 elsewhere; None where the positives need none.
-
-    They are those of the same images whatever the seed, and as many of each class.
-
-    >>> seen(torch.tensor([0, 0, 1, 1]), LabelledConfig(labelled=0.5)).ge(0).sum()
-    tensor(2)
-
-    Raises:
-        RequestError: they need some, and the images have none.
-    """
-    if not isinstance(config, LabelledConfig):
-        return None
-    if y is None:
-        name = getattr(config, "name", "")
-        what = f'positives.name = "{name}" needs labels, and these images have none'
-        hint = 'take images with labels, or positives.name = "views"'
-        raise RequestError(what, slug="no-labels", where="positives.name", hint=hint)
-    chosen = draws.evenly(y, max(1, round(config.labelled * len(y))), seed=0)
-    return torch.full_like(y, -1).index_copy(0, chosen, y[chosen])

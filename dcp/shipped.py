@@ -3,8 +3,7 @@
 from difflib import get_close_matches
 from pathlib import Path
 
-from dcp import places
-from dcp.errors import RequestError
+from dcp.errors import RequestError, expanded_path
 
 PACKAGE = Path(__file__).parent
 STUDIES, THEORY = "studies/", "theory/"
@@ -54,7 +53,7 @@ def find(source: str) -> Path:
         RequestError: neither; with the nearest names.
     """
     try:
-        path = places.expanded(source, slug="no-such-recipe")
+        path = expanded_path(source, slug="no-such-recipe")
         if path.is_file():
             return path
     except PermissionError as error:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from dcp import catalogue, checkpoint
+from dcp import catalogue, checkpoint, weights
 from dcp.dataset import Dataset, Split
 from dcp.encoder import Encoder
 from dcp.evaluation import Features, Origin, Subject
@@ -34,7 +34,7 @@ def _subject(encoder: Encoder, train: Features, test: Features, splits: dict[Spl
 def _matrices(run: Run, recipe: Recipe) -> tuple[Tensor | None, Tensor | None]:
     """F at the end of training, centred if the recipe says so, and W where the predictor is one matrix."""
     path = run.path / checkpoint.FILE
-    tensors = checkpoint.read(path)[0] if path.exists() else {}
+    tensors = weights.read(path)[0] if path.exists() else {}
     F, m = tensors.get("moments.second"), tensors.get("moments.first")
     if F is not None and m is not None and recipe.moments.zero_mean:
         F = F - torch.outer(m, m)

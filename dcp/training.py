@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from dcp import arithmetic, build, checkpoint, dataset, encoder, failures, machine, past, positive, provenance, readout
+from dcp import arithmetic, build, checkpoint, dataset, encoder, failures, machine, past, provenance, readout
 from dcp.batches import Batch, Shares, batches
 from dcp.distributed import Process, choose_device
 from dcp.errors import Interrupted, RequestError
@@ -62,7 +62,7 @@ class Training:
         self.readout = (
             readout.fitting(self.data, self.method.online.features, process) if recipe.train.readout else None
         )
-        self.labels = positive.seen(self.data.labels, recipe.positives)
+        self.labels = build.labels_seen(self.data.labels, recipe.positives)
 
     def _data(self) -> dataset.Dataset:
         """The images; where they may have to be fetched, the first process goes first."""

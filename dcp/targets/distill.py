@@ -21,10 +21,10 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as fn
 
-from dcp import checkpoint, places
 from dcp.catalogue import VariantConfig
-from dcp.errors import RequestError
+from dcp.errors import RequestError, expanded_path, shortened
 from dcp.target import Target
+from dcp.weights import read
 
 FILE = "encoder.safetensors"
 KEY = "target.teacher"
@@ -98,7 +98,7 @@ def load(place: str) -> tuple[nn.Module, int]:
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     try:
-        return checkpoint.read(path)
+        return read(path)
     except RequestError as error:
         if path.name != FILE:
             raise _no_encoder(error.message, path) from None
@@ -129,12 +129,12 @@ def _check_finite(weights: dict[str, Tensor], path: Path) -> None:
 
 
 def _file(place: str) -> Path:
-    path = places.expanded(place, slug="no-teacher", where=KEY)
+    path = expanded_path(place, slug="no-teacher", where=KEY)
     path = path / FILE if os.path.isdir(path) else path  # noqa: PTH112 - unlike Path's, these never raise
     if os.path.isfile(path):  # noqa: PTH113
         return path
     hint = "the folder of a run of dcp that has ended, or its encoder.safetensors; a path from where you are"
-    raise RequestError(f"there is no teacher at {places.shortened(path)}", slug="no-teacher", where=KEY, hint=hint)
+    raise RequestError(f"there is no teacher at {shortened(path)}", slug="no-teacher", where=KEY, hint=hint)
 
 
 def _width(branch: nn.Module) -> int:

@@ -9,7 +9,7 @@ from torch.nn import functional as fn
 from torch.testing import assert_close
 from torch.utils.flop_counter import FlopCounterMode
 
-from dcp import catalogue, checkpoint, draws, positive
+from dcp import build, catalogue, checkpoint, draws, weights
 from dcp.errors import Problems, RequestError
 from dcp.method import Method
 from dcp.moments import Moments
@@ -157,17 +157,17 @@ def test_the_loss_is_that_of_both_positives_and_targets_are_remembered_after_the
 
 def test_training_sees_the_share_of_the_labels_that_it_may_and_no_other() -> None:
     y = torch.arange(100) % 10
-    seen = positive.seen(y, LabelledConfig(labelled=0.3))
+    seen = build.labels_seen(y, LabelledConfig(labelled=0.3))
     assert seen is not None
     assert torch.equal(seen[seen >= 0], y[seen >= 0])
     assert seen[seen >= 0].bincount().tolist() == [3] * 10
     assert torch.equal(torch.where(seen >= 0)[0], draws.evenly(y, 30, seed=0).sort().values)
-    assert positive.seen(y, catalogue.load("positives", "views").Config()) is None
+    assert build.labels_seen(y, catalogue.load("positives", "views").Config()) is None
 
 
 def test_images_without_labels_are_refused() -> None:
     with pytest.raises(RequestError, match="needs labels"):
-        positive.seen(None, catalogue.load("positives", "semppl").Config())
+        build.labels_seen(None, catalogue.load("positives", "semppl").Config())
 
 
 def test_a_target_that_takes_gradient_is_refused() -> None:
@@ -196,7 +196,7 @@ def test_a_stopped_training_goes_on_to_the_same_bytes(name: str, tmp_path: Path)
         with pytest.raises(RunError):
             pretrain(Recipe.read(f"tiny/{name}", wanted), runs=tmp_path / "parts", device="cpu")
     parts = pretrain(Recipe.read(f"tiny/{name}", wanted), runs=tmp_path / "parts", device="cpu", resume=True)
-    ours, theirs = (checkpoint.read(run.path / checkpoint.FILE)[0] for run in (parts, whole))
+    ours, theirs = (weights.read(run.path / checkpoint.FILE)[0] for run in (parts, whole))
     assert (ours["positives.queue.classes"] >= 0).any()
     assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
     assert (parts.path / "encoder.safetensors").read_bytes() == (whole.path / "encoder.safetensors").read_bytes()

@@ -17,7 +17,7 @@ from torch.testing import assert_close
 import dcp as package
 from dcp import build, flops
 from dcp.batches import Batch
-from dcp.checkpoint import read
+from dcp.weights import read
 from dcp.errors import RequestError
 from dcp.loop import Loop
 from dcp.recipe import Recipe

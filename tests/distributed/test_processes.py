@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from dcp.checkpoint import read
+from dcp.weights import read
 from dcp.errors import RequestError
 from dcp.run import Run
 

@@ -1,0 +1,28 @@
+"""Weights: the tensors and the header of a safetensors file, or what is wrong with it in words."""
+
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from dcp.errors import RequestError
+
+
+def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors and the header of a safetensors file.
+
+    Raises:
+        RequestError: it is damaged.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise unusable(f"cannot read the file: {error}", path) from None
+
+
+def unusable(message: str, path: Path) -> RequestError:
+    """The error for a file of weights that cannot be used, with the way out."""
+    what = "it is made again" if path.name == "encoder.safetensors" else "the run begins anew"
+    hint = f"Restore it from a copy; or delete it and go on with --resume: {what}."
+    return RequestError(message, slug="bad-checkpoint", where=str(path), hint=hint)
