@@ -7,9 +7,9 @@ import torch
 
 from benchmarks.measure import Row, Scale, in_turn, rows
 from dcp import catalogue
-from dcp.moments import Moments
-from dcp.objective import Loss, Setting, alone
-from dcp.predictors import linear
+from dcp.method.moments import Moments
+from dcp.method.objectives.base import Loss, Setting, alone
+from dcp.method.predictors import linear
 
 BATCH = 256
 

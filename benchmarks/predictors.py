@@ -8,7 +8,7 @@ from torch import Tensor
 
 from benchmarks.measure import Row, Scale, in_turn, rows
 from dcp import catalogue
-from dcp.predictor import Predictor
+from dcp.method.predictors.base import Predictor
 
 SAMPLES = 256  # two views of 128 images
 LARGE = ("directpred", "directcopy")  # the only ones at 8192, where a decomposition takes minutes on a CPU

@@ -69,7 +69,7 @@ class Clock:
 
 
 def _steps(training: Training, clock: Clock) -> Iterator[int]:
-    """The training step of `dcp.loop` and `dcp.method`, taken apart."""
+    """The training step of `dcp.loop` and `dcp.method.algorithm`, taken apart."""
     method, recipe, device = training.method, training.recipe, training.process.device
     shares = Shares(training.plan, 0, 0)
     stream = batches(training.data.images, shares, recipe.views, size=recipe.data.view_size, device=device, workers=0)

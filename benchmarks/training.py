@@ -13,7 +13,7 @@ from torch.nn import functional as fn
 
 from benchmarks.measure import settle
 from dcp.malloc import keep_freed_memory
-from dcp.networks import Branch
+from dcp.method.networks import Branch
 from dcp.recipe import Recipe
 from dcp.training import Training
 

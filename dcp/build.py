@@ -6,14 +6,15 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from dcp import backbones, catalogue, draws, networks, optim
+from dcp import catalogue, draws
 from dcp.catalogue import VariantConfig
 from dcp.errors import RequestError
-from dcp.method import Method
-from dcp.moments import Moments, own
-from dcp.objective import Gather, Loss, Setting, alone
+from dcp.method import backbones, networks, optim
+from dcp.method.algorithm import Method
+from dcp.method.moments import Moments, own
+from dcp.method.objectives.base import Gather, Loss, Setting, alone
+from dcp.method.positives.base import LabelledConfig
 from dcp.plan import Plan
-from dcp.positive import LabelledConfig
 from dcp.recipe import Recipe
 
 

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from dcp import weights
+from dcp.method import weights
 from dcp.run.disk import in_plain_words, replacing
 
 FILE = "checkpoint/state.safetensors"

@@ -9,8 +9,9 @@ from safetensors.torch import save as serialized
 from torch import Tensor, nn
 
 import dcp
-from dcp import build, views, weights
+from dcp import build, views
 from dcp.errors import RequestError
+from dcp.method import weights
 from dcp.recipe import Recipe
 from dcp.run import Run
 from dcp.run.disk import atomic_write

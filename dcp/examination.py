@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from dcp import vitals
-from dcp.method import Method, Step
+from dcp.method.algorithm import Method, Step
 from dcp.plan import Plan
 
 COUNT = 20  # in a whole training, with the first and the last step

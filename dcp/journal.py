@@ -16,7 +16,7 @@ from dcp import vitals
 from dcp.diagnosis import Diagnosis, History, diagnose
 from dcp.distributed import Process
 from dcp.errors import RunError
-from dcp.method import Method, Step
+from dcp.method.algorithm import Method, Step
 from dcp.plan import Plan
 from dcp.readout import Readout
 from dcp.run import Run

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from dcp import spectra
+from dcp.method import spectra
 
 if TYPE_CHECKING:
     import numpy as np

@@ -15,7 +15,7 @@ from dcp.distributed import Process
 from dcp.errors import Interrupted
 from dcp.examination import Examiner
 from dcp.journal import Journal
-from dcp.method import Method, Step
+from dcp.method.algorithm import Method, Step
 from dcp.plan import Plan
 from dcp.readout import Readout
 from dcp.signals import Signals

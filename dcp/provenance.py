@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from dcp import flops, machine
+from dcp import machine
 from dcp.arithmetic import Arithmetic
 from dcp.dataset import Dataset
 from dcp.distributed import Process
 from dcp.journal import Journal
-from dcp.method import Method
+from dcp.method import flops
+from dcp.method.algorithm import Method
 from dcp.plan import Plan
 from dcp.recipe import Recipe
 

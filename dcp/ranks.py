@@ -6,7 +6,7 @@ Shapes: D features.
 import torch
 from torch import Tensor
 
-from dcp import spectra
+from dcp.method import spectra
 
 FEWEST_RANKS = 3
 

@@ -5,11 +5,12 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from dcp import catalogue, checkpoint, weights
+from dcp import catalogue, checkpoint
 from dcp.dataset import Dataset, Split
 from dcp.encoder import Encoder
 from dcp.evaluation import Features, Origin, Subject
 from dcp.features import features
+from dcp.method import weights
 from dcp.recipe import Recipe
 from dcp.run import Run
 

@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from dcp import moments, spectra
+from dcp.method import moments, spectra
 
 DEAD = 1e-3  # of the largest deviation of a dimension
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from dcp.predictors import directcopy, directset
+from dcp.method.predictors import directcopy, directset
 
 
 class Rule(NamedTuple):

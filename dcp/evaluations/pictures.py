@@ -21,11 +21,12 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as fn
 
-from dcp import evaluation, spectra, views
+from dcp import evaluation, views
 from dcp.catalogue import VariantConfig
 from dcp.dataset import Dataset, Files
 from dcp.evaluation import Features, Json, Origin, Scores, Subject
 from dcp.evaluations import knn, spectrum
+from dcp.method import spectra
 
 labels = False
 QUERIES, NEIGHBOURS, VIEWED, EPOCHS = 8, 6, 8, 2

@@ -42,10 +42,11 @@ from pydantic import Field, model_validator
 from torch import Tensor
 from torch.nn import functional as fn
 
-from dcp import evaluation, ranks, spectra
+from dcp import evaluation, ranks
 from dcp.catalogue import VariantConfig
 from dcp.errors import RunError
 from dcp.evaluation import Json, Scores, Subject
+from dcp.method import spectra
 
 labels = False
 Rank = Annotated[int, Field(ge=1)]

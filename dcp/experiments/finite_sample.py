@@ -15,13 +15,13 @@ from dcp.dynamics import closed, flow, matrices, rules
 from dcp.dynamics.gaussian import Gaussian, gaussian
 from dcp.dynamics.result import Figure, Line, Result, Row, line
 from dcp.experiment import Exponents, Subspace
-from dcp.method import Method
-from dcp.moments import Moments
-from dcp.networks import Branch
-from dcp.objectives import euclidean
-from dcp.predictor import Predictor
-from dcp.predictors import directcopy, directset
-from dcp.targets.online import Online
+from dcp.method.algorithm import Method
+from dcp.method.moments import Moments
+from dcp.method.networks import Branch
+from dcp.method.objectives import euclidean
+from dcp.method.predictors import directcopy, directset
+from dcp.method.predictors.base import Predictor
+from dcp.method.targets.online import Online
 
 SCALE = 0.25
 LAST = 0.25  # share of the run over which W is averaged

@@ -6,10 +6,10 @@ from test_objectives_by_hand import FULL, TARGETS, VIEWS, built, setting, tensor
 from torch.testing import assert_close
 
 from dcp.errors import RequestError
-from dcp.objectives import euclidean, iso_euclidean
-from dcp.objectives.balance import penalty
-from dcp.objectives.spectral_contrastive import shortened
-from dcp.objectives.straight_through import through
+from dcp.method.objectives import euclidean, iso_euclidean
+from dcp.method.objectives.balance import penalty
+from dcp.method.objectives.spectral_contrastive import shortened
+from dcp.method.objectives.straight_through import through
 from dcp.recipe import Recipe
 
 

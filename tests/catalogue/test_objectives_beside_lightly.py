@@ -10,7 +10,7 @@ from test_objectives_by_hand import built, setting, tensors
 from torch import Tensor
 from torch.testing import assert_close
 
-from dcp.objectives import cosine
+from dcp.method.objectives import cosine
 
 lightly = pytest.importorskip("lightly.loss", reason="lightly is not installed")
 EXACT = {"rtol": 1e-10, "atol": 1e-12}

@@ -13,9 +13,9 @@ from by_hand import Array, draws
 from torch import Tensor
 
 from dcp import catalogue
-from dcp.moments import Moments
-from dcp.objective import Loss, Setting, alone
-from dcp.predictors import linear
+from dcp.method.moments import Moments
+from dcp.method.objectives.base import Loss, Setting, alone
+from dcp.method.predictors import linear
 
 N, D = 6, 4
 EXACT = {"rtol": 1e-10, "atol": 1e-12}

@@ -9,16 +9,17 @@ from torch.nn import functional as fn
 from torch.testing import assert_close
 from torch.utils.flop_counter import FlopCounterMode
 
-from dcp import build, catalogue, checkpoint, draws, weights
+from dcp import build, catalogue, checkpoint, draws
 from dcp.errors import Problems, RequestError
-from dcp.method import Method
-from dcp.moments import Moments
-from dcp.objective import alone
-from dcp.objectives import cosine
-from dcp.positive import LabelledConfig
-from dcp.queue import Queue
+from dcp.method import weights
+from dcp.method.algorithm import Method
+from dcp.method.moments import Moments
+from dcp.method.objectives import cosine
+from dcp.method.objectives.base import alone
+from dcp.method.positives._queue import Queue
+from dcp.method.positives.base import LabelledConfig
+from dcp.method.targets.online import Online
 from dcp.recipe import Recipe
-from dcp.targets.online import Online
 
 BOTH = pytest.mark.parametrize("name", ["semppl", "supsiam"])
 

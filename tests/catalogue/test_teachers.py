@@ -15,13 +15,14 @@ from torch.nn import functional as fn
 from torch.testing import assert_close
 
 import dcp as package
-from dcp import build, flops
+from dcp import build
 from dcp.batches import Batch
-from dcp.weights import read
 from dcp.errors import RequestError
 from dcp.loop import Loop
+from dcp.method import flops
+from dcp.method.targets import distill, frozen
+from dcp.method.weights import read
 from dcp.recipe import Recipe
-from dcp.targets import distill, frozen
 
 
 def gaussian(seed: int, width: int = 200) -> nn.Module:

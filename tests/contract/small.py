@@ -4,9 +4,9 @@ import torch
 from torch import Tensor, nn
 
 from dcp import catalogue
-from dcp.moments import Moments
-from dcp.objective import Loss, Setting, alone
-from dcp.targets import distill
+from dcp.method.moments import Moments
+from dcp.method.objectives.base import Loss, Setting, alone
+from dcp.method.targets import distill
 
 # whatever lies in the tree: a new file is tested without being named anywhere
 PREDICTORS, OBJECTIVES, TARGETS, POSITIVES = map(catalogue.names, ("predictors", "objectives", "targets", "positives"))

@@ -8,12 +8,13 @@ from safetensors.torch import load, save
 from small import DTYPES, PREDICTORS, branch, build_predictor, build_target, correlation, cross, normal
 from torch.testing import assert_close
 
-from dcp import catalogue, spectra
+from dcp import catalogue
 from dcp.catalogue import VariantConfig
-from dcp.method import Method
-from dcp.moments import Moments
-from dcp.objectives import cosine
-from dcp.predictor import ClosedConfig, Predictor, SetLinear
+from dcp.method import spectra
+from dcp.method.algorithm import Method
+from dcp.method.moments import Moments
+from dcp.method.objectives import cosine
+from dcp.method.predictors.base import ClosedConfig, Predictor, SetLinear
 
 every = pytest.mark.parametrize("name", PREDICTORS)
 CONFIGS = {name: catalogue.load("predictors", name).Config for name in PREDICTORS}

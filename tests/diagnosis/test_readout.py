@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as fn
 
-from dcp import moments
+from dcp.method import moments
 from dcp.readout import HELD_OUT, Readout, standardised
 
 N, BATCH = 4000, 50

@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from dcp import moments, vitals
+from dcp import vitals
+from dcp.method import moments
 
 
 def drawn(*shape: int, seed: int = 0) -> torch.Tensor:

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from dcp import catalogue
 from dcp.distributed import Process
-from dcp.moments import Moments
-from dcp.objective import Gather, Setting, alone
-from dcp.predictors import linear
+from dcp.method.moments import Moments
+from dcp.method.objectives.base import Gather, Setting, alone
+from dcp.method.predictors import linear
 
 NAMES = ["balance", "barlow", "correlation", "ntxent", "spectral_contrastive", "vicreg"]
 N, D = 9, 4

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from dcp.weights import read
 from dcp.errors import RequestError
+from dcp.method.weights import read
 from dcp.run import Run
 
 RECIPE = (

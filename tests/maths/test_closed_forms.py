@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from dcp.moments import Moments
-from dcp.predictors import directset, minimal_space, newton_schulz, procrustes, projector, regression
+from dcp.method.moments import Moments
+from dcp.method.predictors import directset, minimal_space, newton_schulz, procrustes, projector, regression
 
 N, D = 40, 5
 eye = torch.eye(D, dtype=torch.float64)

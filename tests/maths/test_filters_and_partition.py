@@ -5,9 +5,9 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from dcp.moments import batch_moments, own
-from dcp.predictors import directpred, directset, partition, spectral_filter
-from dcp.targets import filtered
+from dcp.method.moments import batch_moments, own
+from dcp.method.predictors import directpred, directset, partition, spectral_filter
+from dcp.method.targets import filtered
 
 N, D = 30, 4
 G = {

@@ -5,8 +5,8 @@ import torch
 from torch import Tensor, nn
 from torch.testing import assert_close
 
-from dcp.objectives import euclidean
-from dcp.predictors import offdiagonal, orthogonal, reweighting, symmetric, symmetric_mlp
+from dcp.method.objectives import euclidean
+from dcp.method.predictors import offdiagonal, orthogonal, reweighting, symmetric, symmetric_mlp
 
 SGD = dict(lr=0.1, momentum=0.9, weight_decay=0.05)
 single = dict(rtol=1e-6, atol=1e-6)  # of what was made in single precision

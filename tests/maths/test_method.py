@@ -8,13 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.testing import assert_close
 
-from dcp.method import Method
-from dcp.moments import Moments
-from dcp.networks import Branch
-from dcp.objectives import cosine, euclidean
-from dcp.predictor import SetLinear
-from dcp.targets.ema import Ema
-from dcp.targets.online import Online
+from dcp.method.algorithm import Method
+from dcp.method.moments import Moments
+from dcp.method.networks import Branch
+from dcp.method.objectives import cosine, euclidean
+from dcp.method.predictors.base import SetLinear
+from dcp.method.targets.ema import Ema
+from dcp.method.targets.online import Online
 
 EYE = torch.eye(3, dtype=torch.float64)
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from dcp.moments import Moments, batch_moments, own
+from dcp.method.moments import Moments, batch_moments, own
 
 
 def draws(batch: int, dim: int = 3, seed: int = 0) -> Tensor:

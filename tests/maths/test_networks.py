@@ -5,9 +5,9 @@ import torch
 import torchvision
 from torch import nn
 
-from dcp import backbones, networks
 from dcp.errors import RequestError
-from dcp.predictors import directcopy, linear
+from dcp.method import backbones, networks
+from dcp.method.predictors import directcopy, linear
 from dcp.sections import Projector
 
 

@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.nn import functional as fn
 from torch.testing import assert_close
 
-from dcp.objectives import cosine, euclidean, iso_cosine, iso_euclidean
-from dcp.predictors import directcopy
+from dcp.method.objectives import cosine, euclidean, iso_cosine, iso_euclidean
+from dcp.method.predictors import directcopy
 
 ISO = [(iso_cosine, cosine), (iso_euclidean, euclidean)]
 

@@ -13,9 +13,9 @@ from torch import Tensor
 from torch.testing import assert_close
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from dcp import spectra
-from dcp.predictor import ITERATIONS
-from dcp.predictors import directcopy
+from dcp.method import spectra
+from dcp.method.predictors import directcopy
+from dcp.method.predictors.base import ITERATIONS
 
 SPECTRA = {
     "flat": lambda d: torch.ones(d),

@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from dcp import catalogue
-from dcp.predictor import SetLinear
-from dcp.predictors import directcopy, directpred, directset
+from dcp.method.predictors import directcopy, directpred, directset
+from dcp.method.predictors.base import SetLinear
 
 
 def diag(*values: float) -> Tensor:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from dcp import optim, schedules
+from dcp.method import optim, schedules
 
 
 def test_a_cosine_goes_from_start_to_end_and_stays_there():

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.testing import assert_close
 
-from dcp.targets import ema, online, shared
+from dcp.method.targets import ema, online, shared
 
 
 def branch(seed: int = 0) -> nn.Module:

@@ -7,8 +7,8 @@ from hypothesis import given
 from torch import Tensor
 from torch.testing import assert_close
 
-from dcp.moments import Moments, batch_moments, own
-from dcp.objectives import cosine, euclidean, iso_cosine, iso_euclidean
+from dcp.method.moments import Moments, batch_moments, own
+from dcp.method.objectives import cosine, euclidean, iso_cosine, iso_euclidean
 
 scales = st.floats(1e-3, 1e3)
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from torch import Tensor
 from torch.testing import assert_close
 
-from dcp import spectra
-from dcp.predictors import directcopy, directpred, directset
+from dcp.method import spectra
+from dcp.method.predictors import directcopy, directpred, directset
 
 Rule = Callable[[Tensor], Tensor]
 close = dict(rtol=1e-7, atol=1e-7)  # W is of the order of 1: its norm is at most 1 + ε

@@ -7,7 +7,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from dcp import build
-from dcp.method import Method
+from dcp.method.algorithm import Method
 from dcp.recipe import Recipe
 
 ASKING = ("_local_scalar_dense", "nonzero", "masked_select", "_unique2", "equal", "is_nonzero")

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as fn
 
 from dcp import arithmetic
-from dcp.backbones import backbone
+from dcp.method.backbones import backbone
 
 
 def gradients(network: nn.Module, x: Tensor, *, bf16: bool) -> list[Tensor]:

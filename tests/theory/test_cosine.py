@@ -6,12 +6,12 @@ from torch import Tensor, nn
 
 from dcp.dynamics import closed, flow, modes, rules
 from dcp.dynamics.gaussian import gaussian
-from dcp.method import Method
-from dcp.moments import Moments
-from dcp.networks import Branch
-from dcp.objectives import cosine
-from dcp.predictors import directcopy, directset
-from dcp.targets.online import Online
+from dcp.method.algorithm import Method
+from dcp.method.moments import Moments
+from dcp.method.networks import Branch
+from dcp.method.objectives import cosine
+from dcp.method.predictors import directcopy, directset
+from dcp.method.targets.online import Online
 
 
 def end(alpha: float, eta: float, time: float) -> Tensor:

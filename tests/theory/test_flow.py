@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from dcp.dynamics import flow, rules
-from dcp.predictors import directcopy, directset
+from dcp.method.predictors import directcopy, directset
 
 
 def test_each_setting_follows_its_own_exact_solution() -> None:

@@ -7,12 +7,12 @@ from torch import nn
 from dcp.dynamics import closed, flow, matrices
 from dcp.dynamics.gaussian import gaussian
 from dcp.experiments import finite_sample, sample_complexity
-from dcp.method import Method
-from dcp.moments import Moments
-from dcp.networks import Branch
-from dcp.objectives import euclidean
-from dcp.predictors import directcopy
-from dcp.targets.online import Online
+from dcp.method.algorithm import Method
+from dcp.method.moments import Moments
+from dcp.method.networks import Branch
+from dcp.method.objectives import euclidean
+from dcp.method.predictors import directcopy
+from dcp.method.targets.online import Online
 
 
 def test_the_gradient_of_training_is_that_of_the_flow_with_the_moments_of_the_batch() -> None:

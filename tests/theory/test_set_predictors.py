@@ -116,7 +116,7 @@ def test_depth_sharpens_the_selection() -> None:
 
 def test_a_normalised_W_and_the_squared_loss_collapse() -> None:
     """F/λ_max + εI has its top eigenvalue at 1 + ε, so the top mode shrinks, then the next."""
-    from dcp.predictors import directcopy
+    from dcp.method.predictors import directcopy
 
     w = many(1.0, 0.8, 0.5)
     for _ in range(4000):

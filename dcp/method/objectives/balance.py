@@ -1,0 +1,58 @@
+"""Balance: predictor and features are tied by a penalty instead of a stop-gradient (Liu, Suganuma, Okatani 2022).
+
+    L = c_inv |W F₁ - F₂|² + (c_cov / D) ‖Wᵀ W - W F₁ F₁ᵀ Wᵀ‖²
+
+F₁, F₂ [D, N] are the projections of both views, each dimension standardised over the batch of all processes; the
+gradient flows through W and both views. The penalty stands for Wᵀ W → F Fᵀ, to which stop-gradient and predictor lead
+by themselves (Bridging the Gap from Asymmetry Tricks to Decorrelation Principles).
+
+Unverified: whether sums over images are means. Here both are (|·|² is the mean over images, F₁ F₁ᵀ is divided by N),
+so that L does not grow with the batch; both weights are 1 by guess.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from dcp.method.objectives.base import Loss, PairConfig, Setting, standardised
+
+
+class Config(PairConfig):
+    """Keys of the balance penalty."""
+
+    name: Literal["balance"] = "balance"
+    invariance: float = Field(1.0, ge=0, description="c_inv, weight of the squared distance")
+    covariance: float = Field(1.0, ge=0, description="c_cov, weight of the penalty that ties W to the features")
+
+    def clashes(self, recipe: Any) -> Iterator[tuple[str, str]]:
+        """Those of every objective of both views; anything but one matrix that learns by gradient."""
+        yield from super().clashes(recipe)
+        name = recipe.predictor.name
+        if name != "linear" or recipe.predictor.bias:
+            what = "a bias" if name == "linear" else f'predictor.name = "{name}"'
+            yield (
+                f'objective.name = "balance" ties one matrix that learns by gradient to the features; {what} is none',
+                'take predictor.name = "linear" without bias',
+            )
+
+
+def penalty(W: Tensor, F: Tensor) -> Tensor:
+    """‖Wᵀ W - W F Wᵀ‖² / D, [], of W and the correlation F, both [D, D]."""
+    return (W.T @ W - W @ F @ W.T).square().sum() / len(W)
+
+
+def build(config: Config, setting: Setting) -> Loss:
+    """The loss (p, z, t) -> [B]: half of L in this direction, so that both are its mean."""
+
+    def loss(p: Tensor, z: Tensor, t: Tensor) -> Tensor:
+        W = setting.predictor.matrix
+        assert W is not None, "Config.clashes asks for a linear predictor"
+        rows, start = setting.gather(torch.cat([z, t], dim=1))
+        first, second = (standardised(x) for x in rows.chunk(2, dim=1))
+        apart = (first @ W.T - second)[start : start + len(p)].square().sum(-1)
+        return (config.invariance * apart + config.covariance * penalty(W, first.T @ first / len(rows))) / 2
+
+    return loss

@@ -1,0 +1,38 @@
+"""Barlow Twins: the cross-correlation of the views is to be the identity (Zbontar et al. 2021, arXiv:2103.03230).
+
+    L = Σ_i (1 - R_ii)² + λ Σ_{i≠j} R_ij²        R = ẑᵀ ẑ' / N, each dimension standardised over the batch
+
+The batch is that of all processes. λ is 5e-3 in lightly and 0.0051 in the official release.
+"""
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from dcp.method.objectives.base import Loss, PairConfig, Setting, standardised
+
+
+class Config(PairConfig):
+    """Keys of Barlow Twins."""
+
+    name: Literal["barlow"] = "barlow"
+    off_diagonal: float = Field(5e-3, ge=0, description="λ, weight of the correlations between different dimensions")
+
+
+def distance(R: Tensor, off_diagonal: float) -> Tensor:
+    """Σ_i (1 - R_ii)² + λ Σ_{i≠j} R_ij², [], of a cross-correlation R [D, D]."""
+    square, kept = R.square(), R.diagonal()
+    return (1 - kept).square().sum() + off_diagonal * (square.sum() - kept.square().sum())
+
+
+def build(config: Config, setting: Setting) -> Loss:
+    """The loss (p, z, t) -> [B]: half of L, which is the same for both directions."""
+
+    def loss(p: Tensor, z: Tensor, t: Tensor) -> Tensor:
+        rows, _ = setting.gather(torch.cat([p, t], dim=1))
+        first, second = (standardised(x) for x in rows.chunk(2, dim=1))
+        return distance(first.T @ second / len(rows), config.off_diagonal).expand(len(p)) / 2
+
+    return loss

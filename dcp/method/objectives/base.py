@@ -1,0 +1,92 @@
+"""What an objective is: one loss a sample from predictions, projections and target projections.
+
+    loss(p [B, D], z [B, D], t [B, D]) -> [B]
+
+p is the prediction made of the online projection z of one view, t the target's projection of the other view. Whether
+a gradient flows through t is the target's business, and none does but through `shared`. It is called for both
+directions and the two are added, so an objective of a pair of views gives half of what it is published as.
+
+A variant is a file in `objectives/` with a `Config` and that function; or, where it needs more than these three
+tensors, with `build(config, setting) -> loss`, which is called once before the training.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from pydantic import Field
+from torch import Tensor
+from torch.nn import functional as fn
+
+from dcp.catalogue import VariantConfig
+from dcp.method.moments import Moments
+from dcp.method.predictors.base import Predictor
+
+Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
+Gather = Callable[[Tensor], tuple[Tensor, int]]
+
+
+class ObjectiveConfig(VariantConfig):
+    """Keys that every objective has."""
+
+    scale: float = Field(
+        1.0, gt=0, description="factor on the loss (0.25 turns -2cos - 2cos into SimSiam's -cos/2 - cos/2)"
+    )
+
+
+def learns(predictor: VariantConfig) -> bool:
+    """Whether the optimizer steps on it, always or between two settings."""
+    return hasattr(predictor, "lr_factor") and getattr(predictor, "every", 2) > 1
+
+
+class IsoConfig(ObjectiveConfig):
+    """Keys of both forms of IsoLoss, which derive from a symmetric W and stop the gradient themselves."""
+
+    def clashes(self, recipe: Any) -> Iterator[tuple[str, str]]:
+        """A predictor without a symmetric W, or one that learns in between; a target that takes gradient."""
+        mine, predictor = f'objective.name = "{recipe.objective.name}"', recipe.predictor
+        if getattr(predictor, "symmetric", True) and learns(predictor):
+            yield (
+                f"{mine} gives W no useful gradient, and predictor.every = {predictor.every} has it learn in between",
+                'predictor.every = 1, or objective.name = "cosine"',
+            )
+        if not getattr(predictor, "symmetric", True):
+            yield (
+                f'{mine} needs a symmetric W; predictor.name = "{predictor.name}" has none',
+                "take a predictor that is set from F (directcopy, directpred, directset), or cosine",
+            )
+        if recipe.target.name == "shared":
+            yield (
+                f'{mine} stops the gradient itself, and target.name = "shared" lets it through',
+                'take target.name = "online", or objective.name = "cosine"',
+            )
+
+
+class PairConfig(ObjectiveConfig):
+    """Keys of objectives that keep images apart themselves, and so want the gradient through both views."""
+
+    def clashes(self, recipe: Any) -> Iterator[tuple[str, str]]:
+        """A target that stops the gradient."""
+        if recipe.target.name != "shared":
+            yield (
+                f'objective.name = "{recipe.objective.name}" is a loss of both views alike, '
+                f'and target.name = "{recipe.target.name}" gives one of them no gradient',
+                'take target.name = "shared"',
+            )
+
+
+class Setting(NamedTuple):
+    """What stands around an objective; read when the loss is computed, so it is the present state."""
+
+    predictor: Predictor  # whose matrix a penalty may need, with gradient
+    moments: Moments  # F up to the step before
+    gather: Gather  # [B, D] -> rows of all processes [N, D] with gradient, and where this process's begin
+
+
+def alone(x: Tensor) -> tuple[Tensor, int]:
+    """The rows of all processes when there is one."""
+    return x, 0
+
+
+def standardised(x: Tensor) -> Tensor:
+    """Batch norm without weights: x [N, D] with mean 0 and variance 1 over its rows (divisor N, 1e-5 added)."""
+    return fn.batch_norm(x, None, None, training=True)

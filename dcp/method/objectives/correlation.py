@@ -1,0 +1,41 @@
+"""Correlation: the squared distance after batch norm on both sides (Wen, Li 2022, arXiv:2205.06226).
+
+    L = E |BN(p) - sg BN(t)|² = 2 Σ_j (1 - corr(p_j, t_j))        BN standardises over the batch, without weights
+
+The loss of their analysis of the prediction head. The batch is that of all processes. The gradient of one image goes
+through the statistics of all.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from dcp.method.objectives.base import Loss, ObjectiveConfig, Setting, standardised
+
+
+class Config(ObjectiveConfig):
+    """Keys of the correlation objective."""
+
+    name: Literal["correlation"] = "correlation"
+
+    def clashes(self, recipe: Any) -> Iterator[tuple[str, str]]:
+        """Positives that only some of the images have, and whose statistics would be those of a part."""
+        if recipe.positives.name != "views":
+            yield (
+                'objective.name = "correlation" standardises over the whole batch, '
+                f'of which positives.name = "{recipe.positives.name}" gives only a part something to predict',
+                'take objective.name = "cosine", or positives.name = "views"',
+            )
+
+
+def build(config: Config, setting: Setting) -> Loss:
+    """The loss (p, z, t) -> [B]: half of L in this direction, so that both are its mean."""
+
+    def loss(p: Tensor, z: Tensor, t: Tensor) -> Tensor:
+        rows, start = setting.gather(torch.cat([p, t], dim=1))
+        first, second = (standardised(x) for x in rows.chunk(2, dim=1))
+        return (first - second)[start : start + len(p)].square().sum(-1) / 2
+
+    return loss

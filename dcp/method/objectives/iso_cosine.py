@@ -1,0 +1,34 @@
+"""IsoLoss, cosine form (Halvagal, Laborieux, Zenke 2023).
+
+    L = -2 [ z·t / sg(|p||t|) - ½ sg(p·t / (|p|³|t|)) |W^½ z|² ]
+
+The release takes a root of W for the last factor; |W^½ z|² = ⟨W z, z⟩ = p·z has the same value and, W being symmetric,
+the same gradient in z, so no root is needed. The gradient in z is that of the cosine objective in p. W must be
+symmetric and positive: any predictor that is set from F.
+"""
+
+from typing import Literal
+
+from torch import Tensor
+from torch.nn import functional as fn
+
+from dcp.method.objectives.base import IsoConfig
+
+TINY = 1e-8  # a vector shorter than this gives a small loss, not NaN; as in torch's cosine similarity
+
+
+class Config(IsoConfig):
+    """Keys of the cosine IsoLoss."""
+
+    name: Literal["iso_cosine"] = "iso_cosine"
+
+
+def loss(p: Tensor, z: Tensor, t: Tensor) -> Tensor:
+    """The cosine IsoLoss, [B]; only its gradient has a meaning, its value is no similarity."""
+    q = p.detach()
+    towards = fn.normalize(t.detach(), dim=-1, eps=TINY)
+    size = q.norm(dim=-1).clamp_min(TINY)
+    similarity = (q * towards).sum(-1) / size
+    pull: Tensor = (z * towards).sum(-1) / size
+    push: Tensor = similarity * (p * z).sum(-1) / size.square()
+    return push - 2 * pull

@@ -1,0 +1,59 @@
+"""MINC: the spectral contrastive loss without pairs (Guo et al. 2025, arXiv:2504.16667).
+
+    L = -4 φ·sg(φ') + 2 φᵀ sg(Λ) φ        Λ the moving average F of E[φ φᵀ] over the steps before, φ = z
+
+From max 2 E[φ·φ'] - tr(C²), C = E[φ φᵀ], whose gradient in φ(x) is 4(φ(x') - C φ(x)). With `form = "lower"` the
+gradient has the lower triangle of Λ for Λ, as in the generalised Hebbian algorithm (Sanger 1989): the first dimension
+learns the first eigenfunction, the next one what is left.
+
+Unverified: the objective is that of a summary of the paper; the update is derived here, and its rates (`moments.rho`,
+`target.tau`) are guesses. With `form = "full"` it has the gradient of the euclidean IsoLoss whose predictor is W = F
+without a norm.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from pydantic import Field
+from torch import Tensor
+
+from dcp.method.objectives.base import Loss, ObjectiveConfig, Setting
+
+
+class Config(ObjectiveConfig):
+    """Keys of MINC."""
+
+    name: Literal["minc"] = "minc"
+    form: Literal["full", "lower"] = Field(
+        "full", description="Λ, or its lower triangle, which orders the dimensions by eigenvalue"
+    )
+
+    def clashes(self, recipe: Any) -> Iterator[tuple[str, str]]:
+        """A predictor beside the one that Λ is; F of this batch; a target that takes gradient."""
+        if recipe.predictor.name != "identity":
+            yield (
+                f'objective.name = "minc" has F as its predictor, and predictor.name = "{recipe.predictor.name}" '
+                "would have no part in it",
+                'take predictor.name = "identity", or objective.name = "iso_euclidean" for another W',
+            )
+        if recipe.moments.timing == "immediate":
+            yield 'objective.name = "minc" takes the F of the steps before', 'moments.timing = "stale"'
+        if recipe.target.name == "shared":
+            yield (
+                'objective.name = "minc" stops the gradient itself, and target.name = "shared" lets it through',
+                'take target.name = "ema" or "online"',
+            )
+
+
+def build(config: Config, setting: Setting) -> Loss:
+    """The loss (p, z, t) -> [B]: half of L."""
+
+    def loss(p: Tensor, z: Tensor, t: Tensor) -> Tensor:
+        F = setting.moments.F.to(z.dtype)
+        weight = F.tril() if config.form == "lower" else F
+        push = (z * (z @ weight.T).detach()).sum(-1)
+        pull: Tensor = (z * t.detach()).sum(-1)
+        # value φᵀ Λ φ and gradient 2 Λ φ, which for a triangle no quadratic form has
+        return 2 * push - push.detach() - 2 * pull
+
+    return loss

@@ -1,0 +1,26 @@
+"""Smooth L1 to a standardised target: the loss of V_kD (Miles, Elezi, Deng 2024).
+
+    L = (1/D) Σ_j h(p_j - LN(t)_j)        h(x) = x²/2 for |x| < 1, |x| - ½ beyond
+
+LN standardises each target over its own dimensions, without weights, so that a target of any scale will do. Meant for
+a teacher that is given (`target.name = "distill"`), which standardises already: to do it twice changes nothing.
+"""
+
+from typing import Literal
+
+from torch import Tensor
+from torch.nn import functional as fn
+
+from dcp.method.objectives.base import ObjectiveConfig
+
+
+class Config(ObjectiveConfig):
+    """Keys of the smooth L1 objective."""
+
+    name: Literal["smooth_l1"] = "smooth_l1"
+
+
+def loss(p: Tensor, z: Tensor, t: Tensor) -> Tensor:
+    """Half of L in this direction, so that both are its mean; [B], each >= 0."""
+    wanted = fn.layer_norm(t, t.shape[-1:])
+    return fn.smooth_l1_loss(p, wanted, reduction="none").mean(-1) / 2

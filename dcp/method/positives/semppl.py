@@ -1,0 +1,59 @@
+"""SemPPL's positives: another image that is likely of the same class (Bosnjak et al. 2023, arXiv:2301.05158).
+
+An image whose label is not seen gets the class that most of its k nearest neighbours among the remembered labelled
+images have. Each image then also predicts a random remembered projection of its class:
+
+    loss = ℓ(p, z, t) + weight ℓ(p, z, t'),    t' a labelled image of the same (pseudo-)class
+
+Taken from the abstract: k-nearest-neighbour pseudo-labels from a queue of labelled embeddings, and extra positives.
+Unverified, and ours: that one positive is drawn, its weight, k, and the size of the queue. The paper adds them to an
+InfoNCE loss with RELIC's invariance term; here they go with whatever objective the recipe has.
+"""
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from dcp.method.objectives.base import Gather
+from dcp.method.positives._queue import Queue
+from dcp.method.positives.base import Extra, LabelledConfig, Positives
+
+
+class Config(LabelledConfig):
+    """Keys of SemPPL's positives."""
+
+    name: Literal["semppl"] = "semppl"
+    k: int = Field(5, ge=1, description="nearest labelled neighbours that vote on the class of an unlabelled image")
+    weight: float = Field(1.0, gt=0, description="of the loss towards the image of the same class")
+
+
+class SemPPL(Positives):
+    """Final: one more positive an image, of its class or its pseudo-class.
+
+    Args:
+        queue: of labelled projections.
+        k: neighbours that vote.
+        weight: of the extra loss.
+    """
+
+    def __init__(self, queue: Queue, *, k: int, weight: float) -> None:
+        super().__init__()
+        self.queue, self.k, self.weight = queue, k, weight
+
+    @torch.no_grad()
+    def forward(self, t: Tensor, y: Tensor) -> Extra:
+        """A remembered projection of the class y [B], or of what the neighbours of t [B, D] say it is."""
+        y = torch.where(y >= 0, y, self.queue.vote(t, self.k))
+        rows, there = self.queue.pick(y)
+        return Extra(rows.to(t.dtype), t.new_ones(len(t)), self.weight * there.to(t.dtype))
+
+    def update(self, t: Tensor, y: Tensor) -> None:
+        """Remember the labelled ones."""
+        self.queue.push(t, y)
+
+
+def build(config: Config, dim: int, gather: Gather) -> Positives:
+    """SemPPL's positives with an empty queue."""
+    return SemPPL(Queue(config.queue, dim, gather), k=config.k, weight=config.weight)

@@ -1,0 +1,54 @@
+"""SupSiam's class targets: a labelled image also predicts the mean of its class (Oh, Lee 2024).
+
+    loss = a ℓ(p, z, t) + (1-a) ℓ(p, z, t̄)        t̄ the mean of the remembered projections of the class
+
+An image whose label is not seen, or of whose class nothing is remembered yet, has ℓ(p, z, t) alone. The mixture of
+both losses and the queue are the paper's; that the class target is a plain mean of what the queue holds, a and the
+queue's size are ours (the text was read in part).
+"""
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from dcp.method.objectives.base import Gather
+from dcp.method.positives._queue import Queue
+from dcp.method.positives.base import Extra, LabelledConfig, Positives
+
+
+class Config(LabelledConfig):
+    """Keys of the class targets."""
+
+    name: Literal["supsiam"] = "supsiam"
+    a: float = Field(0.5, ge=0, le=1, description="weight of the loss towards the other view, of labelled images")
+
+
+class SupSiam(Positives):
+    """Final: labelled images predict the mean of their class as well.
+
+    Args:
+        queue: of labelled projections.
+        a: weight of the loss towards the other view.
+    """
+
+    def __init__(self, queue: Queue, *, a: float) -> None:
+        super().__init__()
+        self.queue, self.a = queue, a
+
+    @torch.no_grad()
+    def forward(self, t: Tensor, y: Tensor) -> Extra:
+        """The mean of what is remembered of the class y [B], for those that have one."""
+        rows, there = self.queue.mean(y)
+        other = (1 - self.a) * there.to(t.dtype)
+        return Extra(rows.to(t.dtype), 1 - other, other)
+
+    def update(self, t: Tensor, y: Tensor) -> None:
+        """Remember the labelled ones."""
+        self.queue.push(t, y)
+
+
+def build(config: Config, dim: int, gather: Gather) -> Positives:
+    """SupSiam's class targets with an empty queue."""
+    return SupSiam(Queue(config.queue, dim, gather), a=config.a)

@@ -1,0 +1,179 @@
+"""What a predictor is: a map from online projections z to predictions p of the target's projections, both [B, D].
+
+A predictor is learnt by gradient, or set from F = E[z zᵀ] (and C = E[t zᵀ]), or has nothing to learn; which of these
+is no flag but follows from its parameters. A variant is a file in `predictors/` with a `Config` and
+`build(config, dim) -> Predictor`.
+
+Shapes: B samples, D projection size. Rows are samples, so p = z Wᵀ.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from dcp.catalogue import VariantConfig
+from dcp.method import spectra
+
+# Power iterations at each refresh. F moves slowly and v is kept, so a few are enough; the error is bounded in
+# tests/maths.
+ITERATIONS = 8
+
+
+class LearntConfig(VariantConfig):
+    """Keys of a predictor that the optimizer steps on."""
+
+    symmetric: ClassVar[bool] = False  # whether W is symmetric and positive, as IsoLoss needs it
+
+    lr_factor: float = Field(1.0, gt=0, description="α_p: learning rate of the predictor over that of the encoder")
+    lr_schedule: Literal["same", "constant"] = Field(
+        "same", description='"constant" keeps the predictor\'s rate at its start value, as SimSiam does'
+    )
+    weight_decay: float | None = Field(
+        None, ge=0, description="weight decay of the predictor; without it optimizer.weight_decay"
+    )
+
+
+class ClosedConfig(LearntConfig):
+    """Keys of a predictor that is set in closed form. The learning rate matters only between two settings."""
+
+    every: int = Field(
+        1,
+        ge=1,
+        description="W is set at every k-th step; in between the optimizer steps on it (k = 1: always set)",
+    )
+
+    def clashes(self, recipe: Any) -> Iterator[tuple[str, str]]:
+        """Keys of the optimizer where it never moves W; W of every batch where it is set less often."""
+        if self.every > 1 and recipe.moments.timing == "immediate":
+            yield (
+                f'moments.timing = "immediate" sets W at every step, and predictor.every = {self.every} asks for less',
+                'take timing = "stale" with every > 1, or every = 1',
+            )
+        for key in ("lr_factor", "lr_schedule", "weight_decay") if self.every == 1 else ():
+            if getattr(self, key) != type(self).model_fields[key].default:
+                yield (
+                    f"predictor.{key} has no effect: W is set at every step, and the optimizer never moves it",
+                    "leave it out, or set W less often: predictor.every = 5",
+                )
+
+
+class CrossConfig(ClosedConfig):
+    """Keys of a predictor that is set from C too."""
+
+    def clashes(self, recipe: Any) -> Iterator[tuple[str, str]]:
+        """A centred F beside a C that is not."""
+        yield from super().clashes(recipe)
+        if recipe.moments.zero_mean:
+            yield (
+                f'predictor.name = "{recipe.predictor.name}" needs C = E[t zᵀ], which zero_mean does not centre',
+                "moments.zero_mean = false; a centred F and a C that is not belong to different data",
+            )
+
+
+class SetConfig(ClosedConfig):
+    """Keys of a predictor that is a function of F with F's eigenvectors."""
+
+    symmetric: ClassVar[bool] = True
+
+    norm: Literal["spectral", "fro", "none"] = Field(
+        "spectral", description="what F is divided by: its largest eigenvalue, its Frobenius norm, or nothing"
+    )
+
+
+class Predictor(nn.Module):
+    """Abstract: [B, D] -> [B, D].
+
+    Attributes:
+        every: it is set at every k-th step.
+        needs_cross: whether it is set from C too, which is kept only then.
+    """
+
+    every: int = 1
+    needs_cross: bool = False
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Predictions p [B, D] of projections z [B, D]."""
+        raise NotImplementedError  # abstract: every file in predictors/ has its own
+
+    def refresh(self, F: Tensor, C: Tensor | None = None, z: Tensor | None = None) -> None:
+        """Set the weight from F [D, D] and C [D, D], or from statistics of its own over the projections z [N, D].
+
+        A predictor that is not set ignores them.
+        """
+
+    def set_by(self, F: Tensor, C: Tensor | None = None) -> Tensor | None:
+        """The weight [D, D] that `refresh` would set, without setting it; None for a predictor that is not set."""
+        return None
+
+    @property
+    def matrix(self) -> Tensor | None:
+        """W [D, D] where the predictor is one matrix, else None."""
+        return None
+
+
+class SetLinear(Predictor):
+    """Final: p = z Wᵀ with W set from F; W starts as I.
+
+    Args:
+        dim: D.
+        rule: (F [D, D], v [D]) -> W [D, D]; v is a running estimate of F's top eigenvector.
+        every: W is set at every k-th step. For k > 1 it is a parameter that the optimizer steps on in between, as in
+            the official release, which never resets its momentum.
+        iterations: of power iteration on v before each call of the rule; 0 for a rule that makes no use of v.
+        cross: the rule is one of F and C: (F [D, D], C [D, D]) -> W [D, D].
+    """
+
+    W: Tensor
+    v: Tensor
+
+    def __init__(
+        self,
+        dim: int,
+        *,
+        rule: Callable[[Tensor, Tensor], Tensor],
+        every: int = 1,
+        iterations: int = 0,
+        cross: bool = False,
+    ) -> None:
+        super().__init__()
+        self.rule, self.every, self.iterations, self.needs_cross = rule, every, iterations, cross
+        if every > 1:
+            self.W = nn.Parameter(torch.eye(dim))
+        else:
+            self.register_buffer("W", torch.eye(dim))
+        self.register_buffer("v", spectra.start_vector(dim))
+
+    def forward(self, z: Tensor) -> Tensor:
+        """P = z Wᵀ, [B, D]."""
+        return z @ self.W.T
+
+    def set_by(self, F: Tensor, C: Tensor | None = None) -> Tensor:
+        """W [D, D] by the rule; no gradient flows through F or W's construction."""
+        return self.rule(F, self._second(F, C))
+
+    def _second(self, F: Tensor, C: Tensor | None) -> Tensor:
+        if not self.needs_cross:
+            return self._top(F)
+        assert C is not None, "Moments keeps C where the predictor needs it"
+        return C
+
+    def _top(self, F: Tensor) -> Tensor:
+        if self.iterations == 0:
+            return self.v
+        return spectra.power_iteration(F, self.v.to(F.dtype), self.iterations)
+
+    @torch.no_grad()
+    def refresh(self, F: Tensor, C: Tensor | None = None, z: Tensor | None = None) -> None:
+        """v, then W, from F [D, D] and C [D, D]."""
+        second = self._second(F, C)
+        self.W.copy_(self.rule(F, second))
+        if not self.needs_cross:
+            self.v.copy_(second)
+
+    @property
+    def matrix(self) -> Tensor:
+        """W [D, D]."""
+        return self.W

@@ -1,0 +1,70 @@
+"""DirectSet(α): the predictor is a power of the correlation matrix (Wang, Chen, Du, Tian 2021, arXiv:2110.04947).
+
+    F = U diag(s) Uᵀ
+    W = U diag((s/n)^α + ε) Uᵀ        eps_place = "outside" (default); n = ‖F^α‖^(1/α), so that F^α / ‖F^α‖ appears
+    W = U diag((s/n + ε)^α) Uᵀ        eps_place = "inside"
+
+The paper's body was not at hand when this was written: the formula is that of its third-party implementations, and
+which norm it prints is an open question, so `norm` is a key. The official release floors the sum in which ε stands at
+1e-4; here that is the argument `floor`, which no recipe needs because ε ≥ 0.
+"""
+
+from typing import Literal
+
+from pydantic import Field
+from torch import Tensor
+
+from dcp.method import spectra
+from dcp.method.predictors.base import Predictor, SetConfig, SetLinear
+
+
+class Config(SetConfig):
+    """Keys of DirectSet(α)."""
+
+    name: Literal["directset"] = "directset"
+    alpha: float = Field(0.5, gt=0, le=16, description="α, exponent of F")
+    eps: float = Field(0.1, ge=0, description="ε, added to every eigenvalue of W")
+    eps_place: Literal["outside", "inside"] = Field(
+        "outside", description="whether ε is added after the power or before"
+    )
+
+
+def weight(
+    F: Tensor,
+    *,
+    alpha: float,
+    eps: float,
+    norm: spectra.Norm = "spectral",
+    eps_place: Literal["outside", "inside"] = "outside",
+    floor: float = 0.0,
+) -> Tensor:
+    """W [D, D] from F [D, D], symmetric positive semi-definite; W = ε I (or ε^α I) where F is zero or not finite.
+
+    >>> import torch
+    >>> weight(torch.diag(torch.tensor([4.0, 1.0, 0.25])), alpha=0.5, eps=0.1).diag()
+    tensor([1.1000, 0.6000, 0.3500])
+    """
+    s, U = spectra.eigh(F)
+    if eps_place == "outside":
+        # divided before the power too, which changes nothing but keeps s^16 within the range of float32
+        power = s**alpha if norm == "none" else spectra.divided(s, s.max()) ** alpha
+        w = (spectra.divided(power, _size(power, norm)) + eps).clamp_min(floor)
+    else:
+        w = (spectra.divided(s, _size(s, norm)) + eps).clamp_min(floor) ** alpha
+    return (U * w) @ U.T
+
+
+def _size(s: Tensor, norm: spectra.Norm) -> Tensor:
+    """The norm of a symmetric positive matrix with eigenvalues s [D]."""
+    if norm == "none":
+        return s.new_ones(())
+    return s.max() if norm == "spectral" else s.norm()
+
+
+def build(config: Config, dim: int) -> Predictor:
+    """A predictor of [B, dim] that is set by `weight`."""
+
+    def rule(F: Tensor, v: Tensor) -> Tensor:
+        return weight(F, alpha=config.alpha, eps=config.eps, norm=config.norm, eps_place=config.eps_place)
+
+    return SetLinear(dim, rule=rule, every=config.every)

@@ -1,0 +1,32 @@
+"""Identity: p = z, no predictor at all.
+
+With a stop-gradient and no predictor the linear model has dW/dt = -W (X' + η I), so every direction that augmentation
+disturbs decays (Tian, Chen, Ganguli 2021, arXiv:2102.06810, Theorem 2 and the remark after it). It is here to be seen
+collapsing.
+"""
+
+from typing import Literal
+
+from torch import Tensor
+
+from dcp.catalogue import VariantConfig
+from dcp.method.predictors.base import Predictor
+
+
+class Config(VariantConfig):
+    """The identity has no keys."""
+
+    name: Literal["identity"] = "identity"
+
+
+class Identity(Predictor):
+    """Final: p = z."""
+
+    def forward(self, z: Tensor) -> Tensor:
+        """The projections themselves, [B, D]."""
+        return z
+
+
+def build(config: Config, dim: int) -> Predictor:
+    """The identity, whatever `dim`."""
+    return Identity()

@@ -1,0 +1,48 @@
+"""Minimal space: the symmetric W that is best for the present projections.
+
+    W = argmin E|t - W z|² + λ‖W‖² over W = Wᵀ,     so     W A + A W = C + Cᵀ,     A = F + λI
+    with A = U diag(a) Uᵀ:      (UᵀWU)_ij = (Uᵀ(C + Cᵀ)U)_ij / (a_i + a_j)
+
+F = E[z zᵀ], C = E[t zᵀ]. The option `minimal_space` of the official release of Tian, Chen, Ganguli 2021
+(arXiv:2102.06810) without its further ones (a finite time of the flow; a W made positive, or diagonal in F's basis).
+The release adds a plain constant to the sum of two eigenvalues of F, so twice our λ, and symmetrises C only if asked.
+"""
+
+from typing import Literal
+
+from pydantic import Field
+from torch import Tensor
+
+from dcp.method import spectra
+from dcp.method.predictors.base import CrossConfig, Predictor, SetLinear
+
+
+class Config(CrossConfig):
+    """Keys of the best symmetric W, which need not be positive."""
+
+    name: Literal["minimal_space"] = "minimal_space"
+    ridge: float = Field(0.01, ge=0, description="λ, added to every eigenvalue of F")
+    ridge_unit: Literal["mean", "one"] = Field("mean", description="unit of ridge: F's mean eigenvalue tr F / D, or 1")
+
+
+def weight(F: Tensor, C: Tensor, *, ridge: float, ridge_unit: Literal["mean", "one"] = "mean") -> Tensor:
+    """W [D, D], symmetric, from F and C [D, D]; I where F is zero, singular (for ridge = 0), or not finite.
+
+    >>> import torch
+    >>> weight(torch.diag(torch.tensor([3.0, 1.0])), torch.tensor([[3.0, 4.0], [0.0, 2.0]]), ridge=0.0)
+    tensor([[1., 1.],
+            [1., 2.]])
+    """
+    s, U = spectra.eigh(F)
+    a = s + spectra.ridge(F, ridge, ridge_unit)
+    W = U @ ((U.T @ (C + C.T) @ U) / (a[:, None] + a)) @ U.T
+    return spectra.or_identity((W + W.T) / 2, F)
+
+
+def build(config: Config, dim: int) -> Predictor:
+    """A predictor of [B, dim] that is set by `weight`."""
+
+    def rule(F: Tensor, C: Tensor) -> Tensor:
+        return weight(F, C, ridge=config.ridge, ridge_unit=config.ridge_unit)
+
+    return SetLinear(dim, rule=rule, every=config.every, cross=True)

@@ -1,0 +1,49 @@
+"""Two-layer predictor learnt by gradient, as in BYOL (Grill et al. 2020) and SimSiam (Chen, He 2021).
+
+    p = Linear(hidden, D) ∘ ReLU ∘ norm ∘ Linear(D, hidden)
+
+Defaults are those of the small-data baseline of Tian, Chen, Ganguli 2021 (arXiv:2102.06810, official configuration):
+hidden 512, batch norm without affine weights, biases on. BYOL's ImageNet predictor has hidden 4096 and SimSiam's 512,
+both with affine batch norm.
+"""
+
+from typing import Literal
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from dcp.method.predictors.base import LearntConfig, Predictor
+
+
+class Config(LearntConfig):
+    """Keys of the two-layer predictor."""
+
+    name: Literal["mlp"] = "mlp"
+    hidden: int = Field(512, ge=1, description="width of the hidden layer")
+    norm: Literal["batch", "none"] = Field("batch", description="normalisation of the hidden layer")
+    affine: bool = Field(False, description="whether that normalisation has weight and bias")
+
+
+class Mlp(Predictor):
+    """Final: linear, norm, ReLU, linear.
+
+    Args:
+        dim: D, of input and output.
+        hidden: width in between.
+        norm: "batch" or "none".
+        affine: of the batch norm.
+    """
+
+    def __init__(self, dim: int, *, hidden: int, norm: str, affine: bool) -> None:
+        super().__init__()
+        middle = nn.BatchNorm1d(hidden, affine=affine) if norm == "batch" else nn.Identity()
+        self.layers = nn.Sequential(nn.Linear(dim, hidden), middle, nn.ReLU(), nn.Linear(hidden, dim))
+
+    def forward(self, z: Tensor) -> Tensor:
+        """P [B, D]."""
+        return self.layers(z)  # type: ignore[no-any-return]
+
+
+def build(config: Config, dim: int) -> Predictor:
+    """A two-layer predictor of [B, dim]."""
+    return Mlp(dim, hidden=config.hidden, norm=config.norm, affine=config.affine)

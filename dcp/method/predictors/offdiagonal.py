@@ -1,0 +1,50 @@
+"""Off-diagonal: a linear predictor whose diagonal is fixed at 1, with batch norm behind it (Wen, Li 2022).
+
+    p = BN(E z),  E_jj = 1,  E_ij (i ≠ j) learnt from 0
+
+Batch norm has no weights. With the diagonal fixed, a unit keeps its own signal and may only borrow from others; the
+paper shows that E lends strong features to other units for a while and returns to the identity. Its target is
+batch-normalised too, and its loss is the batch mean of |BN(E z) - sg BN(t)|²: `network.projector.out_norm = true`
+with `objective.name = "euclidean"` is that, except that E then reads z after a batch norm instead of before.
+"""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from dcp.method.predictors.base import LearntConfig, Predictor
+
+
+class Config(LearntConfig):
+    """Keys of the off-diagonal predictor; the paper's learns more slowly than the encoder (`lr_factor` below 1)."""
+
+    name: Literal["offdiagonal"] = "offdiagonal"
+
+
+class Offdiagonal(Predictor):
+    """Final: the matrix E and batch norm.
+
+    Args:
+        dim: D, of input and output.
+    """
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.between = nn.Parameter(torch.zeros(dim, dim))
+        self.norm = nn.BatchNorm1d(dim, affine=False)
+
+    @property
+    def E(self) -> Tensor:
+        """E [D, D]; what lies on the diagonal of the parameter has no effect and no gradient."""
+        eye = torch.eye(len(self.between), dtype=self.between.dtype, device=self.between.device)
+        return eye + (1 - eye) * self.between
+
+    def forward(self, z: Tensor) -> Tensor:
+        """P = BN(E z), [B, D]."""
+        return self.norm(z @ self.E.T)  # type: ignore[no-any-return]
+
+
+def build(config: Config, dim: int) -> Predictor:
+    """An off-diagonal predictor of [B, dim]."""
+    return Offdiagonal(dim)

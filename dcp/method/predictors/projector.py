@@ -1,0 +1,60 @@
+"""Projector: the predictor keeps the k strongest directions and drops the rest.
+
+    W = U_k U_kᵀ        U_k the top-k eigenvectors of F, or of (C + Cᵀ)/2
+
+F = E[z zᵀ], C = E[t zᵀ]. Richemond et al. 2023 ("The Edge of Orthogonality") show that a linear predictor's optimum is
+near an orthogonal projection (abstract); that one of their predictors is this one could not be read (unverified), and k
+is a guess.
+"""
+
+from collections.abc import Iterator
+from typing import Any, ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from dcp.method import spectra
+from dcp.method.predictors.base import ClosedConfig, Predictor, SetLinear
+
+
+class Config(ClosedConfig):
+    """Keys of the projector."""
+
+    symmetric: ClassVar[bool] = True
+
+    name: Literal["projector"] = "projector"
+    k: int | None = Field(None, ge=1, description="rank of W; without it half of D")
+    of: Literal["F", "C"] = Field("F", description="whose eigenvectors: F's, or those of the symmetric part of C")
+
+    def clashes(self, recipe: Any) -> Iterator[tuple[str, str]]:
+        """More directions than there are; a C that cannot be centred."""
+        yield from super().clashes(recipe)
+        if self.of == "C" and recipe.moments.zero_mean:
+            yield 'predictor.of = "C" is not centred, and zero_mean asks for it', "moments.zero_mean = false"
+        dim = recipe.network.projector.out
+        if self.k is not None and self.k > dim:
+            yield (
+                f"predictor.k = {self.k} directions of network.projector.out = {dim}: there are no more",
+                f"at most {dim}",
+            )
+
+
+def weight(M: Tensor, *, k: int) -> Tensor:
+    """W [D, D] of rank k from M [D, D], of which the symmetric part counts; I where M is zero or not finite.
+
+    >>> weight(torch.diag(torch.tensor([4.0, 1.0, 2.0])), k=2).diag()
+    tensor([1., 0., 1.])
+    """
+    U = torch.linalg.eigh(spectra.checked(M))[1][:, len(M) - k :]
+    return spectra.or_identity(U @ U.T, M)
+
+
+def build(config: Config, dim: int) -> Predictor:
+    """A predictor of [B, dim] that is set by `weight`."""
+    k, cross = config.k or max(1, dim // 2), config.of == "C"
+
+    def rule(F: Tensor, C: Tensor) -> Tensor:
+        return weight(C if cross else F, k=k)
+
+    return SetLinear(dim, rule=rule, every=config.every, cross=cross)

@@ -1,0 +1,73 @@
+"""Regression: the predictor that is best for the present projections, by ridge least squares.
+
+    right   W = C (F + λI)⁻¹        the minimiser of E|t - W z|² + λ‖W‖²
+    left    W = (F + λI)⁻¹ C        the other order that the official release has
+
+F = E[z zᵀ], C = E[t zᵀ]. Tian, Chen, Ganguli 2021 (arXiv:2102.06810, Table 1) plug the symmetrised optimum in and find
+it poor: in their linear model it leaves the encoder no signal but weight decay. Richemond et al. 2023 count closed-form
+predictors of this kind among their best; which ones exactly could not be read, so λ here is a guess. The release adds a
+plain number to F; that is `ridge_unit = "one"`.
+"""
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from dcp.method import spectra
+from dcp.method.predictors.base import CrossConfig, Predictor, SetLinear
+
+
+class Config(CrossConfig):
+    """Keys of the regression."""
+
+    name: Literal["regression"] = "regression"
+    ridge: float = Field(
+        0.01, ge=0, description="λ, added to every eigenvalue of F before it is inverted; 0 wants an F of full rank"
+    )
+    ridge_unit: Literal["mean", "one"] = Field("mean", description="unit of ridge: F's mean eigenvalue tr F / D, or 1")
+    order: Literal["right", "left"] = Field(
+        "right", description='side of C on which the inverse stands: "right" is least squares'
+    )
+    symmetrise: bool = Field(False, description="W is replaced by (W + Wᵀ)/2, as in Table 1 of the DirectPred paper")
+
+
+def weight(
+    F: Tensor,
+    C: Tensor,
+    *,
+    ridge: float,
+    ridge_unit: Literal["mean", "one"] = "mean",
+    order: Literal["right", "left"] = "right",
+    symmetrise: bool = False,
+) -> Tensor:
+    """W [D, D] from F and C [D, D]; I where F is zero or anything is not finite.
+
+    With ridge = 0 an F of few samples is singular up to rounding, and W as large as rounding makes it.
+
+    >>> weight(torch.diag(torch.tensor([4.0, 1.0])), torch.diag(torch.tensor([2.0, 1.0])), ridge=0.0).diag()
+    tensor([0.5000, 1.0000])
+    """
+    spectra.require_square(F)
+    A = F + spectra.ridge(F, ridge, ridge_unit) * torch.eye(len(F), dtype=F.dtype, device=F.device)
+    W: Tensor = torch.linalg.solve_ex(A, C, left=order == "left").result  # unlike solve it never stops to look
+    if symmetrise:
+        W = (W + W.T) / 2
+    return spectra.or_identity(W, F)
+
+
+def build(config: Config, dim: int) -> Predictor:
+    """A predictor of [B, dim] that is set by `weight`."""
+
+    def rule(F: Tensor, C: Tensor) -> Tensor:
+        return weight(
+            F,
+            C,
+            ridge=config.ridge,
+            ridge_unit=config.ridge_unit,
+            order=config.order,
+            symmetrise=config.symmetrise,
+        )
+
+    return SetLinear(dim, rule=rule, every=config.every, cross=True)

@@ -1,0 +1,159 @@
+"""Distill: the target is a trained encoder, and the online branch learns to say what it says.
+
+    t = LN(teacher(x))        LN standardises each image's features over their own dimensions, without weights
+
+As in V_kD (Miles, Elezi, Deng 2024). The teacher is the encoder of a finished run of dcp, in evaluation mode, before
+its projector. There the student's features go through one linear layer that is kept orthogonal; here that layer is
+the projector (`network.projector = { layers = 1, out = WIDTH }`), not kept so. Images reach teacher and student
+normalised by this recipe's `views.normalize`, which should be the teacher's.
+
+The teacher's weights are part of the checkpoint; its file must still be there for a run to be resumed.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as fn
+
+from dcp.catalogue import VariantConfig
+from dcp.errors import RequestError, expanded_path, shortened
+from dcp.method.targets.base import Target
+from dcp.method.weights import read
+
+FILE = "encoder.safetensors"
+KEY = "target.teacher"
+
+
+class Config(VariantConfig):
+    """Keys of the distilling target."""
+
+    name: Literal["distill"] = "distill"
+    teacher: str = Field("", description="the teacher: the folder of a finished run, or its encoder.safetensors")
+    standardise: bool = Field(True, description="layer norm without weights on the teacher's features")
+
+    def clashes(self, recipe: Any) -> Iterator[tuple[str, str]]:
+        """No teacher. Whether there is one at that place is seen when training begins: a run outlives its teacher."""
+        if not self.teacher:
+            yield (
+                'target.name = "distill" has no teacher: target.teacher is empty',
+                "give the folder of a finished run: target.teacher = 'runs/cifar10_directcopy-s0'",
+            )
+
+
+class Distill(Target):
+    """Final: a trained encoder, without updates.
+
+    Args:
+        teacher: [B, 3, H, W] -> [B, D]; it takes no gradient and stays in evaluation mode.
+        standardises: whether its features go through layer norm.
+    """
+
+    def __init__(self, teacher: nn.Module, *, standardises: bool) -> None:
+        super().__init__()
+        self.teacher, self.standardises = teacher.requires_grad_(False), standardises
+        self.train()
+
+    def train(self, mode: bool = True) -> "Distill":
+        """Training mode for all but the teacher."""
+        super().train(mode)
+        self.teacher.eval()
+        return self
+
+    @torch.no_grad()
+    def forward(self, x: Tensor, z: Tensor) -> Tensor:
+        """The teacher's features [B, D] of x."""
+        h: Tensor = self.teacher(x)
+        return fn.layer_norm(h, h.shape[-1:]) if self.standardises else h
+
+
+def load(place: str) -> tuple[nn.Module, int]:
+    """The encoder that lies at a place, and the number of its features.
+
+    Raises:
+        RequestError: there is none, it is damaged, it was not written by dcp, or its weights are not finite.
+    """
+    from dcp.method import backbones  # timm, which takes a second to import, is for those who train
+
+    path = _file(place)
+    weights, header = _read(path)
+    try:
+        network, size = json.loads(header["recipe"])["network"], int(header["image_size"])
+        options = {key: network[key] for key in ("stem", "width", "norm")}
+        teacher, features = backbones.backbone(network["backbone"], image_size=size, **options)
+    except (KeyError, TypeError, ValueError):
+        raise _no_encoder("its header does not say which network the weights are of", path) from None
+    try:
+        teacher.load_state_dict(weights, strict=True)
+    except RuntimeError:
+        raise _no_encoder("it is of another network than its header says", path) from None
+    _check_finite(weights, path)
+    return teacher, features
+
+
+def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    try:
+        return read(path)
+    except RequestError as error:
+        if path.name != FILE:
+            raise _no_encoder(error.message, path) from None
+        what, where = f"the teacher's encoder is damaged: {error.message}", str(path)
+        raise RequestError(what, slug="bad-checkpoint", where=where, hint=_mend(path.parent)) from None
+
+
+def _mend(run: Path) -> str:
+    """How the run of a teacher gets its encoder again."""
+    if not (run / "recipe.toml").is_file():
+        return "Copy it again from the teacher's run, or give that run's folder."
+    again = f"dcp pretrain {run / 'recipe.toml'} --runs {run.parent} --resume"
+    return f"The teacher's run must be mended: restore this file from a copy; or remove it and make it again: {again}"
+
+
+def _no_encoder(reason: str, path: Path) -> RequestError:
+    hint = f"Give the folder of the teacher's run, or the {FILE} in it. One without image_size is of an older dcp."
+    what = f"this is not a teacher's encoder: {reason}"
+    return RequestError(what, slug="no-teacher", where=f"{KEY}; {path}", hint=hint)
+
+
+def _check_finite(weights: dict[str, Tensor], path: Path) -> None:
+    for name, value in weights.items():
+        if not bool(value.isfinite().all()):
+            hint = "Its training went wrong, or the file was changed: train the teacher anew, or give another."
+            what = f"the teacher's weights are not finite: {name}"
+            raise RequestError(what, slug="bad-checkpoint", where=str(path), hint=hint)
+
+
+def _file(place: str) -> Path:
+    path = expanded_path(place, slug="no-teacher", where=KEY)
+    path = path / FILE if os.path.isdir(path) else path  # noqa: PTH112 - unlike Path's, these never raise
+    if os.path.isfile(path):  # noqa: PTH113
+        return path
+    hint = "the folder of a run of dcp that has ended, or its encoder.safetensors; a path from where you are"
+    raise RequestError(f"there is no teacher at {shortened(path)}", slug="no-teacher", where=KEY, hint=hint)
+
+
+def _width(branch: nn.Module) -> int:
+    """D of a branch: what its last linear layer gives."""
+    return [layer for layer in branch.modules() if isinstance(layer, nn.Linear)][-1].out_features
+
+
+def build(config: Config, online: nn.Module, fresh: Callable[[], nn.Module]) -> Target:
+    """The teacher that the recipe names.
+
+    Raises:
+        RequestError: it cannot be read, or its features and the projections differ in width.
+    """
+    teacher, features = load(config.teacher)
+    if features != _width(online):
+        raise RequestError(
+            f"the teacher has {features} features and network.projector.out is {_width(online)}: they must be equal",
+            slug="bad-combination",
+            where="network.projector.out",
+            hint=f"network.projector.out = {features}",
+        )
+    return Distill(teacher, standardises=config.standardise)

@@ -1,0 +1,84 @@
+"""EMA: the target's weights are a moving average of the online branch's (Grill et al. 2020, eq. 1).
+
+    θ_t ← τ θ_t + (1-τ) θ
+
+τ is constant (0.996 in the small-data runs of Tian, Chen, Ganguli 2021), or rises to 1 along a cosine as in BYOL:
+τ = 1 - (1 - τ₀)(cos(πk/K) + 1)/2 with k of K steps done, the present one among them.
+
+Only parameters are averaged. The target runs in training mode, so its batch norm uses the statistics of its own
+batch, as in the official releases; `buffers = "copied"` takes the online branch's running statistics instead, which
+matters only to someone who uses the target for evaluation. The official DirectPred release starts the target from
+weights of its own (the copy is commented out): that is `start = "independent"`; papers describe a copy, our default.
+"""
+
+import copy
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from dcp.catalogue import VariantConfig
+from dcp.method import schedules
+from dcp.method.targets.base import Target
+
+
+class Config(VariantConfig):
+    """Keys of the EMA target."""
+
+    name: Literal["ema"] = "ema"
+    tau: float = Field(0.996, ge=0, le=1, description="τ, weight of the past in the target's weights")
+    schedule: Literal["constant", "cosine"] = Field(
+        "constant", description='"cosine" raises tau to 1 over the training'
+    )
+    start: Literal["copy", "independent"] = Field(
+        "copy",
+        description="whether the target starts as a copy of the online branch or from its own random weights",
+    )
+    buffers: Literal["own", "copied"] = Field(
+        "own",
+        description="whether the target's running batch-norm statistics are its own or the online branch's",
+    )
+
+
+class Ema(Target):
+    """Final: a second branch that follows the first.
+
+    Args:
+        branch: the target's branch, with its first weights, in training mode; it takes no gradient.
+        tau: weight of the past, in [0, 1].
+        rises: whether tau rises to 1 along a cosine.
+        copies_buffers: whether buffers are copied from the online branch at each update.
+    """
+
+    def __init__(self, branch: nn.Module, *, tau: float, rises: bool, copies_buffers: bool) -> None:
+        super().__init__()
+        self.branch = branch.requires_grad_(False)
+        self.tau, self.rises, self.copies_buffers = tau, rises, copies_buffers
+
+    @torch.no_grad()
+    def forward(self, x: Tensor, z: Tensor) -> Tensor:
+        """Projections [B, D] of x by the averaged weights."""
+        return self.branch(x)  # type: ignore[no-any-return]
+
+    @torch.no_grad()
+    def update(self, online: nn.Module, fraction: float) -> None:
+        """θ_t ← τ θ_t + (1-τ) θ."""
+        weight = 1 - self.weight_of_past(fraction)
+        ours: list[Tensor] = list(self.branch.parameters())
+        theirs: list[Tensor] = list(online.parameters())
+        torch._foreach_lerp_(ours, theirs, weight)
+        if self.copies_buffers:
+            for mine, other in zip(self.branch.buffers(), online.buffers(), strict=True):
+                mine.copy_(other)
+
+    def weight_of_past(self, fraction: float) -> float:
+        """τ at this point of the training."""
+        return schedules.cosine(self.tau, 1.0, fraction) if self.rises else self.tau
+
+
+def build(config: Config, online: nn.Module, fresh: Callable[[], nn.Module]) -> Target:
+    """An EMA target of the branch `online`; `fresh` makes another one with weights of its own."""
+    branch = copy.deepcopy(online) if config.start == "copy" else fresh()
+    return Ema(branch, tau=config.tau, rises=config.schedule == "cosine", copies_buffers=config.buffers == "copied")

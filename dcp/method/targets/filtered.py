@@ -1,0 +1,63 @@
+"""Filtered: the online branch behind a stop-gradient, its spectrum bent by a function g (RDM: Zhuo et al. 2023).
+
+    Z = U diag(s) Vᵀ,    t = sg(V g(s) Vᵀ z),    g(s) = s^k, log s, log(1 + s) or log(1 + s²)
+
+Z [N, D] are the projections of this view by all processes (of both views with `train.join_views`), s their singular
+values as they are, which grow with √N. The official release has s^k on this side, with k = ±1 as its examples; the
+logarithms are offered as on the online side (`predictor.name = "spectral_filter"`). It filters a moving average's
+projections too, in its BYOL; here the target is the online branch.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from dcp.catalogue import VariantConfig
+from dcp.method import spectra
+from dcp.method.moments import own
+from dcp.method.targets.base import Target
+
+
+class Config(VariantConfig):
+    """Keys of the filter."""
+
+    name: Literal["filtered"] = "filtered"
+    g: spectra.Filter = Field("poly", description="the filter: s^power, log(s), log(1 + s) or log(1 + s²)")
+    power: float = Field(1.0, ge=-4, le=4, description="k, exponent of s where g is poly")
+
+    def clashes(self, recipe: Any) -> Iterator[tuple[str, str]]:
+        """An exponent where nothing is raised to it."""
+        if self.g != "poly" and self.power != 1.0:
+            yield f'target.power has no effect: g = "{self.g}" takes no exponent', 'leave it out, or take g = "poly"'
+
+
+class Filtered(Target):
+    """Final: t = sg(V g(s) Vᵀ z).
+
+    Args:
+        g: the filter.
+        power: k.
+    """
+
+    def __init__(self, g: spectra.Filter, *, power: float) -> None:
+        super().__init__()
+        self.g, self.power, self.total = g, power, own
+
+    @torch.no_grad()
+    def forward(self, x: Tensor, z: Tensor) -> Tensor:
+        """The filtered projections, [B, D]; z itself where it is zero or not finite."""
+        with torch.autocast(z.device.type, enabled=False):
+            full = z.float() if z.dtype in (torch.bfloat16, torch.float16) else z
+            return (full @ self._weight(self.total(full.T @ full))).to(z.dtype)
+
+    def _weight(self, gram: Tensor) -> Tensor:
+        s, V = spectra.eigh(gram)
+        return spectra.or_identity((V * spectra.response(s.sqrt(), self.g, self.power)) @ V.T, gram)
+
+
+def build(config: Config, online: nn.Module, fresh: Callable[[], nn.Module]) -> Target:
+    """The filtered target; it has no branch of its own."""
+    return Filtered(config.g, power=config.power)

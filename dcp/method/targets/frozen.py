@@ -1,0 +1,83 @@
+"""Frozen: a random teacher that never moves (Sarnthein, Bachmann, Anagnostidis, Hofmann 2023).
+
+    θ_S = [(1-α) θ_T + α θ~] / √(α² + (1-α)²)        the student's start; θ_T and θ~ are independent random weights
+
+The student learns the outputs of a network that knows nothing, starting near it, and ends with better features than
+the teacher's. α is 1e-10 there and may be up to 0.6; in float32 a student with 1e-10 starts as the teacher itself, but
+for the last digits of its smallest weights.
+
+How ours differs: a target is made for a branch that has its weights already, so the teacher is the mixture,
+θ_T = [(1-α) θ_S + α θ~] / √(α² + (1-α)²). Where weights are drawn from normal distributions around zero the pair
+(θ_T, θ_S) has the same joint law both ways, because its covariance is symmetric; PyTorch draws linear layers and
+biases uniformly, where that holds to second moments only. Weights that start at a constant (of norms) keep it, rather
+than grow by up to √2.
+
+In the official release's CIFAR-10 configuration student and teacher start equal: α = 0 here.
+
+The teacher's batch norms use the statistics they start with (mean 0, variance 1), so it is one function of an image:
+the paper has its teacher in evaluation mode.
+"""
+
+import copy
+import math
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from dcp.catalogue import VariantConfig
+from dcp.method.targets.base import Target
+
+
+class Config(VariantConfig):
+    """Keys of the frozen target."""
+
+    name: Literal["frozen"] = "frozen"
+    alpha: float = Field(
+        1e-10, ge=0, le=1, description="α, how far the student starts from the teacher; 1: independent of it"
+    )
+    norm: Literal["start", "batch"] = Field(
+        "start", description="the teacher's batch norms use the statistics they start with, or those of the batch"
+    )
+
+
+class Frozen(Target):
+    """Final: a teacher without updates.
+
+    Args:
+        teacher: [B, 3, H, W] -> [B, D]; it takes no gradient.
+        evaluates: whether it stays in evaluation mode whatever the student's mode is.
+    """
+
+    def __init__(self, teacher: nn.Module, *, evaluates: bool) -> None:
+        super().__init__()
+        self.teacher, self.evaluates = teacher.requires_grad_(False), evaluates
+        self.train()
+
+    def train(self, mode: bool = True) -> "Frozen":
+        """Training mode for all but a teacher that stays in evaluation mode."""
+        super().train(mode)
+        self.teacher.train(mode and not self.evaluates)
+        return self
+
+    @torch.no_grad()
+    def forward(self, x: Tensor, z: Tensor) -> Tensor:
+        """The teacher's projections [B, D] of x."""
+        return self.teacher(x)  # type: ignore[no-any-return]
+
+
+@torch.no_grad()
+def near(student: nn.Module, fresh: nn.Module, alpha: float) -> nn.Module:
+    """A network near `student`: the mixture of its weights and those of `fresh`, whose draws the student's resemble."""
+    mixed = copy.deepcopy(student)
+    for mine, other in zip(mixed.parameters(), fresh.parameters(), strict=True):
+        mixture = ((1 - alpha) * mine + alpha * other) / math.hypot(alpha, 1 - alpha)
+        mine.copy_(torch.where(mine == other, mine, mixture))
+    return mixed
+
+
+def build(config: Config, online: nn.Module, fresh: Callable[[], nn.Module]) -> Target:
+    """A teacher near `online`; `fresh` makes another branch with weights of its own."""
+    return Frozen(near(online, fresh(), config.alpha), evaluates=config.norm == "start")

@@ -1,0 +1,31 @@
+"""Online: the target is the online branch itself behind a stop-gradient, as in SimSiam (Chen, He 2021).
+
+It costs no forward pass.
+"""
+
+from collections.abc import Callable
+from typing import Literal
+
+from torch import Tensor, nn
+
+from dcp.catalogue import VariantConfig
+from dcp.method.targets.base import Target
+
+
+class Config(VariantConfig):
+    """The online target has no keys."""
+
+    name: Literal["online"] = "online"
+
+
+class Online(Target):
+    """Final: t = sg(z)."""
+
+    def forward(self, x: Tensor, z: Tensor) -> Tensor:
+        """The online projections without their gradient, [B, D]."""
+        return z.detach()
+
+
+def build(config: Config, online: nn.Module, fresh: Callable[[], nn.Module]) -> Target:
+    """The online target; it has no branch of its own."""
+    return Online()

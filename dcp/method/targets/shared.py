@@ -1,0 +1,33 @@
+"""Shared: the target is the online branch itself, and the gradient flows through it too.
+
+Without a stop-gradient the shortest way to agreement is to say the same of every image: with the objectives that only
+pull views together it is expected to collapse (Chen, He 2021, section 4.1; Tian, Chen, Ganguli 2021, section 3), and it
+is here to show that.
+"""
+
+from collections.abc import Callable
+from typing import Literal
+
+from torch import Tensor, nn
+
+from dcp.catalogue import VariantConfig
+from dcp.method.targets.base import Target
+
+
+class Config(VariantConfig):
+    """The shared target has no keys."""
+
+    name: Literal["shared"] = "shared"
+
+
+class Shared(Target):
+    """Final: t = z."""
+
+    def forward(self, x: Tensor, z: Tensor) -> Tensor:
+        """The online projections with their gradient, [B, D]."""
+        return z
+
+
+def build(config: Config, online: nn.Module, fresh: Callable[[], nn.Module]) -> Target:
+    """The shared target; it has no branch of its own."""
+    return Shared()
