@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.measure import Row, Scale, Spread
-from dcp import machine
+from dcp.hardware import device
 
 GROUPS = (
     "views",
@@ -53,7 +53,7 @@ def main() -> None:
 
 def _write(path: Path, scale: Scale, found: list[Row], wall_s: float) -> None:
     """All that is known so far: who stops a long benchmark keeps its rows."""
-    about = {"versions": {**machine.versions(), **_rivals()}, "machine": _machine(scale), "wall_s": wall_s}
+    about = {"versions": {**device.versions(), **_rivals()}, "machine": _machine(scale), "wall_s": wall_s}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({**about, "rows": [row.plain() for row in found]}, indent=1) + "\n")
 
@@ -116,7 +116,7 @@ def _rivals() -> dict[str, str]:
 
 def _machine(scale: Scale) -> dict[str, Any]:
     return {
-        "device": machine.device_name(torch.device(scale.device)),
+        "device": device.device_name(torch.device(scale.device)),
         "cores": os.cpu_count(),
         "threads": scale.threads,
         "processor": platform.processor() or platform.machine(),

@@ -2,7 +2,7 @@
 
 Beside lightly, which is always in fp32, dcp in fp32 and as `auto` says; beside stable-pretraining, where it
 is installed, both as `auto` says. Each rival has a process of its own and waits in it while dcp has its turn: what dcp
-does to the memory of a process (`dcp.malloc`) would quicken the rival too.
+does to the memory of a process (`dcp.hardware.malloc`) would quicken the rival too.
 """
 
 import tempfile
@@ -19,7 +19,7 @@ from benchmarks.measure import Row, Scale, rows
 from benchmarks.rival import HIDDEN
 from benchmarks.step import Case, recipe
 from benchmarks.training import Turn, epochs_in_turn
-from dcp import arithmetic
+from dcp.hardware import precision
 from dcp.recipe import Recipe
 from dcp.training import Training
 
@@ -32,7 +32,7 @@ RIVALS = {"lightly": rival_lightly.turn, "stable-pretraining": rival_stable.turn
 def tasks(scale: Scale) -> list[partial[list[Row]]]:
     """fp32 beside the same; and what `auto` chooses, where that is another arithmetic."""
     case = GPU if scale.device == "cuda" else QUICK if scale.quick else CPU
-    auto = arithmetic.chosen("auto", scale.device)
+    auto = precision.chosen("auto", scale.device)
     asked = [("lightly", wish) for wish in (("fp32", "auto") if auto.amp else ("fp32",))]
     if find_spec("stable_pretraining") and not scale.quick:
         asked.append(("stable-pretraining", "auto"))

@@ -13,7 +13,7 @@ from benchmarks.apart import apart
 from benchmarks.measure import Row, Scale, rows
 from benchmarks.step import CPU, Case, recipe
 from benchmarks.training import Turn, bare, timed
-from dcp.malloc import keep_freed_memory
+from dcp.hardware.malloc import keep_freed_memory
 from dcp.training import Training
 
 

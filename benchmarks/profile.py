@@ -12,7 +12,7 @@ import torch
 from benchmarks.measure import Row, Scale, Spread, settle
 from benchmarks.step import CPU, GPU, QUICK, Case, recipe
 from dcp.batches import Shares, batches
-from dcp.malloc import keep_freed_memory
+from dcp.hardware.malloc import keep_freed_memory
 from dcp.training import Training
 
 PARTS = ("views", "online branch, loss", "target branch", "backward", "optimizer", "F and W", "EMA", "readouts")

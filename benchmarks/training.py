@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as fn
 
 from benchmarks.measure import settle
-from dcp.malloc import keep_freed_memory
+from dcp.hardware.malloc import keep_freed_memory
 from dcp.method.networks import Branch
 from dcp.recipe import Recipe
 from dcp.training import Training

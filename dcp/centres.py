@@ -10,11 +10,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as MapDataset
 
-from dcp import machine, views
+from dcp import views
 from dcp.batches import quiet_worker
 from dcp.dataset import Dataset
 from dcp.errors import DcpError
 from dcp.files import Files
+from dcp.hardware import device
 
 BATCH = 256
 
@@ -36,7 +37,7 @@ def pixels(data: Dataset, size: int) -> Iterator[Tensor]:
     loader = DataLoader(
         Centres(data.images, size),
         batch_size=BATCH,
-        num_workers=max(1, machine.decoders(None, 1)),
+        num_workers=max(1, device.decoders(None, 1)),
         collate_fn=_stack,
         worker_init_fn=quiet_worker,
         pin_memory=torch.cuda.is_available(),

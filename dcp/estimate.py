@@ -8,8 +8,8 @@ import torch
 
 from dcp import build
 from dcp.batches import Batch, Shares, batches
+from dcp.hardware.device import decoders, device_name, peak_memory_bytes
 from dcp.loop import classes
-from dcp.machine import decoders, device_name, peak_memory_bytes
 from dcp.method import flops
 from dcp.recipe import Recipe
 from dcp.training import Training

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from dcp.errors import DcpError, Interrupted, RunError
-from dcp.machine import now
+from dcp.hardware.device import now
 from dcp.run import Run
 
 

@@ -14,8 +14,8 @@ import torch
 
 from dcp import vitals
 from dcp.diagnosis import Diagnosis, History, diagnose
-from dcp.distributed import Process
 from dcp.errors import RunError
+from dcp.hardware.processes import Process
 from dcp.method.algorithm import Method, Step
 from dcp.plan import Plan
 from dcp.readout import Readout

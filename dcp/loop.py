@@ -11,9 +11,9 @@ from torch.optim import Optimizer
 
 from dcp import checkpoint
 from dcp.batches import Batch
-from dcp.distributed import Process
 from dcp.errors import Interrupted
 from dcp.examination import Examiner
+from dcp.hardware.processes import Process
 from dcp.journal import Journal
 from dcp.method.algorithm import Method, Step
 from dcp.plan import Plan

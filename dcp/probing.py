@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dcp import catalogue, dataset, encoder, subjects, tables, transfer
 from dcp.dataset import Dataset, Split
-from dcp.distributed import choose_device
 from dcp.errors import RequestError
 from dcp.evaluation import Features, Scores, Subject
+from dcp.hardware.processes import choose_device
 from dcp.recipe import Recipe
 from dcp.run import Run
 

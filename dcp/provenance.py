@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from dcp import machine
-from dcp.arithmetic import Arithmetic
 from dcp.dataset import Dataset
-from dcp.distributed import Process
+from dcp.hardware import device
+from dcp.hardware.precision import Arithmetic
+from dcp.hardware.processes import Process
 from dcp.journal import Journal
 from dcp.method import flops
 from dcp.method.algorithm import Method
@@ -16,8 +16,8 @@ from dcp.recipe import Recipe
 def sitting(process: Process, arithmetic: Arithmetic) -> dict[str, Any]:
     """What may change from one sitting of a run to the next."""
     return {
-        "versions": machine.versions(),
-        "device": machine.device_name(process.device),
+        "versions": device.versions(),
+        "device": device.device_name(process.device),
         "processes": process.count,
         "precision": arithmetic.precision,
     }
@@ -28,7 +28,7 @@ def beginning(data: Dataset, recipe: Recipe, fingerprint: str, plan: Plan, metho
     return {
         "status": "running",
         "why": "",
-        "started": machine.now(),
+        "started": device.now(),
         "data": {"fingerprint": fingerprint, "n": len(data), "source": recipe.data.source},
         "steps": plan.steps,
         "flops_per_image": flops.per_image(method, recipe.data.view_size),
@@ -40,11 +40,11 @@ def ending(journal: Journal, plan: Plan, process: Process) -> dict[str, Any]:
     return {
         "status": "done",
         "why": "",
-        "ended": machine.now(),
+        "ended": device.now(),
         "wall_s": journal.wall_s,
         "images_seen": plan.seen,
         "images_per_s": plan.seen / journal.wall_s,
-        "peak_memory_bytes": machine.peak_memory_bytes(process.device),
+        "peak_memory_bytes": device.peak_memory_bytes(process.device),
         "epochs_done": plan.epochs,
         "state": {**journal.diagnosis.plain(), **journal.health},
     }

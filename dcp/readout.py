@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from torch.nn import functional as fn
 
 from dcp.dataset import Dataset
-from dcp.distributed import Process
 from dcp.evaluations import knn
+from dcp.hardware.processes import Process
 
 REMEMBERED = 4096  # Q
 HELD_OUT = 10  # one image in so many

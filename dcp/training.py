@@ -7,11 +7,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from dcp import arithmetic, build, checkpoint, dataset, encoder, failures, machine, past, provenance, readout
+from dcp import build, checkpoint, dataset, encoder, failures, past, provenance, readout
 from dcp.batches import Batch, Shares, batches
-from dcp.distributed import Process, choose_device
 from dcp.errors import Interrupted, RequestError
 from dcp.examination import Examiner
+from dcp.hardware import device as machine
+from dcp.hardware import precision
+from dcp.hardware.processes import Process, choose_device
 from dcp.journal import Journal, Watch
 from dcp.loop import Loop, Saver
 from dcp.recipe import Recipe
@@ -48,16 +50,16 @@ class Training:
         self.fingerprint = self.data.fingerprint()
         if self.past is not None:
             past.check(self.past, fingerprint=self.fingerprint, steps=self.plan.steps)
-        wanted = arithmetic.chosen(recipe.train.precision, chosen)
+        wanted = precision.chosen(recipe.train.precision, chosen)
         machine.set_determinism(recipe.train.deterministic)
         process = self.process
         method = build.method(recipe, amp=wanted.amp, total=process.total, gather=process.gather)
-        self.method = arithmetic.to_device(
+        self.method = precision.to_device(
             self.process.synchronised(method, recipe.network.sync_norm), self.process.device
         )
         self.arithmetic = wanted
         if wanted.amp is not None:
-            arithmetic.spare_pixels((self.method.online, *self.method.target.children()))
+            precision.spare_pixels((self.method.online, *self.method.target.children()))
         self.optimizer = build.optimizer(recipe, self.method)
         self.readout = (
             readout.fitting(self.data, self.method.online.features, process) if recipe.train.readout else None

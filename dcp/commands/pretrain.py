@@ -57,8 +57,8 @@ def _train(
     recipe: Recipe, seeds: list[int], *, runs: Path, resume: bool, device: str, quiet: bool, as_json: bool
 ) -> int:
     from dcp import past
-    from dcp.distributed import choose_device
-    from dcp.malloc import keep_freed_memory
+    from dcp.hardware.malloc import keep_freed_memory
+    from dcp.hardware.processes import choose_device
     from dcp.pretraining import pretrain
 
     if choose_device(device) == "cpu":

@@ -27,8 +27,8 @@ def main(
     An evaluation of the recipe that the data do not allow is skipped in words, one that was asked for is refused.
     With `html` the pictures of the report are made too, and the report is written into the run folder.
     """
-    from dcp.distributed import choose_device
-    from dcp.malloc import keep_freed_memory
+    from dcp.hardware.malloc import keep_freed_memory
+    from dcp.hardware.processes import choose_device
     from dcp.probing import probe
 
     if choose_device(device) == "cpu":

@@ -43,8 +43,8 @@ def main(
     study = studies.read(source, sets).with_seeds(seeds or ())
     if dry_run:
         return _dry(study, runs, device=device, processes=processes, as_json=as_json)
-    from dcp.distributed import choose_device
-    from dcp.malloc import keep_freed_memory
+    from dcp.hardware.malloc import keep_freed_memory
+    from dcp.hardware.processes import choose_device
     from dcp.studies import running
 
     if choose_device(device) == "cpu":

@@ -21,11 +21,12 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as fn
 
-from dcp import centres, draws, evaluation, machine, views
+from dcp import centres, draws, evaluation, views
 from dcp.batches import Shares, batches
 from dcp.catalogue import VariantConfig
 from dcp.dataset import Dataset
 from dcp.evaluation import Json, Origin, Scores, Subject
+from dcp.hardware import device as machine
 from dcp.method import schedules
 from dcp.plan import Plan
 

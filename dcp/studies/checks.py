@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dcp import arithmetic, build, dataset, past, probing
+from dcp import build, dataset, past, probing
 from dcp.dataset import DataConfig, Split
-from dcp.distributed import choose_device
+from dcp.hardware import precision
+from dcp.hardware.processes import choose_device
 from dcp.recipe import Recipe
 from dcp.run import Run
 from dcp.studies.cells import LEFT, Cell, State
@@ -91,7 +92,7 @@ def _arm(mine: Mapping[Cell, State], seen: Seen, runs: Path, device: str, proces
     recipe.views.blur.kernel_at(recipe.data.view_size)
     images, fingerprint = seen.data(recipe.data)
     steps = build.plan(recipe, images, processes).steps
-    arithmetic.chosen(recipe.train.precision, device)
+    precision.chosen(recipe.train.precision, device)
     seen.labelled(recipe)
     seen.network(recipe)
     for cell in (cell for cell, state in mine.items() if state == "stopped"):

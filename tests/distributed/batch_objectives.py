@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from dcp import catalogue
-from dcp.distributed import Process
+from dcp.hardware.processes import Process
 from dcp.method.moments import Moments
 from dcp.method.objectives.base import Gather, Setting, alone
 from dcp.method.predictors import linear

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as fn
 
-from dcp import arithmetic
+from dcp.hardware import precision
 from dcp.method.backbones import backbone
 
 
@@ -29,7 +29,7 @@ def test_gradients_of_a_convolution_in_bf16(kernel: int, stride: int, side: int,
         conv = conv.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     x = torch.randn(8, 32, side, side)
     (expected,) = gradients(copy.deepcopy(conv), x, bf16=False)
-    arithmetic.spare_pixels([conv])
+    precision.spare_pixels([conv])
     for _ in range(5):
         torch.full((2**20,), float("nan"))  # what a gradient that is not written would be made of
         (found,) = gradients(conv, x, bf16=True)
@@ -39,7 +39,7 @@ def test_gradients_of_a_convolution_in_bf16(kernel: int, stride: int, side: int,
 def test_a_network_whose_last_stage_sees_one_pixel_has_finite_gradients() -> None:
     torch.manual_seed(0)
     network, _ = backbone("resnet18", stem="imagenet", width=8, norm="batch", image_size=16)
-    arithmetic.spare_pixels([network])
+    precision.spare_pixels([network])
     for _ in range(20):
         x = torch.randn(8, 3, 16, 16).contiguous(memory_format=torch.channels_last)
         for gradient in gradients(network, x, bf16=True):
@@ -50,12 +50,12 @@ def test_a_network_whose_last_stage_sees_one_pixel_has_finite_gradients() -> Non
 def test_networks_keep_their_keys_and_copies_compute_the_same_way() -> None:
     network, _ = backbone("resnet18", stem="imagenet", width=8, norm="batch", image_size=16)
     keys = list(network.state_dict())
-    arithmetic.spare_pixels([network])
+    precision.spare_pixels([network])
     assert list(network.state_dict()) == keys
     spared = [type(module) for module in copy.deepcopy(network).modules() if isinstance(module, nn.Conv2d)]
-    assert spared.count(arithmetic.PixelConv2d) == 4  # the stem's, and the first of three stages
+    assert spared.count(precision.PixelConv2d) == 4  # the stem's, and the first of three stages
     x = torch.randn(2, 32, 5, 5)
     conv = nn.Conv2d(32, 8, 3, stride=2)
     expected = fn.conv2d(x, conv.weight, conv.bias, stride=2)
-    conv.__class__ = arithmetic.PixelConv2d
+    conv.__class__ = precision.PixelConv2d
     assert torch.equal(conv(x), expected)
