@@ -13,7 +13,7 @@ import torch
 from benchmarks.measure import Row, Scale, Spread
 from benchmarks.step import Case, recipe
 from benchmarks.training import epochs_in_turn, nothing
-from dcp.files import Files
+from dcp.data.image_files import Files
 from dcp.run import Run
 
 BASE = Case("ResNet-18/8 at 32", "resnet18", 32, "small", 8, 64, 6)

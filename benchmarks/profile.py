@@ -11,7 +11,7 @@ import torch
 
 from benchmarks.measure import Row, Scale, Spread, settle
 from benchmarks.step import CPU, GPU, QUICK, Case, recipe
-from dcp.batches import Shares, batches
+from dcp.data.loader import Shares, batches
 from dcp.hardware.malloc import keep_freed_memory
 from dcp.training import Training
 

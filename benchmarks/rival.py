@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dcp.dataset import load
+from dcp.data.datasets.base import load
 from dcp.training import Training
 
 HIDDEN, OUT, TAU = 512, 128, 0.996

@@ -15,8 +15,8 @@ from benchmarks.measure import settle
 from benchmarks.rival import DECAY, HIDDEN, MOMENTUM, OUT, RATE, TAU, backbone, loader, pictures
 from benchmarks.step import Case
 from benchmarks.training import Turn
+from dcp.data.views.config import STATISTICS
 from dcp.training import Training
-from dcp.views.config import STATISTICS
 
 
 def turn(training: Training, case: Case, workers: int) -> Turn:

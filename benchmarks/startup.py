@@ -57,15 +57,15 @@ def _started(words: tuple[str, ...], runs: str) -> subprocess.Popen[bytes]:
 
 def opening(scale: Scale) -> list[Row]:
     """Seconds to list a folder of 100,000 images in 100 folders, and to fingerprint it."""
-    from dcp import folders
-    from dcp.dataset import Dataset
+    from dcp.data import image_folders
+    from dcp.data.datasets.base import Dataset
 
     listing, prints = [], []
     with tempfile.TemporaryDirectory() as root:
         _fill(Path(root))
         for _ in range(1 if scale.quick else scale.repeats):
             started = time.perf_counter()
-            files = folders.images(Path(root))
+            files = image_folders.images(Path(root))
             listed = time.perf_counter()
             Dataset(files).fingerprint()
             listing.append(listed - started)

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from benchmarks.measure import Row, Scale, in_turn, rows
-from dcp import views
+from dcp.data.views import apply, files, parameters
+from dcp.data.views.config import Views
 
 JITTER = (0.4, 0.4, 0.4, 0.1)
 BATCH = 64
@@ -51,10 +52,10 @@ def _images(case: Case) -> Tensor:
     return torch.randint(0, 256, (BATCH, 3, case.height, case.width), dtype=torch.uint8)
 
 
-def config(case: Case) -> views.Config:
+def config(case: Case) -> Views:
     """The [views] table of this kind."""
     brightness, contrast, saturation, hue = JITTER
-    return views.Config.model_validate(
+    return Views.model_validate(
         {
             "crop_scale": (0.08, 1.0),
             "jitter": {"brightness": brightness, "contrast": contrast, "saturation": saturation, "hue": hue},
@@ -73,7 +74,7 @@ def _on_cpu(case: Case, images: Tensor) -> dict[str, Callable[[], float]]:
 def _dcp(case: Case, images: Tensor) -> Callable[[], float]:
     """Small images as one batch; large ones cropped singly, as the workers that decode them do."""
     epochs = iter(range(1_000_000))
-    made = partial(views.two_views, images, torch.arange(len(images)), config(case), seed=0, size=case.size)
+    made = partial(apply.two_views, images, torch.arange(len(images)), config(case), seed=0, size=case.size)
 
     def small() -> float:
         made(epoch=next(epochs))
@@ -94,10 +95,10 @@ def _cropped(case: Case, images: Tensor, epoch: int, view: int) -> Tensor:
     index, shape = torch.arange(len(images)), {"height": case.height, "width": case.width}
     crops = []
     for i, image in enumerate(images):
-        box = views.draw_boxes(config(case), index[i : i + 1], seed=0, epoch=epoch, view=view, **shape)[0].tolist()
-        crops.append(views.crop_file(image, tuple(box), case.size))
-    drawn = views.draw(config(case), index, seed=0, epoch=epoch, view=view, height=case.size, width=case.size)
-    return views.finish(torch.stack(crops), drawn, config(case))
+        box = parameters.draw_boxes(config(case), index[i : i + 1], seed=0, epoch=epoch, view=view, **shape)[0].tolist()
+        crops.append(files.crop_file(image, tuple(box), case.size))
+    drawn = parameters.draw(config(case), index, seed=0, epoch=epoch, view=view, height=case.size, width=case.size)
+    return apply.finish(torch.stack(crops), drawn, config(case))
 
 
 def _lightly(case: Case, images: Tensor) -> Callable[[], float]:
@@ -155,7 +156,7 @@ def _on_gpu(case: Case, images: Tensor) -> dict[str, Callable[[], float]]:
     index, epochs = torch.arange(len(many)), iter(range(1_000_000))
 
     def ours() -> float:
-        views.two_views(many, index, config(case), seed=0, epoch=next(epochs), size=case.size)
+        apply.two_views(many, index, config(case), seed=0, epoch=next(epochs), size=case.size)
         return 2.0 * len(many)
 
     return {"kornia": _kornia(case, many), "dcp": ours}

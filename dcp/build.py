@@ -6,15 +6,16 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from dcp import catalogue, draws
+from dcp import catalogue
 from dcp.catalogue import VariantConfig
+from dcp.data import splits
+from dcp.data.sampler import Plan
 from dcp.errors import RequestError
 from dcp.method import backbones, networks, optim
 from dcp.method.algorithm import Method
 from dcp.method.moments import Moments, own
 from dcp.method.objectives.base import Gather, Loss, Setting, alone
 from dcp.method.positives.base import LabelledConfig
-from dcp.plan import Plan
 from dcp.recipe import Recipe
 
 
@@ -174,5 +175,5 @@ def labels_seen(y: Tensor | None, config: VariantConfig) -> Tensor | None:
         what = f'positives.name = "{name}" needs labels, and these images have none'
         hint = 'take images with labels, or positives.name = "views"'
         raise RequestError(what, slug="no-labels", where="positives.name", hint=hint)
-    chosen = draws.evenly(y, max(1, round(config.labelled * len(y))), seed=0)
+    chosen = splits.evenly(y, max(1, round(config.labelled * len(y))), seed=0)
     return torch.full_like(y, -1).index_copy(0, chosen, y[chosen])

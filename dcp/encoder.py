@@ -9,7 +9,9 @@ from safetensors.torch import save as serialized
 from torch import Tensor, nn
 
 import dcp
-from dcp import build, views
+from dcp import build
+from dcp.data.views import apply, files
+from dcp.data.views.config import Views
 from dcp.errors import RequestError
 from dcp.method import weights
 from dcp.recipe import Recipe
@@ -66,13 +68,13 @@ class Encoder(nn.Module):
         config: of the views it was trained on, for the normalisation.
     """
 
-    def __init__(self, backbone: nn.Module, size: int, config: views.Config) -> None:
+    def __init__(self, backbone: nn.Module, size: int, config: Views) -> None:
         super().__init__()
         self.backbone, self.size, self.config = backbone.eval().requires_grad_(False), size, config
 
     def preprocess(self, image: Tensor) -> Tensor:
         """Images uint8 [..., 3, H, W] of any size as float32 [..., 3, S, S]: resized, centre-cropped, normalised."""
-        return views.normalize(views.resize_center(image, self.size), self.config)
+        return apply.normalize(files.resize_center(image, self.size), self.config)
 
     def forward(self, x: Tensor) -> Tensor:
         """Features [B, D] of preprocessed images [B, 3, S, S]."""

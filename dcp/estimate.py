@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from dcp import build
-from dcp.batches import Batch, Shares, batches
+from dcp.data.loader import Batch, Shares, batches
 from dcp.hardware.device import decoders, device_name, peak_memory_bytes
 from dcp.loop import classes
 from dcp.method import flops

@@ -1,6 +1,6 @@
 """What an evaluation is: frozen features in, scores with their spread out.
 
-Each file in `dcp/evaluations/` offers `labels` (does it need any?), `Config`, and `evaluate(subject, config,
+Each file in `dcp/evaluations/` offers `labels` (does it need any?), `Views`, and `evaluate(subject, config,
 *, seed) -> Scores`. An evaluation learns from `subject.train` alone; `subject.test` is looked at once, to
 count what came out right.
 
@@ -15,8 +15,8 @@ from typing import TypeAlias
 import torch
 from torch import Tensor, nn
 
-from dcp import views
-from dcp.dataset import Dataset
+from dcp.data.datasets.base import Dataset
+from dcp.data.views.config import Views
 from dcp.errors import RequestError, RunError
 
 Json: TypeAlias = bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"] | None
@@ -58,7 +58,7 @@ class Origin:
     train: Dataset
     test: Dataset
     size: int
-    config: views.Config
+    config: Views
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from dcp import centres, views
-from dcp.dataset import Dataset
+from dcp.data import center_crops
+from dcp.data.datasets.base import Dataset
+from dcp.data.views import apply
 from dcp.encoder import Encoder
 from dcp.evaluation import Features
 
@@ -25,8 +26,8 @@ def features(encoders: Sequence[Encoder], data: Dataset, device: str) -> list[Fe
     """
     moved = [module.to(device=device, memory_format=torch.channels_last) for module in encoders]  # type: ignore[call-overload]
     parts: list[list[Tensor]] = [[] for _ in encoders]
-    for pixels in centres.pixels(data, encoders[0].size):
-        x = views.normalize(pixels.to(device, non_blocking=True), encoders[0].config)
+    for pixels in center_crops.pixels(data, encoders[0].size):
+        x = apply.normalize(pixels.to(device, non_blocking=True), encoders[0].config)
         for module, part in zip(moved, parts, strict=True):
             part.append(module(x).float())
     labels = torch.full((len(data),), -1) if data.labels is None else data.labels

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 import torch
 
 from dcp import vitals
+from dcp.data.sampler import Plan
 from dcp.diagnosis import Diagnosis, History, diagnose
 from dcp.errors import RunError
 from dcp.hardware.processes import Process
 from dcp.method.algorithm import Method, Step
-from dcp.plan import Plan
 from dcp.readout import Readout
 from dcp.run import Run
 

@@ -10,13 +10,13 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from dcp import checkpoint
-from dcp.batches import Batch
+from dcp.data.loader import Batch
+from dcp.data.sampler import Plan
 from dcp.errors import Interrupted
 from dcp.examination import Examiner
 from dcp.hardware.processes import Process
 from dcp.journal import Journal
 from dcp.method.algorithm import Method, Step
-from dcp.plan import Plan
 from dcp.readout import Readout
 from dcp.signals import Signals
 

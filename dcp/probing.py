@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dcp import catalogue, dataset, encoder, subjects, tables, transfer
-from dcp.dataset import Dataset, Split
+from dcp import catalogue, encoder, subjects, tables, transfer
+from dcp.data.datasets import base
+from dcp.data.datasets.base import Dataset, Split
 from dcp.errors import RequestError
 from dcp.evaluation import Features, Scores, Subject
 from dcp.hardware.processes import choose_device
@@ -93,7 +94,7 @@ def loaded(recipe: Recipe, only: tuple[Split, ...] = SPLITS) -> dict[Split, Data
     """
     config = recipe.probe.data or recipe.data
     try:
-        return {split: dataset.load(config, split) for split in only}
+        return {split: base.load(config, split) for split in only}
     except RequestError as error:
         if recipe.probe.data is not None and error.where.startswith("data."):
             error.where = f"probe.{error.where}"

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from dcp.dataset import Dataset
+from dcp.data.datasets.base import Dataset
+from dcp.data.sampler import Plan
 from dcp.hardware import device
 from dcp.hardware.precision import Arithmetic
 from dcp.hardware.processes import Process
 from dcp.journal import Journal
 from dcp.method import flops
 from dcp.method.algorithm import Method
-from dcp.plan import Plan
 from dcp.recipe import Recipe
 
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as fn
 
-from dcp.dataset import Dataset
+from dcp.data.datasets.base import Dataset
 from dcp.evaluations import knn
 from dcp.hardware.processes import Process
 

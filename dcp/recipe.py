@@ -12,9 +12,9 @@ import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from dcp import catalogue, keys, problems, tables, values
+from dcp.data.views.config import Views
 from dcp.errors import Problems, RequestError
 from dcp.sections import Moments, Network, Optimizer, Run, Study, Train
-from dcp.views import Config as Views
 
 
 def _probe() -> Any:
@@ -37,7 +37,7 @@ def _probe() -> Any:
 
 
 if TYPE_CHECKING:
-    from dcp.dataset import DataConfig as AnyData
+    from dcp.data.datasets.base import DataConfig as AnyData
 
     class Named(catalogue.VariantConfig):
         """What a type checker may know of a variant that is chosen by name."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from dcp import catalogue, checkpoint
-from dcp.dataset import Dataset, Split
+from dcp.data.datasets.base import Dataset, Split
 from dcp.encoder import Encoder
 from dcp.evaluation import Features, Origin, Subject
 from dcp.features import features

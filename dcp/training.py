@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from dcp import build, checkpoint, dataset, encoder, failures, past, provenance, readout
-from dcp.batches import Batch, Shares, batches
+from dcp import build, checkpoint, encoder, failures, past, provenance, readout
+from dcp.data.datasets import base
+from dcp.data.loader import Batch, Shares, batches
 from dcp.errors import Interrupted, RequestError
 from dcp.examination import Examiner
 from dcp.hardware import device as machine
@@ -66,11 +67,11 @@ class Training:
         )
         self.labels = build.labels_seen(self.data.labels, recipe.positives)
 
-    def _data(self) -> dataset.Dataset:
+    def _data(self) -> base.Dataset:
         """The images; where they may have to be fetched, the first process goes first."""
         if self.recipe.data.download and not self.process.first:
             self.process.wait()
-        data = dataset.load(self.recipe.data, "pretrain")
+        data = base.load(self.recipe.data, "pretrain")
         if self.recipe.data.download and self.process.first:
             self.process.wait()
         return data

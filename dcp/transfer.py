@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from dcp.dataset import DataConfig
+from dcp.data.datasets.base import DataConfig
 from dcp.errors import RequestError
 from dcp.run import Run
 from dcp.run.records import Json, read_json

@@ -21,14 +21,17 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as fn
 
-from dcp import centres, draws, evaluation, views
-from dcp.batches import Shares, batches
+from dcp import evaluation
 from dcp.catalogue import VariantConfig
-from dcp.dataset import Dataset
+from dcp.data import center_crops, splits
+from dcp.data.datasets.base import Dataset
+from dcp.data.loader import Shares, batches
+from dcp.data.sampler import Plan
+from dcp.data.views import apply
+from dcp.data.views.config import Views
 from dcp.evaluation import Json, Origin, Scores, Subject
 from dcp.hardware import device as machine
 from dcp.method import schedules
-from dcp.plan import Plan
 
 labels = True
 
@@ -47,9 +50,9 @@ class Config(VariantConfig):
     holdout: float = Field(0.1, gt=0, lt=1, description="share of these images that choose the rate, in (0, 1)")
 
 
-def plain(config: views.Config) -> views.Config:
+def plain(config: Views) -> Views:
     """Crops and flips of `config`, without anything that changes colours."""
-    none = {"jitter_p": 0.0, "grayscale": 0.0, "solarize": 0.0, "blur": views.Config().blur}
+    none = {"jitter_p": 0.0, "grayscale": 0.0, "solarize": 0.0, "blur": Views().blur}
     return config.model_copy(update=none)
 
 
@@ -129,8 +132,8 @@ def logits(model: Classifier, data: Dataset, origin: Origin) -> Tensor:
     """What the classifier says of every image [N, K], on the CPU."""
     device = model.head.weight.device
     parts = [
-        model(views.normalize(pixels.to(device, non_blocking=True), origin.config)).cpu()
-        for pixels in centres.pixels(data, origin.size)
+        model(apply.normalize(pixels.to(device, non_blocking=True), origin.config)).cpu()
+        for pixels in center_crops.pixels(data, origin.size)
     ]
     return torch.cat(parts)
 
@@ -142,7 +145,7 @@ def chosen(
     rates = sorted(set(config.lr))
     if len(rates) == 1 or len(y) < 2:
         return rates[0], []
-    fitted, held = draws.hold_out(y, config.holdout, seed)
+    fitted, held = splits.hold_out(y, config.holdout, seed)
     accuracy = []
     for lr in rates:
         model = trained(origin, data.subset(fitted), y[fitted], classes, config, lr, seed)
@@ -171,7 +174,7 @@ def evaluate(subject: Subject, config: Config, *, seed: int) -> Scores:
         raise ValueError("fine-tuning needs the images behind the features")
     y = subject.train.y.cpu()
     each = max(1, round(config.share * len(y) / len(y.unique())))
-    few = torch.arange(len(y)) if config.share == 1 else draws.few(y, each, seed)
+    few = torch.arange(len(y)) if config.share == 1 else splits.few(y, each, seed)
     data, y = origin.train.subset(few), y[few]
     lr, told = chosen(origin, data, y, classes, config, seed)
     said = logits(trained(origin, data, y, classes, config, lr, seed), origin.test, origin)

@@ -22,8 +22,9 @@ from pydantic import Discriminator, Field, Tag
 from torch import Tensor
 from torch.nn import functional as fn
 
-from dcp import draws, evaluation
+from dcp import evaluation
 from dcp.catalogue import VariantConfig
+from dcp.data import splits
 from dcp.errors import RequestError
 from dcp.evaluation import Json, Scores, Subject
 
@@ -157,7 +158,7 @@ def chosen(bank: Tensor, label: Tensor, classes: int, config: Config, seed: int)
     grid = config.grid(len(bank))
     if len(grid) == 1 or len(bank) == 1:
         return *grid[0], {"k": grid[0][0], "temperature": grid[0][1]}
-    rows = draws.evenly(label, min(config.queries, len(bank)), seed).to(bank.device)
+    rows = splits.evenly(label, min(config.queries, len(bank)), seed).to(bank.device)
     accuracy = left_out(bank, label, classes, grid, rows)
     k, temperature = grid[accuracy.index(max(accuracy))]
     left: list[Json] = [{"k": k, "temperature": T, "top1": a} for (k, T), a in zip(grid, accuracy, strict=True)]

@@ -22,8 +22,9 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as fn
 
-from dcp import draws, evaluation, logistic
+from dcp import evaluation, logistic
 from dcp.catalogue import VariantConfig
+from dcp.data import splits
 from dcp.evaluation import Json, Scores, Subject
 from dcp.logistic import Curvature, Task
 
@@ -107,7 +108,7 @@ def optimum(task: Task, config: Config, *, seed: int) -> tuple[Tensor, dict[str,
     best, start = l2[0], torch.zeros(task.classes, task.x.shape[1] + 1, dtype=torch.float64)
     accuracy: dict[float, float] = {}
     if len(l2) > 1 and len(task.y) > 1:
-        fitted, held = (task.part(rows) for rows in draws.hold_out(task.y, config.holdout, seed))
+        fitted, held = (task.part(rows) for rows in splits.hold_out(task.y, config.holdout, seed))
         found = list(path(fitted, held, l2, curvature, iterations))
         best, start, _ = max(found, key=lambda one: one[2])
         accuracy = {strength: value for strength, _, value in found}

@@ -23,8 +23,9 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from dcp import draws, evaluation, logistic
+from dcp import evaluation, logistic
 from dcp.catalogue import VariantConfig
+from dcp.data import splits
 from dcp.evaluation import Json, Scores, Subject
 from dcp.evaluations import linear
 from dcp.logistic import Curvature, Task
@@ -88,7 +89,7 @@ def strength(task: Task, curvature: Curvature, config: Config) -> float:
 
 def drawn(task: Task, test: Task, each: int, config: Config, seed: int) -> tuple[Tensor, float]:
     """Which test images [n] come out right after fitting `each` images of every class, and the λ that was chosen."""
-    few = task.part(draws.few(task.y, each, seed).to(task.y.device))
+    few = task.part(splits.few(task.y, each, seed).to(task.y.device))
     curvature = Curvature.of(few.x)
     l2 = strength(few, curvature, config)
     start = torch.zeros(task.classes, task.x.shape[1] + 1, dtype=torch.float64)

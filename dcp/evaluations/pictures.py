@@ -21,9 +21,10 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as fn
 
-from dcp import evaluation, views
+from dcp import evaluation
 from dcp.catalogue import VariantConfig
-from dcp.dataset import Dataset, Files
+from dcp.data.datasets.base import Dataset, Files
+from dcp.data.views import apply, files
 from dcp.evaluation import Features, Json, Origin, Scores, Subject
 from dcp.evaluations import knn, spectrum
 from dcp.method import spectra
@@ -108,7 +109,7 @@ def nearest_training(subject: Subject, rows: Tensor) -> tuple[Tensor, Tensor]:
 
 def thumbnails(data: Dataset, rows: Tensor, size: int, side: int) -> Tensor:
     """The images at `rows` as evaluation sees them, uint8 [len(rows), 3, s, s] with s = min(size, side)."""
-    seen = [views.resize_center(_image(data, i), size) for i in rows.tolist()]
+    seen = [files.resize_center(_image(data, i), size) for i in rows.tolist()]
     empty = torch.zeros(0, 3, size, size, dtype=torch.uint8)
     return _small(torch.stack(seen) if seen else empty, side)
 
@@ -123,7 +124,7 @@ def viewed(origin: Origin, rows: Tensor, seed: int) -> Tensor:
 def _views(origin: Origin, i: int, seed: int, epoch: int) -> Tensor:
     """Both views of one image, float32 [2, 3, S, S] in [0, 1]."""
     image = _image(origin.train, i).unsqueeze(0)
-    pair = views.two_views(image, torch.tensor([i]), origin.config, seed=seed, epoch=epoch, size=origin.size)
+    pair = apply.two_views(image, torch.tensor([i]), origin.config, seed=seed, epoch=epoch, size=origin.size)
     mean, std = (torch.tensor(s).view(3, 1, 1) for s in origin.config.statistics() or NO_STATISTICS)
     return (torch.cat(pair) * std + mean).clamp(0, 1)
 

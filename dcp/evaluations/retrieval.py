@@ -19,8 +19,9 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as fn
 
-from dcp import draws, evaluation
+from dcp import evaluation
 from dcp.catalogue import VariantConfig
+from dcp.data import splits
 from dcp.evaluation import Scores, Subject
 
 labels = True
@@ -75,7 +76,7 @@ def evaluate(subject: Subject, config: Config, *, seed: int) -> Scores:
         evaluation.check(features, split, labels=True)
     gallery, y_gallery = fn.normalize(subject.train.x), subject.train.y.to(subject.train.x.device)
     n = min(config.queries, len(subject.test))
-    asking = draws.evenly(subject.test.y, n, seed=0).sort().values  # the same for all runs, that they can be paired
+    asking = splits.evenly(subject.test.y, n, seed=0).sort().values  # the same for all runs, that they can be paired
     parts: list[dict[str, Tensor]] = []
     for rows in torch.split(asking, max(1, SIMILARITIES_AT_A_TIME // len(gallery))):
         query = fn.normalize(subject.test.x[rows.to(subject.test.x.device)]).to(gallery)

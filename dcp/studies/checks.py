@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dcp import build, dataset, past, probing
-from dcp.dataset import DataConfig, Split
+from dcp import build, past, probing
+from dcp.data.datasets import base
+from dcp.data.datasets.base import DataConfig, Split
 from dcp.hardware import precision
 from dcp.hardware.processes import choose_device
 from dcp.recipe import Recipe
@@ -32,7 +33,7 @@ class Seen:
     def data(self, config: DataConfig) -> tuple[int, str]:
         """How many images there are to train with, and their fingerprint."""
         if config not in self.images:
-            data = dataset.load(config, "pretrain")
+            data = base.load(config, "pretrain")
             self.images[config] = len(data), data.fingerprint()
         return self.images[config]
 

@@ -9,7 +9,8 @@ from torch.nn import functional as fn
 from torch.testing import assert_close
 from torch.utils.flop_counter import FlopCounterMode
 
-from dcp import build, catalogue, checkpoint, draws
+from dcp import build, catalogue, checkpoint
+from dcp.data import splits
 from dcp.errors import Problems, RequestError
 from dcp.method import weights
 from dcp.method.algorithm import Method
@@ -162,7 +163,7 @@ def test_training_sees_the_share_of_the_labels_that_it_may_and_no_other() -> Non
     assert seen is not None
     assert torch.equal(seen[seen >= 0], y[seen >= 0])
     assert seen[seen >= 0].bincount().tolist() == [3] * 10
-    assert torch.equal(torch.where(seen >= 0)[0], draws.evenly(y, 30, seed=0).sort().values)
+    assert torch.equal(torch.where(seen >= 0)[0], splits.evenly(y, 30, seed=0).sort().values)
     assert build.labels_seen(y, catalogue.load("positives", "views").Config()) is None
 
 

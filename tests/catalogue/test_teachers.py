@@ -16,7 +16,7 @@ from torch.testing import assert_close
 
 import dcp as package
 from dcp import build
-from dcp.batches import Batch
+from dcp.data.loader import Batch
 from dcp.errors import RequestError
 from dcp.loop import Loop
 from dcp.method import flops

@@ -10,8 +10,7 @@ import pytest
 import torch
 import torchvision
 
-from dcp import dataset
-from dcp.datasets import cifar10, cifar100, imagenette, stl10
+from dcp.data.datasets import base, cifar10, cifar100, imagenette, stl10
 from dcp.errors import RequestError
 
 CIFAR = {"cifar10": cifar10, "cifar100": cifar100}
@@ -64,9 +63,9 @@ def write_stl10(root: Path, train: int = 6, unlabelled: int = 9, test: int = 4) 
         (np.arange(count, dtype=np.uint8) % 10 + 1).tofile(folder / f"{name}.bin")
 
 
-def refusal(config: dataset.DataConfig, split: str = "pretrain") -> RequestError:
+def refusal(config: base.DataConfig, split: str = "pretrain") -> RequestError:
     with pytest.raises(RequestError) as caught:
-        dataset.load(config, split)
+        base.load(config, split)
     return caught.value
 
 
@@ -75,7 +74,7 @@ def test_cifar_is_one_uint8_tensor_with_the_bytes_of_the_file(elsewhere, monkeyp
     rows = write_cifar(elsewhere, name)
     accept(monkeypatch, name, elsewhere / TORCHVISION[name].base_folder)
     config = CIFAR[name].Config()
-    pretrain, train, test = (dataset.load(config, split) for split in ("pretrain", "train", "test"))
+    pretrain, train, test = (base.load(config, split) for split in ("pretrain", "train", "test"))
     assert (train.images.dtype, train.images.is_contiguous()) == (torch.uint8, True)
     assert torch.equal(train.images, torch.from_numpy(rows).view(-1, 3, 32, 32))
     assert torch.equal(pretrain.images, train.images)
@@ -86,7 +85,7 @@ def test_cifar_is_one_uint8_tensor_with_the_bytes_of_the_file(elsewhere, monkeyp
 def test_stl10_images_are_not_transposed_and_pretrain_holds_train_and_unlabelled(elsewhere, monkeypatch):
     write_stl10(elsewhere)
     accept(monkeypatch, "stl10", elsewhere / "stl10_binary")
-    pretrain, train, test = (dataset.load(stl10.Config(), split) for split in ("pretrain", "train", "test"))
+    pretrain, train, test = (base.load(stl10.Config(), split) for split in ("pretrain", "train", "test"))
     assert [tuple(d.images.shape) for d in (pretrain, train, test)] == [(n, 3, 96, 96) for n in (15, 6, 4)]
     assert all(d.images.is_contiguous() and d.images.dtype == torch.uint8 for d in (pretrain, train, test))
     assert [int(train.images[0, 1, r, c]) for r, c in ((5, 70), (70, 5))] == [0, 255]
@@ -100,7 +99,7 @@ def test_a_limit_above_stl10s_labelled_images_cuts_pretrain_and_leaves_train_who
     write_stl10(elsewhere)
     accept(monkeypatch, "stl10", elsewhere / "stl10_binary")
     config = stl10.Config(limit=10)
-    assert [len(dataset.load(config, split)) for split in ("pretrain", "train", "test")] == [10, 6, 4]
+    assert [len(base.load(config, split)) for split in ("pretrain", "train", "test")] == [10, 6, 4]
 
 
 @pytest.mark.parametrize(
@@ -169,7 +168,7 @@ def test_a_download_without_a_network_says_so_and_which_files_belong_where(elsew
 def test_data_that_lie_there_are_not_downloaded_again(elsewhere, monkeypatch, offline):
     write_cifar(elsewhere, "cifar100")
     accept(monkeypatch, "cifar100", elsewhere / "cifar-100-python")
-    assert len(dataset.load(cifar100.Config(download=True), "train")) == 20
+    assert len(base.load(cifar100.Config(download=True), "train")) == 20
     assert not offline
 
 
@@ -181,7 +180,7 @@ def test_a_download_arrives_is_checked_and_is_read(elsewhere, tmp_path_factory, 
         tar.add(made / "cifar-100-python", "cifar-100-python")
     serve(monkeypatch, archive.getvalue())
     monkeypatch.setattr(TORCHVISION["cifar100"], "tgz_md5", hashlib.md5(archive.getvalue()).hexdigest())
-    assert len(dataset.load(cifar100.Config(download=True), "test")) == 20
+    assert len(base.load(cifar100.Config(download=True), "test")) == 20
 
 
 def test_a_download_that_arrives_damaged_names_what_to_delete(elsewhere, monkeypatch):

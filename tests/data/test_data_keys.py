@@ -4,9 +4,9 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from dcp import catalogue, dataset
-from dcp.dataset import data_root
-from dcp.datasets import cifar10, folder, imagenet, imagenette, stl10
+from dcp import catalogue
+from dcp.data.datasets import base, cifar10, folder, imagenet, imagenette, stl10
+from dcp.data.datasets.base import data_root
 from dcp.errors import RequestError
 
 SOURCES = ("cifar10", "cifar100", "folder", "imagenet", "imagenette", "stl10")
@@ -40,7 +40,7 @@ def test_the_home_of_a_user_who_is_not_there_is_a_place_without_data(monkeypatch
     monkeypatch.setenv("DCP_DATA", "~nobody-of-this-name/q")
     for root, where in (("~nobody-of-this-name/y", "data.root"), ("$DCP_DATA/y", "DCP_DATA")):
         with pytest.raises(RequestError, match="nobody-of-this-name") as caught:
-            dataset.load(config(root=root), "pretrain")
+            base.load(config(root=root), "pretrain")
         assert (caught.value.slug, caught.value.where) == (slug, where)
 
 

@@ -1,11 +1,10 @@
 import pytest
 import torch
 
-from dcp import dataset
-from dcp.dataset import Dataset, balanced
-from dcp.datasets import cifar10
+from dcp.data.datasets import base, cifar10
+from dcp.data.datasets.base import Dataset, balanced
+from dcp.data.image_files import Files
 from dcp.errors import RequestError
-from dcp.files import Files
 
 
 def made(n: int = 60, classes: int = 3) -> Dataset:
@@ -73,7 +72,7 @@ def test_choosing_does_not_touch_the_global_random_state():
 def test_pretrain_and_train_get_the_same_choice_and_test_is_never_cut(serve):
     serve(data := made())
     config = cifar10.Config(limit=30)
-    pretrain, train, test = (dataset.load(config, split) for split in ("pretrain", "train", "test"))
+    pretrain, train, test = (base.load(config, split) for split in ("pretrain", "train", "test"))
     assert torch.equal(pretrain.images, train.images)
     assert torch.equal(train.labels.bincount(), torch.tensor([10, 10, 10]))
     assert train.classes == data.classes
@@ -84,7 +83,7 @@ def test_images_and_labels_stay_together(serve):
     data = made()
     data.images[:, 0, 0, 0] = data.labels.to(torch.uint8)
     serve(data)
-    cut = dataset.load(cifar10.Config(limit=20), "train")
+    cut = base.load(cifar10.Config(limit=20), "train")
     assert torch.equal(cut.images[:, 0, 0, 0].long(), cut.labels)
 
 
@@ -92,13 +91,13 @@ def test_images_and_labels_stay_together(serve):
 def test_a_limit_larger_than_the_data_is_refused_with_both_numbers(serve, split):
     serve(made())
     with pytest.raises(RequestError, match="the limit is 61, but cifar10 has 60 images in its") as caught:
-        dataset.load(cifar10.Config(limit=61), split)
+        base.load(cifar10.Config(limit=61), split)
     assert (caught.value.slug, caught.value.where) == ("limit-too-large", "data.limit")
 
 
 def test_a_limit_equal_to_the_data_takes_all(serve):
     serve(made())
-    assert len(dataset.load(cifar10.Config(limit=60), "train")) == 60
+    assert len(base.load(cifar10.Config(limit=60), "train")) == 60
 
 
 # fingerprint

@@ -7,9 +7,9 @@ import pytest
 import torch
 from PIL import Image
 
-from dcp import files
+from dcp.data import image_files
+from dcp.data.image_files import Files, decode
 from dcp.errors import RunError
-from dcp.files import Files, decode
 
 RED, WHITE = [255, 0, 0], [255, 255, 255]
 
@@ -157,7 +157,7 @@ def test_a_file_that_has_gone_is_told_apart_from_a_broken_one(tmp_path):
 
 
 def test_a_huge_image_is_an_error_that_names_it_and_its_size(tmp_path, paint, monkeypatch):
-    monkeypatch.setattr(files, "MAX_PIXELS", 99)
+    monkeypatch.setattr(image_files, "MAX_PIXELS", 99)
     path = paint(tmp_path / "a.png", size=(10, 10))
     with pytest.raises(RunError, match="10 x 10 pixels are more than") as caught:
         decode(path)
@@ -173,5 +173,5 @@ def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path):
 
 
 def test_a_name_that_is_not_valid_text_still_prints():
-    error = files.broken(Path("/data") / "caf\udce9.png", OSError("x"))
+    error = image_files.broken(Path("/data") / "caf\udce9.png", OSError("x"))
     assert str(error).encode()

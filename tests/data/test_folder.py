@@ -4,14 +4,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from dcp import dataset, folders
-from dcp.datasets.folder import Config
+from dcp.data import image_folders
+from dcp.data.datasets import base
+from dcp.data.datasets.folder import Config
 from dcp.errors import RequestError
 
 SPLITS = ("pretrain", "train", "test")
 
 
-def names(data: dataset.Dataset) -> list[str]:
+def names(data: base.Dataset) -> list[str]:
     return [data.images.path(i).relative_to(data.images.root).as_posix() for i in range(len(data))]
 
 
@@ -23,7 +24,7 @@ def write(paint, root: Path, *files: str) -> Path:
 
 def refusal(root: Path, split: str = "pretrain", **keys: object) -> RequestError:
     with pytest.raises(RequestError) as caught:
-        dataset.load(Config(root=str(root), **keys), split)
+        base.load(Config(root=str(root), **keys), split)
     return caught.value
 
 
@@ -38,7 +39,7 @@ def test_class_folders_of_train_and_of_the_held_out_part_become_labels(tmp_path,
         f"{held_out}/dog/d.png",
     )
     write(paint, tmp_path, f"{held_out}/cat/e.png")
-    pretrain, train, test = (dataset.load(Config(root=str(tmp_path)), split) for split in SPLITS)
+    pretrain, train, test = (base.load(Config(root=str(tmp_path)), split) for split in SPLITS)
     assert names(pretrain) == names(train) == ["cat/c.png", "cat/deep/er/b.png", "dog/a.png"]
     assert (train.labels.tolist(), train.labels.dtype) == ([0, 0, 1], torch.int64)
     assert train.classes == test.classes == ("cat", "dog")
@@ -58,46 +59,46 @@ def test_the_keys_tell_whether_there_are_labels_as_reading_the_images_does(tmp_p
         (root / "train").mkdir(exist_ok=True)
         (root / "train/readme.txt").write_text("no image")
         config = Config(root=str(root))
-        assert config.labelled() == (dataset.load(config, "train").labels is not None) == (name == "classes")
+        assert config.labelled() == (base.load(config, "train").labels is not None) == (name == "classes")
 
 
 def test_val_is_the_test_split_where_both_val_and_test_exist(tmp_path, paint):
     write(paint, tmp_path, "train/cat/a.png", "val/cat/b.png", "test/c.png")
-    assert names(dataset.load(Config(root=str(tmp_path)), "test")) == ["cat/b.png"]
+    assert names(base.load(Config(root=str(tmp_path)), "test")) == ["cat/b.png"]
 
 
 @pytest.mark.parametrize("split", SPLITS)
 def test_a_folder_without_splits_is_read_to_any_depth_without_labels(tmp_path, paint, split):
     write(paint, tmp_path, "b.png", "a/z.jpg", "a/b/c/d/e.webp", "train/only.png")
-    data = dataset.load(Config(root=str(tmp_path)), split)
+    data = base.load(Config(root=str(tmp_path)), split)
     assert names(data) == ["a/b/c/d/e.webp", "a/z.jpg", "b.png", "train/only.png"]
     assert (data.labels, data.classes) == (None, ())
 
 
 def test_splits_without_class_folders_are_unlabelled(tmp_path, paint):
     write(paint, tmp_path, "train/a.png", "train/b.png", "val/cat/c.png")
-    train, test = (dataset.load(Config(root=str(tmp_path)), split) for split in ("train", "test"))
+    train, test = (base.load(Config(root=str(tmp_path)), split) for split in ("train", "test"))
     assert (names(train), train.labels, train.classes) == (["a.png", "b.png"], None, ())
     assert (names(test), test.labels) == (["cat/c.png"], None)
 
 
 def test_all_endings_are_read_in_any_case_and_nothing_else(tmp_path):
-    for ending in (*folders.EXTENSIONS, "JPG", "JPEG", "Png", "txt", "npy", "jpg.part", "jpgx"):
+    for ending in (*image_folders.EXTENSIONS, "JPG", "JPEG", "Png", "txt", "npy", "jpg.part", "jpgx"):
         (tmp_path / f"x.{ending}").touch()
     (tmp_path / "jpg").touch()
-    listed = folders.images(tmp_path)
-    assert len(listed) == len(folders.EXTENSIONS) + 3
+    listed = image_folders.images(tmp_path)
+    assert len(listed) == len(image_folders.EXTENSIONS) + 3
 
 
 def test_hidden_files_hidden_folders_and_mac_companions_are_skipped(tmp_path, paint):
     write(paint, tmp_path, "a.png", ".hidden.png", ".cache/b.png")
     (tmp_path / "._a.png").write_bytes(b"resource fork")
-    assert names(dataset.load(Config(root=str(tmp_path)), "pretrain")) == ["a.png"]
+    assert names(base.load(Config(root=str(tmp_path)), "pretrain")) == ["a.png"]
 
 
 def test_a_hidden_root_is_read(tmp_path, paint):
     write(paint, tmp_path / ".data", "a.png")
-    assert len(folders.images(tmp_path / ".data")) == 1
+    assert len(image_folders.images(tmp_path / ".data")) == 1
 
 
 def test_the_order_is_that_of_the_paths_as_bytes_whatever_order_the_files_were_made_in(tmp_path):
@@ -105,7 +106,7 @@ def test_the_order_is_that_of_the_paths_as_bytes_whatever_order_the_files_were_m
     for name in made:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    listed = folders.images(tmp_path)
+    listed = image_folders.images(tmp_path)
     assert [listed.name(i) for i in range(len(listed))] == sorted(os.fsencode(name) for name in made)
 
 
@@ -115,7 +116,7 @@ def test_links_in_a_circle_end_and_each_folder_is_read_once(tmp_path, paint):
     (tmp_path / "b").symlink_to(tmp_path / "a")
     (tmp_path / "itself.png").symlink_to(tmp_path / "itself.png")
     (tmp_path / "dangling.png").symlink_to(tmp_path / "nowhere.png")
-    assert names(dataset.load(Config(root=str(tmp_path)), "pretrain")) == ["a/x.png"]
+    assert names(base.load(Config(root=str(tmp_path)), "pretrain")) == ["a/x.png"]
 
 
 def test_linked_files_and_linked_class_folders_are_followed(tmp_path, paint):
@@ -124,7 +125,7 @@ def test_linked_files_and_linked_class_folders_are_followed(tmp_path, paint):
         (tmp_path / "data" / split / "dog").mkdir(parents=True)
         (tmp_path / "data" / split / "cat").symlink_to(real / "cat")
         (tmp_path / "data" / split / "dog" / "b.png").symlink_to(real / "x.png")
-    data = dataset.load(Config(root=str(tmp_path / "data")), "train")
+    data = base.load(Config(root=str(tmp_path / "data")), "train")
     assert (names(data), data.labels.tolist()) == (["cat/a.png", "dog/b.png"], [0, 1])
 
 
@@ -134,6 +135,6 @@ def test_scanning_asks_the_disk_once_a_folder_not_once_a_file(tmp_path, monkeypa
         for i in range(200):
             (tmp_path / str(folder) / f"{i}.jpg").touch()
     asked, stat = [], os.stat
-    monkeypatch.setattr(folders.os, "stat", lambda *a, **k: asked.append(a) or stat(*a, **k))
-    assert len(folders.images(tmp_path)) == 1000
+    monkeypatch.setattr(image_folders.os, "stat", lambda *a, **k: asked.append(a) or stat(*a, **k))
+    assert len(image_folders.images(tmp_path)) == 1000
     assert len(asked) < 20

@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from dcp import dataset, folders
-from dcp.datasets.folder import Config
+from dcp.data import image_folders
+from dcp.data.datasets import base
+from dcp.data.datasets.folder import Config
 from dcp.errors import RequestError
 
 SPLITS = ("pretrain", "train", "test")
@@ -18,7 +19,7 @@ def write(paint, root: Path, *files: str) -> Path:
 
 def refusal(root: Path, split: str = "pretrain", **keys: object) -> RequestError:
     with pytest.raises(RequestError) as caught:
-        dataset.load(Config(root=str(root), **keys), split)
+        base.load(Config(root=str(root), **keys), split)
     return caught.value
 
 
@@ -30,7 +31,7 @@ def test_a_folder_without_images_says_what_it_held_and_what_is_read(tmp_path):
     assert error.slug == "no-images"
     assert "no images: it holds 14 .txt files, 1 file without an ending" in str(error)
     assert str(tmp_path) in str(error)
-    assert all(ending in error.hint for ending in folders.EXTENSIONS)
+    assert all(ending in error.hint for ending in image_folders.EXTENSIONS)
 
 
 def test_an_empty_folder_says_that_it_is_empty(tmp_path):
@@ -71,7 +72,7 @@ def test_classes_that_differ_are_named_before_training(tmp_path, paint, split):
 def test_a_class_folder_without_images_is_no_class(tmp_path, paint):
     write(paint, tmp_path, "train/cat/a.png", "val/cat/b.png")
     (tmp_path / "train" / "emu").mkdir()
-    assert dataset.load(Config(root=str(tmp_path)), "train").classes == ("cat",)
+    assert base.load(Config(root=str(tmp_path)), "train").classes == ("cat",)
 
 
 def test_loose_images_beside_class_folders_are_an_error_with_both_ways_out(tmp_path, paint):
@@ -96,7 +97,7 @@ def test_a_folder_that_vanishes_while_it_is_read_is_an_error_not_a_traceback(tmp
     def vanish(_: bytes) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(folders.os, "scandir", vanish)
+    monkeypatch.setattr(image_folders.os, "scandir", vanish)
     error = refusal(tmp_path)
     assert (error.slug, error.message) == ("unreadable-folder", "cannot read a folder: Permission denied")
 
@@ -113,5 +114,5 @@ def test_imagenet_class_names_with_odd_bytes_still_give_text(tmp_path, paint):
         except OSError:
             pytest.skip("this file system takes valid text only")
         paint(folder / "a.png")
-    (name,) = dataset.load(Config(root=str(tmp_path)), "test").classes
+    (name,) = base.load(Config(root=str(tmp_path)), "test").classes
     assert name.encode()

@@ -3,14 +3,13 @@ from pathlib import Path
 import pytest
 import torchvision
 
-from dcp import dataset
-from dcp.datasets import imagenet, imagenette
+from dcp.data.datasets import base, imagenet, imagenette
 from dcp.errors import RequestError
 
 
-def refusal(config: dataset.DataConfig, split: str = "pretrain") -> RequestError:
+def refusal(config: base.DataConfig, split: str = "pretrain") -> RequestError:
     with pytest.raises(RequestError) as caught:
-        dataset.load(config, split)
+        base.load(config, split)
     return caught.value
 
 
@@ -24,8 +23,8 @@ def write_imagenette(root: Path, paint, counts: dict[str, int], folder: str = "i
 def test_imagenette_reads_torchvisions_folders_lazily_with_readable_class_names(elsewhere, paint, monkeypatch):
     write_imagenette(elsewhere, paint, {"train": 20, "val": 10})
     monkeypatch.setattr(imagenette, "COUNTS", {"pretrain": 20, "train": 20, "test": 10})
-    train, test = (dataset.load(imagenette.Config(), split) for split in ("train", "test"))
-    assert isinstance(train.images, dataset.Files)
+    train, test = (base.load(imagenette.Config(), split) for split in ("train", "test"))
+    assert isinstance(train.images, base.Files)
     assert train.labels.bincount().tolist() == [2] * 10
     assert test.labels.tolist() == list(range(10))
     assert train.classes == test.classes
@@ -47,7 +46,7 @@ def test_an_imagenette_that_was_not_unpacked_to_the_end_names_the_folder_to_dele
 def test_imagenet_is_read_from_train_and_val_by_wordnet_number(elsewhere, paint, below):
     for i, name in enumerate(("train/n02/a.JPEG", "train/n01/b.JPEG", "val/n01/c.JPEG", "val/n02/d.JPEG")):
         paint(elsewhere / below / name, seed=i)
-    train, test = (dataset.load(imagenet.Config(), split) for split in ("train", "test"))
+    train, test = (base.load(imagenet.Config(), split) for split in ("train", "test"))
     assert (train.classes, train.labels.tolist(), test.labels.tolist()) == (("n01", "n02"), [0, 1], [0, 1])
 
 

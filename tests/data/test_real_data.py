@@ -3,12 +3,11 @@ import time
 import pytest
 import torch
 
-from dcp import dataset
-from dcp.datasets import cifar10, folder
+from dcp.data.datasets import base, cifar10, folder
 
 
 def test_real_cifar10_has_its_published_mean_counts_and_a_quick_fingerprint(real_cifar10):
-    data = dataset.load(cifar10.Config(root=str(real_cifar10)), "pretrain")
+    data = base.load(cifar10.Config(root=str(real_cifar10)), "pretrain")
     assert data.images.shape == (50_000, 3, 32, 32)
     assert data.labels.bincount().tolist() == [5000] * 10
     assert data.classes[:2] == ("airplane", "automobile")
@@ -20,13 +19,13 @@ def test_real_cifar10_has_its_published_mean_counts_and_a_quick_fingerprint(real
 
 
 def test_real_cifar10_test_split_stays_whole_under_a_limit(real_cifar10):
-    test = dataset.load(cifar10.Config(root=str(real_cifar10), limit=100), "test")
+    test = base.load(cifar10.Config(root=str(real_cifar10), limit=100), "test")
     assert test.labels.bincount().tolist() == [1000] * 10
 
 
 def test_real_imagenette96_is_a_labelled_folder(real_imagenette96):
     config = folder.Config(root=str(real_imagenette96 / "imagenette96"), limit=500)
-    train, test = (dataset.load(config, split) for split in ("train", "test"))
+    train, test = (base.load(config, split) for split in ("train", "test"))
     assert (len(train), len(test), len(train.classes)) == (500, 3925, 10)
     assert train.labels.bincount().tolist() == [50] * 10
     sample = torch.stack([train.images.decode(i) for i in range(0, 500, 10)])

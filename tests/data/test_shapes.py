@@ -6,9 +6,8 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
-from dcp import dataset
-from dcp.dataset import Dataset
-from dcp.datasets import shapes
+from dcp.data.datasets import base, shapes
+from dcp.data.datasets.base import Dataset
 
 
 @pytest.fixture(scope="module")
@@ -129,5 +128,5 @@ def test_the_class_is_there_for_who_looks_at_neighbouring_pixels(train: Dataset,
 
 
 def test_a_limit_keeps_the_classes_balanced() -> None:
-    data = dataset.load(shapes.Config(images=200, limit=50), "pretrain")
+    data = base.load(shapes.Config(images=200, limit=50), "pretrain")
     assert torch.equal(data.labels.bincount(), torch.full((10,), 5))

@@ -4,8 +4,8 @@ from itertools import pairwise
 
 import pytest
 
+from dcp.data.sampler import Plan
 from dcp.examination import APART, COUNT, Examiner
-from dcp.plan import Plan
 
 
 def steps_of(plan: Plan) -> list[int]:

@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from dcp import views
-from dcp.dataset import Dataset
+from dcp.data.datasets.base import Dataset
+from dcp.data.views import apply
+from dcp.data.views.config import Views
 from dcp.evaluation import Features, Origin, Subject
 from dcp.evaluations import finetune
 
@@ -33,7 +34,7 @@ def subject(train=96, test=64):
     """Its features say nothing: whatever is found is learnt from the images."""
     parts = images(train, 0), images(test, 1)
     known = [Features(torch.zeros(len(part), 8), part.labels) for part in parts]
-    config = views.Config(crop_scale=(0.6, 1.0), crop_ratio=(0.9, 1.1))
+    config = Views(crop_scale=(0.6, 1.0), crop_ratio=(0.9, 1.1))
     return Subject(*known, parts[0].classes, origin=Origin(encoder(), *parts, 16, config))
 
 
@@ -104,20 +105,18 @@ def test_of_a_share_as_many_images_of_each_class_are_trained_on(monkeypatch):
 
 
 def test_views_are_cropped_and_flipped_but_keep_their_colours():
-    config = finetune.plain(
-        views.Config(crop_scale=(1.0, 1.0), crop_ratio=(1.0, 1.0), solarize=0.5, blur=views.Config().blur)
-    )
+    config = finetune.plain(Views(crop_scale=(1.0, 1.0), crop_ratio=(1.0, 1.0), solarize=0.5, blur=Views().blur))
     flat = torch.full((8, 3, 16, 16), 0, dtype=torch.uint8)
     flat[:, 0], flat[:, 1] = 200, 50
-    for view in views.two_views(flat, torch.arange(8), config, seed=0, epoch=0, size=16):
+    for view in apply.two_views(flat, torch.arange(8), config, seed=0, epoch=0, size=16):
         assert torch.allclose(view, flat / 255, atol=1e-5)
-    assert finetune.plain(views.Config(flip=0.0)).flip == 0.0
+    assert finetune.plain(Views(flip=0.0)).flip == 0.0
 
 
 def test_image_files_are_trained_on_too(tmp_path):
     from PIL import Image
 
-    from dcp.datasets import folder
+    from dcp.data.datasets import folder
 
     for split, n in (("train", 12), ("val", 6)):
         part = images(n, 0)

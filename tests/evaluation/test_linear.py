@@ -5,7 +5,8 @@ import pytest
 import torch
 from subjects import subject
 
-from dcp import draws, logistic
+from dcp import logistic
+from dcp.data import splits
 from dcp.evaluation import Features
 from dcp.evaluations import linear
 from dcp.logistic import Curvature, Task
@@ -136,7 +137,7 @@ def test_held_out_accuracies_are_those_of_images_that_were_not_fitted():
     it = task(subject(train=120, dim=100, spread=5.0))
     config = linear.Config(l2=(1.0, 1e-2))
     extra = linear.optimum(it, config, seed=3)[1]
-    fitted, held = (it.part(rows) for rows in draws.hold_out(it.y, 0.1, 3))
+    fitted, held = (it.part(rows) for rows in splits.hold_out(it.y, 0.1, 3))
     for row in extra["held_out"]:
         start = torch.zeros(7, 101, dtype=torch.float64)
         fit = logistic.fit(fitted, row["l2"], Curvature.of(it.x), start, 1e-5, 1000)
@@ -165,7 +166,7 @@ def test_a_wider_grid_in_another_order_gives_the_same_score():
 @pytest.mark.parametrize("share", [0.1, 0.25])
 def test_the_held_out_part_has_each_class_in_its_share(share):
     y = subject(train=1000).train.y
-    fitted, held = draws.hold_out(y, share, seed=3)
+    fitted, held = splits.hold_out(y, share, seed=3)
     assert sorted([*fitted.tolist(), *held.tolist()]) == list(range(1000))
     assert len(held) == 1000 * share
     for c in range(7):
@@ -174,7 +175,7 @@ def test_the_held_out_part_has_each_class_in_its_share(share):
 
 def test_the_held_out_part_is_another_for_another_seed_and_never_empty():
     y = subject(train=1000).train.y
-    parts = {tuple(draws.hold_out(y, 0.1, seed)[1].tolist()) for seed in (0, 0, 1)}
+    parts = {tuple(splits.hold_out(y, 0.1, seed)[1].tolist()) for seed in (0, 0, 1)}
     assert len(parts) == 2
     for n in range(2, 12):
-        assert all(len(part) > 0 for share in (0.01, 0.5, 0.99) for part in draws.hold_out(y[:n], share, 0))
+        assert all(len(part) > 0 for share in (0.01, 0.5, 0.99) for part in splits.hold_out(y[:n], share, 0))

@@ -2,17 +2,18 @@ import pytest
 import torch
 from subjects import subject
 
-from dcp import draws, logistic
+from dcp import logistic
+from dcp.data import splits
 from dcp.evaluations import linear, lowlabel
 from dcp.logistic import Curvature, Task
 
 
 def test_each_class_gives_as_many_images_and_all_it_has_where_it_has_fewer():
     y = torch.tensor([0] * 50 + [1] * 30 + [2] * 2)[torch.randperm(82, generator=torch.Generator().manual_seed(0))]
-    rows = draws.few(y, 5, seed=3)
+    rows = splits.few(y, 5, seed=3)
     assert y[rows].bincount().tolist() == [5, 5, 2]
     assert rows.tolist() == sorted(set(rows.tolist()))
-    assert rows.tolist() != draws.few(y, 5, seed=4).tolist()
+    assert rows.tolist() != splits.few(y, 5, seed=4).tolist()
 
 
 def test_all_labels_give_what_the_linear_evaluation_gives():

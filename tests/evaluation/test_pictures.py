@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch.nn import functional as fn
 
-from dcp import views
-from dcp.dataset import Dataset, Files
+from dcp.data.datasets.base import Dataset, Files
+from dcp.data.views import apply
+from dcp.data.views.config import Views
 from dcp.errors import RunError
 from dcp.evaluation import Features, Origin, Subject
 from dcp.evaluations import pictures
@@ -25,7 +26,7 @@ def subject(train=50, test=30, *, labels=True, side=40, size=32, normalize="none
     data = [
         Dataset(images(n, side, seed), torch.arange(n) % 3 if labels else None) for seed, n in enumerate((train, test))
     ]
-    origin = Origin(torch.nn.Identity(), *data, size, views.Config(normalize=normalize))
+    origin = Origin(torch.nn.Identity(), *data, size, Views(normalize=normalize))
     parts = (features(n, seed=seed, labels=labels) for seed, n in enumerate((train, test)))
     return Subject(*parts, ("a", "b", "c") if labels else (), origin=origin)
 
@@ -109,9 +110,7 @@ def test_where_train_is_test_no_image_is_its_own_neighbour(copies):
 
 def test_one_image_has_no_neighbour_and_still_a_picture():
     data = Dataset(images(1))
-    alone = Subject(
-        *[features(1, labels=False)] * 2, origin=Origin(torch.nn.Identity(), data, data, 32, views.Config())
-    )
+    alone = Subject(*[features(1, labels=False)] * 2, origin=Origin(torch.nn.Identity(), data, data, 32, Views()))
     found = taken(alone)
     assert found.arrays["near_image"].shape == (1, 0, 3, 32, 32)
     assert found.arrays["map_xy"].tolist() == [[0, 0]]
@@ -123,7 +122,7 @@ def test_the_views_are_those_that_training_draws():
     row = int(found["viewed_row"][5])
     for epoch in range(2):
         image = one.origin.train.images[row : row + 1]
-        drawn = views.two_views(image, torch.tensor([row]), views.Config(), seed=7, epoch=epoch, size=32)
+        drawn = apply.two_views(image, torch.tensor([row]), Views(), seed=7, epoch=epoch, size=32)
         for view in range(2):
             shown = found["viewed_views"][5, 2 * epoch + view].float()
             assert (drawn[view][0] * 255 - shown).abs().max() <= 1  # without the normalisation, rounded
@@ -155,7 +154,7 @@ def test_image_files_without_labels_are_shown_too(tmp_path):
         Image.new("RGB", (50 + i, 40), (20 * i, 0, 255 - 20 * i)).save(tmp_path / f"{i:02}.png")
     data = Dataset(Files.listed(tmp_path, sorted(path.name.encode() for path in tmp_path.iterdir())))
     parts = features(12, labels=False), features(12, seed=1, labels=False)
-    found = taken(Subject(*parts, origin=Origin(torch.nn.Identity(), data, data, 24, views.Config())))
+    found = taken(Subject(*parts, origin=Origin(torch.nn.Identity(), data, data, 24, Views())))
     assert found.extra["classes"] == []
     assert bool((found.arrays["map_label"] == -1).all())
     assert found.arrays["map_image"][:, 0].float().mean((1, 2)).tolist() == [20.0 * i for i in range(12)]

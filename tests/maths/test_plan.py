@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from dcp.plan import Plan
+from dcp.data.sampler import Plan
 
 
 @pytest.mark.parametrize(("images", "steps"), [(50_000, 391), (105_000, 821)])

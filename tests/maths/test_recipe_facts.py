@@ -4,21 +4,21 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from dcp import views
+from dcp.data.views.config import Views
 from dcp.evaluations import linear
 from dcp.recipe import Recipe
 
 
 def test_blur_on_96_pixels_has_a_kernel_of_9_and_sigma_from_a_tenth_to_2():
     """Fact 33."""
-    blur = views.Config().blur
+    blur = Views().blur
     assert blur.kernel_at(96) == 9
     assert blur.sigma == (0.1, 2.0)
 
 
 def test_the_default_views_are_those_of_the_cifar_recipe():
     """Fact 33."""
-    config = views.Config()
+    config = Views()
     jitter = config.jitter
     assert (jitter.brightness, jitter.contrast, jitter.saturation, jitter.hue) == (0.4, 0.4, 0.4, 0.1)
     assert (config.jitter_p, config.grayscale, config.flip) == (0.8, 0.2, 0.5)
@@ -29,7 +29,7 @@ def test_the_default_views_are_those_of_the_cifar_recipe():
 
 def test_cifar_is_normalised_with_the_statistics_of_the_release():
     """Fact 33."""
-    mean, std = views.Config(normalize="cifar10").statistics()
+    mean, std = Views(normalize="cifar10").statistics()
     assert (mean, std) == ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dcp import shipped, tables
-from dcp.plan import Plan
+from dcp.data.sampler import Plan
 from dcp.recipe import Recipe
 
 SETS = ("cifar10", "cifar100", "stl10", "imagenette")

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import dcp
-from dcp import build, dataset, studies
+from dcp import build, studies
+from dcp.data.datasets import base
 from dcp.errors import Interrupted, Problems, RequestError, RunError
 from dcp.pretraining import pretrain
 from dcp.run import Run
@@ -175,8 +176,8 @@ def test_what_no_run_could_do_is_told_before_anything_trains(tiny, tmp_path, ove
 
 def test_each_data_set_is_opened_once_and_each_network_built_once_before_anything_trains(tiny, tmp_path, monkeypatch):
     opened, built = [], []
-    load, method = dataset.load, build.method
-    monkeypatch.setattr(dataset, "load", lambda config, split: opened.append(split) or load(config, split))
+    load, method = base.load, build.method
+    monkeypatch.setattr(base, "load", lambda config, split: opened.append(split) or load(config, split))
     monkeypatch.setattr(build, "method", lambda recipe: built.append(recipe) or method(recipe))
     study = studies.read(str(tiny))
     assert check(study, states(study, tmp_path), tmp_path, device="cpu") == {arm.name: 4 for arm in study.arms}

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torchvision.transforms import functional as tv
 
-from dcp.views import blur
+from dcp.data.views import blur
 
 BOUND = 1e-5  # of 1; the largest difference seen is 1.4e-6
 WAYS = [blur.by_convolution, blur.by_products]

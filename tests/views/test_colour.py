@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torchvision.transforms import functional as tv
 
-from dcp.views import colour
-from dcp.views.parameters import BRIGHTNESS, CONTRAST, HUE, SATURATION
+from dcp.data.views import colour
+from dcp.data.views.parameters import BRIGHTNESS, CONTRAST, HUE, SATURATION
 
 BOUND = 1e-5  # of 1; the largest difference seen is 4e-6, of hue
 THEIRS = {

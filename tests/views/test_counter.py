@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from dcp.views import counter
-from dcp.views.counter import uniform
+from dcp.data.views import counter
+from dcp.data.views.counter import uniform
 
 MANY = torch.arange(20_000)
 integers = st.integers(0, 2**63 - 1)

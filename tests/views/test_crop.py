@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torchvision.transforms import functional as tv
 from torchvision.transforms.v2 import functional as v2
 
-from dcp.views import crop
+from dcp.data.views import crop
 
 BOUND = 1e-5  # of 1; the largest difference seen over 1,000 boxes is 5e-6, of mirrored resampling
 WAYS = [crop.by_products, crop.by_resampling]

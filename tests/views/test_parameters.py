@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from torchvision.transforms import ColorJitter, RandomResizedCrop
 
-from dcp.views import Config, draw, draw_boxes
-from dcp.views.parameters import BRIGHTNESS, CONTRAST, HUE, SATURATION
+from dcp.data.views.config import Views
+from dcp.data.views.parameters import BRIGHTNESS, CONTRAST, HUE, SATURATION, draw, draw_boxes
 
 N = 3_000
 WHERE = {"seed": 0, "epoch": 0, "view": 0}
@@ -34,7 +34,7 @@ def drawn(config, n=20_000, **where):
 )
 def test_boxes_have_the_distribution_of_random_resized_crop(size, scale, ratio):
     ours = draw_boxes(
-        Config(crop_scale=scale, crop_ratio=ratio), torch.arange(N), **WHERE, height=size[0], width=size[1]
+        Views(crop_scale=scale, crop_ratio=ratio), torch.arange(N), **WHERE, height=size[0], width=size[1]
     )
     torch.manual_seed(0)
     blank = torch.zeros(3, *size)
@@ -62,7 +62,7 @@ MEASURES = {
     ratio=st.tuples(st.floats(0.01, 100), st.floats(0.01, 100)).map(lambda pair: tuple(sorted(pair))),
 )
 def test_a_box_lies_inside_of_the_image_and_is_not_empty(height, width, scale, ratio):
-    config = Config(crop_scale=scale, crop_ratio=ratio)
+    config = Views(crop_scale=scale, crop_ratio=ratio)
     top, left, h, w = draw_boxes(config, torch.arange(50), **WHERE, height=height, width=width).T
     assert (h >= 1).all()
     assert (w >= 1).all()
@@ -74,27 +74,27 @@ def test_a_box_lies_inside_of_the_image_and_is_not_empty(height, width, scale, r
 
 def test_images_of_different_sizes_in_one_batch_get_the_boxes_they_get_alone():
     height, width = torch.tensor([32, 500, 96]), torch.tensor([48, 375, 20])
-    together = draw_boxes(Config(), torch.tensor([4, 8, 6]), **WHERE, height=height, width=width)
+    together = draw_boxes(Views(), torch.tensor([4, 8, 6]), **WHERE, height=height, width=width)
     for b, image in enumerate((4, 8, 6)):
-        alone = draw_boxes(Config(), torch.tensor([image]), **WHERE, height=int(height[b]), width=int(width[b]))
+        alone = draw_boxes(Views(), torch.tensor([image]), **WHERE, height=int(height[b]), width=int(width[b]))
         assert torch.equal(alone[0], together[b])
 
 
 def test_a_worker_draws_the_box_that_the_whole_draw_has():
     index = torch.arange(100)
-    boxes = draw_boxes(Config(), index, seed=1, epoch=2, view=1, height=60, width=80)
-    assert torch.equal(boxes, draw(Config(), index, seed=1, epoch=2, view=1, height=60, width=80).box)
+    boxes = draw_boxes(Views(), index, seed=1, epoch=2, view=1, height=60, width=80)
+    assert torch.equal(boxes, draw(Views(), index, seed=1, epoch=2, view=1, height=60, width=80).box)
 
 
 def test_only_the_box_depends_on_the_size_of_the_source():
-    small, large = (draw(Config(), torch.arange(50), **WHERE, height=side, width=side) for side in (32, 500))
+    small, large = (draw(Views(), torch.arange(50), **WHERE, height=side, width=side) for side in (32, 500))
     assert not torch.equal(small.box, large.box)
     assert all(torch.equal(a, b) for a, b in zip(small[1:], large[1:], strict=True))
 
 
 def test_factors_are_uniform_between_torchvisions_ends():
     strengths = {"brightness": 0.4, "contrast": 1.5, "saturation": 0.0, "hue": 0.2}
-    factors = drawn(Config(jitter=strengths)).factors
+    factors = drawn(Views(jitter=strengths)).factors
     reference = ColorJitter(**strengths)
     for op, ends in (
         (BRIGHTNESS, reference.brightness),
@@ -108,7 +108,7 @@ def test_factors_are_uniform_between_torchvisions_ends():
 
 
 def test_all_24_orders_of_the_colour_operations_are_equally_likely():
-    order = drawn(Config()).order
+    order = drawn(Views()).order
     assert torch.equal(order.sort(dim=1).values, torch.arange(4).expand_as(order))
     code = order @ torch.tensor([64, 16, 4, 1])
     counts = [
@@ -119,7 +119,7 @@ def test_all_24_orders_of_the_colour_operations_are_equally_likely():
 
 @pytest.mark.parametrize("view", [0, 1])
 def test_each_operation_happens_at_its_probability_in_each_view(view):
-    config = Config(
+    config = Views(
         flip=(0.5, 0.9),
         jitter_p=(0.8, 0.1),
         grayscale=(0.2, 0.7),
@@ -145,20 +145,20 @@ def _assert_at_probability(happens, p):
 
 
 def test_operations_happen_independently_of_each_other():
-    p = drawn(Config(flip=0.5, jitter_p=0.5, grayscale=0.5, blur={"p": 0.5}, solarize=0.5))
+    p = drawn(Views(flip=0.5, jitter_p=0.5, grayscale=0.5, blur={"p": 0.5}, solarize=0.5))
     columns = torch.stack((p.flip, p.jitter, p.grayscale, p.blur, p.solarize, p.sigma > p.sigma.median())).float()
     correlation = torch.corrcoef(columns) - torch.eye(6)
     assert correlation.abs().max() < 4.5 / columns.shape[1] ** 0.5
 
 
 def test_blur_widths_are_uniform():
-    sigma = drawn(Config(blur={"p": 1.0, "sigma": (0.5, 3.0)})).sigma
+    sigma = drawn(Views(blur={"p": 1.0, "sigma": (0.5, 3.0)})).sigma
     assert stats.kstest(sigma.double().numpy(), stats.uniform(loc=0.5, scale=2.5).cdf).pvalue > 1e-3
 
 
 @pytest.mark.parametrize("change", [{"seed": 1}, {"epoch": 1}, {"view": 1}])
 def test_another_seed_epoch_or_view_draws_everything_anew(change):
-    one, other = drawn(Config(), n=1000), drawn(Config(), n=1000, **change)
+    one, other = drawn(Views(), n=1000), drawn(Views(), n=1000, **change)
     for field in ("box", "order", "factors", "sigma"):
         a, b = (getattr(p, field).view(1000, -1).double() for p in (one, other))
         assert (a == b).all(dim=1).double().mean() < 0.1, field
@@ -169,6 +169,6 @@ def test_another_seed_epoch_or_view_draws_everything_anew(change):
 def test_the_same_request_draws_the_same_bits_and_leaves_torchs_generator_alone():
     torch.manual_seed(5)
     before = torch.get_rng_state()
-    one, other = drawn(Config(), n=100), drawn(Config(), n=100)
+    one, other = drawn(Views(), n=100), drawn(Views(), n=100)
     assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
     assert torch.equal(torch.get_rng_state(), before)

@@ -5,22 +5,25 @@ import torch
 from torchvision.transforms import functional as tv
 from torchvision.transforms.v2 import functional as v2
 
+from dcp.data.views import apply as apply_module
+from dcp.data.views.apply import finish, normalize, two_views
+from dcp.data.views.config import Views
+from dcp.data.views.files import crop_file
+from dcp.data.views.parameters import draw, draw_boxes
 from dcp.errors import RequestError
-from dcp.views import Config, crop_file, draw, draw_boxes, finish, normalize, two_views
-from dcp.views import apply as apply_module
 
 BOUND = 1e-5  # of 1, before normalisation
 OPERATIONS = (tv.adjust_brightness, tv.adjust_contrast, tv.adjust_saturation, tv.adjust_hue)
 
-CIFAR = Config(normalize="cifar10")
-STL = Config(jitter={"brightness": 0.8, "contrast": 0.8, "saturation": 0.8, "hue": 0.2}, blur={"p": 1.0})
-BYOL = Config(
+CIFAR = Views(normalize="cifar10")
+STL = Views(jitter={"brightness": 0.8, "contrast": 0.8, "saturation": 0.8, "hue": 0.2}, blur={"p": 1.0})
+BYOL = Views(
     jitter={"brightness": 0.4, "contrast": 0.4, "saturation": 0.2, "hue": 0.1},
     blur={"p": (1.0, 0.1)},
     solarize=(0.0, 0.2),
     normalize="imagenet",
 )
-EVERYTHING = Config(
+EVERYTHING = Views(
     crop_scale=(0.3, 1.0), flip=0.5, jitter_p=0.5, grayscale=0.3, blur={"p": 0.5, "kernel": 5}, solarize=0.5
 )
 CONFIGS = {"cifar": CIFAR, "stl": STL, "byol": BYOL, "everything": EVERYTHING}
@@ -88,7 +91,7 @@ def test_crops_of_files_are_finished_as_torchvision_does(name):
 
 @pytest.mark.parametrize("size", [32, 96])
 def test_views_made_from_files_are_those_made_in_memory_to_the_bytes_rounding(size):
-    config = Config(jitter_p=0.0, grayscale=0.3, blur={"p": 0.5})
+    config = Views(jitter_p=0.0, grayscale=0.3, blur={"p": 0.5})
     index = torch.arange(12)
     images = photos(12, 110, 80)
     views = two_views(images, index, config, seed=0, epoch=5, size=size)
@@ -150,7 +153,7 @@ def test_the_same_request_gives_the_same_bits_and_leaves_torchs_generator_and_th
 
 
 def test_with_nothing_to_do_views_are_the_images():
-    still = Config(crop_scale=(1.0, 1.0), crop_ratio=(1.0, 1.0), flip=0.0, jitter_p=0.0, grayscale=0.0)
+    still = Views(crop_scale=(1.0, 1.0), crop_ratio=(1.0, 1.0), flip=0.0, jitter_p=0.0, grayscale=0.0)
     images = photos(5, 32, 32)
     for view in two_views(images, torch.arange(5), still, seed=0, epoch=0, size=32):
         assert torch.equal(view, images.float() / 255)
@@ -159,8 +162,8 @@ def test_with_nothing_to_do_views_are_the_images():
 def test_a_flip_of_one_view_is_that_view_mirrored():
     still = {"jitter_p": 0.0, "grayscale": 0.0}
     images, index = photos(5, 32, 32), torch.arange(5)
-    plain = two_views(images, index, Config(flip=0.0, **still), seed=0, epoch=0, size=32)
-    flipped = two_views(images, index, Config(flip=(0.0, 1.0), **still), seed=0, epoch=0, size=32)
+    plain = two_views(images, index, Views(flip=0.0, **still), seed=0, epoch=0, size=32)
+    flipped = two_views(images, index, Views(flip=(0.0, 1.0), **still), seed=0, epoch=0, size=32)
     assert torch.equal(flipped[0], plain[0])
     assert (flipped[1] - plain[1].flip(3)).abs().max() <= BOUND
 
@@ -214,4 +217,4 @@ def test_an_index_that_does_not_name_each_image_is_refused(index):
 
 def test_a_kernel_that_does_not_fit_is_refused_as_a_request():
     with pytest.raises(RequestError, match="kernel"):
-        two_views(photos(2, 8, 8), torch.arange(2), Config(blur={"kernel": 17}), seed=0, epoch=0, size=8)
+        two_views(photos(2, 8, 8), torch.arange(2), Views(blur={"kernel": 17}), seed=0, epoch=0, size=8)

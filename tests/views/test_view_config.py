@@ -4,19 +4,18 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from dcp.data.views.config import Blur, Views, of_view
 from dcp.errors import RequestError
-from dcp.views import Config
-from dcp.views.config import Blur, of_view
 
 CHANCES = ("flip", "jitter_p", "grayscale", "solarize")
 
 
 @pytest.mark.parametrize("key", CHANCES)
 def test_every_probability_is_a_number_or_a_pair(key):
-    assert getattr(Config(**{key: 0.3}), key) == 0.3
-    assert getattr(Config(**{key: (1.0, 0.1)}), key) == (1.0, 0.1)
-    assert getattr(Config(**{key: 1}), key) == 1
-    assert Config(blur={"p": (1.0, 0.1)}).blur.p == (1.0, 0.1)
+    assert getattr(Views(**{key: 0.3}), key) == 0.3
+    assert getattr(Views(**{key: (1.0, 0.1)}), key) == (1.0, 0.1)
+    assert getattr(Views(**{key: 1}), key) == 1
+    assert Views(blur={"p": (1.0, 0.1)}).blur.p == (1.0, 0.1)
 
 
 def test_a_number_holds_for_both_views_and_a_pair_for_one_each():
@@ -28,7 +27,7 @@ def test_a_number_holds_for_both_views_and_a_pair_for_one_each():
 @pytest.mark.parametrize("wrong", [1.5, -0.1, float("nan"), "0.5", True, None, (0.5,), (0.5, 0.5, 0.5), (0.5, 1.5)])
 def test_a_wrong_probability_is_reported_once_and_by_name(key, wrong):
     with pytest.raises(ValidationError) as caught:
-        Config(**{key: wrong})
+        Views(**{key: wrong})
     [problem] = caught.value.errors()
     assert problem["loc"][0] == key
 
@@ -62,21 +61,19 @@ def test_a_wrong_probability_is_reported_once_and_by_name(key, wrong):
 )
 def test_an_impossible_value_is_refused_at_its_place(wrong, where):
     with pytest.raises(ValidationError) as caught:
-        Config(**wrong)
+        Views(**wrong)
     [problem] = caught.value.errors()
     assert problem["loc"] == where
 
 
 def test_what_is_written_out_reads_back_equal():
-    config = Config(
-        flip=(0.0, 1.0), blur={"p": 1.0, "kernel": 9}, normalize={"mean": (0.1, 0.2, 0.3), "std": (1, 1, 1)}
-    )
-    assert Config(**config.model_dump()) == config
-    assert Config.model_json_schema()["properties"].keys() == Config.model_fields.keys()
+    config = Views(flip=(0.0, 1.0), blur={"p": 1.0, "kernel": 9}, normalize={"mean": (0.1, 0.2, 0.3), "std": (1, 1, 1)})
+    assert Views(**config.model_dump()) == config
+    assert Views.model_json_schema()["properties"].keys() == Views.model_fields.keys()
 
 
 def test_every_key_says_what_it_means():
-    for model in (Config, Blur, type(Config().jitter)):
+    for model in (Views, Blur, type(Views().jitter)):
         assert all(field.description for field in model.model_fields.values())
 
 
@@ -92,8 +89,8 @@ def test_a_blur_kernel_that_does_not_fit_the_view_is_refused_with_both_numbers()
 
 
 def test_statistics_are_those_of_the_published_code():
-    assert Config().statistics() is None
-    assert Config(normalize="cifar10").statistics() == ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010))
-    assert Config(normalize="imagenet").statistics() == ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    assert Views().statistics() is None
+    assert Views(normalize="cifar10").statistics() == ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010))
+    assert Views(normalize="imagenet").statistics() == ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
     own = {"mean": (0.1, 0.2, 0.3), "std": (1.0, 2.0, 3.0)}
-    assert torch.tensor(Config(normalize=own).statistics()).tolist() == torch.tensor([own["mean"], own["std"]]).tolist()
+    assert torch.tensor(Views(normalize=own).statistics()).tolist() == torch.tensor([own["mean"], own["std"]]).tolist()

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torchvision.transforms.v2 import functional as tv
 
-from dcp.views import crop_file, resize_center
+from dcp.data.views.files import crop_file, resize_center
 
 
 def photo(height, width):

@@ -5,8 +5,8 @@
     anything else                                     all images below ROOT, at any depth, without labels
 
 Labels are never used in training, only by probes. Without labels train is the same as pretrain, and so is
-test where no folder is set apart for it. Which files count, and in which order: see `dcp.folders`; how they
-become RGB: see `dcp.files`.
+test where no folder is set apart for it. Which files count, and in which order: see `dcp.data.image_folders`; how they
+become RGB: see `dcp.data.image_files`.
 """
 
 from pathlib import Path
@@ -14,8 +14,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from dcp import folders
-from dcp.dataset import DataConfig, Dataset, Split, data_root
+from dcp.data import image_folders
+from dcp.data.datasets.base import DataConfig, Dataset, Split, data_root
 from dcp.errors import RequestError
 
 
@@ -37,7 +37,9 @@ class Config(DataConfig):
             RequestError: a folder may not be read.
         """
         root = data_root(self)
-        return not folders.is_folder(root) or (_held_out(root) is not None and folders.has_classes(root / "train"))
+        return not image_folders.is_folder(root) or (
+            _held_out(root) is not None and image_folders.has_classes(root / "train")
+        )
 
 
 def load(config: Config, split: Split) -> Dataset:
@@ -47,10 +49,14 @@ def load(config: Config, split: Split) -> Dataset:
         raise RequestError("a folder cannot be downloaded", slug="not-downloadable", where="data.download", hint=hint)
     root = data_root(config)
     held_out = _held_out(root)
-    return Dataset(folders.images(root)) if held_out is None else folders.labelled(root / "train", held_out, split)
+    return (
+        Dataset(image_folders.images(root))
+        if held_out is None
+        else image_folders.labelled(root / "train", held_out, split)
+    )
 
 
 def _held_out(root: Path) -> Path | None:
     """The folder of the test images; None where train and test are no folders of their own."""
-    found = (root / name for name in ("val", "test") if folders.is_folder(root / name))
-    return next(found, None) if folders.is_folder(root / "train") else None
+    found = (root / name for name in ("val", "test") if image_folders.is_folder(root / name))
+    return next(found, None) if image_folders.is_folder(root / "train") else None

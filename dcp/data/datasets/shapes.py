@@ -22,8 +22,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from dcp.dataset import DataConfig, Dataset, Split
-from dcp.views.counter import uniform
+from dcp.data.datasets.base import DataConfig, Dataset, Split
+from dcp.data.views.counter import uniform
 
 LATTICE = 4  # glyphs across an image
 CHUNK = 256  # images drawn at a time: 15 MB of float64 at 32 pixels

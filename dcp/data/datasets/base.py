@@ -5,7 +5,7 @@
     train      labelled images that probes are fitted on
     test       labelled images that probes are scored on, never cut
 
-Each file in `dcp/datasets/` is one source: a `Config(DataConfig)` whose key `source` is the file's name, and
+Each file in `dcp/data/datasets/` is one source: a `Config(DataConfig)` whose key `source` is the file's name, and
 `load(config, split) -> Dataset` for the whole split. The `load` here is what the rest of dcp calls: it also
 applies `limit`.
 Legend: N images, K classes, H and W height and width in pixels.
@@ -23,8 +23,8 @@ from pydantic import Field
 from torch import Tensor
 
 from dcp import catalogue
+from dcp.data.image_files import Files
 from dcp.errors import RequestError, expanded_path
-from dcp.files import Files
 
 __all__ = ["DataConfig", "Dataset", "Files", "Split", "balanced", "data_root", "load"]
 

@@ -10,11 +10,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as MapDataset
 
-from dcp import views
-from dcp.batches import quiet_worker
-from dcp.dataset import Dataset
+from dcp.data.datasets.base import Dataset
+from dcp.data.image_files import Files
+from dcp.data.loader import quiet_worker
+from dcp.data.views.files import resize_center
 from dcp.errors import DcpError
-from dcp.files import Files
 from dcp.hardware import device
 
 BATCH = 256
@@ -32,7 +32,7 @@ def pixels(data: Dataset, size: int) -> Iterator[Tensor]:
     """
     if isinstance(data.images, Tensor):
         for part in data.images.split(BATCH):
-            yield views.resize_center(part, size)
+            yield resize_center(part, size)
         return
     loader = DataLoader(
         Centres(data.images, size),
@@ -59,7 +59,7 @@ class Centres(MapDataset[Tensor | DcpError]):
 
     def __getitem__(self, i: int) -> Tensor | DcpError:
         try:
-            return views.resize_center(self.files.decode(i), self.size)
+            return resize_center(self.files.decode(i), self.size)
         except DcpError as error:
             return error
 

@@ -97,7 +97,7 @@ Normalize = Annotated[
 ]
 
 
-class Config(_Table):
+class Views(_Table):
     """How two views are made of an image, in the order of the keys."""
 
     crop_scale: tuple[Probability, Probability] = Field(
@@ -124,7 +124,7 @@ class Config(_Table):
     )
 
     @model_validator(mode="after")
-    def _check(self) -> "Config":
+    def _check(self) -> "Views":
         for key in ("crop_scale", "crop_ratio"):
             least, most = getattr(self, key)
             if least > most:

@@ -12,11 +12,11 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor
 
-from dcp.views.blur import blur
-from dcp.views.colour import grayscale, hue_pass, jitter, solarize
-from dcp.views.config import Config
-from dcp.views.crop import crop, mirror
-from dcp.views.parameters import Parameters, draw
+from dcp.data.views.blur import blur
+from dcp.data.views.colour import grayscale, hue_pass, jitter, solarize
+from dcp.data.views.config import Views
+from dcp.data.views.crop import crop, mirror
+from dcp.data.views.parameters import Parameters, draw
 
 # Values that go through all operations together on a CPU core, so that they stay in its cache:
 # 3.2 MB, or 260 images of 32 px. At 96 px a quarter of that is 1.7 times slower, four times that 1.2 times.
@@ -25,7 +25,7 @@ _PART = 800_000
 
 @torch.no_grad()
 def two_views(
-    images: Tensor, index: Tensor, config: Config, *, seed: int, epoch: int, size: int
+    images: Tensor, index: Tensor, config: Views, *, seed: int, epoch: int, size: int
 ) -> tuple[Tensor, Tensor]:
     """Two random views of each image.
 
@@ -48,7 +48,7 @@ def two_views(
         RequestError: if the blur kernel is too large for the view.
 
     >>> images = torch.zeros(2, 3, 40, 30, dtype=torch.uint8)
-    >>> x1, x2 = two_views(images, torch.tensor([5, 8]), Config(), seed=0, epoch=0, size=32)
+    >>> x1, x2 = two_views(images, torch.tensor([5, 8]), Views(), seed=0, epoch=0, size=32)
     >>> x1.shape
     torch.Size([2, 3, 32, 32])
     """
@@ -67,7 +67,7 @@ def two_views(
 
 
 @torch.no_grad()
-def finish(crops: Tensor, parameters: Parameters, config: Config) -> Tensor:
+def finish(crops: Tensor, parameters: Parameters, config: Views) -> Tensor:
     """Everything after the crop, for crops that were made elsewhere.
 
     Args:
@@ -90,7 +90,7 @@ def finish(crops: Tensor, parameters: Parameters, config: Config) -> Tensor:
 
 
 @torch.no_grad()
-def normalize(images: Tensor, config: Config) -> Tensor:
+def normalize(images: Tensor, config: Views) -> Tensor:
     """Pixels for evaluation: uint8 [..., 3, H, W] -> float32 in [0, 1], then normalised as the views are."""
     if images.dtype != torch.uint8:
         raise ValueError(f"images must be uint8, not {images.dtype}")
@@ -100,7 +100,7 @@ def normalize(images: Tensor, config: Config) -> Tensor:
 def _make(
     images: Tensor,
     parameters: Parameters,
-    config: Config,
+    config: Views,
     cut: Callable[[Tensor, Parameters], Tensor],
     size: int,
 ) -> Tensor:
@@ -140,7 +140,7 @@ def _to_float(images: Tensor) -> Tensor:
     return images.float().contiguous().div_(255)
 
 
-def _standardize(x: Tensor, config: Config) -> Tensor:
+def _standardize(x: Tensor, config: Views) -> Tensor:
     statistics = config.statistics()
     if statistics is None:
         return x

@@ -19,10 +19,12 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as MapDataset
 
-from dcp import views
+from dcp.data.image_files import Files
+from dcp.data.sampler import Plan
+from dcp.data.views import apply, parameters
+from dcp.data.views.config import Views
+from dcp.data.views.files import crop_file
 from dcp.errors import DcpError
-from dcp.files import Files
-from dcp.plan import Plan
 
 Loaded: TypeAlias = tuple[Tensor, Tensor] | DcpError  # crops and image numbers, or why there are none
 
@@ -72,7 +74,7 @@ class Shares:
 def batches(
     images: Tensor | Files,
     shares: Shares,
-    config: views.Config,
+    config: Views,
     *,
     size: int,
     device: torch.device,
@@ -96,18 +98,18 @@ def batches(
     return _from_memory(images.to(device), shares, config, size=size)
 
 
-def _from_memory(images: Tensor, shares: Shares, config: views.Config, *, size: int) -> Iterator[Batch]:
+def _from_memory(images: Tensor, shares: Shares, config: Views, *, size: int) -> Iterator[Batch]:
     plan = shares.plan
     for step, total, share in shares.steps():
         chosen = images[share.to(images.device, non_blocking=True)]
-        pair = views.two_views(chosen, share, config, seed=plan.seed, epoch=plan.epoch_of(step), size=size)
+        pair = apply.two_views(chosen, share, config, seed=plan.seed, epoch=plan.epoch_of(step), size=size)
         yield Batch(step, total, *pair, share)
 
 
 class Crops(MapDataset[tuple[Tensor, Tensor] | DcpError]):
     """Two crops of an image file, made in a worker: ((2, 3, S, S) uint8, image number), or the error it gave."""
 
-    def __init__(self, files: Files, config: views.Config, seed: int, size: int) -> None:
+    def __init__(self, files: Files, config: Views, seed: int, size: int) -> None:
         self.files, self.config, self.seed, self.size = files, config, seed, size
 
     def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, Tensor] | DcpError:
@@ -120,11 +122,11 @@ class Crops(MapDataset[tuple[Tensor, Tensor] | DcpError]):
         height, width = pixels.shape[1:]
         crops = []
         for view in (0, 1):
-            boxes = views.draw_boxes(
+            boxes = parameters.draw_boxes(
                 self.config, index, seed=self.seed, epoch=epoch, view=view, height=height, width=width
             )
             top, left, h, w = boxes[0].tolist()
-            crops.append(views.crop_file(pixels, (top, left, h, w), self.size))
+            crops.append(crop_file(pixels, (top, left, h, w), self.size))
         return torch.stack(crops), index
 
 
@@ -149,7 +151,7 @@ def quiet_worker(number: int) -> None:
 
 
 def _from_files(
-    files: Files, shares: Shares, config: views.Config, *, size: int, device: torch.device, workers: int
+    files: Files, shares: Shares, config: Views, *, size: int, device: torch.device, workers: int
 ) -> Iterator[Batch]:
     plan = shares.plan
     loader = DataLoader(
@@ -181,8 +183,10 @@ def _timed(loader: Iterable[Loaded]) -> Iterator[tuple[Loaded, float]]:
         yield loaded, time.perf_counter() - asked
 
 
-def _finished(crops: Tensor, index: Tensor, view: int, config: views.Config, plan: Plan, step: int) -> Tensor:
+def _finished(crops: Tensor, index: Tensor, view: int, config: Views, plan: Plan, step: int) -> Tensor:
     """The view that begins with these crops, uint8 [B, 3, S, S]; the boxes have been used by the worker."""
     size = crops.shape[-1]
-    drawn = views.draw(config, index, seed=plan.seed, epoch=plan.epoch_of(step), view=view, height=size, width=size)
-    return views.finish(crops, drawn, config)
+    drawn = parameters.draw(
+        config, index, seed=plan.seed, epoch=plan.epoch_of(step), view=view, height=size, width=size
+    )
+    return apply.finish(crops, drawn, config)

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from dcp.views.config import Config, Jitter, of_view
-from dcp.views.counter import uniform
+from dcp.data.views.config import Jitter, Views, of_view
+from dcp.data.views.counter import uniform
 
 # Parts of the counter's key. A new operation takes a new number: the views of old recipes stay as they are.
 _CROP, _FLIP, _JITTER, _GRAYSCALE, _BLUR, _SOLARIZE = range(6)
@@ -40,7 +40,7 @@ class Parameters(NamedTuple):
 
 
 def draw(
-    config: Config,
+    config: Views,
     index: Tensor,
     *,
     seed: int,
@@ -80,7 +80,7 @@ def draw(
 
 
 def draw_boxes(
-    config: Config,
+    config: Views,
     index: Tensor,
     *,
     seed: int,

@@ -1,6 +1,6 @@
-"""CIFAR-100 (Krizhevsky, "Learning multiple layers of features from tiny images", 2009).
+"""CIFAR-10 (Krizhevsky, "Learning multiple layers of features from tiny images", 2009).
 
-50,000 images of 32 x 32 pixels for pretrain and train (the same ones), 10,000 for test; 100 classes. On disk
+50,000 images of 32 x 32 pixels for pretrain and train (the same ones), 10,000 for test; 10 classes. On disk
 as torchvision lays it out; its reader also checks the md5 of every file.
 """
 
@@ -10,23 +10,23 @@ from typing import ClassVar, Literal
 import torch
 from pydantic import Field
 
-from dcp import archives
-from dcp.dataset import DataConfig, Dataset, Split
+from dcp.data import downloads
+from dcp.data.datasets.base import DataConfig, Dataset, Split
 
 
 class Config(DataConfig):
-    """Keys of CIFAR-100."""
+    """Keys of CIFAR-10."""
 
     own_size: ClassVar[int] = 32
 
-    source: Literal["cifar100"] = Field("cifar100", description="CIFAR-100, read from ROOT/cifar-100-python")
+    source: Literal["cifar10"] = Field("cifar10", description="CIFAR-10, read from ROOT/cifar-10-batches-py")
     image_size: int | None = Field(None, ge=8, description="side of the square views in pixels; without it 32")
 
 
 def load(config: Config, split: Split) -> Dataset:
     """One split in memory: uint8 [N, 3, 32, 32], 150 MB for the 50,000."""
-    from torchvision.datasets import CIFAR100
+    from torchvision.datasets import CIFAR10
 
-    data = archives.read(config, CIFAR100, partial(CIFAR100, train=split != "test"))
+    data = downloads.read(config, CIFAR10, partial(CIFAR10, train=split != "test"))
     images = torch.from_numpy(data.data.transpose(0, 3, 1, 2)).contiguous()
     return Dataset(images, torch.tensor(data.targets), tuple(data.classes))

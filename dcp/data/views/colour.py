@@ -16,7 +16,7 @@ return x; images that an operation does not concern keep their bits.
 import torch
 from torch import Tensor
 
-from dcp.views.parameters import CONTRAST, HUE, SATURATION
+from dcp.data.views.parameters import CONTRAST, HUE, SATURATION
 
 _RED, _GREEN, _BLUE = 0.2989, 0.587, 0.114  # ITU-R 601-2 luma to torchvision's digits
 _NO_PASS = 4

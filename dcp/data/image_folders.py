@@ -14,9 +14,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from dcp.dataset import Dataset, Split
+from dcp.data.datasets.base import Dataset, Split
+from dcp.data.image_files import Files
 from dcp.errors import RequestError
-from dcp.files import Files
 
 EXTENSIONS = ("jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "gif", "ppm")
 

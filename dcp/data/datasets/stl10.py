@@ -11,8 +11,8 @@ from typing import ClassVar, Literal
 import torch
 from pydantic import Field
 
-from dcp import archives
-from dcp.dataset import DataConfig, Dataset, Split
+from dcp.data import downloads
+from dcp.data.datasets.base import DataConfig, Dataset, Split
 
 CLASSES = ("airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck")
 
@@ -32,7 +32,7 @@ def load(config: Config, split: Split) -> Dataset:
     from torchvision.datasets import STL10
 
     name = "train+unlabeled" if split == "pretrain" else split
-    data = archives.read(config, STL10, partial(STL10, split=name))
+    data = downloads.read(config, STL10, partial(STL10, split=name))
     images = torch.from_numpy(data.data).contiguous()  # the file's images lie column by column
     if split == "pretrain":
         return Dataset(images)

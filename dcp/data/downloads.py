@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.error import URLError
 
-from dcp.dataset import DataConfig, data_root
+from dcp.data.datasets.base import DataConfig, data_root
 from dcp.errors import RequestError
 
 if TYPE_CHECKING:  # importing torchvision takes seconds, and reading a recipe needs the Config only

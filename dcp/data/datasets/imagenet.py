@@ -10,8 +10,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from dcp import folders
-from dcp.dataset import DataConfig, Dataset, Split, data_root
+from dcp.data import image_folders
+from dcp.data.datasets.base import DataConfig, Dataset, Split, data_root
 from dcp.errors import RequestError
 
 
@@ -30,7 +30,7 @@ def load(config: Config, split: Split) -> Dataset:
     root = data_root(config)
     for folder in (root, root / "imagenet"):
         if (folder / "train").is_dir() and (folder / "val").is_dir():
-            return folders.labelled(folder / "train", folder / "val", split)
+            return image_folders.labelled(folder / "train", folder / "val", split)
     raise _missing(root, asked=config.download)
 
 

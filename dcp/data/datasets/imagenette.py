@@ -10,8 +10,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from dcp import archives, folders
-from dcp.dataset import DataConfig, Dataset, Split, data_root
+from dcp.data import downloads, image_folders
+from dcp.data.datasets.base import DataConfig, Dataset, Split, data_root
 
 CLASSES = {
     "n01440764": "tench",
@@ -49,22 +49,22 @@ def load(config: Config, split: Split) -> Dataset:
     """One split as files; labels are the classes in the order of their WordNet numbers."""
     root, name = data_root(config), FOLDERS[config.size]
     contents = "train/ and val/, each with 10 folders"
-    place = archives.Place("imagenette", root / name, contents, f"{URL}{name}.tgz")
+    place = downloads.Place("imagenette", root / name, contents, f"{URL}{name}.tgz")
     if not place.folder.is_dir():
         _download(config, place)
     train, val = place.folder / "train", place.folder / "val"
     if not (train.is_dir() and val.is_dir()):
         raise place.damaged("train/ and val/ are not both there")
-    data = folders.labelled(train, val, split)
+    data = image_folders.labelled(train, val, split)
     if len(data) != COUNTS[split]:  # unpacking was interrupted; torchvision would take the folder for whole
         raise place.damaged(f"{len(data)} of {COUNTS[split]} images in its {split} split")
     return replace(data, classes=tuple(CLASSES.get(wnid, wnid) for wnid in data.classes))
 
 
-def _download(config: Config, place: archives.Place) -> None:
+def _download(config: Config, place: downloads.Place) -> None:
     from torchvision.datasets import Imagenette
 
     if not config.download:
         raise place.missing([])
-    with archives.in_plain_words(place):
+    with downloads.in_plain_words(place):
         Imagenette(place.folder.parent, split="train", size=config.size, download=True)

@@ -1,0 +1,1 @@
+"""Images: what is read, in which order, and which views of it."""
