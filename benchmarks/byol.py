@@ -20,7 +20,7 @@ from benchmarks.rival import HIDDEN
 from benchmarks.step import Case, recipe
 from benchmarks.training import Turn, epochs_in_turn
 from dcp.hardware import precision
-from dcp.recipe import Recipe
+from dcp.recipe.recipe import Recipe
 from dcp.training import Training
 
 CPU = Case("ResNet-18 at 32", "resnet18", 32, "small", 64, 128, 4)

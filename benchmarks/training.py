@@ -14,7 +14,7 @@ from torch.nn import functional as fn
 from benchmarks.measure import settle
 from dcp.hardware.malloc import keep_freed_memory
 from dcp.method.networks import Branch
-from dcp.recipe import Recipe
+from dcp.recipe.recipe import Recipe
 from dcp.training import Training
 
 Turn = Callable[[str], float]  # what is done between two epochs: from the device to images a second

@@ -32,7 +32,7 @@ def pretrain(
         dcp.errors.RunError: it failed on its way; run.json says why.
     """
     from dcp import pretraining
-    from dcp.recipe import Recipe
+    from dcp.recipe.recipe import Recipe
 
     checked = Recipe.check(recipe) if isinstance(recipe, dict) else Recipe.read(str(recipe), tuple(sets))
     return pretraining.pretrain(checked, runs=runs, resume=resume, device=device).path

@@ -9,12 +9,12 @@ from safetensors.torch import save as serialized
 from torch import Tensor, nn
 
 import dcp
-from dcp import build
 from dcp.data.views import apply, files
 from dcp.data.views.config import Views
 from dcp.errors import RequestError
 from dcp.method import weights
-from dcp.recipe import Recipe
+from dcp.recipe import build
+from dcp.recipe.recipe import Recipe
 from dcp.run import Run
 from dcp.run.disk import atomic_write
 

@@ -13,13 +13,14 @@ from typing import Any
 import tomli_w
 from pydantic import Field, ValidationError
 
-from dcp import catalogue, problems, report, tables, values
+from dcp import catalogue, report
 from dcp.catalogue import VariantConfig
 from dcp.dynamics.result import Result
 from dcp.errors import Problems, RequestError, RunError
-from dcp.recipe import AnyExperiment
+from dcp.recipe import layers, messages, toml
+from dcp.recipe.recipe import AnyExperiment
+from dcp.recipe.sections import NAMED
 from dcp.run.disk import create_folder, occupied
-from dcp.sections import NAMED
 
 
 class Run(VariantConfig):
@@ -56,7 +57,7 @@ def is_theory(source: str, sets: tuple[str, ...] = ()) -> bool:
     Raises:
         RequestError: it cannot be read.
     """
-    return "theory" in tables.load(source, sets)[0]
+    return "theory" in layers.load(source, sets)[0]
 
 
 def read(source: str | Path, sets: tuple[str, ...] = ()) -> Theory:
@@ -66,10 +67,10 @@ def read(source: str | Path, sets: tuple[str, ...] = ()) -> Theory:
         Problems: everything that is wrong with it.
         RequestError: there is no such file, it is no TOML, or no theory recipe.
     """
-    table, where = tables.load(str(source), sets)
+    table, where = layers.load(str(source), sets)
     run = table.setdefault("run", {})
     if isinstance(run, dict):
-        run.setdefault("name", tables.stem(where))
+        run.setdefault("name", layers.stem(where))
     return check(table, f"{where} with --set" if sets else where)
 
 
@@ -83,11 +84,11 @@ def check(table: dict[str, Any], where: str = "recipe") -> Theory:
     if "theory" not in table:
         hint = "`dcp pretrain` is for recipes that train; `dcp recipes` lists those for `dcp theory`"
         raise RequestError("this recipe has no section [theory]", slug="wrong-command", where=where, hint=hint)
-    found, theory = values.useless(table, where), None
+    found, theory = toml.useless(table, where), None
     try:
-        theory = Theory.model_validate(tables.frozen(table))
+        theory = Theory.model_validate(layers.frozen(table))
     except ValidationError as error:
-        found += problems.explain(error, table, Theory, where)
+        found += messages.explain(error, table, Theory, where)
     if theory is None or found:
         raise Problems(found)
     return theory
@@ -116,7 +117,7 @@ def _unusual(config: AnyExperiment) -> str:
     """Which settings are not the defaults, and so may be the cause."""
     usual = {key: field.default for key, field in type(config).model_fields.items()}
     given = {key: getattr(config, key) for key in usual}
-    found = [f"theory.{key} = {values.shown(value)}" for key, value in given.items() if value != usual[key]]
+    found = [f"theory.{key} = {toml.shown(value)}" for key, value in given.items() if value != usual[key]]
     return f"away from the defaults here: {', '.join(found)}; values nearer to the defaults make it slower"
 
 

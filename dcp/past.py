@@ -4,10 +4,10 @@ from pathlib import Path
 
 from dcp.comparison.arms import FREE
 from dcp.errors import RequestError
-from dcp.recipe import Recipe
+from dcp.recipe.layers import flat, frozen
+from dcp.recipe.recipe import Recipe
 from dcp.run import Run
 from dcp.run.disk import occupied
-from dcp.tables import flat, frozen
 
 
 def run_at(path: Path, recipe: Recipe, *, resume: bool) -> Run | None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from dcp import failures
 from dcp.journal import Watch
 from dcp.probing import Say, loaded, probe
-from dcp.recipe import Recipe
+from dcp.recipe.recipe import Recipe
 from dcp.run import Run
 from dcp.training import Training
 

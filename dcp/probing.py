@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dcp import catalogue, encoder, subjects, tables, transfer
+from dcp import catalogue, encoder, subjects, transfer
 from dcp.data.datasets import base
 from dcp.data.datasets.base import Dataset, Split
 from dcp.errors import RequestError
 from dcp.evaluation import Features, Scores, Subject
 from dcp.hardware.processes import choose_device
-from dcp.recipe import Recipe
+from dcp.recipe import layers
+from dcp.recipe.recipe import Recipe
 from dcp.run import Run
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def _recipe(run: Run, sets: tuple[str, ...]) -> Recipe:
             what = f"{key} is settled: the run has been trained with it"
             hint = "probe takes probe.*, data.root and data.download"
             raise RequestError(what, slug="bad-override", where="--set", hint=hint)
-    return Recipe.check(tables.overridden(run.recipe(), sets), str(run.path / "recipe.toml"))
+    return Recipe.check(layers.overridden(run.recipe(), sets), str(run.path / "recipe.toml"))
 
 
 def _check_name(name: str) -> None:

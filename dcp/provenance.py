@@ -10,7 +10,7 @@ from dcp.hardware.processes import Process
 from dcp.journal import Journal
 from dcp.method import flops
 from dcp.method.algorithm import Method
-from dcp.recipe import Recipe
+from dcp.recipe.recipe import Recipe
 
 
 def sitting(process: Process, arithmetic: Arithmetic) -> dict[str, Any]:

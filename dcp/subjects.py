@@ -11,7 +11,7 @@ from dcp.encoder import Encoder
 from dcp.evaluation import Features, Origin, Subject
 from dcp.features import features
 from dcp.method import weights
-from dcp.recipe import Recipe
+from dcp.recipe.recipe import Recipe
 from dcp.run import Run
 
 OF = "predictor."  # what the names of its tensors begin with

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from dcp import build, checkpoint, encoder, failures, past, provenance, readout
+from dcp import checkpoint, encoder, failures, past, provenance, readout
 from dcp.data.datasets import base
 from dcp.data.loader import Batch, Shares, batches
 from dcp.errors import Interrupted, RequestError
@@ -17,11 +17,12 @@ from dcp.hardware import precision
 from dcp.hardware.processes import Process, choose_device
 from dcp.journal import Journal, Watch
 from dcp.loop import Loop, Saver
-from dcp.recipe import Recipe
+from dcp.recipe import build
+from dcp.recipe.layers import flat
+from dcp.recipe.recipe import Recipe
 from dcp.run import Run
 from dcp.run.disk import atomic_write
 from dcp.signals import Signals
-from dcp.tables import flat
 
 
 class Training:

@@ -12,10 +12,10 @@ from dcp import report
 from dcp.commands.progress import Watcher, duration
 from dcp.errors import RequestError
 from dcp.outcome import another_process, one_of_several
-from dcp.recipe import Recipe
+from dcp.recipe.recipe import Recipe
+from dcp.recipe.seeds import parse
 from dcp.report.page import count
 from dcp.run import Run
-from dcp.seeds import parse
 from dcp.studies import is_study
 
 

@@ -7,13 +7,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dcp import shipped, tables
 from dcp.errors import RequestError
-from dcp.values import loads
+from dcp.recipe import layers, shipped
+from dcp.recipe.toml import loads
 
 if TYPE_CHECKING:
     from dcp.laboratory import Theory
-    from dcp.recipe import Recipe
+    from dcp.recipe.recipe import Recipe
     from dcp.studies import Study
 
 
@@ -41,7 +41,7 @@ def show(recipe: str, *, full: bool) -> None:
 def _whole(recipe: str, sets: tuple[str, ...]) -> "Study | Theory | Recipe":
     """The recipe, checked, whatever kind it is."""
     from dcp import laboratory, studies
-    from dcp.recipe import Recipe
+    from dcp.recipe.recipe import Recipe
 
     if studies.is_study(recipe, sets):
         return studies.read(recipe, sets)
@@ -53,7 +53,7 @@ def copy(recipe: str, to: Path | None) -> None:
     source = shipped.find(recipe)
     text = _with_parents_in_full(shipped.read(source), source)
     target = _write_new(to or Path(source.name), source.name, text)
-    command = "theory" if "theory" in tables.parse(target) else "pretrain"
+    command = "theory" if "theory" in layers.parse(target) else "pretrain"
     print(f"{target}: edit it, then run `dcp {command} {target}`")
 
 
@@ -78,8 +78,8 @@ def _with_parents_in_full(text: str, source: Path) -> str:
     names = [*shipped.names(), *shipped.studies(), *shipped.theories()]
     ships = {(shipped.folder() / f"{each}.toml").resolve(): each for each in names}
     full = {}
-    for name in _extended(tables.parse(source)):
-        parent = tables.parent(source, name)
+    for name in _extended(layers.parse(source)):
+        parent = layers.parent(source, name)
         full[name] = json.dumps(ships.get(parent, str(parent)), ensure_ascii=False)
 
     def named(found: re.Match[str]) -> str:
@@ -88,7 +88,7 @@ def _with_parents_in_full(text: str, source: Path) -> str:
     return re.sub(r"""((?:^\s*|[{,]\s*)extends\s*=\s*)("[^"\n]*"|'[^'\n]*')""", named, text, flags=re.MULTILINE)
 
 
-def _extended(table: tables.Table) -> list[Any]:
+def _extended(table: layers.Table) -> list[Any]:
     """What a recipe, and the arms of a study, say that they extend."""
     study = table.get("study")
     arms = study.get("arms") if isinstance(study, dict) else None
@@ -105,6 +105,6 @@ def check(recipes: list[str], sets: tuple[str, ...]) -> None:
 
 def schema() -> None:
     """JSON Schema of a recipe, for editors."""
-    from dcp.recipe import File
+    from dcp.recipe.recipe import File
 
     print(json.dumps(File.model_json_schema(), indent=2))

@@ -7,7 +7,7 @@ from typing import Literal
 from dcp import catalogue, encoder, past
 from dcp.comparison.absent import diverged
 from dcp.errors import RequestError
-from dcp.recipe import Recipe
+from dcp.recipe.recipe import Recipe
 from dcp.run import Run
 from dcp.studies.mistakes import Gathered
 from dcp.studies.reading import Arm, Study

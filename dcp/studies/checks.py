@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dcp import build, past, probing
+from dcp import past, probing
 from dcp.data.datasets import base
 from dcp.data.datasets.base import DataConfig, Split
 from dcp.hardware import precision
 from dcp.hardware.processes import choose_device
-from dcp.recipe import Recipe
+from dcp.recipe import build
+from dcp.recipe.recipe import Recipe
 from dcp.run import Run
 from dcp.studies.cells import LEFT, Cell, State
 from dcp.studies.mistakes import Gathered

@@ -15,9 +15,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dcp import shipped, tables
 from dcp.errors import RequestError
-from dcp.tables import Table
+from dcp.recipe import layers as tables
+from dcp.recipe import shipped
+from dcp.recipe.layers import Table
 
 
 class Files(NamedTuple):

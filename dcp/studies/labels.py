@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from dcp.tables import CHOICES
+from dcp.recipe.layers import CHOICES
 
 
 def label(of: str, at: Mapping[str, Any]) -> str:

@@ -9,12 +9,13 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any
 
-from dcp import catalogue, seeds, tables
+from dcp import catalogue
 from dcp.errors import Problems, RequestError
+from dcp.recipe import layers, seeds
+from dcp.recipe.sections import Study as Section
+from dcp.recipe.toml import shown
 from dcp.run.lookup import first
-from dcp.sections import Study as Section
 from dcp.studies.files import Files, nested
-from dcp.values import shown
 
 ALONE = ("study", "theory")  # sections that no recipe of one run has
 NAME = "[A-Za-z0-9][A-Za-z0-9._-]*"  # of an arm
@@ -69,14 +70,14 @@ def of_section(section: Section, files: Files) -> Iterator[RequestError]:
             seeds.parse(section.seeds, f"study.seeds; {where}")
         except RequestError as error:
             yield error
-    axes = tables.flat(section.axes)
+    axes = layers.flat(section.axes)
     yield from _of_axes(axes, where)
     yield from _of_size(section, axes, where)
     yield from _of_arms(section, where)
     yield from _of_runs(section.arms, axes, where)
     yield from _of_published(section, axes, where)
     for text in files.sets:
-        for key in set(tables.flat(tables.override(text))) & set(axes):
+        for key in set(layers.flat(layers.override(text))) & set(axes):
             message, hint = (
                 f"{key} is an axis of the study",
                 f"give the axis other values: --set 'study.axes.{key}=[...]'",
@@ -116,7 +117,7 @@ def _of_runs(arms: Mapping[str, Any], axes: Mapping[str, Any], where: str) -> It
     alone = [f"study.axes.{key}" for key in axes if key.partition(".")[0] in ALONE]
     settled = {key: f"study.axes.{key}" for key in axes if key in ("run", "run.name", "run.seed")}
     for name, body in arms.items():
-        settled |= {key: f"study.arms.{name}.{key}" for key in tables.flat(body) if key in ("run.name", "run.seed")}
+        settled |= {key: f"study.arms.{name}.{key}" for key in layers.flat(body) if key in ("run.name", "run.seed")}
         alone += [f"study.arms.{name}.{key}" for key in ALONE if key in body]
     for path in settled.values():
         hint = "runs are named after study and arm, and study.seeds has their seeds"
@@ -139,7 +140,7 @@ def _of_published(section: Section, axes: Mapping[str, Any], where: str) -> Iter
         if one.score.partition(".")[0] not in known or not one.score.partition(".")[2]:
             what, hint = f'study.published[{i}].score is "{one.score}"', f"EVALUATION.SCORE, of {', '.join(known)}"
             yield RequestError(what, slug="bad-value", where=where, hint=hint)
-        for key in tables.flat(nested(one.at)).keys() - axes.keys():
+        for key in layers.flat(nested(one.at)).keys() - axes.keys():
             what, hint = f"study.published[{i}].at.{key} is no axis", f"axes: {', '.join(axes) or 'none'}"
             yield RequestError(what, slug="unknown-name", where=where, hint=hint)
 
@@ -164,7 +165,7 @@ def of_names(names: Sequence[str], section: Section, study: str, where: str) -> 
             yield RequestError(what, slug="unknown-name", where=where, hint=hint)
 
 
-def of_twins(recipes: Mapping[str, tables.Table], where: str) -> Iterator[RequestError]:
+def of_twins(recipes: Mapping[str, layers.Table], where: str) -> Iterator[RequestError]:
     """Arms that are the same recipe.
 
     Args:

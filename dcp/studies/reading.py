@@ -13,17 +13,17 @@ from typing import Any
 import tomli_w
 from pydantic import ValidationError
 
-from dcp import problems, seeds, tables, values
 from dcp.catalogue import VariantConfig
 from dcp.errors import Problems
-from dcp.recipe import Recipe, Training
-from dcp.sections import Published
-from dcp.sections import Study as Section
+from dcp.recipe import layers, messages, seeds, toml
+from dcp.recipe.layers import Table
+from dcp.recipe.recipe import Recipe, Training
+from dcp.recipe.sections import Published
+from dcp.recipe.sections import Study as Section
 from dcp.studies import mistakes
 from dcp.studies.files import Files, nested
 from dcp.studies.files import read as read_files
 from dcp.studies.labels import label
-from dcp.tables import Table
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def is_study(source: str, sets: Sequence[str] = ()) -> bool:
     Raises:
         RequestError: it cannot be read.
     """
-    return "study" in tables.load(source, tuple(sets))[0]
+    return "study" in layers.load(source, tuple(sets))[0]
 
 
 def read(source: str, sets: Sequence[str] = ()) -> Study:
@@ -119,11 +119,11 @@ Point = tuple[str, dict[str, Any]]  # key in [study.arms], "" without any, and v
 
 def _section(files: Files) -> Section:
     where, table = str(files.path), {"study": files.study}
-    found = values.useless(table, where)
+    found = toml.useless(table, where)
     try:
-        section = _Holder.model_validate(tables.frozen(table)).study
+        section = _Holder.model_validate(layers.frozen(table)).study
     except ValidationError as error:
-        raise Problems(found + problems.explain(error, table, Training, where)) from None
+        raise Problems(found + messages.explain(error, table, Training, where)) from None
     found += mistakes.of_section(section, files)
     if found:
         raise Problems(found)
@@ -158,7 +158,7 @@ def _arms(files: Files, section: Section) -> dict[str, tuple[Point, Recipe]]:
 
 
 def _points(section: Section) -> Iterator[Point]:
-    axes = tables.flat(section.axes)
+    axes = layers.flat(section.axes)
     for of, chosen in product(section.arms or {"": {}}, product(*axes.values())):
         yield of, dict(zip(axes, chosen, strict=True))
 
@@ -166,7 +166,7 @@ def _points(section: Section) -> Iterator[Point]:
 def _beside(section: Section, points: Mapping[str, Point]) -> Iterator[Published]:
     """What was published, once for each arm that it is of; what is of no arm of this study is left out."""
     for one in section.published:
-        at = tables.flat(nested(one.at))
+        at = layers.flat(nested(one.at))
         for name, point in points.items():
             if point == (one.arm, at):
                 yield one.model_copy(update={"arm": name, "at": {}})

@@ -10,7 +10,7 @@ from dcp.method.objectives import euclidean, iso_euclidean
 from dcp.method.objectives.balance import penalty
 from dcp.method.objectives.spectral_contrastive import shortened
 from dcp.method.objectives.straight_through import through
-from dcp.recipe import Recipe
+from dcp.recipe.recipe import Recipe
 
 
 def test_mincs_gradient_is_that_of_the_iso_loss_with_F_as_predictor() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from dcp.errors import Problems
-from dcp.recipe import Recipe
+from dcp.recipe.recipe import Recipe
 
 REFUSED = {
     "tiny/projector predictor.k=17": ("there are no more", "at most 16"),

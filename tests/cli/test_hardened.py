@@ -15,9 +15,10 @@ from safetensors import safe_open
 from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import load_file, save_file
 
-from dcp import checkpoint, failures, outcome, shipped, tables
+from dcp import checkpoint, failures, outcome
 from dcp.errors import DcpError, Interrupted, RequestError, RunError
-from dcp.recipe import Recipe
+from dcp.recipe import layers, shipped
+from dcp.recipe.recipe import Recipe
 from dcp.run import Run, disk, lookup
 
 DEEP = "[" * 100_000 + "]" * 100_000
@@ -445,7 +446,7 @@ def test_recipes_extend_each_other_over_a_few_files_only(tmp_path: Path, dcp: Ca
     (tmp_path / "0.toml").write_text(RIGHT)
     for i in range(1, 1200):
         (tmp_path / f"{i}.toml").write_text(f'extends = "{i - 1}.toml"')
-    assert dcp("recipes", "check", tmp_path / f"{tables.LONGEST_LINE}.toml").code == 0
+    assert dcp("recipes", "check", tmp_path / f"{layers.LONGEST_LINE}.toml").code == 0
     said = dcp("recipes", "check", tmp_path / "1199.toml")
     assert said.code == 2
     assert "error[bad-extends]: extends goes over more than 20 files" in said.err
@@ -473,8 +474,8 @@ def test_a_variant_by_default_gives_way_as_one_that_is_named(text: str, section:
     (tmp_path / "c.toml").write_text('extends = "a.toml"\n[target]\ntau_start = 0.5\n')
     assert Recipe.read(str(tmp_path / "a.toml"), ("target.name=online",)).target.name == "online"
     assert Recipe.read(str(tmp_path / "b.toml")).target.name == "online"
-    assert tables.load(str(tmp_path / "c.toml"))[0]["target"] == {"name": "ema", "tau": 0.9, "tau_start": 0.5}
-    assert tables.overridden({}, ("target.tau=0.9", "target.name=ema"))["target"] == {"tau": 0.9, "name": "ema"}
+    assert layers.load(str(tmp_path / "c.toml"))[0]["target"] == {"name": "ema", "tau": 0.9, "tau_start": 0.5}
+    assert layers.overridden({}, ("target.tau=0.9", "target.name=ema"))["target"] == {"tau": 0.9, "name": "ema"}
 
 
 def test_bounds_are_said_as_toml_writes_lists(dcp: Callable) -> None:

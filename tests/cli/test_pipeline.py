@@ -15,7 +15,7 @@ import torchvision
 from safetensors.torch import load_file
 
 import dcp as package
-from dcp.recipe import Recipe
+from dcp.recipe.recipe import Recipe
 from dcp.run import Run
 
 

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 from dcp.pretraining import pretrain
-from dcp.recipe import Recipe
+from dcp.recipe.recipe import Recipe
 
 BASE = (
     "data.source=shapes", "data.images=1024", "data.image_size=16", "views.crop_scale=[0.5, 1.0]", "views.flip=0.0",

@@ -10,7 +10,7 @@ import os
 import sys
 from pathlib import Path
 
-from dcp.recipe import Recipe
+from dcp.recipe.recipe import Recipe
 from dcp.training import Training
 
 recipe = Recipe.read("tiny/group_norm", ("train.epochs=2", "probe.after=[]", "data.limit=130", "train.batch=64"))

@@ -130,8 +130,8 @@ def test_synchronised_batch_norm_on_cpus_is_refused_in_words(tmp_path: Path, dcp
 
 
 def test_a_batch_too_small_for_the_processes_is_refused() -> None:
-    from dcp import build
-    from dcp.recipe import Recipe
+    from dcp.recipe import build
+    from dcp.recipe.recipe import Recipe
 
     with pytest.raises(RequestError, match="two images in each"):
         build.plan(Recipe.read("tiny/directcopy", ("train.batch=6",)), 100, 4)

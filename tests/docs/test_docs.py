@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from dcp import catalogue, shipped
+from dcp import catalogue
+from dcp.recipe import shipped
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*(ROOT / "docs").rglob("*.md"), ROOT / "README.md"])

@@ -9,7 +9,7 @@ from dcp.errors import RunError
 from dcp.evaluation import Features
 from dcp.evaluations import spectrum
 from dcp.pretraining import pretrain
-from dcp.recipe import Recipe
+from dcp.recipe.recipe import Recipe
 
 
 def features(x):

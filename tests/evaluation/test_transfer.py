@@ -173,6 +173,6 @@ def test_the_expensive_evaluations_run_from_the_command_and_are_compared(runs: l
 
 
 def test_what_training_runs_by_itself_stays_cheap() -> None:
-    from dcp.recipe import Recipe
+    from dcp.recipe.recipe import Recipe
 
     assert Recipe.read("tiny/directcopy").probe.after == ("knn", "linear", "spectrum")

@@ -8,7 +8,7 @@ from torch import nn
 from dcp.errors import RequestError
 from dcp.method import backbones, networks
 from dcp.method.predictors import directcopy, linear
-from dcp.sections import Projector
+from dcp.recipe.sections import Projector
 
 
 def shapes(net: nn.Module) -> dict[str, tuple[int, ...]]:

@@ -6,7 +6,7 @@ from torch.testing import assert_close
 
 from dcp.data.views.config import Views
 from dcp.evaluations import linear
-from dcp.recipe import Recipe
+from dcp.recipe.recipe import Recipe
 
 
 def test_blur_on_96_pixels_has_a_kernel_of_9_and_sigma_from_a_tenth_to_2():

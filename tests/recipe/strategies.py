@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from dcp import keys
-from dcp.recipe import Recipe
+from dcp.recipe import schema
+from dcp.recipe.recipe import Recipe
 
 LARGEST = 10**6
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=20)
@@ -20,7 +20,7 @@ def recipes() -> st.SearchStrategy[dict[str, Any]]:
 
 def table(model: type[BaseModel]) -> st.SearchStrategy[dict[str, Any]]:
     needed, optional = {}, {}
-    chooses = keys.choice(model)
+    chooses = schema.choice(model)
     for name, field in model.model_fields.items():
         strategy = value(field.annotation, list(field.metadata), name)
         (needed if field.is_required() or name == chooses else optional)[name] = strategy

@@ -7,7 +7,7 @@ import tomli
 
 from dcp import catalogue
 from dcp.errors import Problems, RequestError
-from dcp.recipe import Recipe
+from dcp.recipe.recipe import Recipe
 
 RIGHT = '[data]\nsource = "cifar10"\n[predictor]\nname = "directcopy"\n'
 DIRECTCOPY = 'predictor "directcopy" has name, eps, lr_factor, lr_schedule, weight_decay, every, norm'

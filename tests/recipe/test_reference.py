@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from dcp import catalogue, keys, reference
-from dcp.recipe import File
+from dcp import catalogue
+from dcp.recipe import reference, schema
+from dcp.recipe.recipe import File
 
 PAGE = Path(__file__).parents[2] / "docs" / "recipe.md"
 COMMAND = "python -m dcp.reference > docs/recipe.md"
@@ -40,7 +41,7 @@ def test_every_variant_has_its_heading(folder: str, key: str) -> None:
 
 def test_every_key_stands_in_a_table_with_its_meaning() -> None:
     rows = [line for line in reference.markdown().splitlines() if line.startswith("| `")]
-    found = [key for key in keys.walk(File) if "." in key.path and not key.path.startswith("probe.data.")]
+    found = [key for key in schema.walk(File) if "." in key.path and not key.path.startswith("probe.data.")]
     assert len(rows) == len(found)
     for key in found:
         name, meaning = (

@@ -9,9 +9,9 @@ import tomli
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from dcp import keys, shipped, tables
 from dcp.errors import Problems
-from dcp.recipe import Recipe
+from dcp.recipe import layers, schema, shipped
+from dcp.recipe.recipe import Recipe
 
 from . import strategies
 
@@ -56,8 +56,8 @@ def test_any_valid_recipe_written_out_and_read_again_is_equal(table: dict[str, A
 @slow_to_draw
 @given(table=strategies.recipes())
 def test_what_a_recipe_gives_is_what_is_read(table: dict[str, Any]) -> None:
-    written = tables.flat(tomli.loads(or_reject(lambda: Recipe.check(table)).toml()))
-    for key, value in tables.flat(table).items():
+    written = layers.flat(tomli.loads(or_reject(lambda: Recipe.check(table)).toml()))
+    for key, value in layers.flat(table).items():
         assert written[key] == value, key
 
 
@@ -65,8 +65,8 @@ def sets_of(table: dict[str, Any]) -> dict[str, str]:
     """Overrides for what is no list and no text: how texts are quoted is tested by itself."""
     chosen = {
         key: value
-        for key, value in tables.flat(table).items()
-        if isinstance(value, bool | int | float) or key.rpartition(".")[2] in keys.CHOICES
+        for key, value in layers.flat(table).items()
+        if isinstance(value, bool | int | float) or key.rpartition(".")[2] in schema.CHOICES
     }
     chosen |= {"run.name": "any", "data.root": "/data"}
     return {key: f"{key}={str(value).lower()}" for key, value in chosen.items()}
@@ -80,6 +80,6 @@ def test_overrides_hold_in_any_order(data: st.DataObject, table: dict[str, Any],
     expected = or_reject(lambda: Recipe.read(str(base), tuple(sets.values())))
     shuffled = tuple(data.draw(st.permutations(sorted(sets.values()))))
     assert Recipe.read(str(base), shuffled) == expected
-    flat = tables.flat(expected.table())
-    for key in sets.keys() & tables.flat(table).keys() - {"run.name", "data.root"}:
-        assert flat[key] == tables.flat(table)[key], key
+    flat = layers.flat(expected.table())
+    for key in sets.keys() & layers.flat(table).keys() - {"run.name", "data.root"}:
+        assert flat[key] == layers.flat(table)[key], key

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from dcp import keys, shipped, tables
-from dcp.recipe import Recipe
+from dcp.recipe import layers, shipped
+from dcp.recipe import schema as keys
+from dcp.recipe.recipe import Recipe
 
 SCHEMA = Recipe.model_json_schema()
 TYPES: dict[str, tuple[type, ...]] = {
@@ -70,7 +71,7 @@ def parts_fit(value: Any, schema: dict[str, Any]) -> bool:
 
 @pytest.mark.parametrize("name", shipped.names())
 def test_every_recipe_that_ships_fits_the_schema(name: str) -> None:
-    assert fits(tables.parse(shipped.folder() / f"{name}.toml"), SCHEMA)
+    assert fits(layers.parse(shipped.folder() / f"{name}.toml"), SCHEMA)
     assert fits(Recipe.read(name).table(), SCHEMA)
 
 
@@ -97,7 +98,7 @@ def test_every_recipe_that_ships_fits_the_schema(name: str) -> None:
 def test_what_a_recipe_may_not_say_does_not_fit_the_schema(wrong: str) -> None:
     table = Recipe.read("cifar10_directcopy").table()
     assert fits(table, SCHEMA)
-    assert not fits(tables.merge(copy.deepcopy(table), tables.override(wrong)), SCHEMA)
+    assert not fits(layers.merge(copy.deepcopy(table), layers.override(wrong)), SCHEMA)
 
 
 def test_a_recipe_needs_data_and_predictor_unless_it_extends_another() -> None:

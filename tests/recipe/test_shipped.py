@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from dcp import shipped, tables
 from dcp.data.sampler import Plan
-from dcp.recipe import Recipe
+from dcp.recipe import layers, shipped
+from dcp.recipe.recipe import Recipe
 
 SETS = ("cifar10", "cifar100", "stl10", "imagenette")
 METHODS = ("directcopy", "directpred", "directpred_every5", "linear", "byol", "simsiam", "identity")
@@ -274,4 +274,4 @@ def test_the_tiny_recipes_have_every_predictor_target_and_objective_between_them
 
 def test_a_recipe_needs_no_run_name_in_its_file() -> None:
     for name in shipped.names():
-        assert "run" not in tables.parse(shipped.folder() / f"{name}.toml"), name
+        assert "run" not in layers.parse(shipped.folder() / f"{name}.toml"), name

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from dcp import shipped, tables
 from dcp.errors import Problems, RequestError
-from dcp.recipe import Recipe
+from dcp.recipe import layers, shipped
+from dcp.recipe.recipe import Recipe
 
 RIGHT = '[data]\nsource = "cifar10"\n[predictor]\nname = "directcopy"\n'
 Write = Callable[[str, str], Path]
@@ -202,7 +202,7 @@ def test_what_is_wrong_in_a_parent_is_said_too(write: Write) -> None:
     ],
 )
 def test_an_override_is_a_dotted_key_and_a_toml_value(text: str, table: dict[str, Any]) -> None:
-    assert tables.override(text) == table
+    assert layers.override(text) == table
 
 
 @pytest.mark.parametrize("text", ["predictor.eps", "", "=3", ".=3", "a..b=1", "a.=1", ".a=1", "a b=1", "[a]=1"])

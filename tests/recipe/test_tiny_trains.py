@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dcp import shipped
+from dcp.recipe import shipped
 from dcp.run import Run
 
 TINY = [name for name in shipped.names() if name.startswith("tiny/")]

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from dcp import build
 from dcp.method.algorithm import Method
-from dcp.recipe import Recipe
+from dcp.recipe import build
+from dcp.recipe.recipe import Recipe
 
 ASKING = ("_local_scalar_dense", "nonzero", "masked_select", "_unique2", "equal", "is_nonzero")
 

@@ -7,7 +7,7 @@ import pytest
 
 from dcp import studies
 from dcp.errors import Problems, RequestError
-from dcp.recipe import Recipe
+from dcp.recipe.recipe import Recipe
 
 BASE = 'extends = "tiny/directcopy"\n'
 

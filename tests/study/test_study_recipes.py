@@ -2,9 +2,10 @@
 
 import pytest
 
-from dcp import shipped, studies, tables
-from dcp.recipe import File, Recipe
-from dcp.sections import Published
+from dcp import studies
+from dcp.recipe import layers, shipped
+from dcp.recipe.recipe import File, Recipe
+from dcp.recipe.sections import Published
 
 PAPERS = ["studies/paper_cifar10", "studies/paper_cifar100", "studies/paper_imagenet", "studies/paper_stl10"]
 ALL = ["studies/catalogue", "studies/cifar10_small", "studies/directcopy_riddle", *PAPERS, "studies/paper_stl10_eps"]
@@ -50,7 +51,7 @@ def test_these_studies_ship_and_are_no_recipes_of_one_run() -> None:
 @pytest.mark.parametrize("name", ALL)
 def test_every_arm_is_right_and_every_published_number_stands_beside_one(name: str) -> None:
     study = studies.read(name)
-    entries = tables.parse(shipped.folder() / f"{name}.toml")["study"].get("published", [])
+    entries = layers.parse(shipped.folder() / f"{name}.toml")["study"].get("published", [])
     assert len(study.published) == len(entries)
     assert len({arm.recipe.run.name for arm in study.arms}) == len(study.arms) > 1
 

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 import dcp
-from dcp import build, studies
+from dcp import studies
 from dcp.data.datasets import base
 from dcp.errors import Interrupted, Problems, RequestError, RunError
 from dcp.pretraining import pretrain
+from dcp.recipe import build
 from dcp.run import Run
 from dcp.studies import running
 from dcp.studies.cells import Cell, cells, states

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 import dcp as package
-from dcp import catalogue, laboratory, shipped
+from dcp import catalogue, laboratory
 from dcp.dynamics.result import Row
 from dcp.errors import Problems, RunError
+from dcp.recipe import shipped
 
 # smaller than they ship, and by which share simulated and closed form may differ
 QUICK: dict[str, tuple[tuple[str, ...], float]] = {

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import tomli_w
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from dcp import catalogue, keys, problems, tables, values
+from dcp import catalogue
 from dcp.data.views.config import Views
 from dcp.errors import Problems, RequestError
-from dcp.sections import Moments, Network, Optimizer, Run, Study, Train
+from dcp.recipe import layers, messages, toml
+from dcp.recipe import schema as keys
+from dcp.recipe.sections import Moments, Network, Optimizer, Run, Study, Train
 
 
 def _probe() -> Any:
@@ -72,7 +74,7 @@ else:
 
 def _chosen(folder: str, section: str, meaning: str) -> Any:
     """A section that may be left out: then it is the variant that `tables.DEFAULTS` names."""
-    return Field(default_factory=lambda: catalogue.load(folder, tables.DEFAULTS[section]).Config(), description=meaning)
+    return Field(default_factory=lambda: catalogue.load(folder, layers.DEFAULTS[section]).Config(), description=meaning)
 
 
 class Recipe(BaseModel):
@@ -101,10 +103,10 @@ class Recipe(BaseModel):
             Problems: everything that is wrong with it.
             RequestError: there is no such file, it is no TOML, or one of `sets` is no KEY=VALUE.
         """
-        table, where = tables.load(source, sets)
+        table, where = layers.load(source, sets)
         run = table.setdefault("run", {})
         if isinstance(run, dict):
-            run.setdefault("name", tables.stem(where))
+            run.setdefault("name", layers.stem(where))
         return cls.check(table, f"{where} with --set" if sets else where)
 
     @classmethod
@@ -121,12 +123,12 @@ class Recipe(BaseModel):
         if "study" in table:
             hint = "`dcp pretrain` runs it, and dcp.study() from a program; without the section it is a recipe"
             raise RequestError("this is a study: it has a section [study]", slug="is-a-study", where=where, hint=hint)
-        table = tables.named(table)
-        found, recipe = values.useless(table, where), None
+        table = layers.named(table)
+        found, recipe = toml.useless(table, where), None
         try:
-            recipe = cls.model_validate(tables.frozen(table))
+            recipe = cls.model_validate(layers.frozen(table))
         except ValidationError as error:
-            found += problems.explain(error, table, Training, where)
+            found += messages.explain(error, table, Training, where)
         if recipe is not None and not found:
             found += [
                 RequestError(text, slug="bad-combination", where=where, hint=hint) for text, hint in _clashes(recipe)

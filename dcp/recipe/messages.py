@@ -11,9 +11,9 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from dcp import keys
 from dcp.errors import RequestError
-from dcp.values import shown, usable
+from dcp.recipe import schema
+from dcp.recipe.toml import shown, usable
 
 Models = Sequence[type[BaseModel]]
 
@@ -85,7 +85,7 @@ def dotted(loc: Sequence[int | str], table: Mapping[str, Any]) -> str:
 
 
 def _one(item: ErrorDetails, path: str, model: type[BaseModel], where: str) -> RequestError:
-    kind, owners = item["type"], keys.owners(item["loc"], model)
+    kind, owners = item["type"], schema.owners(item["loc"], model)
     if kind == "extra_forbidden":
         what = f"section [{path}]" if "." not in path and isinstance(item["input"], Mapping) else f"key {path}"
         hint = _known(path, owners, model)
@@ -110,7 +110,7 @@ def _expected(item: ErrorDetails, path: str, owners: Models) -> str:
     template = EXPECTED.get(kind)
     if template is None:
         return item["msg"].removeprefix("Input should be ")
-    bounds = {key: keys.bound(value) for key, value in context.items() if key != "error"}
+    bounds = {key: schema.bound(value) for key, value in context.items() if key != "error"}
     return template.format(example=shown(_example(kind, path, owners)), **bounds)
 
 
@@ -136,15 +136,15 @@ def _meant(given: str, known: list[str]) -> str:
 def _known(path: str, owners: Models, model: type[BaseModel]) -> str:
     """The keys beside an unknown one, and the nearest of them, or else where there is a key of this name."""
     table, _, last = path.rpartition(".")
-    known = [key for m in owners for key in keys.names(m)]
-    chosen = keys.variant(owners[0])
+    known = [key for m in owners for key in schema.names(m)]
+    chosen = schema.variant(owners[0])
     text = (f'{table} "{chosen}" has ' if chosen else "known here: ") + ", ".join(known)
     return text + (_meant(last, known) or _elsewhere(last, model))
 
 
 def _elsewhere(name: str, model: type[BaseModel]) -> str:
     places: dict[str, list[str]] = {}
-    for key in keys.walk(model):
+    for key in schema.walk(model):
         if key.path.rpartition(".")[2] == name:
             places.setdefault(key.path, []).append(key.variant)
     found = [path + (f" of {', '.join(of)}" if of[0] else "") for path, of in places.items()]
@@ -152,7 +152,7 @@ def _elsewhere(name: str, model: type[BaseModel]) -> str:
 
 
 def _no_variant(item: ErrorDetails, path: str, owners: Models, where: str) -> RequestError:
-    key, known = keys.choice(owners[0]), [keys.variant(m) for m in owners]
+    key, known = schema.choice(owners[0]), [schema.variant(m) for m in owners]
     given = item.get("ctx", {}).get("tag")
     if given is None:
         hint = f"expected {_one_of(known, None)}"
@@ -172,5 +172,5 @@ def _missing(item: ErrorDetails, path: str, owners: Models, where: str) -> Reque
     if field is not None:
         hint = f"add it: {field.description}"
     else:  # a whole table, and `owners` are its variants
-        hint = f"add [{path}] with {keys.choice(owners[0])} = {_one_of([keys.variant(m) for m in owners], None)}"
+        hint = f"add [{path}] with {schema.choice(owners[0])} = {_one_of([schema.variant(m) for m in owners], None)}"
     return RequestError(f"{path} is missing", slug="missing-key", where=where, hint=hint)

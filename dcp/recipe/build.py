@@ -16,7 +16,7 @@ from dcp.method.algorithm import Method
 from dcp.method.moments import Moments, own
 from dcp.method.objectives.base import Gather, Loss, Setting, alone
 from dcp.method.positives.base import LabelledConfig
-from dcp.recipe import Recipe
+from dcp.recipe.recipe import Recipe
 
 
 def branch(recipe: Recipe) -> networks.Branch:

@@ -13,9 +13,9 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from dcp import keys
-from dcp.recipe import File
-from dcp.values import shown
+from dcp.recipe import schema
+from dcp.recipe.recipe import File
+from dcp.recipe.toml import shown
 
 INTRODUCTION = """\
 # Recipe reference
@@ -49,7 +49,7 @@ def markdown() -> str:
 
 def _section(path: str, field: FieldInfo, *, level: int) -> Iterator[str]:
     """A section and those inside it."""
-    models = keys.models([field.annotation])
+    models = schema.models([field.annotation])
     description = field.description or ""
     yield f"{'#' * level} [{path}]\n\n{description[:1].upper()}{description[1:]}.\n"
     if len(models) > 1:
@@ -60,12 +60,12 @@ def _section(path: str, field: FieldInfo, *, level: int) -> Iterator[str]:
 
 
 def _variants(path: str, field: FieldInfo, models: list[type[BaseModel]], *, level: int) -> Iterator[str]:
-    key = keys.choice(models[0])
+    key = schema.choice(models[0])
     without = None if field.is_required() else _default(field)
-    default = "" if without is None else f"; without the section `{shown(keys.variant(type(without)))}`"
+    default = "" if without is None else f"; without the section `{shown(schema.variant(type(without)))}`"
     yield f"The key `{key}` chooses one of these, each with its own keys{default}.\n"
     for model in models:
-        name = keys.variant(model)
+        name = schema.variant(model)
         yield f"{'#' * level} {path}.{key} = {shown(name)}\n"
         yield f"{_first_sentence(sys.modules[model.__module__])}\n"
         yield from _table(model)
@@ -74,8 +74,8 @@ def _variants(path: str, field: FieldInfo, models: list[type[BaseModel]], *, lev
 
 def _inner(path: str, model: type[BaseModel], *, level: int) -> Iterator[str]:
     """The tables in a table; one with variants, as the data of probes, has them described elsewhere."""
-    for name in keys.names(model):
-        if len(keys.models([model.model_fields[name].annotation])) == 1:
+    for name in schema.names(model):
+        if len(schema.models([model.model_fields[name].annotation])) == 1:
             yield from _section(f"{path}.{name}", model.model_fields[name], level=level)
 
 
@@ -86,7 +86,7 @@ def _first_sentence(module: ModuleType) -> str:
 
 def _table(model: type[BaseModel]) -> Iterator[str]:
     yield "| key | type | default | bounds | meaning |\n|---|---|---|---|---|"
-    for name in keys.names(model):
+    for name in schema.names(model):
         field = model.model_fields[name]
         meaning = field.description or "chooses this variant"
         bounds = ", ".join(dict.fromkeys(_bounds(field))) or "-"
@@ -122,7 +122,7 @@ def _type(annotation: Any) -> str:
         count = "" if inside[-1] is Ellipsis else f"{len(inside)} "
         return f"list of {count}{one}s" if one in (*WORDS.values(), "table") else f"list of {one}"
     if origin in (Union, UnionType):
-        if len(keys.models(inside)) > 1:
+        if len(schema.models(inside)) > 1:
             return "table, with the keys of [data](#data)"
         return " or ".join(dict.fromkeys(_type(part) for part in inside if part is not type(None)))
     return "table"
@@ -136,7 +136,7 @@ def _bounds(field: FieldInfo) -> Iterator[str]:
 
 def _inner_limits(annotation: Any) -> Iterator[str]:
     yield from _limits(getattr(annotation, "__metadata__", ()))
-    if not keys.models([annotation]):
+    if not schema.models([annotation]):
         for part in get_args(annotation):
             yield from _inner_limits(part)
 
@@ -146,7 +146,7 @@ def _limits(metadata: Any) -> Iterator[str]:
         yield from _limits(getattr(item, "metadata", ()))
         for name, text in SIGNS.items():
             if getattr(item, name, None) is not None:
-                yield text.format(keys.bound(getattr(item, name)))
+                yield text.format(schema.bound(getattr(item, name)))
         if getattr(item, "pattern", None):
             yield "letters, digits, `.`, `_`, `-`; a letter or digit first"
 

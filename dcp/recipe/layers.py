@@ -10,9 +10,9 @@ from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from dcp import shipped
 from dcp.errors import RequestError
-from dcp.values import DEEPEST, cut, loads, shown
+from dcp.recipe import shipped
+from dcp.recipe.toml import DEEPEST, cut, loads, shown
 
 Table = dict[str, Any]
 

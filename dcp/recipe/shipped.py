@@ -5,7 +5,7 @@ from pathlib import Path
 
 from dcp.errors import RequestError, expanded_path
 
-PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).parents[1]
 STUDIES, THEORY = "studies/", "theory/"
 
 
