@@ -15,7 +15,7 @@ import torch
 from benchmarks.measure import Row, Scale, rows
 from benchmarks.step import Case, recipe
 from benchmarks.training import epochs_in_turn, nothing
-from dcp.run import Run
+from dcp.runs.run import Run
 
 CPU = Case("ResNet-18/8 at 32", "resnet18", 32, "small", 8, 128, 30)
 GPU = Case("ResNet-18 at 32", "resnet18", 32, "small", 64, 128, 300)

@@ -14,7 +14,7 @@ from benchmarks.measure import Row, Scale, Spread
 from benchmarks.step import Case, recipe
 from benchmarks.training import epochs_in_turn, nothing
 from dcp.data.image_files import Files
-from dcp.run import Run
+from dcp.runs.run import Run
 
 BASE = Case("ResNet-18/8 at 32", "resnet18", 32, "small", 8, 64, 6)
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dcp.run import Run, find
+from dcp.runs.run import Run, find
 
 if TYPE_CHECKING:
-    from dcp.encoder import Encoder
+    from dcp.runs.encoder import Encoder
 
 
 def pretrain(
@@ -146,7 +146,7 @@ def load_encoder(run: str | Path, *, runs: str | Path = "runs") -> "Encoder":
     Raises:
         dcp.errors.RequestError: no such run, or no encoder in it.
     """
-    from dcp import encoder
+    from dcp.runs import encoder
 
     return encoder.load(_one(run, runs))
 

@@ -8,7 +8,7 @@ import torch
 
 from dcp.errors import DcpError, Interrupted, RunError
 from dcp.hardware.device import now
-from dcp.run import Run
+from dcp.runs.run import Run
 
 
 @contextlib.contextmanager

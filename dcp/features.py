@@ -11,8 +11,8 @@ from torch import Tensor
 from dcp.data import center_crops
 from dcp.data.datasets.base import Dataset
 from dcp.data.views import apply
-from dcp.encoder import Encoder
 from dcp.evaluation import Features
+from dcp.runs.encoder import Encoder
 
 
 @torch.no_grad()

@@ -19,7 +19,7 @@ from dcp.errors import RunError
 from dcp.hardware.processes import Process
 from dcp.method.algorithm import Method, Step
 from dcp.readout import Readout
-from dcp.run import Run
+from dcp.runs.run import Run
 
 Watch = Callable[[dict[str, Any]], None]
 

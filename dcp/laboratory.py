@@ -20,7 +20,7 @@ from dcp.errors import Problems, RequestError, RunError
 from dcp.recipe import layers, messages, toml
 from dcp.recipe.recipe import AnyExperiment
 from dcp.recipe.sections import NAMED
-from dcp.run.disk import create_folder, occupied
+from dcp.runs.disk import create_folder, occupied
 
 
 class Run(VariantConfig):

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from dcp import checkpoint
 from dcp.data.loader import Batch
 from dcp.data.sampler import Plan
 from dcp.errors import Interrupted
@@ -18,6 +17,7 @@ from dcp.hardware.processes import Process
 from dcp.journal import Journal
 from dcp.method.algorithm import Method, Step
 from dcp.readout import Readout
+from dcp.runs import checkpoint
 from dcp.signals import Signals
 
 LISTEN_EVERY = 10  # steps between two agreements of several processes on whether to stop; each costs a round trip

@@ -6,8 +6,8 @@ from dcp.comparison.arms import FREE
 from dcp.errors import RequestError
 from dcp.recipe.layers import flat, frozen
 from dcp.recipe.recipe import Recipe
-from dcp.run import Run
-from dcp.run.disk import occupied
+from dcp.runs.disk import occupied
+from dcp.runs.run import Run
 
 
 def run_at(path: Path, recipe: Recipe, *, resume: bool) -> Run | None:

@@ -6,7 +6,7 @@ from dcp import failures
 from dcp.journal import Watch
 from dcp.probing import Say, loaded, probe
 from dcp.recipe.recipe import Recipe
-from dcp.run import Run
+from dcp.runs.run import Run
 from dcp.training import Training
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dcp import catalogue, encoder, subjects, transfer
+from dcp import catalogue, subjects, transfer
 from dcp.data.datasets import base
 from dcp.data.datasets.base import Dataset, Split
 from dcp.errors import RequestError
@@ -11,7 +11,8 @@ from dcp.evaluation import Features, Scores, Subject
 from dcp.hardware.processes import choose_device
 from dcp.recipe import layers
 from dcp.recipe.recipe import Recipe
-from dcp.run import Run
+from dcp.runs import encoder
+from dcp.runs.run import Run
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

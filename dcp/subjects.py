@@ -5,14 +5,15 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from dcp import catalogue, checkpoint
+from dcp import catalogue
 from dcp.data.datasets.base import Dataset, Split
-from dcp.encoder import Encoder
 from dcp.evaluation import Features, Origin, Subject
 from dcp.features import features
 from dcp.method import weights
 from dcp.recipe.recipe import Recipe
-from dcp.run import Run
+from dcp.runs import checkpoint
+from dcp.runs.encoder import Encoder
+from dcp.runs.run import Run
 
 OF = "predictor."  # what the names of its tensors begin with
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from dcp import checkpoint, encoder, failures, past, provenance, readout
+from dcp import failures, past, provenance, readout
 from dcp.data.datasets import base
 from dcp.data.loader import Batch, Shares, batches
 from dcp.errors import Interrupted, RequestError
@@ -20,8 +20,9 @@ from dcp.loop import Loop, Saver
 from dcp.recipe import build
 from dcp.recipe.layers import flat
 from dcp.recipe.recipe import Recipe
-from dcp.run import Run
-from dcp.run.disk import atomic_write
+from dcp.runs import checkpoint, encoder
+from dcp.runs.disk import atomic_write
+from dcp.runs.run import Run
 from dcp.signals import Signals
 
 

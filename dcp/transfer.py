@@ -6,8 +6,8 @@ from pathlib import Path
 
 from dcp.data.datasets.base import DataConfig
 from dcp.errors import RequestError
-from dcp.run import Run
-from dcp.run.records import Json, read_json
+from dcp.runs.records import Json, read_json
+from dcp.runs.run import Run
 
 COMPARED = ("source", "test")  # other training images only change what the probe learned, and scores say so
 

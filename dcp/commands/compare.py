@@ -7,8 +7,8 @@ from rich.console import Console
 
 from dcp import report
 from dcp.comparison import compare_named
-from dcp.run.disk import atomic_write, make_folder
-from dcp.run.records import to_json
+from dcp.runs.disk import atomic_write, make_folder
+from dcp.runs.records import to_json
 
 
 def main(words: list[str], *, runs: Path, out: Path | None, quiet: bool, as_json: bool) -> int:

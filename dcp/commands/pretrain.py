@@ -15,7 +15,7 @@ from dcp.outcome import another_process, one_of_several
 from dcp.recipe.recipe import Recipe
 from dcp.recipe.seeds import parse
 from dcp.report.page import count
-from dcp.run import Run
+from dcp.runs.run import Run
 from dcp.studies import is_study
 
 

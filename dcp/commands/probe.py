@@ -6,8 +6,8 @@ from pathlib import Path
 from rich.console import Console
 
 from dcp import report
-from dcp.run import find
-from dcp.run.disk import atomic_write
+from dcp.runs.disk import atomic_write
+from dcp.runs.run import find
 
 
 def main(

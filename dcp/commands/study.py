@@ -15,7 +15,7 @@ from dcp.commands.progress import Watcher, duration
 from dcp.errors import DONE, FAILED, INTERRUPTED, REFUSED, TERMINATED, Interrupted, RequestError, RunError
 from dcp.outcome import one_of_several
 from dcp.report.page import count
-from dcp.run import Run
+from dcp.runs.run import Run
 
 if TYPE_CHECKING:
     from dcp.studies.cells import Cell

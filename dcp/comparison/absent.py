@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from dcp.comparison.arms import Member
-from dcp.run import Run
+from dcp.runs.run import Run
 
 NO_FOLDER = "left no run folder"
 UNFINISHED = {

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from dcp.run import Run
-from dcp.run.records import Json
+from dcp.runs.records import Json
+from dcp.runs.run import Run
 
 # Keys, or what they begin with, that decide no step of training: where data lie, what is said, what is measured
 # afterwards. Probes are compared by their own settings.

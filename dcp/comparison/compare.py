@@ -20,8 +20,8 @@ from dcp.comparison.equal_time import EqualTime, at_equal_time, left_out
 from dcp.comparison.intervals import LEVEL, Interval, clipped, over_seeds
 from dcp.comparison.scores import having, image_interval, is_share, score_of, values_of
 from dcp.errors import RequestError
-from dcp.run import Run
-from dcp.run.records import to_json
+from dcp.runs.records import to_json
+from dcp.runs.run import Run
 
 SCHEMA = 1  # of comparison.json
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from dcp.comparison.absent import NO_FOLDER, Absent
 from dcp.comparison.compare import Comparison, compare
-from dcp.run import find
-from dcp.run.lookup import without_folder
+from dcp.runs.lookup import without_folder
+from dcp.runs.run import find
 
 
 def compare_named(words: Sequence[str], root: Path) -> Comparison:

@@ -7,7 +7,7 @@ from dcp.report.comparison_page import comparison_page
 from dcp.report.page import Grid, Lines, Page, one_line
 from dcp.report.summary_page import summary_page
 from dcp.report.terminal import Drawn
-from dcp.run import Run
+from dcp.runs.run import Run
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -4,8 +4,8 @@ from typing import Any
 
 from dcp.comparison.scores import image_interval, is_share, score_of
 from dcp.report.page import Grid, Lines, Page, count, duration, figure, is_main, memory, significant, span
-from dcp.run import Run
-from dcp.run.records import Json
+from dcp.runs.records import Json
+from dcp.runs.run import Run
 
 
 def summary_page(run: Run, *, scores_only: bool = False, every_score: bool = True) -> Page:

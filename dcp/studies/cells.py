@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from dcp import catalogue, encoder, past
+from dcp import catalogue, past
 from dcp.comparison.absent import diverged
 from dcp.errors import RequestError
 from dcp.recipe.recipe import Recipe
-from dcp.run import Run
+from dcp.runs import encoder
+from dcp.runs.run import Run
 from dcp.studies.mistakes import Gathered
 from dcp.studies.reading import Arm, Study
 

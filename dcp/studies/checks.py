@@ -11,7 +11,7 @@ from dcp.hardware import precision
 from dcp.hardware.processes import choose_device
 from dcp.recipe import build
 from dcp.recipe.recipe import Recipe
-from dcp.run import Run
+from dcp.runs.run import Run
 from dcp.studies.cells import LEFT, Cell, State
 from dcp.studies.mistakes import Gathered
 from dcp.studies.reading import Study

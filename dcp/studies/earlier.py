@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from dcp import encoder, past
+from dcp import past
 from dcp.comparison.absent import NO_FOLDER, Absent, became
 from dcp.comparison.arms import member
 from dcp.errors import RequestError
-from dcp.run import Run
-from dcp.run.lookup import arms_of, lacking, named, seed_of, without_seed
-from dcp.run.records import Json
+from dcp.runs import encoder
+from dcp.runs.lookup import arms_of, lacking, named, seed_of, without_seed
+from dcp.runs.records import Json
+from dcp.runs.run import Run
 from dcp.studies.reading import Study
 from dcp.studies.work import Tell
 

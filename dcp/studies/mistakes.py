@@ -14,7 +14,7 @@ from dcp.errors import Problems, RequestError
 from dcp.recipe import layers, seeds
 from dcp.recipe.sections import Study as Section
 from dcp.recipe.toml import shown
-from dcp.run.lookup import first
+from dcp.runs.lookup import first
 from dcp.studies.files import Files, nested
 
 ALONE = ("study", "theory")  # sections that no recipe of one run has

@@ -8,7 +8,7 @@ from typing import Any
 from dcp.comparison import Absent, Comparison, compare
 from dcp.comparison.scores import is_share
 from dcp.recipe.sections import Published
-from dcp.run import Run
+from dcp.runs.run import Run
 from dcp.studies.reading import Study
 
 

@@ -8,10 +8,10 @@ from typing import Any
 from dcp import report
 from dcp.comparison import Comparison
 from dcp.pretraining import pretrain, silent
-from dcp.run import Run
-from dcp.run.disk import atomic_write, make_folder
-from dcp.run.lookup import STUDY
-from dcp.run.records import Json, to_json
+from dcp.runs.disk import atomic_write, make_folder
+from dcp.runs.lookup import STUDY
+from dcp.runs.records import Json, to_json
+from dcp.runs.run import Run
 from dcp.studies import earlier, pages, results
 from dcp.studies.cells import Cell, cells, states
 from dcp.studies.checks import check

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dcp.errors import DcpError, RequestError, RunError
-from dcp.run import Run
+from dcp.runs.run import Run
 from dcp.studies.cells import Cell, State, state
 
 BUSY = ("run-busy", "run-exists")  # another process has it, or has just made its folder

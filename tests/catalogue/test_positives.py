@@ -9,7 +9,7 @@ from torch.nn import functional as fn
 from torch.testing import assert_close
 from torch.utils.flop_counter import FlopCounterMode
 
-from dcp import catalogue, checkpoint
+from dcp import catalogue
 from dcp.data import splits
 from dcp.errors import Problems, RequestError
 from dcp.method import weights
@@ -22,6 +22,7 @@ from dcp.method.positives.base import LabelledConfig
 from dcp.method.targets.online import Online
 from dcp.recipe import build
 from dcp.recipe.recipe import Recipe
+from dcp.runs import checkpoint
 
 BOTH = pytest.mark.parametrize("name", ["semppl", "supsiam"])
 

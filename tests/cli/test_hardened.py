@@ -15,11 +15,12 @@ from safetensors import safe_open
 from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import load_file, save_file
 
-from dcp import checkpoint, failures, outcome
+from dcp import failures, outcome
 from dcp.errors import DcpError, Interrupted, RequestError, RunError
 from dcp.recipe import layers, shipped
 from dcp.recipe.recipe import Recipe
-from dcp.run import Run, disk, lookup
+from dcp.runs import checkpoint, disk, lookup
+from dcp.runs.run import Run
 
 DEEP = "[" * 100_000 + "]" * 100_000
 RIGHT = '[data]\nsource = "cifar10"\n[predictor]\nname = "directcopy"\n'

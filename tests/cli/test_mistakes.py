@@ -155,7 +155,7 @@ def test_a_full_disk_fails_the_run_in_words(tmp_path: Path, dcp: Callable, monke
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("dcp.checkpoint.save_file", full)
+    monkeypatch.setattr("dcp.runs.checkpoint.save_file", full)
     said = dcp("pretrain", "tiny/directcopy", "--runs", tmp_path)
     assert said.code == 1
     assert "disk is full" in said.err

@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 
 import dcp as package
 from dcp.recipe.recipe import Recipe
-from dcp.run import Run
+from dcp.runs.run import Run
 
 
 def test_a_run_folder_holds_what_the_contract_lists(trained: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dcp.run import Run
+from dcp.runs.run import Run
 
 
 def pretrain(runs: Path, *sets: str) -> Run:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from dcp.run import Run
+from dcp.runs.run import Run
 
 LONGER = ("train.epochs=12", "probe.after=[]", "train.save_every=3", "train.log_every=2")
 

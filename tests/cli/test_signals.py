@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from dcp import encoder
-from dcp.run import Run
+from dcp.runs import encoder
+from dcp.runs.run import Run
 from dcp.signals import Signals
 
 WORDS = ("pretrain", "tiny/directcopy", "train.epochs=1", "probe.after=['knn']", "--runs")

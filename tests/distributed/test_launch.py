@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dcp.run import Run
+from dcp.runs.run import Run
 
 LONG = ("tiny/group_norm", "train.epochs=500", "train.log_every=1", "probe.after=[]", "--processes", "2")
 

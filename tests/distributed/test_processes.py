@@ -11,7 +11,7 @@ import torch
 
 from dcp.errors import RequestError
 from dcp.method.weights import read
-from dcp.run import Run
+from dcp.runs.run import Run
 
 RECIPE = (
     "tiny/group_norm", "train.batch=64", "train.epochs=5", "train.log_every=1", "probe.after=[]", "data.limit=256",

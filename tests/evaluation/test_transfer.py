@@ -11,7 +11,7 @@ import pytest
 import dcp as package
 from dcp import subjects
 from dcp.errors import RequestError
-from dcp.run import Run
+from dcp.runs.run import Run
 
 OTHERS = ("--set", "probe.data.images=80", "--set", "probe.data.test_images=40")
 EXPENSIVE = ("lowlabel", "clustering", "retrieval", "finetune")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dcp.recipe import shipped
-from dcp.run import Run
+from dcp.runs.run import Run
 
 TINY = [name for name in shipped.names() if name.startswith("tiny/")]
 SMALL = ("data.images=128", "data.test_images=64", "train.epochs=1", "probe.after=[]", "run.name=tiny")

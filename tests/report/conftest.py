@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from reported import bare, whole
 
-from dcp.run import Run
+from dcp.runs.run import Run
 
 
 @pytest.fixture

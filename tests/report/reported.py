@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tomli_w
 
-from dcp.run import Run
+from dcp.runs.run import Run
 
 VOID = {"meta", "br", "img", "link"}
 CLASSES = ["cat", "dog", "ship"]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tomli_w
 
-from dcp.run import Run
+from dcp.runs.run import Run
 
 RECIPE: dict[str, Any] = {
     "data": {"source": "stl10", "root": "/data", "limit": 5000},

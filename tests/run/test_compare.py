@@ -22,8 +22,8 @@ from dcp.comparison.differences import (
     WELCH,
 )
 from dcp.errors import RequestError
-from dcp.run import Run
-from dcp.run.records import to_json
+from dcp.runs.records import to_json
+from dcp.runs.run import Run
 
 HOLM = (
     "p: how often such a difference, or a larger one, would show if there were none. Holm p: corrected for the"

@@ -344,7 +344,7 @@ def test_one_arm_has_no_column_for_differences(build):
 
 
 def test_the_summary_of_a_run_that_knows_nothing_yet_is_short(tmp_path: Path):
-    from dcp.run import Run
+    from dcp.runs.run import Run
 
     run = Run.create(tmp_path, "tiny", 0, "", {})
     assert drawn(report.summary(run)).split() == [

@@ -15,8 +15,9 @@ import pytest
 
 import dcp
 from dcp.errors import RequestError, RunError
-from dcp.run import Run, disk, find
-from dcp.run.disk import atomic_write
+from dcp.runs import disk
+from dcp.runs.disk import atomic_write
+from dcp.runs.run import Run, find
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(dcp.__file__).parents[1])}
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="flock and SIGKILL are POSIX")
@@ -456,7 +457,7 @@ def test_predictions_of_another_probe_than_the_scores_are_not_given_out(tmp_path
             raise KeyboardInterrupt
         write(path, data)
 
-    monkeypatch.setattr("dcp.run.handle.atomic_write", stop_at_json)
+    monkeypatch.setattr("dcp.runs.run.atomic_write", stop_at_json)
     with pytest.raises(KeyboardInterrupt):
         run.write_probe("linear", {"score": {"top1": 0.0}}, {"prediction": np.array([2]), "label": np.array([1])})
     assert run.probes()["linear"]["score"] == {"top1": 1.0}

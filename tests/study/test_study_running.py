@@ -13,7 +13,7 @@ from dcp.data.datasets import base
 from dcp.errors import Interrupted, Problems, RequestError, RunError
 from dcp.pretraining import pretrain
 from dcp.recipe import build
-from dcp.run import Run
+from dcp.runs.run import Run
 from dcp.studies import running
 from dcp.studies.cells import Cell, cells, states
 from dcp.studies.checks import check

@@ -9,7 +9,7 @@ import pytest
 from dcp import studies
 from dcp.errors import RunError
 from dcp.pretraining import pretrain
-from dcp.run import Run
+from dcp.runs.run import Run
 from dcp.studies import running
 from dcp.studies.cells import Cell
 

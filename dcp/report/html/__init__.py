@@ -15,7 +15,7 @@ from dcp.report.html.sources import Source
 from dcp.report.html.sprites import Sprites
 from dcp.report.page import Grid, Page
 from dcp.report.summary_page import summary_page
-from dcp.run import Run
+from dcp.runs.run import Run
 
 
 def comparison_html(comparison: Comparison) -> str:

@@ -9,7 +9,7 @@ from dcp.report.charts import Curve, curves
 from dcp.report.html.courses import MOST_POINTS, Quantity, course, unit_of
 from dcp.report.html.document import Section, figure, figures
 from dcp.report.html.sources import Source, Told, number
-from dcp.run.records import Json
+from dcp.runs.records import Json
 
 RANKS = (1, 2, 4, 8, 16, 32, 64, 128)  # which of the falling eigenvalues are followed
 MOST_ARMS = 4  # whose eigenvalues are followed: each has charts of its own

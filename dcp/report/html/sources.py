@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from dcp.comparison import Comparison
 from dcp.report.comparison_page import letter
-from dcp.run import Run
-from dcp.run.records import Json
+from dcp.runs.records import Json
+from dcp.runs.run import Run
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

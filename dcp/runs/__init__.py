@@ -1,5 +1,1 @@
 """A run on disk: the folder, the handle on it, and what makes its files appear complete or not at all. No torch."""
-
-from dcp.run.handle import SCHEMA, Run, find
-
-__all__ = ["SCHEMA", "Run", "find"]

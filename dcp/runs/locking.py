@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dcp.errors import RequestError
-from dcp.run.disk import in_plain_words
+from dcp.runs.disk import in_plain_words
 
 
 @contextlib.contextmanager

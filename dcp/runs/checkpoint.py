@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from dcp.method import weights
-from dcp.run.disk import in_plain_words, replacing
+from dcp.runs.disk import in_plain_words, replacing
 
 FILE = "checkpoint/state.safetensors"
 READOUT = "readout."  # what the names of its tensors begin with

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 from dcp.errors import RequestError
-from dcp.run import lookup, opening, records
-from dcp.run.disk import atomic_write, create_folder, in_plain_words, sweep
-from dcp.run.locking import locked
-from dcp.run.records import SCHEMA, Json
+from dcp.runs import lookup, opening, records
+from dcp.runs.disk import atomic_write, create_folder, in_plain_words, sweep
+from dcp.runs.locking import locked
+from dcp.runs.records import SCHEMA, Json
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import tomli
 
 from dcp.errors import RequestError
-from dcp.run import shape
+from dcp.runs import validate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -60,7 +60,7 @@ def read_probe(path: Path) -> Json:
     """
     content = read_json(path)
     check_schema(content.get("schema", SCHEMA), path)
-    return checked(content, shape.probe(content), path)
+    return checked(content, validate.probe(content), path)
 
 
 def read_lines(path: Path, kind: str | None = None) -> list[tuple[bytes, Json]]:
@@ -161,7 +161,7 @@ def _plain(value: object) -> object:
 
 def _metric(line: bytes, path: Path, number: int) -> Json:
     content = _object(line, path, f"line {number}: ")
-    problem = shape.metric(content)
+    problem = validate.metric(content)
     return checked(content, f"line {number}: {problem}" if problem else "", path)
 
 

@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 from dcp.errors import RequestError
-from dcp.run import shape
-from dcp.run.lookup import first, is_run, nearest, runs_in
-from dcp.run.records import Json, broken, check_schema, checked, read_json
+from dcp.runs import validate
+from dcp.runs.lookup import first, is_run, nearest, runs_in
+from dcp.runs.records import Json, broken, check_schema, checked, read_json
 
 _PLAIN = re.compile(r"[A-Za-z0-9_@-][A-Za-z0-9._@-]*[.]json")  # "knn.json", "linear@cifar100.json"
 
@@ -26,7 +26,7 @@ def read_record(path: Path) -> Json:
         raise RequestError(f"no such run: {error.strerror}", slug="no-such-run", where=str(path), hint=hint) from None
     record = read_json(path / "run.json")
     check_schema(record.get("schema"), path / "run.json")
-    return checked(record, shape.record(record), path / "run.json")
+    return checked(record, validate.record(record), path / "run.json")
 
 
 def probes_in(folder: Path) -> list[Path]:
