@@ -14,9 +14,8 @@ from torch import Tensor
 from torch.nn import functional as fn
 
 from benchmarks.measure import Row, Scale, in_turn, rows
-from dcp import logistic
-from dcp.evaluations import knn, linear
-from dcp.logistic import Curvature, Task
+from dcp.probing.evaluations import _logistic, knn, linear
+from dcp.probing.evaluations._logistic import Curvature, Task
 
 CLASSES, DIM = 10, 512
 
@@ -57,7 +56,7 @@ def fits(scale: Scale, n: int, l2: float) -> list[Row]:
 
     def ours() -> float:
         start = torch.zeros(CLASSES, DIM + 1, dtype=torch.float64)
-        fit = logistic.fit(data.train, l2, Curvature.of(data.train.x), start, linear.TOLERANCE, 1000)
+        fit = _logistic.fit(data.train, l2, Curvature.of(data.train.x), start, linear.TOLERANCE, 1000)
         found["dcp"] = fit.weight
         return 1.0
 
@@ -87,7 +86,7 @@ def _peer(task: Task, l2: float, tol: float, found: dict[str, Tensor], name: str
 
 def _ended(name: str, weight: Tensor, data: Made, l2: float) -> str:
     """Where a fit ended, by our value of the objective."""
-    value, accuracy = logistic.objective(weight, data.train, l2)[0], logistic.accuracy(weight, data.test)
+    value, accuracy = _logistic.objective(weight, data.train, l2)[0], _logistic.accuracy(weight, data.test)
     return f"{name}: objective {value:.6f}, test accuracy {accuracy:.4f}"
 
 

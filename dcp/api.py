@@ -119,10 +119,10 @@ def probe(
     Raises:
         dcp.errors.RequestError: no such run or evaluation, or no encoder in it.
     """
-    from dcp import probing
+    from dcp.probing import probe
 
     found = _one(run, runs)
-    return probing.probe(found, tuple(evaluations), sets=tuple(sets), data=data, device=device)
+    return probe.probe(found, tuple(evaluations), sets=tuple(sets), data=data, device=device)
 
 
 def compare(runs_: Sequence[str | Path], *, runs: str | Path = "runs") -> dict[str, Any]:

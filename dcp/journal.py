@@ -18,7 +18,7 @@ from dcp.diagnosis import Diagnosis, History, diagnose
 from dcp.errors import RunError
 from dcp.hardware.processes import Process
 from dcp.method.algorithm import Method, Step
-from dcp.readout import Readout
+from dcp.probing.online import Readout
 from dcp.runs.run import Run
 
 Watch = Callable[[dict[str, Any]], None]

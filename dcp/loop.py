@@ -16,7 +16,7 @@ from dcp.examination import Examiner
 from dcp.hardware.processes import Process
 from dcp.journal import Journal
 from dcp.method.algorithm import Method, Step
-from dcp.readout import Readout
+from dcp.probing.online import Readout
 from dcp.runs import checkpoint
 from dcp.signals import Signals
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from dcp import failures
 from dcp.journal import Watch
-from dcp.probing import Say, loaded, probe
+from dcp.probing.probe import Say, loaded, probe
 from dcp.recipe.recipe import Recipe
 from dcp.runs.run import Run
 from dcp.training import Training

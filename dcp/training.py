@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from dcp import failures, past, provenance, readout
+from dcp import failures, past, provenance
 from dcp.data.datasets import base
 from dcp.data.loader import Batch, Shares, batches
 from dcp.errors import Interrupted, RequestError
@@ -17,6 +17,7 @@ from dcp.hardware import precision
 from dcp.hardware.processes import Process, choose_device
 from dcp.journal import Journal, Watch
 from dcp.loop import Loop, Saver
+from dcp.probing import online
 from dcp.recipe import build
 from dcp.recipe.layers import flat
 from dcp.recipe.recipe import Recipe
@@ -64,9 +65,7 @@ class Training:
         if wanted.amp is not None:
             precision.spare_pixels((self.method.online, *self.method.target.children()))
         self.optimizer = build.optimizer(recipe, self.method)
-        self.readout = (
-            readout.fitting(self.data, self.method.online.features, process) if recipe.train.readout else None
-        )
+        self.readout = online.fitting(self.data, self.method.online.features, process) if recipe.train.readout else None
         self.labels = build.labels_seen(self.data.labels, recipe.positives)
 
     def _data(self) -> base.Dataset:

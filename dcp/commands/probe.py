@@ -29,7 +29,7 @@ def main(
     """
     from dcp.hardware.malloc import keep_freed_memory
     from dcp.hardware.processes import choose_device
-    from dcp.probing import probe
+    from dcp.probing.probe import probe
 
     if choose_device(device) == "cpu":
         keep_freed_memory()

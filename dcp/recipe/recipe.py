@@ -20,7 +20,7 @@ from dcp.recipe.sections import Moments, Network, Optimizer, Run, Study, Train
 
 
 def _probe() -> Any:
-    """The model of [probe]: `after`, `data`, and one table an evaluation found in `dcp/evaluations/`."""
+    """The model of [probe]: `after`, `data`, and one table an evaluation found in `dcp/probing/evaluations/`."""
     names = catalogue.names("evaluations")
     fields: dict[str, Any] = {
         "after": (

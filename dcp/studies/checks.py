@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dcp import past, probing
+from dcp import past
 from dcp.data.datasets import base
 from dcp.data.datasets.base import DataConfig, Split
 from dcp.hardware import precision
 from dcp.hardware.processes import choose_device
+from dcp.probing import probe
 from dcp.recipe import build
 from dcp.recipe.recipe import Recipe
 from dcp.runs.run import Run
@@ -43,7 +44,7 @@ class Seen:
         splits: tuple[Split, ...] = ("train", "test") if recipe.probe.data else ("test",)
         key = (recipe.probe.data or recipe.data, splits)
         if recipe.probe.after and key not in self.probes:
-            probing.loaded(recipe, only=splits)
+            probe.loaded(recipe, only=splits)
             self.probes.add(key)
 
     def network(self, recipe: Recipe) -> None:

@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as fn
 
 from dcp.method import moments
-from dcp.readout import HELD_OUT, Readout, standardised
+from dcp.probing.online import HELD_OUT, Readout, standardised
 
 N, BATCH = 4000, 50
 

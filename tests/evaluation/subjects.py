@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from dcp.evaluation import Features, Subject
+from dcp.probing.evaluations.base import Features, Subject
 
 
 def clusters(n: int, dim: int, classes: int, *, spread: float, seed: int) -> Features:

@@ -5,10 +5,9 @@ import pytest
 import torch
 
 from benchmarks.probes import made
-from dcp import logistic
-from dcp.evaluation import Features, Subject
-from dcp.evaluations import knn, linear
-from dcp.logistic import Curvature
+from dcp.probing.evaluations import _logistic, knn, linear
+from dcp.probing.evaluations._logistic import Curvature
+from dcp.probing.evaluations.base import Features, Subject
 
 
 @pytest.fixture(scope="module")
@@ -22,14 +21,14 @@ def test_the_optimum_has_the_accuracy_of_scikit_learns_and_no_larger_objective(d
     from sklearn.linear_model import LogisticRegression
 
     start = torch.zeros(10, 513, dtype=torch.float64)
-    fit = logistic.fit(data.train, l2, Curvature.of(data.train.x), start, linear.TOLERANCE, 1000)
+    fit = _logistic.fit(data.train, l2, Curvature.of(data.train.x), start, linear.TOLERANCE, 1000)
     x, y = data.train.x.double().numpy(), data.train.y.numpy()
     peer = LogisticRegression(C=1 / (l2 * len(y)), tol=1e-5, max_iter=10_000).fit(x, y)
     theirs = torch.cat([torch.tensor(peer.coef_), torch.tensor(peer.intercept_).unsqueeze(1)], 1)
-    accuracy = logistic.accuracy(fit.weight, data.test)
+    accuracy = _logistic.accuracy(fit.weight, data.test)
     assert 0.7 < accuracy < 0.9
-    assert accuracy == pytest.approx(logistic.accuracy(theirs, data.test), abs=0.002)
-    assert fit.objective < logistic.objective(theirs, data.train, l2)[0] + 1e-6
+    assert accuracy == pytest.approx(_logistic.accuracy(theirs, data.test), abs=0.002)
+    assert fit.objective < _logistic.objective(theirs, data.train, l2)[0] + 1e-6
     assert fit.converged
 
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 from subjects import of, subject
 
-from dcp.evaluations import clustering
+from dcp.probing.evaluations import clustering
 
 
 def run(it, seed=0, **settings):

@@ -7,8 +7,8 @@ from torch import nn
 from dcp.data.datasets.base import Dataset
 from dcp.data.views import apply
 from dcp.data.views.config import Views
-from dcp.evaluation import Features, Origin, Subject
-from dcp.evaluations import finetune
+from dcp.probing.evaluations import finetune
+from dcp.probing.evaluations.base import Features, Origin, Subject
 
 BUDGET = {"epochs": 12, "batch": 32, "lr": (0.1,)}
 

@@ -6,8 +6,8 @@ import torch
 from subjects import of, subject
 
 from dcp.errors import RequestError
-from dcp.evaluation import Features
-from dcp.evaluations import knn
+from dcp.probing.evaluations import knn
+from dcp.probing.evaluations.base import Features
 
 
 def by_hand(it, k, temperature):

@@ -5,11 +5,10 @@ import pytest
 import torch
 from subjects import subject
 
-from dcp import logistic
 from dcp.data import splits
-from dcp.evaluation import Features
-from dcp.evaluations import linear
-from dcp.logistic import Curvature, Task
+from dcp.probing.evaluations import _logistic, linear
+from dcp.probing.evaluations._logistic import Curvature, Task
+from dcp.probing.evaluations.base import Features
 
 
 def task(it=None):
@@ -60,9 +59,9 @@ def test_the_gradient_is_that_of_autograd_whatever_the_pieces(monkeypatch):
     logits = it.x.double() @ leaf[:, :-1].T + leaf[:, -1]
     loss = torch.nn.functional.cross_entropy(logits, it.y) + 0.3 / 2 * leaf[:, :-1].square().sum()
     loss.backward()
-    for size in (logistic.LOGITS_AT_A_TIME, 7 * 33):
-        monkeypatch.setattr(logistic, "LOGITS_AT_A_TIME", size)
-        value, gradient = logistic.objective(weight, it, 0.3)
+    for size in (_logistic.LOGITS_AT_A_TIME, 7 * 33):
+        monkeypatch.setattr(_logistic, "LOGITS_AT_A_TIME", size)
+        value, gradient = _logistic.objective(weight, it, 0.3)
         assert value == pytest.approx(loss.item(), rel=1e-6)
         assert torch.allclose(gradient, leaf.grad, atol=1e-6)
 
@@ -71,8 +70,8 @@ def test_the_optimum_does_not_depend_on_start_or_curvature():
     it = task()
     flat = Curvature(torch.ones(12, dtype=torch.float64), torch.eye(12, dtype=torch.float64))
     far = torch.randn(7, 13, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
-    one = logistic.fit(it, 0.01, Curvature.of(it.x), torch.zeros_like(far), 1e-6, 1000)
-    two = logistic.fit(it, 0.01, flat, far, 1e-6, 1000)
+    one = _logistic.fit(it, 0.01, Curvature.of(it.x), torch.zeros_like(far), 1e-6, 1000)
+    two = _logistic.fit(it, 0.01, flat, far, 1e-6, 1000)
     # the bias is known up to a constant, which no class notices
     for fit in (one, two):
         fit.weight[:, -1] -= fit.weight[:, -1].mean()
@@ -140,8 +139,8 @@ def test_held_out_accuracies_are_those_of_images_that_were_not_fitted():
     fitted, held = (it.part(rows) for rows in splits.hold_out(it.y, 0.1, 3))
     for row in extra["held_out"]:
         start = torch.zeros(7, 101, dtype=torch.float64)
-        fit = logistic.fit(fitted, row["l2"], Curvature.of(it.x), start, 1e-5, 1000)
-        assert row["top1"] == logistic.accuracy(fit.weight, held) < logistic.accuracy(fit.weight, fitted)
+        fit = _logistic.fit(fitted, row["l2"], Curvature.of(it.x), start, 1e-5, 1000)
+        assert row["top1"] == _logistic.accuracy(fit.weight, held) < _logistic.accuracy(fit.weight, fitted)
 
 
 def test_noise_wants_a_strong_penalty_and_clean_classes_a_weak_one():

@@ -2,8 +2,8 @@ import pytest
 import torch
 from subjects import subject
 
-from dcp.evaluations import linear
-from dcp.logistic import Task
+from dcp.probing.evaluations import linear
+from dcp.probing.evaluations._logistic import Task
 
 
 def task(it=None):

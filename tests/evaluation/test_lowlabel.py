@@ -2,10 +2,9 @@ import pytest
 import torch
 from subjects import subject
 
-from dcp import logistic
 from dcp.data import splits
-from dcp.evaluations import linear, lowlabel
-from dcp.logistic import Curvature, Task
+from dcp.probing.evaluations import _logistic, linear, lowlabel
+from dcp.probing.evaluations._logistic import Curvature, Task
 
 
 def test_each_class_gives_as_many_images_and_all_it_has_where_it_has_fewer():
@@ -64,10 +63,10 @@ def test_the_penalty_is_that_of_the_most_accurate_folds():
     for l2 in config.l2:
         start = torch.zeros(7, 41, dtype=torch.float64)
         fits = [
-            (logistic.fit(task.part(fitted), l2, curvature, start, 1e-6, 500).weight, task.part(held))
+            (_logistic.fit(task.part(fitted), l2, curvature, start, 1e-6, 500).weight, task.part(held))
             for fitted, held in lowlabel.folds(it.train.y, 5)
         ]
-        right[l2] = sum(logistic.accuracy(weight, held) * len(held.y) for weight, held in fits)
+        right[l2] = sum(_logistic.accuracy(weight, held) * len(held.y) for weight, held in fits)
     assert right[1.0] != right[1e-4]
     assert lowlabel.strength(task, curvature, config) == max(right, key=right.get)
 

@@ -8,9 +8,9 @@ from dcp.data.datasets.base import Dataset, Files
 from dcp.data.views import apply
 from dcp.data.views.config import Views
 from dcp.errors import RunError
-from dcp.evaluation import Features, Origin, Subject
-from dcp.evaluations import pictures
-from dcp.evaluations.pictures import Config, nearest_training, principal, spread
+from dcp.probing.evaluations import pictures
+from dcp.probing.evaluations.base import Features, Origin, Subject
+from dcp.probing.evaluations.pictures import Config, nearest_training, principal, spread
 
 
 def images(n, side=40, seed=0):

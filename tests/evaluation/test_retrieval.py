@@ -2,7 +2,7 @@ import pytest
 import torch
 from subjects import of, subject
 
-from dcp.evaluations import retrieval
+from dcp.probing.evaluations import retrieval
 
 
 def run(it, **settings):
@@ -29,7 +29,7 @@ def test_a_ranking_by_hand():
 
 
 def test_precision_at_1_is_the_nearest_neighbour():
-    from dcp.evaluations import knn
+    from dcp.probing.evaluations import knn
 
     it = subject()
     nearest = knn.evaluate(it, knn.Config(k=1, temperature=0.1), seed=0)

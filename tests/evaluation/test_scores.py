@@ -6,9 +6,10 @@ import torch
 from pydantic import ValidationError
 from subjects import of, subject
 
-from dcp import catalogue, evaluation
+from dcp import catalogue
 from dcp.errors import RequestError, RunError
-from dcp.evaluation import Features, accuracy_interval
+from dcp.probing.evaluations import base
+from dcp.probing.evaluations.base import Features, accuracy_interval
 
 EVERY = ["clustering", "finetune", "knn", "linear", "lowlabel", "retrieval", "spectrum"]
 EVALUATIONS = [name for name in EVERY if name != "finetune"]  # which needs images, and has tests of its own
@@ -96,7 +97,7 @@ def test_a_split_without_images_is_refused(name):
 
 def test_only_evaluations_that_need_labels_refuse_images_without():
     it = subject()
-    it.train.y[:], it.test.y[:] = evaluation.UNLABELLED, evaluation.UNLABELLED
+    it.train.y[:], it.test.y[:] = base.UNLABELLED, base.UNLABELLED
     assert [name for name in EVERY if not catalogue.load("evaluations", name).labels] == ["spectrum"]
     for name in EVALUATIONS[:-1]:
         with pytest.raises(RequestError, match="without a label"):
@@ -211,7 +212,7 @@ def test_an_array_that_is_called_as_a_score_has_it_image_by_image(name):
 
 def test_the_interval_of_a_mean_covers_it_in_95_of_100_samples():
     values = torch.rand(4000, 150, generator=torch.Generator().manual_seed(1), dtype=torch.float64) ** 2
-    inside = [low <= 1 / 3 <= high for low, high in map(evaluation.mean_interval, values)]
+    inside = [low <= 1 / 3 <= high for low, high in map(base.mean_interval, values)]
     assert sum(inside) / len(inside) == pytest.approx(0.95, abs=0.015)
 
 

@@ -6,9 +6,9 @@ import torch
 from subjects import of, subject
 
 from dcp.errors import RunError
-from dcp.evaluation import Features
-from dcp.evaluations import spectrum
 from dcp.pretraining import pretrain
+from dcp.probing.evaluations import spectrum
+from dcp.probing.evaluations.base import Features
 from dcp.recipe.recipe import Recipe
 
 

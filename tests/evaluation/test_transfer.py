@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 import dcp as package
-from dcp import subjects
 from dcp.errors import RequestError
+from dcp.probing import subjects
 from dcp.runs.run import Run
 
 OTHERS = ("--set", "probe.data.images=80", "--set", "probe.data.test_images=40")

@@ -5,7 +5,7 @@ import torch
 from torch.testing import assert_close
 
 from dcp.data.views.config import Views
-from dcp.evaluations import linear
+from dcp.probing.evaluations import linear
 from dcp.recipe.recipe import Recipe
 
 

@@ -23,12 +23,11 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from dcp import evaluation, logistic
 from dcp.catalogue import VariantConfig
 from dcp.data import splits
-from dcp.evaluation import Json, Scores, Subject
-from dcp.evaluations import linear
-from dcp.logistic import Curvature, Task
+from dcp.probing.evaluations import _logistic, base, linear
+from dcp.probing.evaluations._logistic import Curvature, Task
+from dcp.probing.evaluations.base import Json, Scores, Subject
 
 labels = True
 FOLDS = 5
@@ -93,8 +92,8 @@ def drawn(task: Task, test: Task, each: int, config: Config, seed: int) -> tuple
     curvature = Curvature.of(few.x)
     l2 = strength(few, curvature, config)
     start = torch.zeros(task.classes, task.x.shape[1] + 1, dtype=torch.float64)
-    fit = logistic.fit(few, l2, curvature, start, linear.TOLERANCE, config.max_iterations)
-    return logistic.predict(fit.weight, test.x).argmax(1) == test.y, l2
+    fit = _logistic.fit(few, l2, curvature, start, linear.TOLERANCE, config.max_iterations)
+    return _logistic.predict(fit.weight, test.x).argmax(1) == test.y, l2
 
 
 @torch.no_grad()
@@ -111,7 +110,7 @@ def evaluate(subject: Subject, config: Config, *, seed: int) -> Scores:
         RunError: features are not finite.
     """
     for split, features in (("train", subject.train), ("test", subject.test)):
-        evaluation.check(features, split, labels=True)
+        base.check(features, split, labels=True)
     x, x_test = linear.standardise(subject.train.x, subject.test.x)
     present, y = torch.unique(subject.train.y.to(x.device), return_inverse=True)
     task, test = Task(x, y, len(present)), Task(x_test, linear.place(subject.test.y.to(x.device), present), 0)
@@ -124,8 +123,8 @@ def evaluate(subject: Subject, config: Config, *, seed: int) -> Scores:
     return Scores(
         score={name: float(value.mean()) for name, value in arrays.items()},
         n=len(subject.test),
-        interval={name: evaluation.mean_interval(value) for name, value in arrays.items()},
-        settings={**config.model_dump(mode="json"), "train_images": len(x), "classes": evaluation.class_count(subject)},
+        interval={name: base.mean_interval(value) for name, value in arrays.items()},
+        settings={**config.model_dump(mode="json"), "train_images": len(x), "classes": base.class_count(subject)},
         extra=extra,
         arrays=arrays,
     )

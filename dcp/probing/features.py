@@ -11,7 +11,7 @@ from torch import Tensor
 from dcp.data import center_crops
 from dcp.data.datasets.base import Dataset
 from dcp.data.views import apply
-from dcp.evaluation import Features
+from dcp.probing.evaluations.base import Features
 from dcp.runs.encoder import Encoder
 
 

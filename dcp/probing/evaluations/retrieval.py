@@ -19,10 +19,10 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as fn
 
-from dcp import evaluation
 from dcp.catalogue import VariantConfig
 from dcp.data import splits
-from dcp.evaluation import Scores, Subject
+from dcp.probing.evaluations import base
+from dcp.probing.evaluations.base import Scores, Subject
 
 labels = True
 # similarities held at a time: 64 MB, beside which sorting takes four times as much
@@ -73,7 +73,7 @@ def evaluate(subject: Subject, config: Config, *, seed: int) -> Scores:
         RunError: features are not finite.
     """
     for split, features in (("train", subject.train), ("test", subject.test)):
-        evaluation.check(features, split, labels=True)
+        base.check(features, split, labels=True)
     gallery, y_gallery = fn.normalize(subject.train.x), subject.train.y.to(subject.train.x.device)
     n = min(config.queries, len(subject.test))
     asking = splits.evenly(subject.test.y, n, seed=0).sort().values  # the same for all runs, that they can be paired
@@ -86,7 +86,7 @@ def evaluate(subject: Subject, config: Config, *, seed: int) -> Scores:
     return Scores(
         score={name: float(value.mean()) for name, value in arrays.items()},
         n=n,
-        interval={name: evaluation.mean_interval(value) for name, value in arrays.items()},
+        interval={name: base.mean_interval(value) for name, value in arrays.items()},
         settings={**config.model_dump(mode="json"), "train_images": len(gallery)},
         arrays={**arrays, "query": asking},
     )

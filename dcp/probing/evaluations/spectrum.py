@@ -42,11 +42,11 @@ from pydantic import Field, model_validator
 from torch import Tensor
 from torch.nn import functional as fn
 
-from dcp import evaluation, ranks
 from dcp.catalogue import VariantConfig
 from dcp.errors import RunError
-from dcp.evaluation import Json, Scores, Subject
 from dcp.method import spectra
+from dcp.probing.evaluations import _ranks, base
+from dcp.probing.evaluations.base import Json, Scores, Subject
 
 labels = False
 Rank = Annotated[int, Field(ge=1)]
@@ -71,7 +71,7 @@ class Config(VariantConfig):
 
 def average(x: Tensor, total: Callable[[Tensor], Tensor]) -> Tensor:
     """Mean over the rows of x [N, D] of what `total` sums over a few of them, in float64."""
-    parts = [total(evaluation.wide(rows)) for rows in torch.split(x, ROWS_AT_A_TIME)]
+    parts = [total(base.wide(rows)) for rows in torch.split(x, ROWS_AT_A_TIME)]
     return torch.stack(parts).sum(0) / len(x)
 
 
@@ -104,12 +104,12 @@ def alignment(F: Tensor, W: Tensor) -> tuple[Tensor, Tensor]:
 def of_features(x: Tensor, fit: tuple[int, int]) -> tuple[dict[str, float], dict[str, Json]]:
     """Scores and lists that need the features [N, D] alone; `fit`: first and last rank of the power law."""
     M, S = moments(x)
-    second, covariance, std = ranks.falling(M), ranks.falling(S), normalized_std(x)
+    second, covariance, std = _ranks.falling(M), _ranks.falling(S), normalized_std(x)
     n, dim = x.shape
     score = {
-        "rankme": float(ranks.rankme(second)),
-        "stable_rank": float(ranks.nesum(second)),
-        "nesum": float(ranks.nesum(covariance)),
+        "rankme": float(_ranks.rankme(second)),
+        "stable_rank": float(_ranks.nesum(second)),
+        "nesum": float(_ranks.nesum(covariance)),
         "participation_ratio": float(spectra.effective_rank(S)),
         "normalized_std": float(std.mean()),
     }
@@ -120,7 +120,7 @@ def of_features(x: Tensor, fit: tuple[int, int]) -> tuple[dict[str, float], dict
         "normalized_std": std.tolist(),
         "normalized_std_at_most": dim**-0.5,
     }
-    if (law := ranks.powerlaw(covariance, *fit)) is not None:
+    if (law := _ranks.powerlaw(covariance, *fit)) is not None:
         score["powerlaw_alpha"] = law[0]
         extra["powerlaw"] = {"ranks": [fit[0], law[2]], "explained": law[1]}
     return score, extra
@@ -151,7 +151,7 @@ def matrix(M: Tensor | None, symbol: str) -> Tensor | None:
     """
     if M is not None and not bool(M.isfinite().all()):
         raise RunError(f"{symbol} of the run is not finite", slug="bad-features", where=symbol)
-    return None if M is None else evaluation.wide(M)
+    return None if M is None else base.wide(M)
 
 
 @torch.no_grad()
@@ -161,7 +161,7 @@ def evaluate(subject: Subject, config: Config, *, seed: int) -> Scores:
     Raises:
         RunError: features, F or W are not finite.
     """
-    evaluation.check(subject.test, "test", labels=False)
+    base.check(subject.test, "test", labels=False)
     score, extra = of_features(subject.test.x, config.fit)
     more_score, more_extra = of_matrices(matrix(subject.F, "F"), matrix(subject.W, "W"))
     settings: dict[str, Json] = {**config.model_dump(mode="json")}

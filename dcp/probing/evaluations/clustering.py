@@ -26,9 +26,9 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as fn
 
-from dcp import evaluation
 from dcp.catalogue import VariantConfig
-from dcp.evaluation import Scores, Subject
+from dcp.probing.evaluations import base
+from dcp.probing.evaluations.base import Scores, Subject
 
 if TYPE_CHECKING:
     import numpy as np
@@ -76,7 +76,7 @@ def matched(cluster: "NDArray[np.int32]", y: "NDArray[np.int64]", clusters: int,
 
     together = np.zeros((clusters, classes), dtype=np.int64)
     np.add.at(together, (cluster, y), 1)
-    of = torch.full((clusters,), evaluation.UNLABELLED)
+    of = torch.full((clusters,), base.UNLABELLED)
     for one, label in zip(*linear_sum_assignment(together, maximize=True), strict=True):
         of[one] = int(label)
     return of
@@ -120,8 +120,8 @@ def evaluate(subject: Subject, config: Config, *, seed: int) -> Scores:
         RunError: features are not finite.
     """
     for split, features in (("train", subject.train), ("test", subject.test)):
-        evaluation.check(features, split, labels=True)
-    classes = evaluation.class_count(subject)
+        base.check(features, split, labels=True)
+    classes = base.class_count(subject)
     count = min(config.clusters or classes, len(subject.train))
     train, test = clustered(subject.train.x, subject.test.x, count, config, seed)
     y, y_test = subject.train.y.cpu().numpy(), subject.test.y.cpu().numpy()
@@ -132,7 +132,7 @@ def evaluate(subject: Subject, config: Config, *, seed: int) -> Scores:
         n=n,
         interval={
             **intervals(y_test, test, config.resamples, seed),
-            "accuracy": evaluation.accuracy_interval(right, n),
+            "accuracy": base.accuracy_interval(right, n),
         },
         settings={**config.model_dump(mode="json"), "train_images": len(y), "classes": classes},
         predictions=predictions,

@@ -22,11 +22,11 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as fn
 
-from dcp import evaluation, logistic
 from dcp.catalogue import VariantConfig
 from dcp.data import splits
-from dcp.evaluation import Json, Scores, Subject
-from dcp.logistic import Curvature, Task
+from dcp.probing.evaluations import _logistic, base
+from dcp.probing.evaluations._logistic import Curvature, Task
+from dcp.probing.evaluations.base import Json, Scores, Subject
 
 labels = True
 # a deviation of this share of the mean may be no more than what float32 makes of a constant
@@ -70,7 +70,7 @@ def standardise(train: Tensor, test: Tensor) -> tuple[Tensor, Tensor]:
 def place(y: Tensor, present: Tensor) -> Tensor:
     """Where each class of y [N] stands among the sorted `present` [K], -1 for a class that is not there."""
     where = torch.searchsorted(present, y).clamp_max(len(present) - 1)
-    return torch.where(present[where] == y, where, evaluation.UNLABELLED)
+    return torch.where(present[where] == y, where, base.UNLABELLED)
 
 
 def path(
@@ -89,8 +89,8 @@ def path(
     """
     weight = torch.zeros(fitted.classes, fitted.x.shape[1] + 1, dtype=torch.float64)
     for strength in sorted(set(l2), reverse=True):
-        weight = logistic.fit(fitted, strength, curvature, weight, TOLERANCE_TO_CHOOSE, iterations).weight
-        yield strength, weight, logistic.accuracy(weight, held)
+        weight = _logistic.fit(fitted, strength, curvature, weight, TOLERANCE_TO_CHOOSE, iterations).weight
+        yield strength, weight, _logistic.accuracy(weight, held)
 
 
 def optimum(task: Task, config: Config, *, seed: int) -> tuple[Tensor, dict[str, Json]]:
@@ -112,7 +112,7 @@ def optimum(task: Task, config: Config, *, seed: int) -> tuple[Tensor, dict[str,
         found = list(path(fitted, held, l2, curvature, iterations))
         best, start, _ = max(found, key=lambda one: one[2])
         accuracy = {strength: value for strength, _, value in found}
-    fit = logistic.fit(task, best, curvature, start, TOLERANCE, iterations)
+    fit = _logistic.fit(task, best, curvature, start, TOLERANCE, iterations)
     return fit.weight, {
         "l2": best,
         "l2_at_edge": bool(accuracy) and best in (l2[0], l2[-1]),
@@ -139,7 +139,7 @@ def adam(task: Task, config: Config, *, seed: int) -> Iterator[Tensor]:
         order = torch.randperm(len(task.y), generator=generator).to(task.y.device)
         for rows in torch.split(order, config.batch):
             with torch.enable_grad():
-                loss = fn.cross_entropy(logistic.predict(weight, task.x[rows]), task.y[rows])
+                loss = fn.cross_entropy(_logistic.predict(weight, task.x[rows]), task.y[rows])
             (weight.grad,) = torch.autograd.grad(loss, weight)
             optimizer.step()
         yield weight.detach().clone()
@@ -148,7 +148,7 @@ def adam(task: Task, config: Config, *, seed: int) -> Iterator[Tensor]:
 def by_adam(task: Task, test: Task, config: Config, *, seed: int) -> tuple[Tensor, dict[str, Json]]:
     """Weight [K, D + 1] of the last epoch; beside it what looking at the test images would have chosen."""
     weights = list(adam(task, config, seed=seed))
-    curve = [logistic.accuracy(weight, test) for weight in weights]
+    curve = [_logistic.accuracy(weight, test) for weight in weights]
     return weights[-1], {"top1_best_on_test": max(curve), "epoch_best_on_test": curve.index(max(curve)) + 1}
 
 
@@ -166,7 +166,7 @@ def evaluate(subject: Subject, config: Config, *, seed: int) -> Scores:
         RunError: features are not finite.
     """
     for split, features in (("train", subject.train), ("test", subject.test)):
-        evaluation.check(features, split, labels=True)
+        base.check(features, split, labels=True)
     x, x_test = standardise(subject.train.x, subject.test.x)
     # a class without a training image has no optimum: its bias would fall for ever
     present, y = torch.unique(subject.train.y.to(x.device), return_inverse=True)
@@ -176,6 +176,6 @@ def evaluate(subject: Subject, config: Config, *, seed: int) -> Scores:
         weight, extra = by_adam(task, Task(x_test, y_test, len(present)), config, seed=seed)
     else:
         weight, extra = optimum(task, config, seed=seed)
-    order = logistic.predict(weight, x_test).sort(dim=1, descending=True, stable=True).indices[:, :5]
+    order = _logistic.predict(weight, x_test).sort(dim=1, descending=True, stable=True).indices[:, :5]
     settings: dict[str, Json] = {**config.model_dump(mode="json")}  # not the seed: an arm's runs differ in it
-    return evaluation.ranked(present[order], subject, settings, {**extra, "seed": seed})
+    return base.ranked(present[order], subject, settings, {**extra, "seed": seed})

@@ -7,9 +7,9 @@ from torch import Tensor
 
 from dcp import catalogue
 from dcp.data.datasets.base import Dataset, Split
-from dcp.evaluation import Features, Origin, Subject
-from dcp.features import features
 from dcp.method import weights
+from dcp.probing.evaluations.base import Features, Origin, Subject
+from dcp.probing.features import features
 from dcp.recipe.recipe import Recipe
 from dcp.runs import checkpoint
 from dcp.runs.encoder import Encoder

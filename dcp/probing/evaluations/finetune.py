@@ -21,7 +21,6 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as fn
 
-from dcp import evaluation
 from dcp.catalogue import VariantConfig
 from dcp.data import center_crops, splits
 from dcp.data.datasets.base import Dataset
@@ -29,9 +28,10 @@ from dcp.data.loader import Shares, batches
 from dcp.data.sampler import Plan
 from dcp.data.views import apply
 from dcp.data.views.config import Views
-from dcp.evaluation import Json, Origin, Scores, Subject
 from dcp.hardware import device as machine
 from dcp.method import schedules
+from dcp.probing.evaluations import base
+from dcp.probing.evaluations.base import Json, Origin, Scores, Subject
 
 labels = True
 
@@ -168,8 +168,8 @@ def evaluate(subject: Subject, config: Config, *, seed: int) -> Scores:
         ValueError: the subject has features only.
     """
     for split, features in (("train", subject.train), ("test", subject.test)):
-        evaluation.check(features, split, labels=True)
-    origin, classes = subject.origin, evaluation.class_count(subject)
+        base.check(features, split, labels=True)
+    origin, classes = subject.origin, base.class_count(subject)
     if origin is None:
         raise ValueError("fine-tuning needs the images behind the features")
     y = subject.train.y.cpu()
@@ -180,4 +180,4 @@ def evaluate(subject: Subject, config: Config, *, seed: int) -> Scores:
     said = logits(trained(origin, data, y, classes, config, lr, seed), origin.test, origin)
     ranking = said.sort(dim=1, descending=True, stable=True).indices[:, :5]
     extra: dict[str, Json] = {"lr": lr, "held_out": told, "labelled_images": len(y), "seed": seed}
-    return evaluation.ranked(ranking, subject, config.model_dump(mode="json"), extra)
+    return base.ranked(ranking, subject, config.model_dump(mode="json"), extra)

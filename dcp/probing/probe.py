@@ -3,12 +3,13 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from dcp import catalogue, subjects, transfer
+from dcp import catalogue
 from dcp.data.datasets import base
 from dcp.data.datasets.base import Dataset, Split
 from dcp.errors import RequestError
-from dcp.evaluation import Features, Scores, Subject
 from dcp.hardware.processes import choose_device
+from dcp.probing import other_data, subjects
+from dcp.probing.evaluations.base import Features, Scores, Subject
 from dcp.recipe import layers
 from dcp.recipe.recipe import Recipe
 from dcp.runs import encoder
@@ -42,7 +43,7 @@ def probe(
 
     Args:
         run: a finished run.
-        names: evaluations, as files of `dcp/evaluations/`; without any those of the run's recipe.
+        names: evaluations, as files of `dcp/probing/evaluations/`; without any those of the run's recipe.
         sets: overrides of the recipe's [probe], "probe.knn.k=200".
         data: source of other images, "cifar100"; its further keys are overrides, "probe.data.root=...".
         device: where the features are made.
@@ -63,9 +64,9 @@ def probe(
     allowed = _allowed(names or recipe.probe.after, splits, say if forgiving else None)
     if not allowed:
         return {}
-    made_of, place = _made_of(recipe, splits), "" if data is None else f"@{transfer.place(recipe.probe.data)}"
+    made_of, place = _made_of(recipe, splits), "" if data is None else f"@{other_data.place(recipe.probe.data)}"
     if place:
-        transfer.check(run, [name + place for name in allowed], made_of)
+        other_data.check(run, [name + place for name in allowed], made_of)
     run.probes(besides=[name + place for name in allowed])  # a damaged one is told now, not after an hour
     pair = subjects.pair(run, recipe, encoders, splits, choose_device(device))
     measured = Measured(recipe, *pair, made_of, place)

@@ -22,11 +22,11 @@ from pydantic import Discriminator, Field, Tag
 from torch import Tensor
 from torch.nn import functional as fn
 
-from dcp import evaluation
 from dcp.catalogue import VariantConfig
 from dcp.data import splits
 from dcp.errors import RequestError
-from dcp.evaluation import Json, Scores, Subject
+from dcp.probing.evaluations import base
+from dcp.probing.evaluations.base import Json, Scores, Subject
 
 labels = True
 # similarities held at a time: 256 MB, whatever the size of the data
@@ -131,7 +131,7 @@ def ranking(query: Tensor, bank: Tensor, label: Tensor, classes: int, k: int, te
     similarity, index = nearest(query, bank, k)
     total = votes(similarity, label[index], classes, temperature)
     value, order = total.sort(dim=1, descending=True, stable=True)
-    return torch.where(value > 0, order, evaluation.UNLABELLED)[:, :5]
+    return torch.where(value > 0, order, base.UNLABELLED)[:, :5]
 
 
 def left_out(bank: Tensor, label: Tensor, classes: int, grid: list[tuple[int, float]], rows: Tensor) -> list[float]:
@@ -179,10 +179,10 @@ def evaluate(subject: Subject, config: Config, *, seed: int) -> Scores:
         RunError: features are not finite.
     """
     for split, features in (("train", subject.train), ("test", subject.test)):
-        evaluation.check(features, split, labels=True)
-    classes = evaluation.class_count(subject)
+        base.check(features, split, labels=True)
+    classes = base.class_count(subject)
     bank, label = fn.normalize(subject.train.x), subject.train.y.to(subject.train.x.device)
     k, temperature, extra = chosen(bank, label, classes, config, seed)
     chunks = torch.split(subject.test.x, max(1, SIMILARITIES_AT_A_TIME // len(bank)))
     best = [ranking(fn.normalize(x.to(bank)), bank, label, classes, k, temperature).cpu() for x in chunks]
-    return evaluation.ranked(torch.cat(best), subject, config.model_dump(mode="json"), extra)
+    return base.ranked(torch.cat(best), subject, config.model_dump(mode="json"), extra)

@@ -21,13 +21,12 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as fn
 
-from dcp import evaluation
 from dcp.catalogue import VariantConfig
 from dcp.data.datasets.base import Dataset, Files
 from dcp.data.views import apply, files
-from dcp.evaluation import Features, Json, Origin, Scores, Subject
-from dcp.evaluations import knn, spectrum
 from dcp.method import spectra
+from dcp.probing.evaluations import base, knn, spectrum
+from dcp.probing.evaluations.base import Features, Json, Origin, Scores, Subject
 
 labels = False
 QUERIES, NEIGHBOURS, VIEWED, EPOCHS = 8, 6, 8, 2
@@ -70,7 +69,7 @@ def principal(x: Tensor, shown: Tensor) -> tuple[Tensor, list[float]]:
     eigenvalues, U = spectra.eigh(S)
     axes = U.flip(1)[:, :2]
     axes = axes * axes.gather(0, axes.abs().argmax(0, keepdim=True)).sign()
-    wide = evaluation.wide(x)
+    wide = base.wide(x)
     y: Tensor = (wide[shown.to(wide.device)] - wide.mean(0)) @ axes
     shares = spectra.divided(eigenvalues.flip(0)[:2], eigenvalues.sum()).clamp(0, 1)
     missing = (0, 2 - y.shape[1])  # of features of one dimension
@@ -150,7 +149,7 @@ def evaluate(subject: Subject, config: Config, *, seed: int) -> Scores:
     origin = subject.origin
     assert origin is not None, "a probe says what its features were made from"
     for split, features in (("train", subject.train), ("test", subject.test)):
-        evaluation.check(features, split, labels=False)
+        base.check(features, split, labels=False)
     shown, asked = spread(len(subject.test), config.images), spread(len(subject.test), QUERIES)
     xy, kind = flat_map(subject.test, shown, config, seed)
     similarity, near = nearest_training(subject, asked)

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from torch.nn import functional as fn
 
 from dcp.data.datasets.base import Dataset
-from dcp.evaluations import knn
 from dcp.hardware.processes import Process
+from dcp.probing.evaluations import knn
 
 REMEMBERED = 4096  # Q
 HELD_OUT = 10  # one image in so many
