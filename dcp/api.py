@@ -135,9 +135,9 @@ def compare(runs_: Sequence[str | Path], *, runs: str | Path = "runs") -> dict[s
     Raises:
         dcp.errors.RequestError: no such run, or fewer than two.
     """
-    from dcp import comparison
+    from dcp.comparison import named
 
-    return comparison.compare_named([str(word) for word in runs_], Path(runs)).to_dict()
+    return named.compare_named([str(word) for word in runs_], Path(runs)).to_dict()
 
 
 def load_encoder(run: str | Path, *, runs: str | Path = "runs") -> "Encoder":

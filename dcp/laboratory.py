@@ -13,13 +13,15 @@ from typing import Any
 import tomli_w
 from pydantic import Field, ValidationError
 
-from dcp import catalogue, report
+from dcp import catalogue
 from dcp.catalogue import VariantConfig
 from dcp.dynamics.result import Result
 from dcp.errors import Problems, RequestError, RunError
 from dcp.recipe import layers, messages, toml
 from dcp.recipe.recipe import AnyExperiment
 from dcp.recipe.sections import NAMED
+from dcp.report import theory_page
+from dcp.report.html.theory import theory_html
 from dcp.runs.disk import create_folder, occupied
 
 
@@ -131,9 +133,9 @@ def write(theory: Theory, result: Result, folder: Path) -> None:
     files = {
         "recipe.toml": theory.toml(),
         "theory.json": json.dumps(plain(theory, result), indent=1, allow_nan=False),
-        "results.csv": report.results_csv(result),
-        "figures.csv": report.figures_csv(result),
-        "report.html": report.theory_html(theory.name, theory.experiment, result),
+        "results.csv": theory_page.results_csv(result),
+        "figures.csv": theory_page.figures_csv(result),
+        "report.html": theory_html(theory.name, theory.experiment, result),
     }
     try:
         create_folder(folder, {name: text.encode() for name, text in files.items()})

@@ -5,8 +5,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from dcp import report
-from dcp.comparison import compare_named
+from dcp.comparison.named import compare_named
+from dcp.report import render
+from dcp.report.html import reports
 from dcp.runs.disk import atomic_write, make_folder
 from dcp.runs.records import to_json
 
@@ -16,10 +17,10 @@ def main(words: list[str], *, runs: Path, out: Path | None, quiet: bool, as_json
     comparison = compare_named(words, runs)
     if out is not None:
         make_folder(out)
-        atomic_write(out / "comparison.md", report.markdown(comparison).encode())
+        atomic_write(out / "comparison.md", render.markdown(comparison).encode())
         atomic_write(out / "comparison.json", to_json(comparison.to_dict()))
-        atomic_write(out / "comparison.html", report.comparison_html(comparison).encode())
-    Console().print(report.table(comparison, scores_only=quiet))
+        atomic_write(out / "comparison.html", reports.comparison_html(comparison).encode())
+    Console().print(render.table(comparison, scores_only=quiet))
     if as_json:
         print(json.dumps(json.loads(to_json(comparison.to_dict()))))
     return 0

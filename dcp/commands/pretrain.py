@@ -8,12 +8,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from dcp import report
 from dcp.commands.progress import Watcher, duration
 from dcp.errors import RequestError
 from dcp.outcome import another_process, one_of_several
 from dcp.recipe.recipe import Recipe
 from dcp.recipe.seeds import parse
+from dcp.report import render
 from dcp.report.page import count
 from dcp.runs.run import Run
 from dcp.studies import is_study
@@ -89,7 +89,7 @@ def _measure(run: Run, console: Console, *, device: str, say: Callable[[str], No
     from dcp.pretraining import measure
 
     measure(run, device=device, say=say)
-    console.print(report.summary(Run.open(run.path)))
+    console.print(render.summary(Run.open(run.path)))
 
 
 def _seeds(seed: int | None, seeds: str | None) -> list[int] | None:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from dcp import report
+from dcp.report import render
+from dcp.report.html import reports
 from dcp.runs.disk import atomic_write
 from dcp.runs.run import find
 
@@ -48,8 +49,8 @@ def main(
                 run, names, sets=sets, data=data, device=device, say=say, forgiving=not evaluations
             )
             if html:
-                atomic_write(run.path / "report.html", report.run_html(run).encode())
-        console.print(report.summary(run, scores_only=quiet))
+                atomic_write(run.path / "report.html", reports.run_html(run).encode())
+        console.print(render.summary(run, scores_only=quiet))
     if as_json:
         print(json.dumps(results))
     return 0

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from dcp import report, studies
+from dcp import studies
 from dcp.commands.progress import Watcher, duration
 from dcp.errors import DONE, FAILED, INTERRUPTED, REFUSED, TERMINATED, Interrupted, RequestError, RunError
 from dcp.outcome import one_of_several
+from dcp.report import render
 from dcp.report.page import count
 from dcp.runs.run import Run
 
@@ -109,10 +110,10 @@ def _show(result: "Result", console: Console, folder: Path, *, quiet: bool) -> N
             console.print(f"{path}: {title}", highlight=False, markup=False, soft_wrap=True)
     if result.comparison is not None:
         console.print()
-        console.print(report.table(result.comparison, scores_only=quiet))
+        console.print(render.table(result.comparison, scores_only=quiet))
     if result.beside:
         console.print()
-        console.print(report.drawn(pages.published(result.study, result.beside)))
+        console.print(render.drawn(pages.published(result.study, result.beside)))
     console.print(f"\n{folder}: comparison.md, comparison.json, study.json", highlight=False, soft_wrap=True)
 
 
@@ -123,7 +124,7 @@ def _dry(study: studies.Study, runs: Path, *, device: str, processes: int, as_js
 
     states = cells.states(study, runs)
     steps = checks.check(study, states, runs, device=device, processes=processes)
-    Console().print(report.drawn(pages.plan(study, states)))
+    Console().print(render.drawn(pages.plan(study, states)))
     plan: dict[str, Any] = {
         "study": study.name,
         "runs": {str(cell.path(runs)): state for cell, state in states.items()},

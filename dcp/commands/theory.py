@@ -9,7 +9,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from dcp import laboratory, report
+from dcp import laboratory
+from dcp.report import render, theory_page
 
 PATIENCE = 2.0  # seconds until a reader is told that it takes longer
 
@@ -34,7 +35,7 @@ def main(source: str, sets: tuple[str, ...], *, runs: Path, out: Path | None, qu
     with _waiting(theory.name):
         result = laboratory.perform(theory, folder)
     console = Console()
-    console.print(report.drawn(report.theory_page(theory.name, theory.experiment, result, rows_only=quiet)))
+    console.print(render.drawn(theory_page.theory_page(theory.name, theory.experiment, result, rows_only=quiet)))
     if not quiet:
         text = f"\n{folder}: report.html, results.csv, figures.csv, theory.json, recipe.toml"
         console.print(text, highlight=False, soft_wrap=True)

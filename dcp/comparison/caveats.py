@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from dcp.comparison.absent import Absent, became, half_way, lost, scored, told
 from dcp.comparison.arms import Member
 from dcp.comparison.comparable import data_differ, images_of, share_tests
-from dcp.comparison.differences import (
+from dcp.comparison.difference import (
     CROSSED,
     CROSSED_ONE,
     CROSSED_PAIRED,
@@ -18,6 +17,7 @@ from dcp.comparison.differences import (
     WELCH,
     Difference,
 )
+from dcp.comparison.missing_runs import Absent, became, half_way, lost, scored, told
 
 Arms = Mapping[str, Sequence[Member]]
 TIMED = (

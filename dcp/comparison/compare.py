@@ -11,13 +11,13 @@ from statistics import fmean
 from typing import Any
 
 from dcp.comparison import arms as arm_module
-from dcp.comparison.absent import Absent
 from dcp.comparison.arms import Arm, Member
 from dcp.comparison.caveats import Arms, caveats, covers
 from dcp.comparison.correction import corrected
-from dcp.comparison.differences import Difference, difference
+from dcp.comparison.difference import Difference, difference
 from dcp.comparison.equal_time import EqualTime, at_equal_time, left_out
 from dcp.comparison.intervals import LEVEL, Interval, clipped, over_seeds
+from dcp.comparison.missing_runs import Absent
 from dcp.comparison.scores import having, image_interval, is_share, score_of, values_of
 from dcp.errors import RequestError
 from dcp.runs.records import to_json

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from dcp.comparison.differences import Difference
+from dcp.comparison.difference import Difference
 
 
 def holm(p: Sequence[float]) -> list[float]:

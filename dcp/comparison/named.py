@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from dcp.comparison.absent import NO_FOLDER, Absent
 from dcp.comparison.compare import Comparison, compare
+from dcp.comparison.missing_runs import NO_FOLDER, Absent
 from dcp.runs.lookup import without_folder
 from dcp.runs.run import find
 

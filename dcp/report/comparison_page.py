@@ -5,9 +5,9 @@ from dataclasses import replace
 from string import ascii_uppercase
 from typing import Any
 
-from dcp.comparison import ArmScore, Comparison, ScoreRow
 from dcp.comparison.arms import Arm
-from dcp.comparison.differences import Difference
+from dcp.comparison.compare import ArmScore, Comparison, ScoreRow
+from dcp.comparison.difference import Difference
 from dcp.comparison.scores import is_share
 from dcp.report.findings import findings
 from dcp.report.page import (
@@ -25,7 +25,7 @@ from dcp.report.page import (
     signed,
     span,
 )
-from dcp.report.tests_page import equal_time, tests
+from dcp.report.significance_page import equal_time, tests
 
 Cells = tuple[str, ...]
 

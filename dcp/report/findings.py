@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 
-from dcp.comparison import Comparison, ScoreRow
-from dcp.comparison.differences import Difference
-from dcp.comparison.effects import MORE_IMAGES
+from dcp.comparison.compare import Comparison, ScoreRow
+from dcp.comparison.difference import Difference
+from dcp.comparison.effect_size import MORE_IMAGES
 from dcp.report.page import listed
 
 Pairs = Sequence[tuple[ScoreRow, Difference]]

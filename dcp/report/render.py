@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from dcp.comparison import Comparison
+from dcp.comparison.compare import Comparison
 from dcp.report.comparison_page import comparison_page
 from dcp.report.page import Grid, Lines, Page, one_line
 from dcp.report.summary_page import summary_page

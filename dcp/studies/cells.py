@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from dcp import catalogue, past
-from dcp.comparison.absent import diverged
+from dcp.comparison.missing_runs import diverged
 from dcp.errors import RequestError
 from dcp.recipe.recipe import Recipe
 from dcp.runs import encoder

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from dcp import past
-from dcp.comparison.absent import NO_FOLDER, Absent, became
 from dcp.comparison.arms import member
+from dcp.comparison.missing_runs import NO_FOLDER, Absent, became
 from dcp.errors import RequestError
 from dcp.runs import encoder
 from dcp.runs.lookup import arms_of, lacking, named, seed_of, without_seed

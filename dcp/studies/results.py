@@ -5,7 +5,8 @@ from dataclasses import asdict, dataclass
 from statistics import fmean, stdev
 from typing import Any
 
-from dcp.comparison import Absent, Comparison, compare
+from dcp.comparison.compare import Comparison, compare
+from dcp.comparison.missing_runs import Absent
 from dcp.comparison.scores import is_share
 from dcp.recipe.sections import Published
 from dcp.runs.run import Run

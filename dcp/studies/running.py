@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dcp import report
-from dcp.comparison import Comparison
+from dcp.comparison.compare import Comparison
 from dcp.pretraining import pretrain, silent
+from dcp.report import render
 from dcp.runs.disk import atomic_write, make_folder
 from dcp.runs.lookup import STUDY
 from dcp.runs.records import Json, to_json
@@ -104,8 +104,8 @@ def _write(result: Result, folder: Path) -> None:
     atomic_write(folder / STUDY, to_json(result.to_dict()))
     if result.comparison is None:
         return
-    text = report.markdown(result.comparison)
+    text = render.markdown(result.comparison)
     if result.beside:
-        text += "\n" + report.marked(pages.published(result.study, result.beside))
+        text += "\n" + render.marked(pages.published(result.study, result.beside))
     atomic_write(folder / "comparison.md", text.encode())
     atomic_write(folder / "comparison.json", to_json(result.comparison.to_dict()))

@@ -15,9 +15,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from dcp.comparison.crossed import over_seeds, over_seeds_and_images
 from dcp.comparison.intervals import Interval
-from dcp.comparison.matched import matched
+from dcp.comparison.mcnemar import matched
+from dcp.comparison.seeds_and_images import over_seeds, over_seeds_and_images
 
 Answers = tuple[np.ndarray, np.ndarray]  # [S_a, n] and [S_b, n], bool
 

@@ -12,8 +12,8 @@ import numpy as np
 from scipy import stats
 from simulation import PAIRINGS, SETTINGS, Judge, World, bootstrap, over_both, over_seeds_alone, rates, single
 
-from dcp.comparison.crossed import Estimate, over_seeds_and_images
 from dcp.comparison.intervals import Interval
+from dcp.comparison.seeds_and_images import Estimate, over_seeds_and_images
 
 SEEDS = (2, 3, 5, 10)
 

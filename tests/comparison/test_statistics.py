@@ -14,10 +14,10 @@ from statsmodels.stats.power import TTestIndPower, TTestPower
 from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
 
 from dcp.comparison.correction import holm
-from dcp.comparison.crossed import Estimate, Part, over_images, over_seeds, over_seeds_and_images
-from dcp.comparison.effects import MORE_IMAGES, Plan, hedges, plan
+from dcp.comparison.effect_size import MORE_IMAGES, Plan, hedges, plan
 from dcp.comparison.intervals import p_of
-from dcp.comparison.matched import Matched, matched
+from dcp.comparison.mcnemar import Matched, matched
+from dcp.comparison.seeds_and_images import Estimate, Part, over_images, over_seeds, over_seeds_and_images
 
 EXACT = {"rel": 1e-9, "abs": 1e-12}
 A, B = [0.61, 0.64, 0.60, 0.655], [0.66, 0.71, 0.65, 0.69]

@@ -9,15 +9,15 @@ import pytest
 from PIL import Image
 from reported import Page, curves, pictures, probes
 
-from dcp import report
-from dcp.comparison import compare
-from dcp.report import charts
-from dcp.report.charts import Curve, Estimate, Row
-from dcp.report.html import courses, disagreements, estimates, flat_maps
+from dcp.comparison.compare import compare
+from dcp.report.charts import canvas
+from dcp.report.charts.curves import Curve, draw_curves
+from dcp.report.charts.estimates import Estimate, Row, draw_estimates
+from dcp.report.html import disagreements, estimates, flat_maps, reports, training_curves
 from dcp.report.html.confusion import counted
-from dcp.report.html.courses import Quantity, course, thinned
-from dcp.report.html.sources import Source, Told, of_comparison, of_run
+from dcp.report.html.run_files import Source, Told, of_comparison, of_run
 from dcp.report.html.sprites import Sprites
+from dcp.report.html.training_curves import Quantity, course, thinned
 
 LOSS = Quantity("loss", "step", "Loss", "loss")
 
@@ -63,9 +63,9 @@ def test_what_is_no_number_leaves_no_point(make):
 def test_the_axis_counts_steps_where_no_epoch_is_known(make):
     run = make(steps=None)
     run.append({"kind": "step", "step": 0, "loss": 1.0})
-    assert courses.unit_of([source(run)]) == "steps"
+    assert training_curves.unit_of([source(run)]) == "steps"
     run.append({"kind": "epoch", "step": 7, "epoch": 1})
-    assert courses.unit_of([source(run)]) == "epochs"
+    assert training_curves.unit_of([source(run)]) == "epochs"
     assert Told(run).epoch_length == 4
 
 
@@ -78,7 +78,7 @@ def test_a_long_curve_is_thinned_and_keeps_its_ends(make):
 
 
 def test_a_chart_says_in_words_where_its_curves_begin_and_end(full):
-    words = described(report.run_html(full("a")))
+    words = described(reports.run_html(full("a")))
     assert "from -1 at 0.25 to -2.1 at 3" in words["Loss"]
     assert "from 50 at 1 to 50 at 3" in words["Online nearest-neighbour accuracy"]
     assert "from 1 at 1 to 0.25 at 3" in words["Eigenvalues of the test features&#x27; covariance"]
@@ -87,7 +87,7 @@ def test_a_chart_says_in_words_where_its_curves_begin_and_end(full):
 
 def test_a_line_is_drawn_where_its_numbers_are():
     x = np.arange(5.0)
-    chart = charts.curves([Curve("a", 0, x, 2 * x)], name="c", title="t", x="epochs", y="loss")
+    chart = draw_curves([Curve("a", 0, x, 2 * x)], name="c", title="t", x="epochs", y="loss")
     (path,) = re.findall(r'<path d="([^"]*)"[^>]*stroke: var\(--s0\)[^>]*stroke-linecap: square', chart)
     places = np.array([[float(number) for number in pair.split()] for pair in re.split("[ML] ?", path)[1:]])
     assert len(places) == 5
@@ -97,8 +97,8 @@ def test_a_line_is_drawn_where_its_numbers_are():
 
 
 def test_series_differ_in_their_dashes_too_and_the_ninth_is_not_the_first():
-    assert len({charts.dash_of(style) for style in range(4)}) == 4
-    assert charts.dash_of(0) != charts.dash_of(8)
+    assert len({canvas.dash_of(style) for style in range(4)}) == 4
+    assert canvas.dash_of(0) != canvas.dash_of(8)
 
 
 # scores and differences
@@ -108,7 +108,7 @@ def test_the_charts_of_scores_and_differences_hold_the_numbers_of_the_comparison
     comparison = compare(
         [full(name, seed, predictor=name, wrong=w) for name, w in (("a", 6), ("b", 12)) for seed in (0, 1, 2)]
     )
-    words = described(report.comparison_html(comparison))
+    words = described(reports.comparison_html(comparison))
     row = next(row for row in comparison.scores if row.score == "top1")
     for one in row.arms:
         low, high = one.over_seeds
@@ -122,7 +122,7 @@ def test_the_charts_of_scores_and_differences_hold_the_numbers_of_the_comparison
 
 def test_each_estimate_is_drawn_with_its_interval_in_its_own_colour():
     rows = [Row("knn top1", (Estimate(0, "A", 50.0, (40.0, 60.0)), Estimate(1, "B", 55.0)))]
-    chart = charts.estimates(rows, name="e", title="t", x="in %")
+    chart = draw_estimates(rows, name="e", title="t", x="in %")
     assert {f"var(--s{i})" for i in range(8) if f"var(--s{i})" in chart} == {"var(--s0)", "var(--s1)"}
     assert "knn top1  A" in chart
     assert "A 50 (40 to 60), B 55" in chart
@@ -153,7 +153,7 @@ def test_a_difference_without_a_verdict_is_hollow_though_its_interval_leaves_0_o
 
 
 def test_the_page_says_what_hollow_means_and_that_an_interval_alone_does_not_decide(full):
-    text = Page(report.comparison_html(compare([full("a"), full("b", predictor="b")]))).text
+    text = Page(reports.comparison_html(compare([full("a"), full("b", predictor="b")]))).text
     assert "hollow: undecided" in text
     assert "decides only if the test that is corrected" in text
 
@@ -168,7 +168,7 @@ def test_the_confusion_matrix_counts_by_hand():
 
 
 def test_the_confusion_matrix_of_a_run_has_class_names_and_every_test_image(full):
-    text = Page(report.run_html(full("a", wrong=6))).text
+    text = Page(reports.run_html(full("a", wrong=6))).text
     # six of sixty are taken for the next class: two of each of the three
     assert "cat 18 2 0 dog 0 18 2 ship 2 0 18" in text
 
@@ -178,7 +178,7 @@ def test_of_many_classes_the_most_frequent_mistakes_are_listed(make):
     prediction = label.copy()
     prediction[:3], prediction[8] = 7, 9
     run.write_probe("knn", {"score": {"top1": 0.98}, "n": 200}, {"prediction": prediction, "label": label})
-    text = Page(report.run_html(run)).text
+    text = Page(reports.run_html(run)).text
     assert "class 0 class 7 3 4 class 2 class 9 1 4" in text
 
 
@@ -255,7 +255,7 @@ def test_of_images_in_one_place_the_one_nearest_to_its_middle_is_shown():
 
 def test_arms_that_saw_the_same_views_share_them(full):
     runs = [full("a"), full("b", predictor="b")]  # pictures of the same seed
-    text = Page(report.comparison_html(compare(runs))).text
+    text = Page(reports.comparison_html(compare(runs))).text
     assert "A a and B b (the same views)" in text
 
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from reported import Page, bare, curves, pictures, whole
 
-from dcp import report
-from dcp.comparison import compare
+from dcp.comparison.compare import compare
+from dcp.report import render
+from dcp.report.html import reports
 
 HOSTILE = "<script>alert('x')</script>\"&$x$"
 
@@ -21,25 +22,25 @@ def arms(full, *names, seeds=1):
 def unfinished(root):
     early = bare(root, "b", status="failed", why="the loss is not finite at step 1")
     early.append({"kind": "step", "step": 0, "epoch": 0, "loss": -1.0})
-    return report.comparison_html(compare([whole(root), early]))
+    return reports.comparison_html(compare([whole(root), early]))
 
 
 def unlabelled(root):
     run = bare(root)
     curves(run)
     pictures(run, labels=False)
-    return report.run_html(run)
+    return reports.run_html(run)
 
 
 PAGES = {
-    "one arm": lambda root: report.comparison_html(compare(arms(partial(whole, root), "a", seeds=2))),
-    "two arms": lambda root: report.comparison_html(compare(arms(partial(whole, root), "a", "b", seeds=3))),
-    "ten arms": lambda root: report.comparison_html(compare(arms(partial(whole, root), *"abcdefghij"))),
+    "one arm": lambda root: reports.comparison_html(compare(arms(partial(whole, root), "a", seeds=2))),
+    "two arms": lambda root: reports.comparison_html(compare(arms(partial(whole, root), "a", "b", seeds=3))),
+    "ten arms": lambda root: reports.comparison_html(compare(arms(partial(whole, root), *"abcdefghij"))),
     "unfinished": unfinished,
     "unlabelled": unlabelled,
-    "nothing": lambda root: report.comparison_html(compare([bare(root, n, status="running") for n in "ab"])),
-    "one run": lambda root: report.run_html(whole(root)),
-    "empty run": lambda root: report.run_html(bare(root, status="running")),
+    "nothing": lambda root: reports.comparison_html(compare([bare(root, n, status="running") for n in "ab"])),
+    "one run": lambda root: reports.run_html(whole(root)),
+    "empty run": lambda root: reports.run_html(bare(root, status="running")),
 }
 
 
@@ -116,19 +117,19 @@ def test_it_is_below_three_megabytes(page):
 
 
 def test_what_is_missing_is_named_with_the_way_to_it(make):
-    text = Page(report.run_html(make("a", status="running"))).text
+    text = Page(reports.run_html(make("a", status="running"))).text
     for words in ("Loss: no run has", "dcp probe RUN -e pictures", "dcp probe RUN -e spectrum", "Confusion matrix: no"):
         assert words in text, words
 
 
 def test_nothing_is_missing_from_runs_that_have_everything(full):
-    assert "Not shown" not in Page(report.comparison_html(compare(arms(full, "a", "b", seeds=2)))).text
-    assert "Not shown" not in Page(report.run_html(full("c"))).text
+    assert "Not shown" not in Page(reports.comparison_html(compare(arms(full, "a", "b", seeds=2)))).text
+    assert "Not shown" not in Page(reports.run_html(full("c"))).text
 
 
 def test_the_same_runs_give_the_same_bytes(full):
     comparison = compare(arms(full, "a", "b"))
-    assert report.comparison_html(comparison) == report.comparison_html(comparison)
+    assert reports.comparison_html(comparison) == reports.comparison_html(comparison)
 
 
 def test_what_runs_call_themselves_stays_text(full):
@@ -138,7 +139,7 @@ def test_what_runs_call_themselves_stays_text(full):
         probe = run.probes()["pictures"]
         arrays = run.predictions("pictures")
         run.write_probe("pictures", {**probe, "extra": {**probe["extra"], "classes": [HOSTILE] * 3}}, arrays)
-    for text in (report.comparison_html(compare([first, second])), report.run_html(second)):
+    for text in (reports.comparison_html(compare([first, second])), reports.run_html(second)):
         read = Page(text)
         assert "script" not in {tag for tag, _ in read.elements}
         assert HOSTILE in read.text
@@ -147,8 +148,8 @@ def test_what_runs_call_themselves_stays_text(full):
 def test_the_words_are_those_of_the_markdown(full):
     comparison = compare(arms(full, "a", "b"))
     marks = str.maketrans(dict.fromkeys("|#*\\`", " "))
-    markdown = report.markdown(comparison).replace("---:", "").replace("---", "").translate(marks).split()
-    html = Page(report.comparison_html(comparison)).text.translate(marks).split()
+    markdown = render.markdown(comparison).replace("---:", "").replace("---", "").translate(marks).split()
+    html = Page(reports.comparison_html(comparison)).text.translate(marks).split()
     assert set(markdown) - set(html) == {"-"} - set(html)
 
 
@@ -166,6 +167,6 @@ def test_a_report_of_ten_runs_stays_small_whatever_their_pictures(make):
             arrays[name] = np.arange(last) % 3
         arrays["map_xy"] = draw.normal(size=(256, 2)).astype(np.float32)
         runs[-1].write_probe("pictures", runs[-1].probes()["pictures"], arrays)
-    page = report.comparison_html(compare(runs))
+    page = reports.comparison_html(compare(runs))
     assert 1_000_000 < len(page.encode()) < 3_000_000
     assert "the page has no room for more pictures" in Page(page).text

@@ -10,8 +10,9 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 import dcp
-from dcp.comparison import Comparison, compare, crossed, intervals
-from dcp.comparison.differences import (
+from dcp.comparison import intervals, seeds_and_images
+from dcp.comparison.compare import Comparison, compare
+from dcp.comparison.difference import (
     CROSSED,
     CROSSED_ONE,
     CROSSED_PAIRED,
@@ -227,7 +228,7 @@ def test_answers_to_the_same_images_bring_the_images_into_the_interval(build):
         np.stack([(lambda x: x["prediction"] == x["label"])(r.predictions("linear")) for r in arm])
         for arm in (runs[:3], runs[3:])
     )
-    expected = crossed.over_seeds_and_images(a, b, paired=True)
+    expected = seeds_and_images.over_seeds_and_images(a, b, paired=True)
     assert (one.method, one.interval, one.p) == (CROSSED_PAIRED, pytest.approx(expected.interval()), expected.p)
     assert "judged on other images of the same kind" in compare(runs).covers[0]
 

@@ -1,8 +1,8 @@
 import pytest
 
-from dcp import report
-from dcp.comparison import compare
 from dcp.comparison.caveats import TIMED
+from dcp.comparison.compare import compare
+from dcp.report import render
 
 
 def course(build, name, seed, seconds, source="stl10", **readouts):
@@ -30,7 +30,7 @@ def test_arms_are_read_after_the_time_that_every_run_has_reached(build):
     assert (slow.values, slow.mean) == ((0.15, 0.2), pytest.approx(0.175))
     assert fast.deviation == pytest.approx(0.1 / 2**0.5)
     assert set(TIMED) <= set(comparison.covers)
-    text = report.markdown(comparison)
+    text = render.markdown(comparison)
     assert "**online_knn in %, after 3.2 s of training**" in text
     assert "| B | 17.50 | 3.54 | 2 |" in text
     assert comparison.to_dict()["equal_time"][0]["arms"][1]["values"] == [0.15, 0.2]
@@ -55,7 +55,7 @@ def test_without_readouts_nothing_is_said_of_equal_time(build):
     comparison = compare([course(build, "a", 0, [1, 2]), course(build, "bb", 0, [1, 2])])
     assert comparison.equal_time == ()
     assert not set(TIMED) & set(comparison.covers)
-    assert "equal time" not in report.markdown(comparison)
+    assert "equal time" not in render.markdown(comparison)
 
 
 def test_arms_that_learned_other_data_than_the_first_are_left_out_and_that_is_said(build):
@@ -93,5 +93,5 @@ def test_flops_are_those_of_all_steps_and_left_out_where_no_run_says(build):
     ]
     comparison = compare(runs)
     assert [arm.cost.flops for arm in comparison.arms] == [2e9 * 500_000, None]
-    assert "| 1.00 PFLOP |" in report.markdown(comparison)
-    assert "FLOP" not in report.markdown(compare([runs[1], build("c")]))
+    assert "| 1.00 PFLOP |" in render.markdown(comparison)
+    assert "FLOP" not in render.markdown(compare([runs[1], build("c")]))

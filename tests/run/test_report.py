@@ -7,10 +7,11 @@ import pytest
 from rich.console import Console
 from scipy import stats
 
-from dcp import report
 from dcp.commands.progress import Bar, Watcher
-from dcp.comparison import compare
+from dcp.comparison.compare import compare
+from dcp.report import render
 from dcp.report.comparison_page import comparison_page
+from dcp.report.html import reports
 from dcp.report.page import Grid, duration, figure, memory, significant
 from dcp.report.summary_page import summary_page
 
@@ -148,20 +149,20 @@ def drawn(renderable, width: int = 80) -> str:
 
 
 def test_a_comparison_in_markdown_reads_like_this(two):
-    assert report.markdown(compare(two)) == MARKDOWN
+    assert render.markdown(compare(two)) == MARKDOWN
 
 
 def test_a_summary_in_markdown_reads_like_this(two):
     two[0].append({"kind": "step", "step": 3900, "spread": 0.93123, "effective_rank": 45.2})
     two[0].append({"kind": "step", "step": 3901, "spread": math.nan})
-    assert report.summary_markdown(two[0]) == SUMMARY
+    assert render.summary_markdown(two[0]) == SUMMARY
 
 
 def test_terminal_and_markdown_say_the_same_words(two):
     comparison = compare(two)
     marks = str.maketrans(dict.fromkeys("|#*:", " "))
-    in_markdown = report.markdown(comparison).replace("---", "").translate(marks).split()
-    in_terminal = drawn(report.table(comparison)).translate(marks).split()
+    in_markdown = render.markdown(comparison).replace("---", "").translate(marks).split()
+    in_terminal = drawn(render.table(comparison)).translate(marks).split()
     # Markdown repeats the header of each group, and has dashes for its lists
     assert set(in_terminal) == set(in_markdown)
 
@@ -172,7 +173,7 @@ def test_a_comparison_fits_80_columns_whatever_the_names(build):
     for i in range(3):
         recipe = {"predictor": {"name": f"mlp{i}", "sizes": list(range(40)), "path": "x" * 100}}
         runs.append(build(f"{long}{i}", top1=0.1, recipe=recipe, record={"device": "cuda " * 20}))
-    text = drawn(report.table(compare(runs)))
+    text = drawn(render.table(compare(runs)))
     assert max(map(len, text.splitlines())) <= 80
     assert "  A\n    recipe: imagenet100" in text
     for arm in compare(runs).arms:
@@ -186,7 +187,7 @@ def bare(text: str) -> str:
 def test_every_difference_that_is_tested_has_its_p_values_effect_and_seeds_needed(build):
     a, b = [0.60, 0.62, 0.61, 0.60], [0.63, 0.655, 0.645, 0.64]
     runs = [build("a", i, top1=x) for i, x in enumerate(a)] + [build("b", i, top1=x) for i, x in enumerate(b)]
-    text = drawn(report.table(compare(runs)))
+    text = drawn(render.table(compare(runs)))
     assert "  B against A, over seeds, paired: paired t test\n" in text
     one = compare(runs).scores[0].differences[0]
     row = next(line for line in text.splitlines() if line.startswith("    linear top1  "))
@@ -200,7 +201,7 @@ def test_an_interval_without_0_that_holms_correction_leaves_open_is_explained(bu
         sure = (run.seed + (2 + 2 * (run.seed % 2)) * (run.name == "b")) / 100
         score = {f"rank{i}": float(x) for i, x in enumerate(np.random.default_rng((ord(run.name), run.seed)).random(8))}
         run.write_probe("other", {"score": {**score, "rank0": 5 + sure}, "n": 100})
-    text = report.markdown(compare(runs))
+    text = render.markdown(compare(runs))
     assert "- B against A in other rank0: the interval leaves 0 out, but among so many scores one may by chance" in text
 
 
@@ -219,7 +220,7 @@ def wide(build):
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
 def test_no_cell_loses_a_character_at_any_width(wide, width):
     comparison = compare(wide)
-    text = drawn(report.table(comparison), width)
+    text = drawn(render.table(comparison), width)
     for block in comparison_page(comparison).content():
         cells = [row for _, rows in block.groups for row in rows] if isinstance(block, Grid) else [block.lines]
         for cell in (cell for row in cells for cell in row):
@@ -238,7 +239,7 @@ def comparison_numbers(comparison):
 
 @pytest.mark.parametrize("width", [40, 60, 80, 120])
 def test_the_summary_of_a_run_loses_no_character_at_any_width(wide, width):
-    text = drawn(report.summary(wide[3]), width)
+    text = drawn(render.summary(wide[3]), width)
     for block in summary_page(wide[3]).content():
         cells = [cell for _, rows in block.groups for row in rows for cell in row] if isinstance(block, Grid) else []
         for cell in cells or block.lines:
@@ -247,9 +248,9 @@ def test_the_summary_of_a_run_loses_no_character_at_any_width(wide, width):
 
 
 def test_columns_that_do_not_fit_stand_below_their_row_with_their_name(two):
-    text = drawn(report.table(compare(two)), 60)
+    text = drawn(render.table(compare(two)), 60)
     assert "    B  60.00  56.93 to 62.99      25.00\n      minus A (95 % interval): -3.00 (-4.25 to -2.11)\n" in text
-    assert "-3.00 (-4.25 to -2.11)" in drawn(report.table(compare(two)), 40).replace("\n        ", " ")
+    assert "-3.00 (-4.25 to -2.11)" in drawn(render.table(compare(two)), 40).replace("\n        ", " ")
 
 
 def test_the_terminal_shows_the_main_scores_of_the_spectrum_and_markdown_shows_all(two):
@@ -257,19 +258,19 @@ def test_the_terminal_shows_the_main_scores_of_the_spectrum_and_markdown_shows_a
     for run in two:
         run.write_probe("spectrum", {**RANKME, "score": score})
     comparison = compare(two)
-    for text in (drawn(report.table(comparison)), drawn(report.summary(two[0]))):
+    for text in (drawn(render.table(comparison)), drawn(render.summary(two[0]))):
         assert all(name in text for name in ("rankme", "alignment", "F_effective_rank", "participation_ratio"))
         assert "nesum" not in text
-    assert "nesum" in report.markdown(comparison)
-    assert "nesum" in report.summary_markdown(two[0])
+    assert "nesum" in render.markdown(comparison)
+    assert "nesum" in render.summary_markdown(two[0])
 
 
 def test_the_scores_alone_are_shown_with_the_names_of_the_arms(two):
-    text = drawn(report.table(compare(two), scores_only=True))
+    text = drawn(render.table(compare(two), scores_only=True))
     assert "linear top1" in text
     assert "B  stl10_byol" in text
     assert not [title for title in ("What the", "Take care", "Settings", "Cost", "Collapse") if title in text]
-    text = drawn(report.summary(two[0], scores_only=True))
+    text = drawn(render.summary(two[0], scores_only=True))
     assert "63.00" in text
     assert not [title for title in ("Diagnosis", "Speed") if title in text]
 
@@ -280,7 +281,7 @@ def test_a_difference_of_rounding_is_shown_as_0_and_found_in_no_sentence(build):
         recipe = {"predictor": {"eps": i // 3}}
         runs.append(build(f"arm{i // 3}", i % 3, recipe=recipe))
         runs[-1].write_probe("spectrum", {**RANKME, "score": {"alignment": 1.0 + (i % 4) * 2.2e-16}})
-    text = report.markdown(compare(runs))
+    text = render.markdown(compare(runs))
     (row,) = [line for line in text.splitlines() if line.startswith("| B | 1.000")]
     assert row.endswith("| 0 |")
     assert "in spectrum alignment" not in text
@@ -288,13 +289,13 @@ def test_a_difference_of_rounding_is_shown_as_0_and_found_in_no_sentence(build):
 
 def test_a_score_that_two_seeds_leave_open_is_named_once_with_the_reason(build):
     runs = [build(top1=0.5), build(seed=1, top1=0.51), build("b", 0, top1=0.9), build("b", 1, top1=0.92)]
-    text = report.markdown(compare(runs))
+    text = render.markdown(compare(runs))
     assert "- B against A: undecided in linear top1: 2 seeds: wide by nature.\n" in text
     assert text.count("linear top1:") == 1
 
 
 def test_columns_of_one_grid_are_in_line_in_all_of_its_groups(two):
-    lines = drawn(report.table(compare(two))).splitlines()
+    lines = drawn(render.table(compare(two))).splitlines()
     header = next(line for line in lines if "untrained" in line)
     rows = [line for line in lines if line.startswith("    A ")]
     assert len(rows) == 2
@@ -305,12 +306,12 @@ def test_columns_of_one_grid_are_in_line_in_all_of_its_groups(two):
 
 def test_text_in_brackets_is_not_taken_for_markup(build):
     runs = [build(), build("b", record={"status": "failed", "why": "shape [bold]3[/bold] at [0]"})]
-    assert "shape [bold]3[/bold] at [0]" in drawn(report.table(compare(runs)), width=200)
+    assert "shape [bold]3[/bold] at [0]" in drawn(render.table(compare(runs)), width=200)
 
 
 def test_table_signs_in_a_reason_do_not_break_markdown(build):
     runs = [build(), build("b", top1=0.5, record={"status": "failed", "why": "a|b\nc*d<e"})]
-    assert "- b-s0 is not finished: it failed (a\\|b c\\*d\\<e).\n" in report.markdown(compare(runs))
+    assert "- b-s0 is not finished: it failed (a\\|b c\\*d\\<e).\n" in render.markdown(compare(runs))
 
 
 def test_what_a_terminal_would_obey_is_shown_escaped_in_every_form_of_the_report(build):
@@ -318,10 +319,10 @@ def test_what_a_terminal_would_obey_is_shown_escaped_in_every_form_of_the_report
     recipe = {"data": {"source": odd}, "optimizer": {"schedule": odd}}
     runs = [build(), build("b", recipe=recipe, record={"status": "failed", "why": odd, "device": odd})]
     compared = compare(runs)
-    pages = [report.table(compared), report.summary(runs[1])]
+    pages = [render.table(compared), render.summary(runs[1])]
     texts = [drawn(page, 200) for page in pages]
-    texts += [report.markdown(compared), report.summary_markdown(runs[1])]
-    texts += [report.comparison_html(compared), report.run_html(runs[1])]
+    texts += [render.markdown(compared), render.summary_markdown(runs[1])]
+    texts += [reports.comparison_html(compared), reports.run_html(runs[1])]
     for text in texts:
         assert all(line.isprintable() for line in text.split("\n"))
         assert "x1b[31mred" in text
@@ -330,7 +331,7 @@ def test_what_a_terminal_would_obey_is_shown_escaped_in_every_form_of_the_report
 def test_seeds_that_are_healthy_share_a_line_and_a_collapsed_one_has_its_own(build):
     collapsed = {"state": {"name": "dimensional collapse", "evidence": "rank 2 of 128"}}
     runs = [build(seed=0), build(seed=1, record=collapsed), build(seed=2), build(seed=3, record=collapsed)]
-    assert report.markdown(compare(runs)).endswith(
+    assert render.markdown(compare(runs)).endswith(
         "- A, seeds 0 and 2: healthy (effective rank 45.2 of 128).\n"
         "- A, seed 1: dimensional collapse (rank 2 of 128).\n"
         "- A, seed 3: dimensional collapse (rank 2 of 128).\n"
@@ -338,7 +339,7 @@ def test_seeds_that_are_healthy_share_a_line_and_a_collapsed_one_has_its_own(bui
 
 
 def test_one_arm_has_no_column_for_differences(build):
-    text = report.markdown(compare([build(seed=0, top1=0.6), build(seed=1, top1=0.62)]))
+    text = render.markdown(compare([build(seed=0, top1=0.6), build(seed=1, top1=0.62)]))
     assert "minus A" not in text
     assert "| A | 61.00 | 48.29 to 73.71 | 25.00 |" in text
 
@@ -347,7 +348,7 @@ def test_the_summary_of_a_run_that_knows_nothing_yet_is_short(tmp_path: Path):
     from dcp.runs.run import Run
 
     run = Run.create(tmp_path, "tiny", 0, "", {})
-    assert drawn(report.summary(run)).split() == [
+    assert drawn(render.summary(run)).split() == [
         *("tiny-s0:", "running"),
         *["Not", "finished;", "what", "follows", "is", "as", "of", "its", "last", "files."],
     ]

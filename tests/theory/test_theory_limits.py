@@ -57,15 +57,15 @@ def test_settings_that_say_nothing_are_refused(name: str, set_: str) -> None:
 
 
 def test_a_number_that_is_not_finite_is_null_and_an_empty_cell() -> None:
-    from dcp import report
     from dcp.dynamics.result import Figure, Line, Result
+    from dcp.report import theory_page
 
     figure = Figure("title", "x", "y", (Line("line", (0.0, 1.0), (float("nan"), float("inf"))),))
     result = Result((Row({"eta": 0.1}, "what", float("nan"), float("inf"), error=float("nan")),), (figure,))
     (row,) = json.loads(json.dumps(result.to_dict(), allow_nan=False))["rows"]
     assert (row["simulated"], row["closed_form"], row["standard_error"]) == (None, None, None)
-    assert report.results_csv(result).splitlines()[1] == "0.1,what,,,,false,"
-    assert report.figures_csv(result).splitlines()[1:] == ["title,line,x,0.0,y,", "title,line,x,1.0,y,"]
+    assert theory_page.results_csv(result).splitlines()[1] == "0.1,what,,,,false,"
+    assert theory_page.figures_csv(result).splitlines()[1:] == ["title,line,x,0.0,y,", "title,line,x,1.0,y,"]
 
 
 @pytest.mark.parametrize("name", ["threshold", "cosine", "eps_at_origin"])

@@ -39,7 +39,7 @@ class Curve:
     strength: float = 1.0
 
 
-def curves(
+def draw_curves(
     lines: list[Curve],
     *,
     name: str,

@@ -48,7 +48,7 @@ class Row:
 Place = tuple[float, str, Estimate]  # inches from the top, label, value
 
 
-def estimates(rows: Sequence[Row], *, name: str, title: str, x: str, zero: bool = False) -> str:
+def draw_estimates(rows: Sequence[Row], *, name: str, title: str, x: str, zero: bool = False) -> str:
     """An SVG with a line for each value, from the top down in the order given.
 
     Args:

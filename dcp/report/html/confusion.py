@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from dcp.report.html.blocks import grid
 from dcp.report.html.document import Section, figure, figures
-from dcp.report.html.sources import Source, Told
+from dcp.report.html.run_files import Source, Told
 from dcp.report.page import Grid, count
 
 PREFERRED = ("linear", "knn")

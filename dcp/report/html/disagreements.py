@@ -12,7 +12,7 @@ from dcp.report.html.confusion import PREFERRED, class_name
 from dcp.report.html.document import Section, figure, figures
 from dcp.report.html.examples import FULL, picture
 from dcp.report.html.flat_maps import NO_PICTURES, pictured
-from dcp.report.html.sources import Source, Told
+from dcp.report.html.run_files import Source, Told
 from dcp.report.html.sprites import Sprite, Sprites
 from dcp.report.page import count
 

@@ -7,7 +7,7 @@ from html import escape
 
 from dcp import __version__
 from dcp.errors import printable
-from dcp.report.charts import swatch
+from dcp.report.charts.canvas import swatch
 from dcp.report.html.style import CSS
 
 Key = Sequence[tuple[int, str]]  # style and label of each series

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from dcp.report.charts import Curve, curves
-from dcp.report.html.courses import MOST_POINTS, Quantity, course, unit_of
+from dcp.report.charts.curves import Curve, draw_curves
 from dcp.report.html.document import Section, figure, figures
-from dcp.report.html.sources import Source, Told, number
+from dcp.report.html.run_files import Source, Told, number
+from dcp.report.html.training_curves import MOST_POINTS, Quantity, course, unit_of
 from dcp.runs.records import Json
 
 RANKS = (1, 2, 4, 8, 16, 32, 64, 128)  # which of the falling eigenvalues are followed
@@ -68,7 +68,7 @@ def _matrix(source: Source, matrix: str) -> str:
     title = f"Eigenvalues of {matrix}, {source.label}"
     unit = "epochs" if length else "steps"
     name = f"{matrix}-{source.style}"
-    chart = curves(lines, name=name, title=title, x=unit, y=f"eigenvalue of {matrix}", log=log)
+    chart = draw_curves(lines, name=name, title=title, x=unit, y=f"eigenvalue of {matrix}", log=log)
     note = f"Of {MATRICES[matrix]}, from the top: {', '.join(line.label for line in lines)} largest, ever fainter."
     where = f'metrics.jsonl of {told.folder}, lines of kind "spectrum", key "{matrix}"'
     return figure(title, chart, note=note, source=where)
@@ -100,7 +100,7 @@ def _agreement(sources: Sequence[Source], one: Quantity) -> str:
     lines = [line for source in sources if (line := course(source, one, unit)) is not None]
     if not lines:
         return ""
-    chart = curves(lines, name=one.key, title=one.title, x=unit, y=one.axis)
+    chart = draw_curves(lines, name=one.key, title=one.title, x=unit, y=one.axis)
     where = f'metrics.jsonl of each run, lines of kind "spectrum", key "{one.key}"'
     return figure(one.title, chart, source=where, key=[(line.style, line.label) for line in lines])
 
@@ -123,7 +123,7 @@ def _final(source: Source, key: str) -> Curve | None:
 
 def _falling(title: str, key: str, lines: list[Curve]) -> str:
     name = key.partition("_")[0]
-    chart = curves(lines, name=name, title=title, x="rank", y="share of the largest", log=True, whole=True)
+    chart = draw_curves(lines, name=name, title=title, x="rank", y="share of the largest", log=True, whole=True)
     note = "A line that falls early means few directions."
     where = f'probes/spectrum.json of each run, extra, "{key}"'
     return figure(title, chart, note=note, source=where, key=[(line.style, line.label) for line in lines])

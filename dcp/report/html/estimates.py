@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from dcp.comparison import ArmScore, Comparison, ScoreRow
+from dcp.comparison.compare import ArmScore, Comparison, ScoreRow
 from dcp.comparison.scores import image_interval, is_share, score_of
-from dcp.report.charts import Estimate, Row, estimates
+from dcp.report.charts.estimates import Estimate, Row, draw_estimates
 from dcp.report.html.document import Key, Section, figure, figures, paragraph
-from dcp.report.html.sources import Source, Told
+from dcp.report.html.run_files import Source, Told
 from dcp.report.page import is_main
 
 Interval = tuple[float, float]
@@ -60,14 +60,14 @@ def differences(comparison: Comparison, sources: Sequence[Source]) -> Section:
 def _scores(rows: list[Row], key: Key, source: str) -> Section:
     if not rows:
         return Section("", "", ("Scores as a picture: no probe has the share of right answers.",))
-    chart = estimates(rows, name="scores", title="Right answers", x="right answers in %")
+    chart = draw_estimates(rows, name="scores", title="Right answers", x="right answers in %")
     note = "Dot: score, of several seeds the mean. Bar: 95 % interval. Strokes: seeds. Ring: the untrained encoder."
     return Section(SCORES, figures([figure("Right answers", chart, note=note, source=source, key=key)]))
 
 
 def _difference(i: int, title: str, rows: list[Row], x: str, sources: Sequence[Source]) -> str:
     title = f"{title}: difference from A"
-    chart = estimates(rows, name=f"difference-{i}", title=title, x=x, zero=True)
+    chart = draw_estimates(rows, name=f"difference-{i}", title=title, x=x, zero=True)
     shown = {one.style for row in rows for one in row.values}
     key = _key([source for source in sources if source.style in shown])
     return figure(title, chart, source='the table "Scores" and comparison.json', key=key)

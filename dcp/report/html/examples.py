@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from dcp.report.html.confusion import class_name
 from dcp.report.html.document import Section, figure, figures
 from dcp.report.html.flat_maps import NO_PICTURES, pictured
-from dcp.report.html.sources import Source, Told
+from dcp.report.html.run_files import Source, Told
 from dcp.report.html.sprites import Sprite, Sprites
 from dcp.report.page import listed
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from dcp.report.charts.canvas import COLOURS
 from dcp.report.html.confusion import class_name
 from dcp.report.html.document import Section, figure, figures
-from dcp.report.html.sources import Source, Told
+from dcp.report.html.run_files import Source, Told
 from dcp.report.html.sprites import Sprite, Sprites
 
 SIDE, MARGIN = 400.0, 14.0  # of the map, in units of its SVG

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dcp.dynamics.result import Figure, Result
-from dcp.report.charts import Curve, curves
+from dcp.report.charts.curves import Curve, draw_curves
 from dcp.report.html import blocks
 from dcp.report.html.document import Section, document, figure, figures
 from dcp.report.theory_page import theory_page
@@ -23,7 +23,7 @@ def _figure(one: Figure, number: int) -> str:
         for style, line in enumerate(one.lines)
     ]
     lines = [line for line in lines if np.isfinite(line.y).any()]
-    chart = curves(lines, name=f"theory-{number}", title=one.title, x=one.x, y=one.y, log=one.log, whole=one.whole)
+    chart = draw_curves(lines, name=f"theory-{number}", title=one.title, x=one.x, y=one.y, log=one.log, whole=one.whole)
     key = [(line.style, line.label) for line in lines]
     return figure(one.title, chart, note=one.note, source="figures.csv", key=key, wide=len(key) > 12)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from dcp.comparison import Comparison
+from dcp.comparison.compare import Comparison
 from dcp.report.comparison_page import letter
 from dcp.runs.records import Json
 from dcp.runs.run import Run

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from dcp.comparison.crossed import Values
+    from dcp.comparison.seeds_and_images import Values
 
     Answers = tuple[Values, Values]
 

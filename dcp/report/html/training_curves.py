@@ -7,9 +7,9 @@ from statistics import fmean
 
 import numpy as np
 
-from dcp.report.charts import Curve, curves
+from dcp.report.charts.curves import Curve, draw_curves
 from dcp.report.html.document import Section, figure, figures
-from dcp.report.html.sources import Source, Told, number
+from dcp.report.html.run_files import Source, Told, number
 from dcp.runs.records import Json
 
 TIMES = {"hours": 3600.0, "minutes": 60.0, "seconds": 1.0}
@@ -82,7 +82,7 @@ def _section(title: str, sources: Sequence[Source], quantities: Sequence[Quantit
 
 def _figure(one: Quantity, lines: list[Curve], sources: Sequence[Source], unit: str) -> str:
     name = f"{one.key}-{unit}"
-    chart = curves(lines, name=name, title=one.title, x=unit, y=one.axis)
+    chart = draw_curves(lines, name=name, title=one.title, x=unit, y=one.axis)
     banded = any(line.low is not None for line in lines)
     note = "Mean of the seeds; the band reaches from the least to the most." if banded else ""
     where = f'metrics.jsonl of each run, lines of kind "{one.kind}", key "{one.key}"'

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist, fmean
 
-from dcp.comparison.crossed import Estimate, Part
 from dcp.comparison.intervals import ROUNDING, between, quantile
+from dcp.comparison.seeds_and_images import Estimate, Part
 
 POWER = 0.8
 ALPHA = 0.05

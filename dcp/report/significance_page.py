@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from dcp.comparison import Comparison, ScoreRow
-from dcp.comparison.differences import TESTS, Difference
+from dcp.comparison.compare import Comparison, ScoreRow
+from dcp.comparison.difference import TESTS, Difference
 from dcp.comparison.equal_time import ArmAtTime, EqualTime
 from dcp.report.page import NOTHING, Grid, duration, figure, probability
 

@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
-from dcp.comparison import crossed
+from dcp.comparison import seeds_and_images
 from dcp.comparison.arms import Member
 from dcp.comparison.comparable import not_comparable
-from dcp.comparison.effects import hedges, plan
+from dcp.comparison.effect_size import hedges, plan
 from dcp.comparison.intervals import LEVEL, Interval, clipped, p_of, unpaired_over_images
-from dcp.comparison.matched import matched
+from dcp.comparison.mcnemar import matched
+from dcp.comparison.pairing import paired_seeds, right_answers
 from dcp.comparison.scores import having, image_interval, is_share, score_of, values_of
-from dcp.comparison.together import paired_seeds, right_answers
 
 PAIRED = "paired over test images"
 PAIRED_MEANS = "paired over test images, their values"
@@ -138,8 +138,8 @@ def _over_seeds(
 ) -> Difference:
     a, b = values_of(first, evaluation, score), values_of(second, evaluation, score)
     paired, answers = paired_seeds(first, second), right_answers(first, second, evaluation, score)
-    both = None if isinstance(answers, str) else crossed.over_seeds_and_images(*answers, paired=paired)
-    estimate = both or crossed.over_seeds(a, b, paired=paired)
+    both = None if isinstance(answers, str) else seeds_and_images.over_seeds_and_images(*answers, paired=paired)
+    estimate = both or seeds_and_images.over_seeds(a, b, paired=paired)
     why = "" if estimate.spread else NO_SPREAD
     why = why or (TWO_SEEDS if 2 in (len(a), len(b)) else "")
     (effect, kind), (needed, no_number) = hedges(a, b, paired=paired), plan(a, b, estimate, paired=paired).needed()
@@ -170,7 +170,7 @@ def _over_images(
 ) -> Difference:
     answers = right_answers(first, second, evaluation, score)
     if not isinstance(answers, str) and answers[0].dtype != bool:
-        estimate = crossed.over_images(answers[0][0], answers[1][0])
+        estimate = seeds_and_images.over_images(answers[0][0], answers[1][0])
         return replace(found, interval=estimate.interval(), method=PAIRED_MEANS, p=estimate.p)
     if not isinstance(answers, str):
         counts = matched(answers[0][0], answers[1][0])

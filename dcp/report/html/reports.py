@@ -1,0 +1,77 @@
+"""Whole reports: the words of the page, and pictures of what the runs wrote.
+
+What a run has not is left out and named at the end with the way to it.
+"""
+
+from collections.abc import Sequence
+
+from dcp.comparison.compare import Comparison
+from dcp.report.comparison_page import comparison_page
+from dcp.report.html import (
+    blocks,
+    disagreements,
+    eigenvalues,
+    estimates,
+    examples,
+    flat_maps,
+    run_files,
+    training_curves,
+)
+from dcp.report.html.confusion import confusion
+from dcp.report.html.document import Section, document
+from dcp.report.html.run_files import Source
+from dcp.report.html.sprites import Sprites
+from dcp.report.page import Grid, Page
+from dcp.report.summary_page import summary_page
+from dcp.runs.run import Run
+
+
+def comparison_html(comparison: Comparison) -> str:
+    """A comparison as one file.
+
+    Raises:
+        RequestError: "broken-run", a file of a run cannot be read.
+    """
+    page, arms = comparison_page(comparison), run_files.of_comparison(comparison)
+    pictures = [estimates.scores_of(comparison, arms), estimates.differences(comparison, arms)]
+    return _report(page, pictures, arms)
+
+
+def run_html(run: Run) -> str:
+    """One run as one file.
+
+    Raises:
+        RequestError: "broken-run", a file of the run cannot be read.
+    """
+    alone = run_files.of_run(run)
+    return _report(summary_page(run), [estimates.scores_of_run(alone[0].runs[0])], alone)
+
+
+def _report(page: Page, scores: list[Section], arms: Sequence[Source]) -> str:
+    """The words of the page with the pictures of the scores behind their table; then everything else."""
+    words = blocks.sections(page)
+    after = next((i for i, one in enumerate(words, start=1) if one.title == "Scores"), len(words))
+    return document(page.title, [*words[:after], *scores, *words[after:], *_drawn(arms), _folders(arms)])
+
+
+def _drawn(arms: Sequence[Source]) -> list[Section]:
+    """The sections that are pictures; the small images are written once, before the first that shows one."""
+    sprites = Sprites()
+    shown = [
+        disagreements.disagreements(arms, sprites),
+        confusion(arms),
+        flat_maps.flat_maps(arms, sprites),
+        examples.neighbours(arms, sprites),
+        examples.seen(arms, sprites),
+    ]
+    curves = [training_curves.training(arms), training_curves.over_time(arms)]
+    spectra = [eigenvalues.over_training(arms), eigenvalues.at_the_end(arms)]
+    return [*curves, *spectra, Section("", sprites.html()), *shown]
+
+
+def _folders(arms: Sequence[Source]) -> Section:
+    """Where the files are that the figures name."""
+    rows = tuple((told.folder, one.letter, str(told.run.seed), str(told.run.path)) for one in arms for told in one.runs)
+    return Section(
+        "Run folders", blocks.grid(Grid("Run folders", ("run", "arm", "seed", "folder"), (("", rows),), numbers=False))
+    )
