@@ -21,7 +21,7 @@ from benchmarks.step import Case, recipe
 from benchmarks.training import Turn, epochs_in_turn
 from dcp.hardware import precision
 from dcp.recipe.recipe import Recipe
-from dcp.training import Training
+from dcp.training.trainer import Training
 
 CPU = Case("ResNet-18 at 32", "resnet18", 32, "small", 64, 128, 4)
 QUICK = Case("ResNet-18/8 at 32", "resnet18", 32, "small", 8, 64, 24)  # views weigh here: few may be ready beforehand

@@ -14,7 +14,7 @@ from benchmarks.measure import Row, Scale, rows
 from benchmarks.step import CPU, Case, recipe
 from benchmarks.training import Turn, bare, timed
 from dcp.hardware.malloc import keep_freed_memory
-from dcp.training import Training
+from dcp.training.trainer import Training
 
 
 def tasks(scale: Scale) -> list[partial[list[Row]]]:

@@ -13,7 +13,7 @@ from benchmarks.measure import Row, Scale, Spread, settle
 from benchmarks.step import CPU, GPU, QUICK, Case, recipe
 from dcp.data.loader import Shares, batches
 from dcp.hardware.malloc import keep_freed_memory
-from dcp.training import Training
+from dcp.training.trainer import Training
 
 PARTS = ("views", "online branch, loss", "target branch", "backward", "optimizer", "F and W", "EMA", "readouts")
 
@@ -69,7 +69,7 @@ class Clock:
 
 
 def _steps(training: Training, clock: Clock) -> Iterator[int]:
-    """The training step of `dcp.loop` and `dcp.method.algorithm`, taken apart."""
+    """The training step of `dcp.training.loop` and `dcp.method.algorithm`, taken apart."""
     method, recipe, device = training.method, training.recipe, training.process.device
     shares = Shares(training.plan, 0, 0)
     stream = batches(training.data.images, shares, recipe.views, size=recipe.data.view_size, device=device, workers=0)

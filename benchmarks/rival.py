@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from dcp.data.datasets.base import load
-from dcp.training import Training
+from dcp.training.trainer import Training
 
 HIDDEN, OUT, TAU = 512, 128, 0.996
 RATE, MOMENTUM, DECAY = 0.03, 0.9, 4e-4

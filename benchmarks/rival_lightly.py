@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from benchmarks.rival import DECAY, HIDDEN, MOMENTUM, OUT, RATE, TAU, backbone, loader, pictures
 from benchmarks.step import Case
 from benchmarks.training import Turn, timed
-from dcp.training import Training
+from dcp.training.trainer import Training
 
 
 def turn(training: Training, case: Case, workers: int) -> Turn:

@@ -16,7 +16,7 @@ from benchmarks.rival import DECAY, HIDDEN, MOMENTUM, OUT, RATE, TAU, backbone, 
 from benchmarks.step import Case
 from benchmarks.training import Turn
 from dcp.data.views.config import STATISTICS
-from dcp.training import Training
+from dcp.training.trainer import Training
 
 
 def turn(training: Training, case: Case, workers: int) -> Turn:

@@ -9,7 +9,7 @@ from benchmarks.measure import Row, Scale, Spread, in_turn, rows
 from benchmarks.training import bare, epochs_in_turn
 from dcp.hardware.device import peak_memory_bytes
 from dcp.recipe.recipe import Recipe
-from dcp.training import Training
+from dcp.training.trainer import Training
 
 
 class Case(NamedTuple):

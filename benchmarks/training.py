@@ -15,7 +15,7 @@ from benchmarks.measure import settle
 from dcp.hardware.malloc import keep_freed_memory
 from dcp.method.networks import Branch
 from dcp.recipe.recipe import Recipe
-from dcp.training import Training
+from dcp.training.trainer import Training
 
 Turn = Callable[[str], float]  # what is done between two epochs: from the device to images a second
 

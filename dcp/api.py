@@ -31,11 +31,11 @@ def pretrain(
         dcp.errors.RequestError: it cannot be done; nothing was written.
         dcp.errors.RunError: it failed on its way; run.json says why.
     """
-    from dcp import pretraining
     from dcp.recipe.recipe import Recipe
+    from dcp.training import pretrain
 
     checked = Recipe.check(recipe) if isinstance(recipe, dict) else Recipe.read(str(recipe), tuple(sets))
-    return pretraining.pretrain(checked, runs=runs, resume=resume, device=device).path
+    return pretrain.pretrain(checked, runs=runs, resume=resume, device=device).path
 
 
 def study(

@@ -37,7 +37,7 @@ def dcp(capfd: pytest.CaptureFixture[str]) -> Callable[..., Said]:
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of one finished and probed tiny run; tests must not change it."""
-    from dcp.pretraining import pretrain
+    from dcp.training.pretrain import pretrain
 
     return pretrain("tiny/directcopy", runs=tmp_path_factory.mktemp("runs")).path
 
@@ -45,6 +45,6 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def other(trained: Path) -> Path:
     """A second one beside it, with another predictor."""
-    from dcp.pretraining import pretrain
+    from dcp.training.pretrain import pretrain
 
     return pretrain("tiny/linear", runs=trained.parent).path

@@ -56,10 +56,10 @@ def main(
 def _train(
     recipe: Recipe, seeds: list[int], *, runs: Path, resume: bool, device: str, quiet: bool, as_json: bool
 ) -> int:
-    from dcp import past
     from dcp.hardware.malloc import keep_freed_memory
     from dcp.hardware.processes import choose_device
-    from dcp.pretraining import pretrain
+    from dcp.training import resume as past
+    from dcp.training.pretrain import pretrain
 
     if choose_device(device) == "cpu":
         keep_freed_memory()
@@ -86,7 +86,7 @@ def _train(
 
 
 def _measure(run: Run, console: Console, *, device: str, say: Callable[[str], None]) -> None:
-    from dcp.pretraining import measure
+    from dcp.training.pretrain import measure
 
     measure(run, device=device, say=say)
     console.print(render.summary(Run.open(run.path)))
@@ -106,7 +106,7 @@ def _seeds(seed: int | None, seeds: str | None) -> list[int] | None:
 
 
 def _dry(recipe: Recipe, *, runs: Path, resume: bool, device: str, as_json: bool) -> int:
-    from dcp.estimate import estimate
+    from dcp.training.dry_run import estimate
 
     cost = estimate(recipe, runs=runs, resume=resume, device=device)
     gib = (cost["peak_memory_bytes"] or 0) / 2**30

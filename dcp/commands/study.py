@@ -78,7 +78,7 @@ def _announced(train: Train, study: studies.Study, runs: Path, say: Callable[[st
 
 def _here(cell: "Cell", *, runs: Path, device: str, console: Console, quiet: bool) -> Run:
     """Train and measure a run in this process."""
-    from dcp.pretraining import pretrain
+    from dcp.training.pretrain import pretrain
 
     with Watcher(console, quiet=quiet) as watcher:
         return pretrain(cell.recipe, runs=runs, resume=True, device=device, watch=watcher, say=watcher.say)
@@ -119,8 +119,8 @@ def _show(result: "Result", console: Console, folder: Path, *, quiet: bool) -> N
 
 def _dry(study: studies.Study, runs: Path, *, device: str, processes: int, as_json: bool) -> int:
     """Check everything, print the plan, measure a few steps of one run."""
-    from dcp.estimate import estimate
     from dcp.studies import cells, checks, pages
+    from dcp.training.dry_run import estimate
 
     states = cells.states(study, runs)
     steps = checks.check(study, states, runs, device=device, processes=processes)

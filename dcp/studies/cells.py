@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from dcp import catalogue, past
+from dcp import catalogue
 from dcp.comparison.missing_runs import diverged
 from dcp.errors import RequestError
 from dcp.recipe.recipe import Recipe
@@ -12,6 +12,7 @@ from dcp.runs import encoder
 from dcp.runs.run import Run
 from dcp.studies.mistakes import Gathered
 from dcp.studies.reading import Arm, Study
+from dcp.training import resume
 
 State = Literal["new", "stopped", "busy", "diverged", "unmeasured", "done"]
 LEFT: tuple[State, ...] = ("new", "stopped")  # there are steps to train
@@ -49,7 +50,7 @@ def state(cell: Cell, runs: Path) -> State:
     Raises:
         RequestError: "recipe-differs", or the folder is no run.
     """
-    run = past.run_at(cell.path(runs), cell.recipe, resume=True)
+    run = resume.run_at(cell.path(runs), cell.recipe, resume=True)
     if run is None:
         return "new"
     if _busy(run):

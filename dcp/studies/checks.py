@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dcp import past
 from dcp.data.datasets import base
 from dcp.data.datasets.base import DataConfig, Split
 from dcp.hardware import precision
@@ -16,6 +15,7 @@ from dcp.runs.run import Run
 from dcp.studies.cells import LEFT, Cell, State
 from dcp.studies.mistakes import Gathered
 from dcp.studies.reading import Study
+from dcp.training import resume
 
 
 @dataclass
@@ -99,5 +99,5 @@ def _arm(mine: Mapping[Cell, State], seen: Seen, runs: Path, device: str, proces
     seen.labelled(recipe)
     seen.network(recipe)
     for cell in (cell for cell, state in mine.items() if state == "stopped"):
-        past.check(Run.open(cell.path(runs)), fingerprint=fingerprint, steps=steps)
+        resume.check(Run.open(cell.path(runs)), fingerprint=fingerprint, steps=steps)
     return steps

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from dcp import past
 from dcp.comparison.arms import member
 from dcp.comparison.missing_runs import NO_FOLDER, Absent, became
 from dcp.errors import RequestError
@@ -13,6 +12,7 @@ from dcp.runs.records import Json
 from dcp.runs.run import Run
 from dcp.studies.reading import Study
 from dcp.studies.work import Tell
+from dcp.training import resume
 
 
 def arms(study: Study, runs: Path) -> list[Json]:
@@ -50,7 +50,7 @@ def parted(names: Sequence[str], seeds: Iterable[int], runs: Path, say: Tell) ->
 def of_study(study: Study, found: Iterable[Run]) -> list[Run]:
     """Those that were trained as the study's arms are now, so that published numbers may stand beside them."""
     recipes = {arm.recipe.run.name: arm.recipe for arm in study.arms}
-    return [run for run in found if run.name in recipes and past.agrees(run, recipes[run.name].with_seed(run.seed))]
+    return [run for run in found if run.name in recipes and resume.agrees(run, recipes[run.name].with_seed(run.seed))]
 
 
 def _lost(run: Run) -> str:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from dcp.comparison.compare import Comparison
-from dcp.pretraining import pretrain, silent
 from dcp.report import render
 from dcp.runs.disk import atomic_write, make_folder
 from dcp.runs.lookup import STUDY
@@ -18,6 +17,7 @@ from dcp.studies.checks import check
 from dcp.studies.reading import Study
 from dcp.studies.results import Beside
 from dcp.studies.work import Outcome, Tell, Train, work
+from dcp.training.pretrain import pretrain, silent
 
 SCHEMA = 1  # of study.json
 

@@ -182,9 +182,10 @@ def test_a_target_that_takes_gradient_is_refused() -> None:
 
 @BOTH
 def test_a_stopped_training_goes_on_to_the_same_bytes(name: str, tmp_path: Path) -> None:
+    from dcp.training.pretrain import pretrain
+
     from dcp.errors import RunError
-    from dcp.loop import Loop
-    from dcp.pretraining import pretrain
+    from dcp.training.loop import Loop
 
     wanted = ("probe.after=[]", "train.save_every=3")
     whole = pretrain(Recipe.read(f"tiny/{name}", wanted), runs=tmp_path / "whole", device="cpu")
@@ -208,7 +209,7 @@ def test_a_stopped_training_goes_on_to_the_same_bytes(name: str, tmp_path: Path)
 
 def _flops(recipe: Recipe, folder: Path) -> int:
     """Of everything that a dry run computes: five steps, and the networks on shapes alone."""
-    from dcp.estimate import estimate
+    from dcp.training.dry_run import estimate
 
     with FlopCounterMode(display=False) as counter:
         estimate(recipe, runs=folder, device="cpu")

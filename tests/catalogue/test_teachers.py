@@ -17,12 +17,12 @@ from torch.testing import assert_close
 import dcp as package
 from dcp.data.loader import Batch
 from dcp.errors import RequestError
-from dcp.loop import Loop
 from dcp.method import flops
 from dcp.method.targets import distill, frozen
 from dcp.method.weights import read
 from dcp.recipe import build
 from dcp.recipe.recipe import Recipe
+from dcp.training.loop import Loop
 
 
 def gaussian(seed: int, width: int = 200) -> nn.Module:

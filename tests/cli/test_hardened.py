@@ -15,12 +15,13 @@ from safetensors import safe_open
 from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import load_file, save_file
 
-from dcp import failures, outcome
+from dcp import outcome
 from dcp.errors import DcpError, Interrupted, RequestError, RunError
 from dcp.recipe import layers, shipped
 from dcp.recipe.recipe import Recipe
 from dcp.runs import checkpoint, disk, lookup
 from dcp.runs.run import Run
+from dcp.training import failures
 
 DEEP = "[" * 100_000 + "]" * 100_000
 RIGHT = '[data]\nsource = "cifar10"\n[predictor]\nname = "directcopy"\n'
@@ -261,7 +262,7 @@ def test_a_disk_that_fills_up_under_a_checkpoint_is_said_plainly(tmp_path: Path)
 import resource, sys
 from pathlib import Path
 import torch
-from dcp import checkpoint
+from dcp.runs import checkpoint
 from dcp.outcome import guarded
 method = torch.nn.Linear(300, 300)
 resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))

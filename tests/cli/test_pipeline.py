@@ -163,7 +163,7 @@ def test_a_dry_run_says_what_it_would_cost_and_writes_nothing(tmp_path: Path, dc
 
 
 def test_flops_of_a_step_are_the_four_forwards_and_two_backwards_that_theory_counts(tmp_path: Path) -> None:
-    from dcp.estimate import estimate
+    from dcp.training.dry_run import estimate
 
     recipe = Recipe.read("tiny/directcopy", ("network.width=64", "network.stem=small", "train.batch=2", "data.limit=4"))
     flops = estimate(recipe, runs=tmp_path)["flops_per_step"]
@@ -172,7 +172,7 @@ def test_flops_of_a_step_are_the_four_forwards_and_two_backwards_that_theory_cou
 
 
 def test_a_dry_run_and_a_run_count_the_same_arithmetic(tmp_path: Path, trained: Path) -> None:
-    from dcp.estimate import estimate
+    from dcp.training.dry_run import estimate
 
     recipe = Recipe.read("tiny/directcopy")
     of_an_image = json.loads((trained / "run.json").read_text())["flops_per_image"]

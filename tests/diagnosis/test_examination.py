@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from dcp.data.sampler import Plan
-from dcp.examination import APART, COUNT, Examiner
+from dcp.training.diagnostics import APART, COUNT, Examiner
 
 
 def steps_of(plan: Plan) -> list[int]:

@@ -1,10 +1,10 @@
 """Every state is named by its own signs, says its evidence, and has advice."""
 
 import pytest
-
-from dcp.diagnosis import UNKNOWN, History, diagnose
-from dcp.diagnosis.causes import GENERAL
-from dcp.diagnosis.states import STATES
+from dcp.training.diagnosis.causes import GENERAL
+from dcp.training.diagnosis.diagnose import UNKNOWN, diagnose
+from dcp.training.diagnosis.signs import History
+from dcp.training.diagnosis.states import STATES
 
 HEALTH = {"spread": 0.9, "effective_rank": 6.0, "invariance": 0.3, "norm": 2.0, "dead": 0.0}
 EXAMINATION = {

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from dcp import vitals
 from dcp.method import moments
+from dcp.training import vitals
 
 
 def drawn(*shape: int, seed: int = 0) -> torch.Tensor:

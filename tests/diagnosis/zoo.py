@@ -8,7 +8,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from dcp.pretraining import pretrain
+from dcp.training.pretrain import pretrain
+
 from dcp.recipe.recipe import Recipe
 
 BASE = (

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from dcp.recipe.recipe import Recipe
-from dcp.training import Training
+from dcp.training.trainer import Training
 
 recipe = Recipe.read("tiny/group_norm", ("train.epochs=2", "probe.after=[]", "data.limit=130", "train.batch=64"))
 folder = Path(sys.argv[1])

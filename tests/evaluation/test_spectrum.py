@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from dcp.training.pretrain import pretrain
 from subjects import of, subject
 
 from dcp.errors import RunError
-from dcp.pretraining import pretrain
 from dcp.probing.evaluations import spectrum
 from dcp.probing.evaluations.base import Features
 from dcp.recipe.recipe import Recipe

@@ -102,7 +102,7 @@ def test_of_many_processes_that_create_one_name_exactly_one_wins(tmp_path):
 import sys
 from pathlib import Path
 from dcp.errors import RequestError
-from dcp.run import Run
+from dcp.runs.run import Run
 print("ready", flush=True)
 sys.stdin.readline()
 try:
@@ -129,7 +129,7 @@ def test_a_process_killed_while_creating_leaves_no_run_and_no_obstacle(tmp_path)
 import os, sys
 from pathlib import Path
 Path.rename = lambda *_: os._exit(9)
-from dcp.run import Run
+from dcp.runs.run import Run
 Run.create(Path(sys.argv[1]), "tiny", 0, "[run]", {})
 """
     assert finished(python(code, tmp_path))[0] == 9
@@ -338,7 +338,7 @@ def test_a_process_killed_between_write_and_rename_leaves_the_old_content(tmp_pa
     code = """
 import os, sys
 os.replace = lambda *_: os.kill(os.getpid(), 9)
-from dcp.run import Run
+from dcp.runs.run import Run
 Run.open(sys.argv[1]).update(status="done")
 """
     assert finished(python(code, run.path))[0] == -signal.SIGKILL
@@ -351,7 +351,7 @@ def test_a_process_killed_at_any_moment_leaves_a_readable_run(tmp_path):
     run = create(tmp_path)
     code = """
 import sys
-from dcp.run import Run
+from dcp.runs.run import Run
 run = Run.open(sys.argv[1])
 print("ready", flush=True)
 for step in range(10**9):
@@ -480,7 +480,7 @@ def test_a_run_that_another_process_writes_to_is_refused_until_that_process_ends
     run = create(tmp_path)
     code = """
 import sys
-from dcp.run import Run
+from dcp.runs.run import Run
 with Run.open(sys.argv[1]).lock():
     print("held", flush=True)
     sys.stdin.readline()

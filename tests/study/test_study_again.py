@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from dcp.training.pretrain import pretrain
 from PIL import Image
 
 from dcp import studies
-from dcp.pretraining import pretrain
 from dcp.studies import running
 from dcp.studies.cells import Cell, cells, states
 

@@ -6,12 +6,12 @@ import signal
 from pathlib import Path
 
 import pytest
+from dcp.training.pretrain import pretrain
 
 import dcp
 from dcp import studies
 from dcp.data.datasets import base
 from dcp.errors import Interrupted, Problems, RequestError, RunError
-from dcp.pretraining import pretrain
 from dcp.recipe import build
 from dcp.runs.run import Run
 from dcp.studies import running

@@ -5,10 +5,10 @@ from collections.abc import Collection
 from pathlib import Path
 
 import pytest
+from dcp.training.pretrain import pretrain
 
 from dcp import studies
 from dcp.errors import RunError
-from dcp.pretraining import pretrain
 from dcp.runs.run import Run
 from dcp.studies import running
 from dcp.studies.cells import Cell

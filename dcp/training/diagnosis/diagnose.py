@@ -4,11 +4,9 @@ It reads the lines of metrics.jsonl and the recipe, so it works while a run trai
 set on recipes broken on purpose and on healthy ones; docs/diagnosis.md has both, and how often they were told apart.
 """
 
-from dcp.diagnosis.causes import cause
-from dcp.diagnosis.signs import Diagnosis, History, Settings, Signs
-from dcp.diagnosis.states import STATES
-
-__all__ = ["UNKNOWN", "Diagnosis", "History", "diagnose"]
+from dcp.training.diagnosis.causes import cause
+from dcp.training.diagnosis.signs import Diagnosis, History, Settings, Signs
+from dcp.training.diagnosis.states import STATES
 
 UNKNOWN = Diagnosis("unknown", "not examined yet")
 

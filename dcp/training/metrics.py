@@ -12,14 +12,15 @@ from typing import Any, NamedTuple
 
 import torch
 
-from dcp import vitals
 from dcp.data.sampler import Plan
-from dcp.diagnosis import Diagnosis, History, diagnose
 from dcp.errors import RunError
 from dcp.hardware.processes import Process
 from dcp.method.algorithm import Method, Step
 from dcp.probing.online import Readout
 from dcp.runs.run import Run
+from dcp.training import vitals
+from dcp.training.diagnosis.diagnose import diagnose
+from dcp.training.diagnosis.signs import Diagnosis, History
 
 Watch = Callable[[dict[str, Any]], None]
 

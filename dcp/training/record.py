@@ -7,10 +7,10 @@ from dcp.data.sampler import Plan
 from dcp.hardware import device
 from dcp.hardware.precision import Arithmetic
 from dcp.hardware.processes import Process
-from dcp.journal import Journal
 from dcp.method import flops
 from dcp.method.algorithm import Method
 from dcp.recipe.recipe import Recipe
+from dcp.training.metrics import Journal
 
 
 def sitting(process: Process, arithmetic: Arithmetic) -> dict[str, Any]:

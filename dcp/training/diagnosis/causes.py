@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from dcp.diagnosis.signs import APART, FAST, GIVEN, Diagnosis, Signs
+from dcp.training.diagnosis.signs import APART, FAST, GIVEN, Diagnosis, Signs
 
 Cause = tuple[str, str]  # what probably brought it about, and the next thing to try
 EVEN = 0.9  # smallest by largest eigenvalue of W: above it W is a multiple of the identity for all that training sees

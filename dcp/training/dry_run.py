@@ -8,11 +8,11 @@ import torch
 
 from dcp.data.loader import Batch, Shares, batches
 from dcp.hardware.device import decoders, device_name, peak_memory_bytes
-from dcp.loop import classes
 from dcp.method import flops
 from dcp.recipe import build
 from dcp.recipe.recipe import Recipe
-from dcp.training import Training
+from dcp.training.loop import classes
+from dcp.training.trainer import Training
 
 STEPS = 4  # timed after one that warms up
 

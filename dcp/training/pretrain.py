@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from dcp import failures
-from dcp.journal import Watch
 from dcp.probing.probe import Say, loaded, probe
 from dcp.recipe.recipe import Recipe
 from dcp.runs.run import Run
-from dcp.training import Training
+from dcp.training import failures
+from dcp.training.metrics import Watch
+from dcp.training.trainer import Training
 
 
 def silent(*_: object) -> None:

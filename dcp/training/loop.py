@@ -12,13 +12,13 @@ from torch.optim import Optimizer
 from dcp.data.loader import Batch
 from dcp.data.sampler import Plan
 from dcp.errors import Interrupted
-from dcp.examination import Examiner
 from dcp.hardware.processes import Process
-from dcp.journal import Journal
 from dcp.method.algorithm import Method, Step
 from dcp.probing.online import Readout
 from dcp.runs import checkpoint
-from dcp.signals import Signals
+from dcp.training.diagnostics import Examiner
+from dcp.training.metrics import Journal
+from dcp.training.signals import Signals
 
 LISTEN_EVERY = 10  # steps between two agreements of several processes on whether to stop; each costs a round trip
 SAVE_AFTER_S = 30.0  # an epoch's end saves if the last checkpoint is older than this and save_every is not given

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from dcp.diagnosis.signs import FAST, GIVEN, Diagnosis, Signs
+from dcp.training.diagnosis.signs import FAST, GIVEN, Diagnosis, Signs
 
 COMPLETE = 0.1  # spread below this: the mean direction alone has a length above 0.995 of 1
 DIMENSIONAL = 1.25  # effective rank below this: nearly all variation is along one line

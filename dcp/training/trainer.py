@@ -7,16 +7,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from dcp import failures, past, provenance
 from dcp.data.datasets import base
 from dcp.data.loader import Batch, Shares, batches
 from dcp.errors import Interrupted, RequestError
-from dcp.examination import Examiner
 from dcp.hardware import device as machine
 from dcp.hardware import precision
 from dcp.hardware.processes import Process, choose_device
-from dcp.journal import Journal, Watch
-from dcp.loop import Loop, Saver
 from dcp.probing import online
 from dcp.recipe import build
 from dcp.recipe.layers import flat
@@ -24,7 +20,12 @@ from dcp.recipe.recipe import Recipe
 from dcp.runs import checkpoint, encoder
 from dcp.runs.disk import atomic_write
 from dcp.runs.run import Run
-from dcp.signals import Signals
+from dcp.training import failures, record
+from dcp.training import resume as past
+from dcp.training.diagnostics import Examiner
+from dcp.training.loop import Loop, Saver
+from dcp.training.metrics import Journal, Watch
+from dcp.training.signals import Signals
 
 
 class Training:
@@ -130,7 +131,7 @@ class Training:
 
     def _begin(self, run: Run, progress: dict[str, Any]) -> None:
         """Note this sitting."""
-        made = provenance.sitting(self.process, self.arithmetic)
+        made = record.sitting(self.process, self.arithmetic)
         sitting = {"started": machine.now(), "step": int(progress.get("next_step", 0)), **made}
         run.update(status="running", why="", sittings=[*run.record.get("sittings", []), sitting])
         self.renew(run)
@@ -145,8 +146,8 @@ class Training:
         )
 
     def _record(self) -> dict[str, Any]:
-        known = provenance.beginning(self.data, self.recipe, self.fingerprint, self.plan, self.method)
-        return {**known, **provenance.sitting(self.process, self.arithmetic)}
+        known = record.beginning(self.data, self.recipe, self.fingerprint, self.plan, self.method)
+        return {**known, **record.sitting(self.process, self.arithmetic)}
 
     def _train(self, run: Run | None, progress: dict[str, Any], signals: Signals) -> None:
         start = int(progress.get("next_step", 0))
@@ -201,12 +202,12 @@ class Training:
     def _say_start(self, start: int) -> None:
         if self.process.first:
             why = {"why": self.arithmetic.why}
-            line = provenance.start_line(str(self.path), self.data, self.plan, start)
-            self.watch({**line, **provenance.sitting(self.process, self.arithmetic), **why})
+            line = record.start_line(str(self.path), self.data, self.plan, start)
+            self.watch({**line, **record.sitting(self.process, self.arithmetic), **why})
 
     def _finish(self, run: Run) -> None:
         encoder.save(run.path, self.method.online.backbone, self.recipe, step=self.plan.steps)
-        run.update(**provenance.ending(self.journal, self.plan, self.process))
+        run.update(**record.ending(self.journal, self.plan, self.process))
 
 
 def _compiled(method: nn.Module, wanted: bool) -> nn.Module:

@@ -8,9 +8,9 @@ from typing import Any
 
 from torch import Tensor
 
-from dcp import vitals
 from dcp.data.sampler import Plan
 from dcp.method.algorithm import Method, Step
+from dcp.training import vitals
 
 COUNT = 20  # in a whole training, with the first and the last step
 APART = 10  # steps at least: an eigen-decomposition can cost as much as a step
