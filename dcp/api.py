@@ -64,11 +64,10 @@ def study(
         dcp.errors.RequestError: something in it cannot be done; nothing was written. A run that fails on its way is
             no exception: it is told as failed, and the others are trained.
     """
-    from dcp import studies
-    from dcp.studies import running
+    from dcp.studies import execute, study
 
-    read = studies.read(str(recipe), tuple(sets))
-    result = running.run(read.with_seeds(seeds), runs=runs, device=device)
+    read = study.read(str(recipe), tuple(sets))
+    result = execute.run(read.with_seeds(seeds), runs=runs, device=device)
     return {**result.to_dict(), "comparison": result.comparison and result.comparison.to_dict()}
 
 
@@ -90,11 +89,11 @@ def theory(
         dcp.errors.RequestError: it cannot be done; nothing was written.
         dcp.errors.RunError: the flow cannot be followed, or the results cannot be written.
     """
-    from dcp import laboratory
+    from dcp.dynamics import simulate
 
-    checked = laboratory.check(recipe) if isinstance(recipe, dict) else laboratory.read(recipe, tuple(sets))
-    found = laboratory.perform(checked, None if out is None else Path(out))
-    return laboratory.plain(checked, found)
+    checked = simulate.check(recipe) if isinstance(recipe, dict) else simulate.read(recipe, tuple(sets))
+    found = simulate.perform(checked, None if out is None else Path(out))
+    return simulate.plain(checked, found)
 
 
 def probe(

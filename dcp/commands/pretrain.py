@@ -16,7 +16,7 @@ from dcp.recipe.seeds import parse
 from dcp.report import render
 from dcp.report.page import count
 from dcp.runs.run import Run
-from dcp.studies import is_study
+from dcp.studies.study import is_study
 
 
 def main(

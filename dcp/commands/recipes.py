@@ -12,9 +12,9 @@ from dcp.recipe import layers, shipped
 from dcp.recipe.toml import loads
 
 if TYPE_CHECKING:
-    from dcp.laboratory import Theory
+    from dcp.dynamics.simulate import Theory
     from dcp.recipe.recipe import Recipe
-    from dcp.studies import Study
+    from dcp.studies.study import Study
 
 
 def list_all() -> None:
@@ -40,12 +40,13 @@ def show(recipe: str, *, full: bool) -> None:
 
 def _whole(recipe: str, sets: tuple[str, ...]) -> "Study | Theory | Recipe":
     """The recipe, checked, whatever kind it is."""
-    from dcp import laboratory, studies
+    from dcp.dynamics import simulate
     from dcp.recipe.recipe import Recipe
+    from dcp.studies.study import is_study, read
 
-    if studies.is_study(recipe, sets):
-        return studies.read(recipe, sets)
-    return laboratory.read(recipe, sets) if laboratory.is_theory(recipe, sets) else Recipe.read(recipe, sets)
+    if is_study(recipe, sets):
+        return read(recipe, sets)
+    return simulate.read(recipe, sets) if simulate.is_theory(recipe, sets) else Recipe.read(recipe, sets)
 
 
 def copy(recipe: str, to: Path | None) -> None:

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from dcp import studies
 from dcp.commands.progress import Watcher, duration
 from dcp.errors import DONE, FAILED, INTERRUPTED, REFUSED, TERMINATED, Interrupted, RequestError, RunError
 from dcp.outcome import one_of_several
 from dcp.report import render
 from dcp.report.page import count
 from dcp.runs.run import Run
+from dcp.studies.study import Study, read
 
 if TYPE_CHECKING:
-    from dcp.studies.cells import Cell
-    from dcp.studies.running import Result
+    from dcp.studies.execute import Result
+    from dcp.studies.grid import Cell
 
 Train = Callable[["Cell"], Run]
 
@@ -41,12 +41,12 @@ def main(
     if one_of_several():
         hint = f"dcp pretrain {source} --processes N starts N of them for each run"
         raise RequestError("a study starts its processes itself", slug="bad-option", hint=hint)
-    study = studies.read(source, sets).with_seeds(seeds or ())
+    study = read(source, sets).with_seeds(seeds or ())
     if dry_run:
         return _dry(study, runs, device=device, processes=processes, as_json=as_json)
     from dcp.hardware.malloc import keep_freed_memory
     from dcp.hardware.processes import choose_device
-    from dcp.studies import running
+    from dcp.studies import execute
 
     if choose_device(device) == "cpu":
         keep_freed_memory()
@@ -56,16 +56,16 @@ def main(
         _here, runs=runs, device=device, console=console, quiet=quiet
     )  # fmt: skip
     train = one if quiet else _announced(one, study, runs, say)
-    result = running.run(study, runs=runs, device=device, processes=processes, train=train, say=say)
+    result = execute.run(study, runs=runs, device=device, processes=processes, train=train, say=say)
     _show(result, console, runs / study.name, quiet=quiet)
     if as_json:
         print(json.dumps(result.to_dict()))
     return FAILED if result.outcome.failed else DONE
 
 
-def _announced(train: Train, study: studies.Study, runs: Path, say: Callable[[str], None]) -> Train:
+def _announced(train: Train, study: Study, runs: Path, say: Callable[[str], None]) -> Train:
     """The same, and each run's folder is said before it."""
-    from dcp.studies.cells import cells
+    from dcp.studies.grid import cells
 
     place = {cell: i for i, cell in enumerate(cells(study), 1)}
 
@@ -102,7 +102,7 @@ def _launched(cell: "Cell", *, runs: Path, device: str, processes: int) -> Run:
 
 
 def _show(result: "Result", console: Console, folder: Path, *, quiet: bool) -> None:
-    from dcp.studies import pages
+    from dcp.studies import page
 
     outcome = result.outcome
     for title, found in (("failed", list(outcome.failed)), ("busy, trained by another process", outcome.busy)):
@@ -113,23 +113,23 @@ def _show(result: "Result", console: Console, folder: Path, *, quiet: bool) -> N
         console.print(render.table(result.comparison, scores_only=quiet))
     if result.beside:
         console.print()
-        console.print(render.drawn(pages.published(result.study, result.beside)))
+        console.print(render.drawn(page.published(result.study, result.beside)))
     console.print(f"\n{folder}: comparison.md, comparison.json, study.json", highlight=False, soft_wrap=True)
 
 
-def _dry(study: studies.Study, runs: Path, *, device: str, processes: int, as_json: bool) -> int:
+def _dry(study: Study, runs: Path, *, device: str, processes: int, as_json: bool) -> int:
     """Check everything, print the plan, measure a few steps of one run."""
-    from dcp.studies import cells, checks, pages
+    from dcp.studies import grid, page, preflight
     from dcp.training.dry_run import estimate
 
-    states = cells.states(study, runs)
-    steps = checks.check(study, states, runs, device=device, processes=processes)
-    Console().print(render.drawn(pages.plan(study, states)))
+    states = grid.states(study, runs)
+    steps = preflight.check(study, states, runs, device=device, processes=processes)
+    Console().print(render.drawn(page.plan(study, states)))
     plan: dict[str, Any] = {
         "study": study.name,
         "runs": {str(cell.path(runs)): state for cell, state in states.items()},
     }
-    left = [cell for cell, state in states.items() if state in cells.LEFT]
+    left = [cell for cell, state in states.items() if state in grid.LEFT]
     if left:
         cost = estimate(left[0].recipe, runs=runs, resume=True, device=device)
         total, pace = sum(steps[cell.arm.name] for cell in left), cost["seconds_per_step"]

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from dcp import laboratory
-from dcp.report import render, theory_page
+from dcp.dynamics import page, simulate
+from dcp.report import render
 
 PATIENCE = 2.0  # seconds until a reader is told that it takes longer
 
@@ -30,15 +30,15 @@ def _waiting(name: str) -> Iterator[None]:
 
 def main(source: str, sets: tuple[str, ...], *, runs: Path, out: Path | None, quiet: bool, as_json: bool) -> int:
     """Run the experiment of a recipe; the exit code."""
-    theory = laboratory.read(source, sets)
+    theory = simulate.read(source, sets)
     folder = out or runs / theory.name
     with _waiting(theory.name):
-        result = laboratory.perform(theory, folder)
+        result = simulate.perform(theory, folder)
     console = Console()
-    console.print(render.drawn(theory_page.theory_page(theory.name, theory.experiment, result, rows_only=quiet)))
+    console.print(render.drawn(page.theory_page(theory.name, theory.experiment, result, rows_only=quiet)))
     if not quiet:
         text = f"\n{folder}: report.html, results.csv, figures.csv, theory.json, recipe.toml"
         console.print(text, highlight=False, soft_wrap=True)
     if as_json:
-        print(json.dumps(laboratory.plain(theory, result), allow_nan=False))
+        print(json.dumps(simulate.plain(theory, result), allow_nan=False))
     return 0

@@ -15,8 +15,8 @@ from dcp.errors import RequestError
 from dcp.method import weights
 from dcp.recipe import build
 from dcp.recipe.recipe import Recipe
-from dcp.runs.run import Run
 from dcp.runs.disk import atomic_write
+from dcp.runs.run import Run
 
 FILE = "encoder.safetensors"
 

@@ -182,10 +182,9 @@ def test_a_target_that_takes_gradient_is_refused() -> None:
 
 @BOTH
 def test_a_stopped_training_goes_on_to_the_same_bytes(name: str, tmp_path: Path) -> None:
-    from dcp.training.pretrain import pretrain
-
     from dcp.errors import RunError
     from dcp.training.loop import Loop
+    from dcp.training.pretrain import pretrain
 
     wanted = ("probe.after=[]", "train.save_every=3")
     whole = pretrain(Recipe.read(f"tiny/{name}", wanted), runs=tmp_path / "whole", device="cpu")

@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from dcp.training.signals import Signals
 
 from dcp.runs import encoder
 from dcp.runs.run import Run
+from dcp.training.signals import Signals
 
 WORDS = ("pretrain", "tiny/directcopy", "train.epochs=1", "probe.after=['knn']", "--runs")
 

@@ -1,6 +1,7 @@
 """Every state is named by its own signs, says its evidence, and has advice."""
 
 import pytest
+
 from dcp.training.diagnosis.causes import GENERAL
 from dcp.training.diagnosis.diagnose import UNKNOWN, diagnose
 from dcp.training.diagnosis.signs import History

@@ -8,9 +8,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from dcp.training.pretrain import pretrain
-
 from dcp.recipe.recipe import Recipe
+from dcp.training.pretrain import pretrain
 
 BASE = (
     "data.source=shapes", "data.images=1024", "data.image_size=16", "views.crop_scale=[0.5, 1.0]", "views.flip=0.0",

@@ -3,13 +3,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from dcp.training.pretrain import pretrain
 from subjects import of, subject
 
 from dcp.errors import RunError
 from dcp.probing.evaluations import spectrum
 from dcp.probing.evaluations.base import Features
 from dcp.recipe.recipe import Recipe
+from dcp.training.pretrain import pretrain
 
 
 def features(x):

@@ -9,7 +9,7 @@ import pytest
 
 FAULTS = """
 import os, resource, sys, torch
-from dcp.malloc import keep_freed_memory
+from dcp.hardware.malloc import keep_freed_memory
 def faults():  # pages that the system hands out while blocks of 64 MiB are taken, written and freed
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(4):

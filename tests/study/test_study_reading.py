@@ -5,17 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from dcp import studies
 from dcp.errors import Problems, RequestError
 from dcp.recipe.recipe import Recipe
+from dcp.studies import study as study_module
+from dcp.studies.study import Study, is_study
 
 BASE = 'extends = "tiny/directcopy"\n'
 
 
-def read(path: Path, text: str, *sets: str) -> studies.Study:
+def read(path: Path, text: str, *sets: str) -> Study:
     file = path / "mine.toml"
     file.write_text(text)
-    return studies.read(str(file), sets)
+    return study_module.read(str(file), sets)
 
 
 def refused(path: Path, text: str, *sets: str) -> str:
@@ -241,8 +242,8 @@ def test_an_override_that_makes_two_arms_one_is_refused(tmp_path):
 def test_a_study_is_no_recipe_of_one_run(tmp_path):
     file = tmp_path / "mine.toml"
     file.write_text(BASE + "[study.arms]\na = {}\n")
-    assert studies.is_study(str(file))
-    assert not studies.is_study("tiny/directcopy")
+    assert is_study(str(file))
+    assert not is_study("tiny/directcopy")
     with pytest.raises(RequestError, match="this is a study"):
         Recipe.read(str(file))
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from dcp import studies
 from dcp.recipe import layers, shipped
 from dcp.recipe.recipe import File, Recipe
 from dcp.recipe.sections import Published
+from dcp.studies.study import Study, read
 
 PAPERS = ["studies/paper_cifar10", "studies/paper_cifar100", "studies/paper_imagenet", "studies/paper_stl10"]
 ALL = ["studies/catalogue", "studies/cifar10_small", "studies/directcopy_riddle", *PAPERS, "studies/paper_stl10_eps"]
@@ -39,7 +39,7 @@ TABLE_6 = {
 TABLE_9 = {"mlp": (72.5, 90.8), "linear": (69.9, 89.6), "directpred": (72.4, 91.0)}
 
 
-def of_the_paper(study: studies.Study) -> list[Published]:
+def of_the_paper(study: Study) -> list[Published]:
     return [one for one in study.published if "arXiv:2102.06810" in one.source]
 
 
@@ -50,7 +50,7 @@ def test_these_studies_ship_and_are_no_recipes_of_one_run() -> None:
 
 @pytest.mark.parametrize("name", ALL)
 def test_every_arm_is_right_and_every_published_number_stands_beside_one(name: str) -> None:
-    study = studies.read(name)
+    study = read(name)
     entries = layers.parse(shipped.folder() / f"{name}.toml")["study"].get("published", [])
     assert len(study.published) == len(entries)
     assert len({arm.recipe.run.name for arm in study.arms}) == len(study.arms) > 1
@@ -71,14 +71,14 @@ def test_the_small_tables_have_the_numbers_of_table_8(data: str) -> None:
         for method, cells in TABLE_8[data].items()
         for epochs, cell in zip((100, 300, 500), cells, strict=True)
     }
-    found = of_the_paper(studies.read(f"studies/paper_{data}"))
+    found = of_the_paper(read(f"studies/paper_{data}"))
     assert {one.arm: (one.value, one.spread) for one in found} == expected
     assert {(one.score, one.seeds) for one in found} == {(BEST, 5)}
 
 
 @pytest.mark.parametrize("data", ["cifar10", "cifar100", "stl10"])
 def test_the_arms_are_the_recipes_that_ship_but_for_the_epochs_and_the_papers_linear_protocol(data: str) -> None:
-    study = studies.read(f"studies/paper_{data}")
+    study = read(f"studies/paper_{data}")
     assert study.seeds == (0, 1, 2, 3, 4)
     for arm in study.arms:
         method, _, epochs = arm.name.rpartition("-epochs")
@@ -87,7 +87,7 @@ def test_the_arms_are_the_recipes_that_ship_but_for_the_epochs_and_the_papers_li
 
 
 def test_the_table_of_eps_and_rho_has_the_numbers_of_table_6() -> None:
-    study = studies.read("studies/paper_stl10_eps")
+    study = read("studies/paper_stl10_eps")
     assert {one.arm: (one.value, one.spread) for one in study.published} == TABLE_6
     for arm in study.arms:
         assert arm.name == f"rho{arm.recipe.moments.rho}-eps{arm.recipe.table()['predictor']['eps']}"
@@ -95,7 +95,7 @@ def test_the_table_of_eps_and_rho_has_the_numbers_of_table_6() -> None:
 
 
 def test_imagenet_has_the_numbers_of_table_9_and_byols_presets_for_300_epochs() -> None:
-    study = studies.read("studies/paper_imagenet")
+    study = read("studies/paper_imagenet")
     found = {(one.arm, one.score): one.value for one in study.published}
     assert found == {
         (arm, f"linear.{score}"): value
@@ -111,14 +111,14 @@ def test_imagenet_has_the_numbers_of_table_9_and_byols_presets_for_300_epochs() 
 def test_nothing_is_published_that_was_not_read() -> None:
     # the body of Wang et al. 2021 was not at hand: what is remembered of its tables is no source
     for name in ALL:
-        assert not [one for one in studies.read(name).published if "2110.04947" in one.source]
-    assert not studies.read("studies/paper_cifar100").published
-    (ours,) = [one for one in studies.read("studies/paper_cifar10").published if one.arm.startswith("directcopy")]
+        assert not [one for one in read(name).published if "2110.04947" in one.source]
+    assert not read("studies/paper_cifar100").published
+    (ours,) = [one for one in read("studies/paper_cifar10").published if one.arm.startswith("directcopy")]
     assert "reproduction" in ours.note
 
 
 def test_the_small_study_fits_an_hour_on_two_cores() -> None:
-    study = studies.read("studies/cifar10_small")
+    study = read("studies/cifar10_small")
     assert [arm.name for arm in study.arms] == ["directcopy", "directpred", "linear", "mlp", "identity"]
     images = [arm.recipe.data.limit * arm.recipe.train.epochs for arm in study.arms for _ in study.seeds]
     assert sum(images) / 350 < 3600 - 15 * 25  # 350 images a second, and the probes

@@ -6,18 +6,18 @@ import signal
 from pathlib import Path
 
 import pytest
-from dcp.training.pretrain import pretrain
 
 import dcp
-from dcp import studies
 from dcp.data.datasets import base
 from dcp.errors import Interrupted, Problems, RequestError, RunError
 from dcp.recipe import build
 from dcp.runs.run import Run
-from dcp.studies import running
-from dcp.studies.cells import Cell, cells, states
-from dcp.studies.checks import check
-from dcp.studies.work import work
+from dcp.studies import execute
+from dcp.studies.grid import Cell, cells, states
+from dcp.studies.preflight import check
+from dcp.studies.study import Study, read
+from dcp.studies.worker import work
+from dcp.training.pretrain import pretrain
 
 FILES = ("encoder.safetensors", "recipe.toml", "probes/knn.safetensors")
 
@@ -42,10 +42,10 @@ def trainer(runs: Path, trained: list[str], stop_at: int = 0):
 
 
 def test_a_study_that_a_signal_stops_half_way_goes_on_and_ends_in_the_bytes_of_single_runs(tiny, tmp_path):
-    study, runs = studies.read(str(tiny)), tmp_path / "runs"
+    study, runs = read(str(tiny)), tmp_path / "runs"
     first: list[str] = []
     with pytest.raises(Interrupted) as stopped:
-        running.run(study, runs=runs, device="cpu", train=trainer(runs, first, stop_at=3))
+        execute.run(study, runs=runs, device="cpu", train=trainer(runs, first, stop_at=3))
     assert stopped.value.exit_code == 130
     found = list(states(study, runs).values())
     assert found.count("done") == 2
@@ -54,7 +54,7 @@ def test_a_study_that_a_signal_stops_half_way_goes_on_and_ends_in_the_bytes_of_s
     assert not (runs / "little").exists()
 
     again: list[str] = []
-    result = running.run(study, runs=runs, device="cpu", train=trainer(runs, again))
+    result = execute.run(study, runs=runs, device="cpu", train=trainer(runs, again))
     assert again == [first[-1], *(cell.path(runs).name for cell in cells(study)[3:])]  # what was done is left alone
     assert len(result.outcome.done) == 8
     assert len(result.outcome.skipped) == 2
@@ -64,7 +64,7 @@ def test_a_study_that_a_signal_stops_half_way_goes_on_and_ends_in_the_bytes_of_s
 
 
 def test_any_order_gives_the_same_bytes(tiny, tmp_path):
-    study = studies.read(str(tiny), ("study.axes.predictor.eps=[0.3]",))
+    study = read(str(tiny), ("study.axes.predictor.eps=[0.3]",))
     for name, order in (("one", cells(study)), ("other", cells(study)[::-1])):
         work(order, tmp_path / name, train=trainer(tmp_path / name, []), say=print)
     for cell in cells(study):
@@ -72,9 +72,9 @@ def test_any_order_gives_the_same_bytes(tiny, tmp_path):
 
 
 @pytest.fixture
-def two(tiny: Path) -> studies.Study:
+def two(tiny: Path) -> Study:
     """Two arms, one seed."""
-    return studies.read(str(tiny), ("study.axes.predictor.eps=[0.3]", "study.seeds=[0]"))
+    return read(str(tiny), ("study.axes.predictor.eps=[0.3]", "study.seeds=[0]"))
 
 
 def test_a_run_that_fails_stops_no_other_and_one_that_diverged_is_not_trained_again(two, tmp_path):
@@ -87,14 +87,14 @@ def test_a_run_that_fails_stops_no_other_and_one_that_diverged_is_not_trained_ag
         return run
 
     said: list[str] = []
-    result = running.run(two, runs=tmp_path, device="cpu", train=train, say=said.append)
+    result = execute.run(two, runs=tmp_path, device="cpu", train=train, say=said.append)
     (failed,) = result.outcome.failed
     assert failed.endswith("little-lr0.03-eps0.3-s0")
     assert len(result.outcome.done) == 1
     assert any("error[diverged]" in text and "the study goes on" in text for text in said)
 
     trained: list[str] = []
-    result = running.run(two, runs=tmp_path, device="cpu", train=trainer(tmp_path, trained), say=said.append)
+    result = execute.run(two, runs=tmp_path, device="cpu", train=trainer(tmp_path, trained), say=said.append)
     assert trained == []
     assert list(result.outcome.failed) == [failed]
 
@@ -105,7 +105,7 @@ def test_a_run_that_was_killed_goes_on(two, tmp_path):
     (run.path / "encoder.safetensors").unlink()
     run.update(status="running")  # as a process leaves it that was killed
     assert states(two, tmp_path)[cells(two)[0]] == "stopped"
-    running.run(two, runs=tmp_path, device="cpu")
+    execute.run(two, runs=tmp_path, device="cpu")
     assert content(run.path) == before
 
 
@@ -136,24 +136,24 @@ def test_a_run_that_another_process_trains_is_looked_at_again_at_the_end(two, tm
 
 
 def test_a_missing_probe_is_measured_without_training(two, tmp_path):
-    running.run(two, runs=tmp_path, device="cpu")
+    execute.run(two, runs=tmp_path, device="cpu")
     path = cells(two)[0].path(tmp_path)
     (path / "probes/knn.json").unlink()
     before = (path / "metrics.jsonl").read_bytes()
     assert states(two, tmp_path)[cells(two)[0]] == "unmeasured"
-    running.run(two, runs=tmp_path, device="cpu")
+    execute.run(two, runs=tmp_path, device="cpu")
     assert (path / "probes/knn.json").is_file()
     assert (path / "metrics.jsonl").read_bytes() == before
 
 
 def test_folders_with_other_settings_are_all_told_before_anything_trains(tiny, tmp_path):
-    study = studies.read(str(tiny))
+    study = read(str(tiny))
     for cell in cells(study)[:2]:
         other = cell.recipe.model_copy(update={"train": cell.recipe.train.model_copy(update={"epochs": 1})})
         pretrain(other, runs=tmp_path, device="cpu", measured=False)
     trained: list[str] = []
     with pytest.raises(Problems) as error:
-        running.run(study, runs=tmp_path, device="cpu", train=trainer(tmp_path, trained))
+        execute.run(study, runs=tmp_path, device="cpu", train=trainer(tmp_path, trained))
     assert trained == []
     assert [one.slug for one in error.value.problems] == ["recipe-differs"] * 2
     assert "train.epochs: 1 there, 2 here" in str(error.value)
@@ -170,7 +170,7 @@ def test_folders_with_other_settings_are_all_told_before_anything_trains(tiny, t
 def test_what_no_run_could_do_is_told_before_anything_trains(tiny, tmp_path, override, slug):
     trained: list[str] = []
     with pytest.raises(RequestError) as error:
-        running.run(studies.read(str(tiny), (override,)), runs=tmp_path, device="cpu", train=trainer(tmp_path, trained))
+        execute.run(read(str(tiny), (override,)), runs=tmp_path, device="cpu", train=trainer(tmp_path, trained))
     assert error.value.slug == slug
     assert trained == []
 
@@ -180,7 +180,7 @@ def test_each_data_set_is_opened_once_and_each_network_built_once_before_anythin
     load, method = base.load, build.method
     monkeypatch.setattr(base, "load", lambda config, split: opened.append(split) or load(config, split))
     monkeypatch.setattr(build, "method", lambda recipe: built.append(recipe) or method(recipe))
-    study = studies.read(str(tiny))
+    study = read(str(tiny))
     assert check(study, states(study, tmp_path), tmp_path, device="cpu") == {arm.name: 4 for arm in study.arms}
     assert opened == ["pretrain", "test"]
     assert len(built) == 4  # ε and the rate belong to predictor and optimizer

@@ -5,13 +5,13 @@ from collections.abc import Collection
 from pathlib import Path
 
 import pytest
-from dcp.training.pretrain import pretrain
 
-from dcp import studies
 from dcp.errors import RunError
 from dcp.runs.run import Run
-from dcp.studies import running
-from dcp.studies.cells import Cell
+from dcp.studies import execute
+from dcp.studies.grid import Cell
+from dcp.studies.study import Study, read
+from dcp.training.pretrain import pretrain
 
 FIRST, SECOND = "little-lr0.03-eps0.3", "little-lr0.1-eps0.3"
 
@@ -34,14 +34,14 @@ def trainer(runs: Path, diverging: Collection[str] = (), without_folder: Collect
 
 
 @pytest.fixture
-def two(tiny: Path) -> studies.Study:
+def two(tiny: Path) -> Study:
     """Two arms, two seeds."""
-    return studies.read(str(tiny), ("study.axes.predictor.eps=[0.3]",))
+    return read(str(tiny), ("study.axes.predictor.eps=[0.3]",))
 
 
-def caveats(study: studies.Study, runs: Path, **lost: Collection[str]) -> list[str]:
+def caveats(study: Study, runs: Path, **lost: Collection[str]) -> list[str]:
     """What the study's comparison says of its runs."""
-    running.run(study, runs=runs, device="cpu", train=trainer(runs, **lost))
+    execute.run(study, runs=runs, device="cpu", train=trainer(runs, **lost))
     return json.loads((runs / "little/comparison.json").read_text())["caveats"]
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from dcp.dynamics import closed, flow, modes, rules
+from dcp.dynamics import closed_forms, flow, modes, rules
 from dcp.dynamics.gaussian import gaussian
 from dcp.method.algorithm import Method
 from dcp.method.moments import Moments
@@ -25,7 +25,7 @@ def end(alpha: float, eta: float, time: float) -> Tensor:
 def test_noise_keeps_its_share(alpha: float, ratio: float) -> None:
     w = end(alpha, 0.0, 400.0) ** 2
     assert float(w[2:].mean() / w[:2].mean()) == pytest.approx(ratio, rel=1e-4)
-    assert float(closed.cosine_ratio(torch.tensor(1.0), torch.tensor(alpha))) == pytest.approx(ratio)
+    assert float(closed_forms.cosine_ratio(torch.tensor(1.0), torch.tensor(alpha))) == pytest.approx(ratio)
     assert float(w[0] / w[1]) == pytest.approx(1, abs=1e-4)
 
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from dcp.dynamics import closed, flow, matrices, modes
+from dcp.dynamics import closed_forms, flow, matrices, modes
 from dcp.dynamics.gaussian import gaussian
 
 SIGMA2, ETA, ALPHA_P = 0.5, 0.1, 2.0
@@ -62,7 +62,7 @@ def test_one_per_cent_around_p_minus_decide() -> None:
 
 def test_more_decay_and_a_smaller_tau_widen_the_basin_of_collapse() -> None:
     of = torch.tensor([[1.0, 0.05], [1.0, 0.1], [0.9, 0.1]], dtype=torch.float64)  # τ and η
-    low, _ = closed.roots(torch.full((3,), 1 + SIGMA2).double(), of[:, 0], of[:, 1])
+    low, _ = closed_forms.roots(torch.full((3,), 1 + SIGMA2).double(), of[:, 0], of[:, 1])
     assert (low.diff() > 0).all()
 
 
@@ -81,7 +81,7 @@ def test_DirectSet_with_the_root_moves_on_this_parabola() -> None:
 def test_the_ratio_of_a_moving_average_is_its_integral() -> None:
     times = torch.linspace(0, 6, 601, dtype=torch.float64)
     path = flow.course(learnt(beta=0.5), on_parabola(0.8, tau=0.0), times, tol=1e-7)[:, 0]
-    torch.testing.assert_close(path[:, 2], closed.ema_ratio(times, path[:, 0], 0.5), rtol=0, atol=1e-5)
+    torch.testing.assert_close(path[:, 2], closed_forms.ema_ratio(times, path[:, 0], 0.5), rtol=0, atol=1e-5)
 
 
 def test_the_commutator_obeys_its_own_equation_and_shrinks_at_least_as_promised() -> None:
@@ -99,7 +99,9 @@ def test_the_commutator_obeys_its_own_equation_and_shrinks_at_least_as_promised(
 def test_without_a_predictor_W_decays_as_the_exponential() -> None:
     data, W = gaussian(4, 2, 1.0, torch.Generator().manual_seed(0)), random(1, 4, 4)
     end = flow.advance(matrices.no_predictor(data, 0.0), W, 2.0, tol=1e-11)[0]
-    torch.testing.assert_close(end, closed.without_predictor(W[0], data.X_s, data.X_d, 0.0, 2.0), rtol=0, atol=1e-9)
+    torch.testing.assert_close(
+        end, closed_forms.without_predictor(W[0], data.X_s, data.X_d, 0.0, 2.0), rtol=0, atol=1e-9
+    )
     torch.testing.assert_close(end @ data.P, W[0] @ data.P, rtol=0, atol=1e-9)
     assert float((end @ data.rest).norm()) < 0.2 * float((W[0] @ data.rest).norm())
 
@@ -107,9 +109,9 @@ def test_without_a_predictor_W_decays_as_the_exponential() -> None:
 def test_without_stop_gradient_W_decays_as_the_exponential_of_H() -> None:
     data, start = gaussian(3, 1, SIGMA2, torch.Generator().manual_seed(0)), random(1, 2, 3, 3)
     end = flow.advance(matrices.no_stop_gradient(data, ETA, 0.0), start, 1.5, tol=1e-11)[0, 0]
-    H = closed.hessian(start[0, 1], data.X_s, data.X_d, ETA)
+    H = closed_forms.hessian(start[0, 1], data.X_s, data.X_d, ETA)
     assert float(torch.linalg.eigvalsh(H)[0]) > ETA - 1e-12
-    torch.testing.assert_close(end, closed.without_stop_gradient(start[0, 0], H, 1.5), rtol=0, atol=1e-9)
+    torch.testing.assert_close(end, closed_forms.without_stop_gradient(start[0, 0], H, 1.5), rtol=0, atol=1e-9)
 
 
 def test_without_stop_gradient_and_with_a_learnt_predictor_W_only_shrinks() -> None:
@@ -124,7 +126,7 @@ def test_the_best_predictor_leaves_a_square_encoder_no_signal_and_a_flat_one_som
     data = gaussian(4, 2, 1.0, torch.Generator().manual_seed(0))
 
     def signal(W: torch.Tensor) -> float:
-        return float(matrices.signal(data, W, closed.best_predictor(W, W, data.X_s, data.X_d), W).abs().max())
+        return float(matrices.signal(data, W, closed_forms.best_predictor(W, W, data.X_s, data.X_d), W).abs().max())
 
     assert signal(random(4, 4)) < 1e-12
     assert signal(random(2, 4)) > 1e-2
@@ -144,7 +146,9 @@ def test_the_largest_and_smallest_rates_of_a_moving_average_stay_finite() -> Non
     times = torch.linspace(0, 200, 1001, dtype=torch.float64)
     p = torch.full_like(times, 0.5)
     for beta in (1e-3, 1.0, 100.0):  # of a constant p the integral is exact: 1 - e^(-βt)
-        torch.testing.assert_close(closed.ema_ratio(times, p, beta), -torch.expm1(-beta * times), rtol=0, atol=1e-9)
+        torch.testing.assert_close(
+            closed_forms.ema_ratio(times, p, beta), -torch.expm1(-beta * times), rtol=0, atol=1e-9
+        )
 
 
 def test_the_fixed_W_p_for_a_given_F_is_symmetric_and_commutes_with_it() -> None:
@@ -160,7 +164,7 @@ def test_the_fixed_W_p_for_a_given_F_is_symmetric_and_commutes_with_it() -> None
 
 def test_a_flat_encoder_has_no_signal_either_where_all_directions_are_alike() -> None:
     data, W = gaussian(6, 0, SIGMA2), random(3, 6)  # no S: both moments are multiples of I
-    assert float(matrices.signal(data, W, closed.best_predictor(W, W, data.X_s, data.X_d), W).abs().max()) < 1e-14
+    assert float(matrices.signal(data, W, closed_forms.best_predictor(W, W, data.X_s, data.X_d), W).abs().max()) < 1e-14
 
 
 @pytest.mark.parametrize("p", [0.05, 0.2, 0.4, 0.6])

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from dcp.dynamics import closed, flow, matrices
+from dcp.dynamics import closed_forms, flow, matrices
+from dcp.dynamics.experiments import finite_sample, sample_complexity
 from dcp.dynamics.gaussian import gaussian
-from dcp.experiments import finite_sample, sample_complexity
 from dcp.method.algorithm import Method
 from dcp.method.moments import Moments
 from dcp.method.networks import Branch
@@ -68,7 +68,7 @@ def test_few_labels_do_on_learned_features() -> None:
 
 
 def test_least_squares_has_no_finite_risk_on_too_few_labels() -> None:
-    assert closed.excess_risk(0.5, 5, 6) == float("inf")
+    assert closed_forms.excess_risk(0.5, 5, 6) == float("inf")
 
 
 def self_predicted(*eigenvalues: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from dcp.dynamics import closed, flow, matrices, modes, rules
+from dcp.dynamics import closed_forms, flow, matrices, modes, rules
 from dcp.dynamics.gaussian import gaussian
 
 
@@ -50,7 +50,9 @@ def test_two_per_cent_around_the_smallest_start_decide(alpha: float, smallest: f
     found = ends(smallest * many(1.02, 0.98), ONE, ONE, many(0.2), many(alpha))
     assert float(found[0]) == pytest.approx(((1 + math.sqrt(0.2)) / 2) ** (1 / (2 * alpha)), abs=1e-8)
     assert float(found[1]) < 1e-6
-    assert float(closed.smallest_start(ONE, ONE, many(0.2), many(alpha), ONE)) == pytest.approx(smallest, abs=1e-7)
+    assert float(closed_forms.smallest_start(ONE, ONE, many(0.2), many(alpha), ONE)) == pytest.approx(
+        smallest, abs=1e-7
+    )
 
 
 def test_noise_survives_little_decay_and_nothing_survives_much() -> None:
@@ -64,7 +66,7 @@ def test_noise_survives_little_decay_and_nothing_survives_much() -> None:
 
 def test_any_spectrum_has_its_threshold() -> None:
     lambda_d, lambda_s = many(2.0, 0.5, 2.0, 0.5), many(3.0, 0.5, 3.0, 0.5)
-    threshold = closed.threshold(lambda_s, lambda_d)
+    threshold = closed_forms.threshold(lambda_s, lambda_d)
     torch.testing.assert_close(threshold, many(1 / 3, 0.125, 1 / 3, 0.125))
     eta = threshold * many(0.9, 0.9, 1.1, 1.1)
     found = ends(many(1.5).expand(4), lambda_s, lambda_d, eta, ONE)
@@ -97,7 +99,7 @@ def test_two_per_cent_around_the_thresholds_of_deep_networks_decide(
     layers: int, alpha: float, on: float, off: float
 ) -> None:
     lambda_s = many(1.0, 1.5)
-    threshold = closed.deep_threshold(many(layers), many(alpha), lambda_s, lambda_s)
+    threshold = closed_forms.deep_threshold(many(layers), many(alpha), lambda_s, lambda_s)
     torch.testing.assert_close(threshold, many(on, off), rtol=0, atol=1e-7)
     lambda_s, eta = lambda_s.repeat(2), torch.cat([0.98 * threshold, 1.02 * threshold])
     of = modes.Modes(*(each[:, None] for each in (lambda_s, torch.ones(4).double(), eta, lambda_s)))
@@ -110,7 +112,7 @@ def test_two_per_cent_around_the_thresholds_of_deep_networks_decide(
 def test_depth_sharpens_the_selection() -> None:
     lambda_s = many(1.0, 1.5)
     for layers in (1, 2, 3, 5):
-        on, off = closed.deep_threshold(many(layers), ONE, lambda_s, lambda_s)
+        on, off = closed_forms.deep_threshold(many(layers), ONE, lambda_s, lambda_s)
         assert float(off / on) == pytest.approx(1.5 ** (-3 + 2 / layers))
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import dcp as package
-from dcp import catalogue, laboratory
+from dcp import catalogue
+from dcp.dynamics import simulate
 from dcp.dynamics.result import Row
 from dcp.errors import Problems, RunError
 from dcp.recipe import shipped
@@ -46,9 +47,9 @@ def test_every_experiment_has_a_recipe_and_a_place_on_the_page() -> None:
 @pytest.mark.parametrize("name", sorted(QUICK))
 def test_simulation_and_closed_form_agree(name: str) -> None:
     sets, off = QUICK[name]
-    theory = laboratory.read(f"theory/{name}", sets)
+    theory = simulate.read(f"theory/{name}", sets)
     assert theory.run.name == theory.experiment == name
-    result = laboratory.perform(theory)
+    result = simulate.perform(theory)
     assert result.rows
     assert result.figures
     for row in result.rows:
@@ -73,7 +74,7 @@ def test_a_recipe_as_it_ships_agrees_and_takes_seconds(name: str) -> None:
     import time
 
     started = time.process_time()
-    result = laboratory.perform(laboratory.read(f"theory/{name}"))
+    result = simulate.perform(simulate.read(f"theory/{name}"))
     spent = time.process_time() - started
     worst = max((abs(row.difference) for row in result.rows if not row.bound), default=0.0)
     print(f"{name}: {len(result.rows)} rows, largest difference {worst:.2e}, {spent:.1f} s of one core")
@@ -85,7 +86,7 @@ def test_a_thousand_boundaries_are_within_two_per_cent_in_under_ten_seconds() ->
     import time
 
     started = time.process_time()
-    result = laboratory.perform(laboratory.read("theory/phase_diagram"))
+    result = simulate.perform(simulate.read("theory/phase_diagram"))
     spent = time.process_time() - started
     worst = max(abs(row.simulated / row.closed - 1) for row in result.rows)
     print(f"{len(result.rows)} boundaries, {100 * worst:.3f} % off at most, {spent:.1f} s of one core")
@@ -133,7 +134,7 @@ def test_the_function_returns_plain_values() -> None:
 
 def test_every_problem_is_told_at_once() -> None:
     with pytest.raises(Problems) as caught:
-        laboratory.check({"theory": {"experiment": "basin", "eta": ["0.1"], "halvings": 3, "alpah": [1.0]}})
+        simulate.check({"theory": {"experiment": "basin", "eta": ["0.1"], "halvings": 3, "alpah": [1.0]}})
     told = str(caught.value)
     assert "theory.eta[0]" in told
     assert "theory.halvings" in told
@@ -142,7 +143,7 @@ def test_every_problem_is_told_at_once() -> None:
 
 def test_an_unknown_experiment_is_told_with_the_nearest_name() -> None:
     with pytest.raises(Problems, match="basni"):
-        laboratory.check({"theory": {"experiment": "basni"}})
+        simulate.check({"theory": {"experiment": "basni"}})
 
 
 def test_each_command_says_which_one_a_recipe_is_for(dcp: Callable, tmp_path: Path) -> None:
@@ -161,6 +162,6 @@ def test_recipes_knows_them(dcp: Callable, tmp_path: Path) -> None:
 
 
 def test_a_flow_that_explodes_ends_in_words() -> None:
-    theory = laboratory.read("theory/threshold", ("theory.delta=10.0", "theory.alpha=[16.0]", "theory.eta=[0.1]"))
+    theory = simulate.read("theory/threshold", ("theory.delta=10.0", "theory.alpha=[16.0]", "theory.eta=[0.1]"))
     with pytest.raises(RunError, match="the flow needs"):
-        laboratory.perform(theory)
+        simulate.perform(theory)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dcp import laboratory
+from dcp.dynamics import simulate
 from dcp.dynamics.result import Row
 from dcp.errors import Problems, RunError
 
@@ -31,12 +31,12 @@ def test_what_does_not_fit_is_refused_with_what_would(dcp: Callable, name: str, 
 
 def test_labels_too_few_for_a_finite_risk_are_refused() -> None:
     with pytest.raises(Problems, match="labels = 8 are too few for kept = 5: the risk has a variance from 9 on"):
-        laboratory.read("theory/sample_complexity", ("theory.labels=[30,8]",))
+        simulate.read("theory/sample_complexity", ("theory.labels=[30,8]",))
 
 
 def test_noise_must_go_up() -> None:
     with pytest.raises(Problems, match="must go up"):
-        laboratory.read("theory/phase_diagram", ("theory.sigma2=[2.0,1.0]",))
+        simulate.read("theory/phase_diagram", ("theory.sigma2=[2.0,1.0]",))
 
 
 SENSELESS = [
@@ -53,12 +53,12 @@ SENSELESS = [
 @pytest.mark.parametrize(("name", "set_"), SENSELESS)
 def test_settings_that_say_nothing_are_refused(name: str, set_: str) -> None:
     with pytest.raises(Problems, match=set_.partition("=")[0].replace(".", r"\.")):
-        laboratory.read(f"theory/{name}", (set_,))
+        simulate.read(f"theory/{name}", (set_,))
 
 
 def test_a_number_that_is_not_finite_is_null_and_an_empty_cell() -> None:
+    from dcp.dynamics import page as theory_page
     from dcp.dynamics.result import Figure, Line, Result
-    from dcp.report import theory_page
 
     figure = Figure("title", "x", "y", (Line("line", (0.0, 1.0), (float("nan"), float("inf"))),))
     result = Result((Row({"eta": 0.1}, "what", float("nan"), float("inf"), error=float("nan")),), (figure,))
@@ -71,14 +71,14 @@ def test_a_number_that_is_not_finite_is_null_and_an_empty_cell() -> None:
 @pytest.mark.parametrize("name", ["threshold", "cosine", "eps_at_origin"])
 def test_what_has_not_come_to_rest_is_said(name: str) -> None:
     sets = {"cosine": ("theory.eta=[0.1]", "theory.shrink=0.5")}.get(name, ("theory.time=2.0",))
-    notes = laboratory.perform(laboratory.read(f"theory/{name}", (*sets, "theory.alpha=[1.0]"))).notes
+    notes = simulate.perform(simulate.read(f"theory/{name}", (*sets, "theory.alpha=[1.0]"))).notes
     assert any(note.startswith("Not at rest at the end: ") for note in notes)
 
 
 def test_a_flow_that_fails_names_the_settings_away_from_the_defaults() -> None:
-    theory = laboratory.read("theory/threshold", ("theory.delta=10.0", "theory.alpha=[16.0]", "theory.eta=[0.1]"))
+    theory = simulate.read("theory/threshold", ("theory.delta=10.0", "theory.alpha=[16.0]", "theory.eta=[0.1]"))
     with pytest.raises(RunError) as caught:
-        laboratory.perform(theory)
+        simulate.perform(theory)
     assert "theory.delta = 10.0" in caught.value.hint
     assert "theory.alpha = [16.0]" in caught.value.hint
     assert "theory.dim" not in caught.value.hint
@@ -103,10 +103,10 @@ def test_a_long_simulation_says_that_it_goes_on(dcp: Callable, tmp_path: Path, m
 
 
 def test_axes_have_no_sign_that_the_font_lacks_and_layers_are_whole() -> None:
-    from dcp.report.html.theory import theory_html
+    from dcp.dynamics.html import theory_html
 
     small = ("theory.layers=[2,3]", "theory.halvings=4")
     for name, sets in (("no_predictor", ()), ("alignment", ()), ("depth", small)):
-        page = theory_html(name, name, laboratory.perform(laboratory.read(f"theory/{name}", sets)))
+        page = theory_html(name, name, simulate.perform(simulate.read(f"theory/{name}", sets)))
         assert ">?" not in page
         assert "?<" not in page

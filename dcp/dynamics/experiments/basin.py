@@ -11,9 +11,9 @@ from pydantic import Field
 from torch import Tensor
 
 from dcp.catalogue import VariantConfig
-from dcp.dynamics import closed, flow, modes, rules
+from dcp.dynamics import closed_forms, flow, modes, rules
+from dcp.dynamics.experiments.base import Exponents
 from dcp.dynamics.result import Figure, Line, Result, Row, line
-from dcp.experiment import Exponents
 
 Decays = Annotated[tuple[Annotated[float, Field(ge=1e-3, le=0.249)], ...], Field(min_length=1, max_length=20)]
 ALIVE = 0.1  # share of the start at which a mode has vanished
@@ -36,7 +36,7 @@ def run(config: Config, seed: int) -> Result:
     points = list(product(config.alpha, config.eta))
     alpha, eta = torch.tensor(points, dtype=torch.float64).T
     one = torch.ones_like(eta)
-    found, known = simulated(config, alpha, eta), closed.smallest_start(one, one, eta, alpha, one)
+    found, known = simulated(config, alpha, eta), closed_forms.smallest_start(one, one, eta, alpha, one)
     rows = tuple(
         Row({"alpha": a, "eta": e}, "smallest start", x, y)
         for (a, e), x, y in zip(points, found.tolist(), known.tolist(), strict=True)

@@ -1,7 +1,7 @@
 """The laboratory: reading a theory recipe, and running its experiment.
 
     [theory]
-    experiment = "threshold"        a file of `dcp/experiments/`; the other keys are its own
+    experiment = "threshold"        a file of `dcp/dynamics/experiments/`; the other keys are its own
 
 As strict as a recipe of training: nothing is coerced, every problem is reported at once.
 """
@@ -15,13 +15,13 @@ from pydantic import Field, ValidationError
 
 from dcp import catalogue
 from dcp.catalogue import VariantConfig
+from dcp.dynamics import page
+from dcp.dynamics.html import theory_html
 from dcp.dynamics.result import Result
 from dcp.errors import Problems, RequestError, RunError
 from dcp.recipe import layers, messages, toml
 from dcp.recipe.recipe import AnyExperiment
 from dcp.recipe.sections import NAMED
-from dcp.report import theory_page
-from dcp.report.html.theory import theory_html
 from dcp.runs.disk import create_folder, occupied
 
 
@@ -133,8 +133,8 @@ def write(theory: Theory, result: Result, folder: Path) -> None:
     files = {
         "recipe.toml": theory.toml(),
         "theory.json": json.dumps(plain(theory, result), indent=1, allow_nan=False),
-        "results.csv": theory_page.results_csv(result),
-        "figures.csv": theory_page.figures_csv(result),
+        "results.csv": page.results_csv(result),
+        "figures.csv": page.figures_csv(result),
         "report.html": theory_html(theory.name, theory.experiment, result),
     }
     try:

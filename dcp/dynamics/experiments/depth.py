@@ -13,9 +13,9 @@ from pydantic import Field
 from torch import Tensor
 
 from dcp.catalogue import VariantConfig
-from dcp.dynamics import closed, flow, modes, rules
+from dcp.dynamics import closed_forms, flow, modes, rules
+from dcp.dynamics.experiments.base import Exponents
 from dcp.dynamics.result import Figure, Line, Result, Row, line
-from dcp.experiment import Exponents
 
 Layers = Annotated[tuple[Annotated[int, Field(ge=1, le=8)], ...], Field(min_length=1, max_length=8)]
 ALIVE = 0.2  # u at the end over u = 1 at the start; it is either well above or falls to 0
@@ -39,7 +39,10 @@ def run(config: Config, seed: int) -> Result:
     alpha, layers = torch.tensor(points, dtype=torch.float64).T
     lambda_s = torch.ones(2, len(points), dtype=torch.float64)
     lambda_s[1] += config.sigma2
-    found, known = simulated(config, lambda_s, alpha, layers), closed.deep_threshold(layers, alpha, lambda_s, lambda_s)
+    found, known = (
+        simulated(config, lambda_s, alpha, layers),
+        closed_forms.deep_threshold(layers, alpha, lambda_s, lambda_s),
+    )
     rows: list[Row] = []
     for i, (a, n) in enumerate(points):
         rows += _rows({"alpha": a, "layers": n}, found[:, i].tolist(), known[:, i].tolist())

@@ -10,8 +10,8 @@ from dcp.errors import RequestError
 from dcp.recipe.recipe import Recipe
 from dcp.runs import encoder
 from dcp.runs.run import Run
-from dcp.studies.mistakes import Gathered
-from dcp.studies.reading import Arm, Study
+from dcp.studies.study import Arm, Study
+from dcp.studies.validate import Gathered
 from dcp.training import resume
 
 State = Literal["new", "stopped", "busy", "diverged", "unmeasured", "done"]

@@ -11,12 +11,12 @@ from dcp.runs.disk import atomic_write, make_folder
 from dcp.runs.lookup import STUDY
 from dcp.runs.records import Json, to_json
 from dcp.runs.run import Run
-from dcp.studies import earlier, pages, results
-from dcp.studies.cells import Cell, cells, states
-from dcp.studies.checks import check
-from dcp.studies.reading import Study
-from dcp.studies.results import Beside
-from dcp.studies.work import Outcome, Tell, Train, work
+from dcp.studies import page, previous, published
+from dcp.studies.grid import Cell, cells, states
+from dcp.studies.preflight import check
+from dcp.studies.published import Beside
+from dcp.studies.study import Study
+from dcp.studies.worker import Outcome, Tell, Train, work
 from dcp.training.pretrain import pretrain, silent
 
 SCHEMA = 1  # of study.json
@@ -88,10 +88,10 @@ def run(
 
 
 def _result(study: Study, outcome: Outcome, runs: Path, say: Tell) -> Result:
-    arms = earlier.arms(study, runs)
-    done, absent = earlier.parted([arm["run"] for arm in arms], study.seeds, runs, say)
-    beside = results.beside(study, earlier.of_study(study, done))
-    return Result(study, outcome, arms, results.compared(done, absent), beside)
+    arms = previous.arms(study, runs)
+    done, absent = previous.parted([arm["run"] for arm in arms], study.seeds, runs, say)
+    beside = published.beside(study, previous.of_study(study, done))
+    return Result(study, outcome, arms, published.compared(done, absent), beside)
 
 
 def _trainer(runs: Path, device: str) -> Callable[[Cell], Run]:
@@ -106,6 +106,6 @@ def _write(result: Result, folder: Path) -> None:
         return
     text = render.markdown(result.comparison)
     if result.beside:
-        text += "\n" + render.marked(pages.published(result.study, result.beside))
+        text += "\n" + render.marked(page.published(result.study, result.beside))
     atomic_write(folder / "comparison.md", text.encode())
     atomic_write(folder / "comparison.json", to_json(result.comparison.to_dict()))

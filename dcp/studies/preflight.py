@@ -12,9 +12,9 @@ from dcp.probing import probe
 from dcp.recipe import build
 from dcp.recipe.recipe import Recipe
 from dcp.runs.run import Run
-from dcp.studies.cells import LEFT, Cell, State
-from dcp.studies.mistakes import Gathered
-from dcp.studies.reading import Study
+from dcp.studies.grid import LEFT, Cell, State
+from dcp.studies.study import Study
+from dcp.studies.validate import Gathered
 from dcp.training import resume
 
 

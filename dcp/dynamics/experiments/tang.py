@@ -14,8 +14,8 @@ from torch import Tensor
 
 from dcp.catalogue import VariantConfig
 from dcp.dynamics import flow, matrices
+from dcp.dynamics.experiments.base import require_below
 from dcp.dynamics.result import Figure, Result, Row, line
-from dcp.experiment import require_below
 
 
 class Config(VariantConfig):

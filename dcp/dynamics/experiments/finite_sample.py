@@ -11,10 +11,10 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from dcp.dynamics import closed, flow, matrices, rules
+from dcp.dynamics import closed_forms, flow, matrices, rules
+from dcp.dynamics.experiments.base import Exponents, Subspace
 from dcp.dynamics.gaussian import Gaussian, gaussian
 from dcp.dynamics.result import Figure, Line, Result, Row, line
-from dcp.experiment import Exponents, Subspace
 from dcp.method.algorithm import Method
 from dcp.method.moments import Moments
 from dcp.method.networks import Branch
@@ -136,7 +136,7 @@ def _flow(config: Config, data: Gaussian, alpha: float, times: Tensor) -> Tensor
 def _closed(config: Config, alpha: float, scrambled: bool) -> float:
     start, one, of = torch.tensor([config.delta, 1.0, alpha], dtype=torch.float64)
     lambda_s = one + config.sigma2 if scrambled else one
-    return float(closed.limit(start, lambda_s, one, config.eta * one, alpha=of, phi=lambda_s).sqrt())
+    return float(closed_forms.limit(start, lambda_s, one, config.eta * one, alpha=of, phi=lambda_s).sqrt())
 
 
 def _lines(config: Config, data: Gaussian, alpha: float, path: Tensor) -> list[Line]:

@@ -13,10 +13,10 @@ from pydantic import Field
 from torch import Tensor
 
 from dcp.catalogue import VariantConfig
-from dcp.dynamics import closed, flow, matrices, modes
+from dcp.dynamics import closed_forms, flow, matrices, modes
+from dcp.dynamics.experiments.base import Positive
 from dcp.dynamics.gaussian import gaussian
 from dcp.dynamics.result import Figure, Line, Result, Row, line
-from dcp.experiment import Positive
 
 FINE = 1000  # points of the integral for τ
 
@@ -48,7 +48,7 @@ def run(config: Config, seed: int) -> Result:
 
 def _roots(config: Config) -> tuple[float, float]:
     of = torch.tensor([1 + config.sigma2, 1.0, config.eta], dtype=torch.float64)
-    low, high = closed.roots(*of)
+    low, high = closed_forms.roots(*of)
     return float(low), float(high)
 
 
@@ -73,7 +73,7 @@ def _courses(config: Config) -> tuple[list[Row], Figure]:
     lines: list[Line] = []
     for i, (p, s, _) in enumerate(starts):
         off = path[:, i, 1] - path[:, i, 0] ** 2 / config.alpha_p
-        known = closed.invariant(times, p, s, *torch.tensor([config.eta, config.alpha_p], dtype=torch.float64))
+        known = closed_forms.invariant(times, p, s, *torch.tensor([config.eta, config.alpha_p], dtype=torch.float64))
         setting = {"p": float(p), "s": float(s), "time": float(times[50])}
         rows.append(Row(setting, "s - p^2/alpha_p", float(off[50]), float(known[50])))
         lines.append(line(f"p = {p:g}, s = {s:g}, simulated", times.tolist(), off.tolist()))
@@ -118,7 +118,7 @@ def _average(config: Config) -> list[Row]:
     start = torch.tensor([[p, p**2 / config.alpha_p, 0.0]], dtype=torch.float64)
     times = torch.linspace(0, config.time, FINE + 1, dtype=torch.float64)
     path = flow.course(_flow(config, 1, config.beta), start, times)[:, 0]
-    known = closed.ema_ratio(times, path[:, 0], config.beta)
+    known = closed_forms.ema_ratio(times, path[:, 0], config.beta)
     places = (FINE // 20, FINE // 4, FINE)
     return [Row({"time": float(times[i])}, "tau of the EMA", float(path[i, 2]), float(known[i])) for i in places]
 

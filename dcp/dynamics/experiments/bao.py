@@ -14,9 +14,9 @@ from pydantic import Field
 from torch import Tensor
 
 from dcp.catalogue import VariantConfig
-from dcp.dynamics import closed, flow, modes
+from dcp.dynamics import closed_forms, flow, modes
+from dcp.dynamics.experiments.base import Positives
 from dcp.dynamics.result import Figure, Line, Result, Row, line
-from dcp.experiment import Positives
 
 Decays = Annotated[tuple[Annotated[float, Field(ge=0.01, le=10)], ...], Field(min_length=1, max_length=8)]
 ALIVE = 0.05  # p at the end over p at the start
@@ -67,7 +67,7 @@ def _boundary(config: Config, start: Tensor) -> tuple[float, float]:
         derivative = modes.learnt_cosine(sigma2, eta[:, None], norms)
         return (flow.advance(derivative, large, duration, tol=1e-7, rest=1e-9) > ALIVE * large)[:, 0]
 
-    known = closed.threshold((1 + sigma2) * ratio / size, 1 / size)
+    known = closed_forms.threshold((1 + sigma2) * ratio / size, 1 / size)
     found = flow.boundary(survives, torch.zeros(1).double(), (1 / size * large)[0], halvings=config.halvings)
     return float(found), float(known)
 
@@ -87,4 +87,4 @@ def _limits(config: Config, path: Tensor) -> Tensor:
     """The boundary [T] that the norms of each moment give."""
     sigma2 = torch.full((1, 1), config.sigma2, dtype=torch.float64)
     ratio, size = modes.parabola_norms(path, sigma2)
-    return closed.threshold((1 + sigma2) * ratio / size, 1 / size)[:, 0]
+    return closed_forms.threshold((1 + sigma2) * ratio / size, 1 / size)[:, 0]

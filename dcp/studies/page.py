@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from dcp.report.page import NOTHING, Grid, Lines, Page, count
-from dcp.studies.cells import Cell, State
-from dcp.studies.reading import Study
-from dcp.studies.results import Beside
+from dcp.studies.grid import Cell, State
+from dcp.studies.published import Beside
+from dcp.studies.study import Study
 
 
 def plan(study: Study, states: Mapping[Cell, State]) -> Page:

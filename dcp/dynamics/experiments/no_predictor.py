@@ -10,10 +10,10 @@ from typing import Literal
 import torch
 from pydantic import Field
 
-from dcp.dynamics import closed, flow, matrices
+from dcp.dynamics import closed_forms, flow, matrices
+from dcp.dynamics.experiments.base import Subspace
 from dcp.dynamics.gaussian import Gaussian, gaussian
 from dcp.dynamics.result import Figure, Line, Result, Row, line
-from dcp.experiment import Subspace
 
 
 class Config(Subspace):
@@ -34,7 +34,9 @@ def run(config: Config, seed: int) -> Result:
     start = torch.randn(1, config.dim, config.dim, generator=generator, dtype=torch.float64) / config.dim**0.5
     times = torch.linspace(0, config.time, 101, dtype=torch.float64)
     path = flow.course(matrices.no_predictor(data, config.eta), start, times, tol=1e-11)[:, 0]
-    exact = torch.stack([closed.without_predictor(start[0], data.X_s, data.X_d, config.eta, t) for t in times.tolist()])
+    exact = torch.stack(
+        [closed_forms.without_predictor(start[0], data.X_s, data.X_d, config.eta, t) for t in times.tolist()]
+    )
     rows: list[Row] = []
     lines: list[Line] = []
     for name, part in (("on S", data.P), ("outside S", data.rest)):
@@ -51,5 +53,5 @@ def run(config: Config, seed: int) -> Result:
 
 def _left(data: Gaussian, W: torch.Tensor) -> float:
     """The largest entry of W_pᵀ(W_a X_d - W_p W X_s) with the best W_p."""
-    best = closed.best_predictor(W, W, data.X_s, data.X_d)
+    best = closed_forms.best_predictor(W, W, data.X_s, data.X_d)
     return float(matrices.signal(data, W, best, W).abs().max())

@@ -13,9 +13,9 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from dcp.dynamics import closed, flow, modes, rules
+from dcp.dynamics import closed_forms, flow, modes, rules
+from dcp.dynamics.experiments.base import Exponents, Rates, Subspace
 from dcp.dynamics.result import Figure, Result, Row, line, unrest
-from dcp.experiment import Exponents, Rates, Subspace
 
 SHAPE = "‖W‖² |d(W/‖W‖)/dt|"  # how fast the shape moves, were the scale 1: that of η does not move it
 MOVING = 1e-5  # above it the shape is not at rest
@@ -68,7 +68,12 @@ def _rows(
     time = min(duration, config.time)
     norm = float(start.square().sum()) * math.exp(-2 * float(setting["eta"]) * time)
     return [
-        Row(setting, "w^2 outside S over that on S", float(off.mean() / on.mean()), float(closed.cosine_ratio(*of))),
+        Row(
+            setting,
+            "w^2 outside S over that on S",
+            float(off.mean() / on.mean()),
+            float(closed_forms.cosine_ratio(*of)),
+        ),
         Row(setting, "least over largest w on S", float((on.min() / on.max()).sqrt()), 1.0),
         Row(setting, "norm of W squared", float(end.square().sum()), norm),
     ]
@@ -84,7 +89,7 @@ def _figure(config: Config, start: Tensor, kept: int) -> Figure:
     path = flow.course(derivative, start.expand(len(eta), -1), times, tol=1e-7) ** 2
     ratio = path[:, :, kept:].mean(2) / path[:, :, :kept].mean(2)
     lines = [line(f"η = {e:g}, simulated", times.tolist(), ratio[:, i].tolist()) for i, e in enumerate(slow)]
-    known = float(closed.cosine_ratio(*of))
+    known = float(closed_forms.cosine_ratio(*of))
     lines.append(line("closed form of the end", [0.0, 10.0], [known, known]))
     return Figure("Noise beside signal", "time", "w² outside S over that on S", tuple(lines), f"α = {alpha:g}.")
 

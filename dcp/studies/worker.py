@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dcp.errors import DcpError, RequestError, RunError
 from dcp.runs.run import Run
-from dcp.studies.cells import Cell, State, state
+from dcp.studies.grid import Cell, State, state
 
 BUSY = ("run-busy", "run-exists")  # another process has it, or has just made its folder
 

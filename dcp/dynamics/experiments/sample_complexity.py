@@ -11,10 +11,10 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from dcp.dynamics import closed, flow, matrices, rules
+from dcp.dynamics import closed_forms, flow, matrices, rules
+from dcp.dynamics.experiments.base import Subspace
 from dcp.dynamics.gaussian import gaussian
 from dcp.dynamics.result import Figure, Line, Result, Row, line
-from dcp.experiment import Subspace
 
 Counts = tuple[Annotated[int, Field(ge=1, le=1000)], ...]
 RANK = 1e-10  # of eigenvalues of ZᵀZ below this share of the largest nothing is left in W
@@ -60,7 +60,7 @@ def run(config: Config, seed: int) -> Result:
             if n > width + 3:  # below, the risk has no variance
                 risks = excess(config, of, P, n, generator)
                 error = float(risks.std() / len(risks) ** 0.5)
-                known = closed.excess_risk(config.noise, width, n)
+                known = closed_forms.excess_risk(config.noise, width, n)
                 rows.append(Row({"on": kind, "labels": n}, "excess risk", float(risks.mean()), known, error=error))
     notes = (
         f"Fewer than w + 4 labels are left out, w the directions left: {config.dim} on raw x, {rank(W)} on features.",

@@ -3,11 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from dcp.dynamics.page import theory_page
 from dcp.dynamics.result import Figure, Result
 from dcp.report.charts.curves import Curve, draw_curves
 from dcp.report.html import blocks
 from dcp.report.html.document import Section, document, figure, figures
-from dcp.report.theory_page import theory_page
 
 
 def theory_html(name: str, experiment: str, result: Result) -> str:

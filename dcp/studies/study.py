@@ -20,10 +20,10 @@ from dcp.recipe.layers import Table
 from dcp.recipe.recipe import Recipe, Training
 from dcp.recipe.sections import Published
 from dcp.recipe.sections import Study as Section
-from dcp.studies import mistakes
-from dcp.studies.files import Files, nested
-from dcp.studies.files import read as read_files
-from dcp.studies.labels import label
+from dcp.studies import validate
+from dcp.studies.layers import Files, nested
+from dcp.studies.layers import read as read_files
+from dcp.studies.names import label
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ def _section(files: Files) -> Section:
         section = _Holder.model_validate(layers.frozen(table)).study
     except ValidationError as error:
         raise Problems(found + messages.explain(error, table, Training, where)) from None
-    found += mistakes.of_section(section, files)
+    found += validate.of_section(section, files)
     if found:
         raise Problems(found)
     return section
@@ -143,16 +143,16 @@ def _arms(files: Files, section: Section) -> dict[str, tuple[Point, Recipe]]:
     """
     where, points = str(files.path), list(_points(section))
     names = [label(*point) for point in points]
-    if found := list(mistakes.of_names(names, section, files.name, where)):
+    if found := list(validate.of_names(names, section, files.name, where)):
         raise Problems(found)
     kept = {n: p for n, p in zip(names, points, strict=True) if not any(fnmatchcase(n, s) for s in section.skip)}
-    checked, recipes = mistakes.Gathered(where, list(kept)), {}
+    checked, recipes = validate.Gathered(where, list(kept)), {}
     for name, (of, at) in kept.items():
         table = _named(files.arm(section.arms.get(of, {}), nested(at)), f"{files.name}-{name}")
         with checked.arm(name):
             recipes[name] = Recipe.check(table, "")
     checked.tell()
-    if found := list(mistakes.of_twins({name: _body(each.table()) for name, each in recipes.items()}, where)):
+    if found := list(validate.of_twins({name: _body(each.table()) for name, each in recipes.items()}, where)):
         raise Problems(found)
     return {name: (kept[name], recipe) for name, recipe in recipes.items()}
 

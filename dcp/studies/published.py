@@ -10,7 +10,7 @@ from dcp.comparison.missing_runs import Absent
 from dcp.comparison.scores import is_share
 from dcp.recipe.sections import Published
 from dcp.runs.run import Run
-from dcp.studies.reading import Study
+from dcp.studies.study import Study
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from typing import Literal
 import torch
 from pydantic import Field
 
-from dcp.dynamics import closed, flow, matrices
+from dcp.dynamics import closed_forms, flow, matrices
+from dcp.dynamics.experiments.base import Subspace
 from dcp.dynamics.gaussian import gaussian
 from dcp.dynamics.result import Figure, Result, Row, line
-from dcp.experiment import Subspace
 
 
 class Config(Subspace):
@@ -39,8 +39,8 @@ def run(config: Config, seed: int) -> Result:
         for a in (0.0, config.alpha_p)
     )
     W, W_p = start[0]
-    H = closed.hessian(W_p, data.X_s, data.X_d, config.eta)
-    exact = torch.stack([closed.without_stop_gradient(W, H, t) for t in times.tolist()])
+    H = closed_forms.hessian(W_p, data.X_s, data.X_d, config.eta)
+    exact = torch.stack([closed_forms.without_stop_gradient(W, H, t) for t in times.tolist()])
     found, known, with_learnt = (torch.linalg.matrix_norm(each) for each in (fixed, exact, learnt))
     bound = with_learnt[0] * torch.exp(-config.eta * times)
     rows: list[Row] = []

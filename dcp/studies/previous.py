@@ -10,8 +10,8 @@ from dcp.runs import encoder
 from dcp.runs.lookup import arms_of, lacking, named, seed_of, without_seed
 from dcp.runs.records import Json
 from dcp.runs.run import Run
-from dcp.studies.reading import Study
-from dcp.studies.work import Tell
+from dcp.studies.study import Study
+from dcp.studies.worker import Tell
 from dcp.training import resume
 
 

@@ -12,10 +12,10 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from dcp.dynamics import closed, flow, matrices, rules
+from dcp.dynamics import closed_forms, flow, matrices, rules
+from dcp.dynamics.experiments.base import Exponents, Rates, Subspace
 from dcp.dynamics.gaussian import Gaussian, gaussian
 from dcp.dynamics.result import Figure, Line, Result, Row, line, unrest
-from dcp.experiment import Exponents, Rates, Subspace
 
 MOVING = 1e-6  # |dW/dt| above which W is not at rest
 
@@ -72,7 +72,7 @@ def _closed(config: Config, alpha: Tensor, eta: Tensor, scrambled: bool) -> Tens
     one = torch.ones_like(eta)
     lambda_s = one + config.sigma2 if scrambled else one
     phi = one if config.clean else lambda_s
-    return closed.limit(config.delta * one, lambda_s, one, eta, alpha=alpha, phi=phi).sqrt()
+    return closed_forms.limit(config.delta * one, lambda_s, one, eta, alpha=alpha, phi=phi).sqrt()
 
 
 def _figure(config: Config, on: Tensor, off: Tensor) -> Figure:

@@ -15,7 +15,7 @@ from dcp.recipe import layers, seeds
 from dcp.recipe.sections import Study as Section
 from dcp.recipe.toml import shown
 from dcp.runs.lookup import first
-from dcp.studies.files import Files, nested
+from dcp.studies.layers import Files, nested
 
 ALONE = ("study", "theory")  # sections that no recipe of one run has
 NAME = "[A-Za-z0-9][A-Za-z0-9._-]*"  # of an arm

@@ -12,9 +12,9 @@ from pydantic import Field
 from torch import Tensor
 
 from dcp.catalogue import VariantConfig
-from dcp.dynamics import closed, flow, modes, rules
+from dcp.dynamics import closed_forms, flow, modes, rules
+from dcp.dynamics.experiments.base import Exponents, Positives, Rates
 from dcp.dynamics.result import Figure, Line, Result, Row, line, unrest
-from dcp.experiment import Exponents, Positives, Rates
 
 Place = Literal["outside", "inside"]
 
@@ -63,12 +63,12 @@ def _flow(config: Config, alpha: Tensor, eps: Tensor, place: Place) -> flow.Deri
 
 def _closed(config: Config, alpha: Tensor, eps: Tensor, start: Tensor, *, inside: bool) -> Tensor:
     one = torch.ones_like(alpha)
-    return closed.limit(start, one, one, config.eta * one, alpha=alpha, eps=eps, inside=inside, phi=one)
+    return closed_forms.limit(start, one, one, config.eta * one, alpha=alpha, eps=eps, inside=inside, phi=one)
 
 
 def _origin(config: Config) -> str:
     one = torch.ones((), dtype=torch.float64)
-    low, high = map(float, closed.roots(one, one, config.eta * one))
+    low, high = map(float, closed_forms.roots(one, one, config.eta * one))
     if low != low:
         return "η is above 1/4: nothing survives, whatever ε."
     return f"With ε outside the origin is unstable for ε between p₋ = {low:.6g} and p₊ = {high:.6g}."

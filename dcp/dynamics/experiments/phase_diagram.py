@@ -11,9 +11,9 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from dcp.catalogue import VariantConfig
-from dcp.dynamics import closed, flow, modes, rules
+from dcp.dynamics import closed_forms, flow, modes, rules
+from dcp.dynamics.experiments.base import Positive, Positives
 from dcp.dynamics.result import Figure, Line, Result, Row, line
-from dcp.experiment import Positive, Positives
 
 ALIVE = 0.1  # share of w² at the start that a feature must still have; it is either far above or falls to 0
 
@@ -45,7 +45,7 @@ def run(config: Config, seed: int) -> Result:
     lambda_d = torch.tensor(config.lambda_d, dtype=torch.float64).repeat_interleave(config.count)
     noise = sigma2.repeat(len(config.lambda_d))
     lambda_s = lambda_d + noise
-    found, known = simulated(config, lambda_s, lambda_d), closed.threshold(lambda_s, lambda_d)
+    found, known = simulated(config, lambda_s, lambda_d), closed_forms.threshold(lambda_s, lambda_d)
     rows = tuple(
         Row({"lambda_d": d, "sigma2": s}, "eta at the boundary", a, b)
         for d, s, a, b in zip(*(each.tolist() for each in (lambda_d, noise, found, known)), strict=True)
