@@ -21,7 +21,8 @@ from benchmarks.step import Case, recipe
 from benchmarks.training import Turn, epochs_in_turn
 from dcp.hardware import precision
 from dcp.recipe.recipe import Recipe
-from dcp.training.trainer import Training
+from dcp.training.request import Request
+from dcp.training.trainer import Trainer
 
 CPU = Case("ResNet-18 at 32", "resnet18", 32, "small", 64, 128, 4)
 QUICK = Case("ResNet-18/8 at 32", "resnet18", 32, "small", 8, 64, 24)  # views weigh here: few may be ready beforehand
@@ -58,7 +59,7 @@ def _rival(scale: Scale, case: Case, rival: str, wanted: Callable[[], Recipe], w
     """The rival's epochs on the network and the images of a run that never begins."""
     torch.set_num_threads(scale.threads)
     with tempfile.TemporaryDirectory() as runs:
-        training = Training(wanted(), runs=Path(runs), resume=False, device=scale.device, watch=lambda line: None)
+        training = Trainer(wanted(), Request(Path(runs), device=scale.device))
     return RIVALS[rival](training, case, workers)
 
 

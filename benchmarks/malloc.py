@@ -14,7 +14,8 @@ from benchmarks.measure import Row, Scale, rows
 from benchmarks.step import CPU, Case, recipe
 from benchmarks.training import Turn, bare, timed
 from dcp.hardware.malloc import keep_freed_memory
-from dcp.training.trainer import Training
+from dcp.training.request import Request
+from dcp.training.trainer import Trainer
 
 
 def tasks(scale: Scale) -> list[partial[list[Row]]]:
@@ -45,11 +46,11 @@ def _turn(scale: Scale, case: Case, work: str, keep: bool) -> Turn:
     if keep:
         keep_freed_memory()
     with tempfile.TemporaryDirectory() as runs:
-        made = Training(recipe(case, 1), runs=Path(runs), resume=False, device=scale.device, watch=lambda line: None)
+        made = Trainer(recipe(case, 1), Request(Path(runs), device=scale.device))
     return WORK[work](made, case.steps)
 
 
-def evaluation(training: Training, steps: int) -> Turn:
+def evaluation(training: Trainer, steps: int) -> Turn:
     """What the backbone makes of noise, as evaluations ask for it, twice a training's batch at a time."""
     network: nn.Module = copy.deepcopy(training.method.online.backbone).eval()
     size, batch = training.recipe.data.view_size, 2 * training.recipe.train.batch

@@ -13,7 +13,8 @@ from benchmarks.measure import Row, Scale, Spread, settle
 from benchmarks.step import CPU, GPU, QUICK, Case, recipe
 from dcp.data.loader import Shares, batches
 from dcp.hardware.malloc import keep_freed_memory
-from dcp.training.trainer import Training
+from dcp.training.request import Request
+from dcp.training.trainer import Trainer
 
 PARTS = ("views", "online branch, loss", "target branch", "backward", "optimizer", "F and W", "EMA", "readouts")
 
@@ -29,9 +30,7 @@ def measured(scale: Scale, case: Case) -> list[Row]:
     torch.set_num_threads(scale.threads)
     clock = Clock(scale.device)
     with tempfile.TemporaryDirectory() as folder:
-        training = Training(
-            recipe(case, 2), runs=Path(folder), resume=False, device=scale.device, watch=lambda line: None
-        )
+        training = Trainer(recipe(case, 2), Request(Path(folder), device=scale.device))
     if scale.device == "cpu":
         keep_freed_memory()  # as `dcp pretrain` does
     for step in _steps(training, clock):
@@ -68,7 +67,7 @@ class Clock:
         return {name: [100 * step[name] / sum(step.values()) for step in self.steps] for name in PARTS}
 
 
-def _steps(training: Training, clock: Clock) -> Iterator[int]:
+def _steps(training: Trainer, clock: Clock) -> Iterator[int]:
     """The training step of `dcp.training.loop` and `dcp.method.algorithm`, taken apart."""
     method, recipe, device = training.method, training.recipe, training.process.device
     shares = Shares(training.plan, 0, 0)

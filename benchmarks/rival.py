@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from dcp.data.datasets.base import load
-from dcp.training.trainer import Training
+from dcp.training.trainer import Trainer
 
 HIDDEN, OUT, TAU = 512, 128, 0.996
 RATE, MOMENTUM, DECAY = 0.03, 0.9, 4e-4
@@ -16,14 +16,14 @@ RATE, MOMENTUM, DECAY = 0.03, 0.9, 4e-4
 START = multiprocessing.get_all_start_methods()[0]
 
 
-def backbone(training: Training) -> nn.Module:
+def backbone(training: Trainer) -> nn.Module:
     """A copy of the run's in torch's default memory format."""
     plain: nn.Module = copy.deepcopy(training.method.online.backbone)
     plain = plain.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     return plain
 
 
-def pictures(training: Training) -> list[Any]:
+def pictures(training: Trainer) -> list[Any]:
     """The run's images as PIL's, with one batch more for the step that is off the clock."""
     from torchvision.transforms.functional import to_pil_image
 

@@ -16,10 +16,10 @@ from torch import Tensor, nn
 from benchmarks.rival import DECAY, HIDDEN, MOMENTUM, OUT, RATE, TAU, backbone, loader, pictures
 from benchmarks.step import Case
 from benchmarks.training import Turn, timed
-from dcp.training.trainer import Training
+from dcp.training.trainer import Trainer
 
 
-def turn(training: Training, case: Case, workers: int) -> Turn:
+def turn(training: Trainer, case: Case, workers: int) -> Turn:
     """An epoch on a copy of the run's backbone, after one step that is off the clock."""
     from lightly.loss import NegativeCosineSimilarity
     from lightly.models.utils import update_momentum
@@ -72,7 +72,7 @@ class Byol(nn.Module):
 class _Epoch:
     """One epoch after the loader's queues have been filled; only that epoch is on the clock."""
 
-    def __init__(self, case: Case, workers: int, training: Training, step: Callable[[list[Tensor]], None]) -> None:
+    def __init__(self, case: Case, workers: int, training: Trainer, step: Callable[[list[Tensor]], None]) -> None:
         self.case, self.workers, self.step = case, workers, step
         self.dataset = _Transformed(pictures(training), _transform(training.recipe.data.view_size))
         self.waiting: Iterator[Any] | None = None

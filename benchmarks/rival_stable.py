@@ -16,10 +16,10 @@ from benchmarks.rival import DECAY, HIDDEN, MOMENTUM, OUT, RATE, TAU, backbone, 
 from benchmarks.step import Case
 from benchmarks.training import Turn
 from dcp.data.views.config import STATISTICS
-from dcp.training.trainer import Training
+from dcp.training.trainer import Trainer
 
 
-def turn(training: Training, case: Case, workers: int) -> Turn:
+def turn(training: Trainer, case: Case, workers: int) -> Turn:
     """An epoch on a copy of the run's backbone, after one step that is off the clock."""
     _hushed()
     module = _module(backbone(training), 8 * case.width)
@@ -97,7 +97,7 @@ def _mlp(width: int) -> nn.Module:
     return nn.Sequential(*layers)
 
 
-def _data(training: Training) -> Any:
+def _data(training: Trainer) -> Any:
     """The run's images with the operations of its views, twice."""
     import stable_pretraining as spt
     from stable_pretraining.data import transforms

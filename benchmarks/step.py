@@ -9,7 +9,7 @@ from benchmarks.measure import Row, Scale, Spread, in_turn, rows
 from benchmarks.training import bare, epochs_in_turn
 from dcp.hardware.device import peak_memory_bytes
 from dcp.recipe.recipe import Recipe
-from dcp.training.trainer import Training
+from dcp.training.trainer import Trainer
 
 
 class Case(NamedTuple):
@@ -76,7 +76,7 @@ def measured(scale: Scale, case: Case) -> list[Row]:
     return [*found, share_of_updates(group, training, whole)]
 
 
-def share_of_updates(group: str, training: Training, whole: list[float]) -> Row:
+def share_of_updates(group: str, training: Trainer, whole: list[float]) -> Row:
     """Moments and DirectCopy alone, as a share of the step's time."""
     method, batch = training.method, training.recipe.train.batch
     z = torch.randn(2, batch, training.recipe.network.projector.out, device=training.process.device)

@@ -15,7 +15,8 @@ from benchmarks.measure import settle
 from dcp.hardware.malloc import keep_freed_memory
 from dcp.method.networks import Branch
 from dcp.recipe.recipe import Recipe
-from dcp.training.trainer import Training
+from dcp.training.request import Request
+from dcp.training.trainer import Trainer
 
 Turn = Callable[[str], float]  # what is done between two epochs: from the device to images a second
 
@@ -39,8 +40,8 @@ def timed(
 
 
 def epochs_in_turn(
-    recipe: Recipe, device: str, other: Callable[[Training], Turn]
-) -> tuple[list[float], list[float], Training]:
+    recipe: Recipe, device: str, other: Callable[[Trainer], Turn]
+) -> tuple[list[float], list[float], Trainer]:
     """Images a second of each epoch of a real run but the first, and those of `other` between the epochs.
 
     Args:
@@ -52,7 +53,7 @@ def epochs_in_turn(
         keep_freed_memory()  # as `dcp pretrain` does
     clock = _Clock(device)
     with tempfile.TemporaryDirectory() as folder:
-        training = Training(recipe, runs=Path(folder), resume=False, device=device, watch=clock)
+        training = Trainer(recipe, Request(Path(folder), device=device, watch=clock))
         clock.between, clock.images = other(training), training.plan.images
         training.run()
     return clock.ours[1:], clock.others[1:], training
@@ -77,12 +78,12 @@ class _Clock:
             self.started = time.perf_counter()
 
 
-def nothing(training: Training) -> Turn:
+def nothing(training: Trainer) -> Turn:
     """Nothing between the epochs."""
     return lambda device: 0.0
 
 
-def bare(training: Training, steps: int) -> Turn:
+def bare(training: Trainer, steps: int) -> Turn:
     """The step without views, moments, predictor, EMA, logging and data: two branches, a loss, gradients, SGD.
 
     The networks are copies of the run's, in the same memory format and arithmetic; the views are

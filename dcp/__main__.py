@@ -1,5 +1,5 @@
 """`python -m dcp` is `dcp`."""
 
-from dcp.cli import main
+from dcp.cli.app import main
 
 main()

@@ -22,11 +22,11 @@ class Said(NamedTuple):
 @pytest.fixture
 def dcp(capfd: pytest.CaptureFixture[str]) -> Callable[..., Said]:
     """Run a command line in this process."""
-    from dcp import cli
+    from dcp.cli import app
 
     def run(*arguments: object) -> Said:
         capfd.readouterr()
-        code = cli.run([str(argument) for argument in arguments])
+        code = app.run([str(argument) for argument in arguments])
         out, err = capfd.readouterr()
         assert "Traceback" not in out + err
         return Said(code, out, err)
@@ -37,14 +37,14 @@ def dcp(capfd: pytest.CaptureFixture[str]) -> Callable[..., Said]:
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of one finished and probed tiny run; tests must not change it."""
-    from dcp.training.pretrain import pretrain
+    import dcp
 
-    return pretrain("tiny/directcopy", runs=tmp_path_factory.mktemp("runs")).path
+    return dcp.pretrain("tiny/directcopy", runs=tmp_path_factory.mktemp("runs"))
 
 
 @pytest.fixture(scope="session")
 def other(trained: Path) -> Path:
     """A second one beside it, with another predictor."""
-    from dcp.training.pretrain import pretrain
+    import dcp
 
-    return pretrain("tiny/linear", runs=trained.parent).path
+    return dcp.pretrain("tiny/linear", runs=trained.parent)

@@ -1,4 +1,4 @@
-"""Imports go one way: a file may import what stands above it in layers.txt, never what stands on its line or below."""
+"""The rooms of dcp, and that imports go one way: a room imports only what stands above it in layers.txt."""
 
 import ast
 from pathlib import Path
@@ -6,53 +6,46 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "dcp"
-LAYERS = [
-    line.partition("#")[0].split()
+ROOMS = [
+    line
     for line in Path(__file__).with_name("layers.txt").read_text().splitlines()
-    if line.partition("#")[0].strip()
+    if line and not line.startswith("#")
 ]
-HEIGHT = {name: row for row, names in enumerate(LAYERS) for name in names}
-FILES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__main__.py")
+FILES = sorted(PACKAGE.rglob("*.py"))
 
 
-def room(module: str) -> str:
-    """The name in layers.txt that a module belongs to: `predictors.directcopy` to `predictors`."""
-    parts = module.split(".")
-    return next((name for name in (".".join(parts[:n]) for n in range(len(parts), 0, -1)) if name in HEIGHT), module)
+def room(path: Path) -> str:
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
 
 
 def imported(path: Path) -> set[str]:
-    """The modules of dcp that a file imports, at its top or inside of functions."""
-    found: set[str] = set()
+    """The rooms that a file imports, at its top or inside of functions."""
+    rooms = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "dcp":
-            inside = (node.module or "").removeprefix("dcp").removeprefix(".")
-            for alias in node.names:
-                full = f"{inside}.{alias.name}".strip(".")
-                is_module = (PACKAGE / (full.replace(".", "/") + ".py")).exists() or (
-                    PACKAGE / full.replace(".", "/")
-                ).is_dir()
-                found.add(full if is_module else inside)
-    return found - {""}
+            inside = (node.module or "").split(".")[1:]
+            rooms |= {inside[0]} if inside else {a.name if a.name in ROOMS else "__init__" for a in node.names}
+        if isinstance(node, ast.Import):
+            rooms |= {([*a.name.split("."), "__init__"])[1] for a in node.names if a.name.split(".")[0] == "dcp"}
+    return rooms
+
+
+def test_ls_dcp_shows_the_architecture() -> None:
+    entries = {path.stem for path in PACKAGE.iterdir() if path.name != "__pycache__"}
+    assert entries == set(ROOMS)
+    assert len(entries) <= 18
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
-def test_a_file_imports_only_what_stands_above_it(path: Path) -> None:
-    module = ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
-    if module == "__init__" or not imported(path):
-        return
-    mine = room(module)
-    assert mine in HEIGHT, f"dcp/{module}: give it a place in tests/layers.txt"
-    for other in imported(path):
-        theirs = room(other)
-        allowed = theirs == mine or HEIGHT[theirs] < HEIGHT[mine]
-        assert allowed, f"{path.name} imports dcp.{other}, which stands beside it or below"
+def test_a_file_imports_only_its_own_room_and_those_above_it(path: Path) -> None:
+    mine = ROOMS.index(room(path))
+    below = [other for other in imported(path) - {room(path)} if ROOMS.index(other) > mine]
+    assert not below
 
 
-def test_every_place_is_that_of_a_file() -> None:
-    paths = {name: PACKAGE / name.replace(".", "/") for name in HEIGHT}
-    gone = [name for name, path in paths.items() if not path.with_suffix(".py").exists() and not path.is_dir()]
-    assert not gone
+def test_rooms_export_nothing() -> None:
+    for path in PACKAGE.rglob("*/__init__.py"):
+        assert len(ast.parse(path.read_text(encoding="utf-8")).body) <= 1, f"{path} holds more than its docstring"
 
 
 def test_no_file_is_called_utils_and_none_is_long() -> None:

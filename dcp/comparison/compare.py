@@ -7,6 +7,7 @@ business of `dcp.report`; nothing here needs torch.
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from statistics import fmean
 from typing import Any
 
@@ -17,11 +18,12 @@ from dcp.comparison.correction import corrected
 from dcp.comparison.difference import Difference, difference
 from dcp.comparison.equal_time import EqualTime, at_equal_time, left_out
 from dcp.comparison.intervals import LEVEL, Interval, clipped, over_seeds
-from dcp.comparison.missing_runs import Absent
+from dcp.comparison.missing_runs import NO_FOLDER, Absent
 from dcp.comparison.scores import having, image_interval, is_share, score_of, values_of
 from dcp.errors import RequestError
+from dcp.runs.lookup import without_folder
 from dcp.runs.records import to_json
-from dcp.runs.run import Run
+from dcp.runs.run import Run, find
 
 SCHEMA = 1  # of comparison.json
 
@@ -187,3 +189,13 @@ def _mean_interval(intervals: Sequence[Interval | None]) -> Interval | None:
     if not known or len(known) < len(intervals):
         return None
     return fmean(low for low, _ in known), fmean(high for _, high in known)
+
+
+def compare_named(words: Sequence[str], root: Path) -> Comparison:
+    """Compare the runs that `words` mean below `root`; of a study, also say which of its runs are not there.
+
+    Raises:
+        RequestError: "no-such-run", "too-few-runs", or what reading a run folder raises.
+    """
+    absent = [Absent(name, seed, NO_FOLDER) for name, seed in without_folder(words, root)]
+    return compare(find(words, root), absent=absent)

@@ -8,8 +8,6 @@ from importlib import metadata
 
 import torch
 
-import dcp
-
 
 def set_determinism(wanted: bool) -> None:
     """Bitwise repeatable results on a GPU, where that is wanted; a CPU always gives them."""
@@ -32,10 +30,8 @@ def now() -> str:
 
 def versions() -> dict[str, str]:
     """What computed: dcp, Python, torch and the libraries that shape numbers."""
-    libraries = ("torch", "torchvision", "timm", "accelerate", "safetensors", "numpy")
-    return {"dcp": dcp.__version__, "python": platform.python_version()} | {
-        name: metadata.version(name) for name in libraries
-    }
+    libraries = ("dcp", "torch", "torchvision", "timm", "accelerate", "safetensors", "numpy")
+    return {"python": platform.python_version(), **{name: metadata.version(name) for name in libraries}}
 
 
 def device_name(device: torch.device) -> str:

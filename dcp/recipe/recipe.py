@@ -153,6 +153,11 @@ class Recipe(BaseModel):
                 table["properties"][key].setdefault("description", "which variant this table is for")
         return schema
 
+    @property
+    def folder(self) -> str:
+        """Name of its run folder."""
+        return f"{self.run.name}-s{self.run.seed}"
+
     def with_seed(self, seed: int) -> "Recipe":
         """The same recipe for another seed."""
         return self.model_copy(update={"run": self.run.model_copy(update={"seed": seed})})

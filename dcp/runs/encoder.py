@@ -2,13 +2,13 @@
 
 import hashlib
 import json
+from importlib.metadata import version
 from pathlib import Path
 
 import torch
 from safetensors.torch import save as serialized
 from torch import Tensor, nn
 
-import dcp
 from dcp.data.views import apply, files
 from dcp.data.views.config import Views
 from dcp.errors import RequestError
@@ -33,7 +33,7 @@ def save(folder: Path, backbone: nn.Module, recipe: Recipe, *, step: int) -> Non
     text = recipe.with_seed(0).toml()
     metadata = {
         "format": "pt",
-        "dcp": dcp.__version__,
+        "dcp": version("dcp"),
         "recipe": json.dumps(recipe.table()),
         "recipe_sha256": hashlib.sha256(text.encode()).hexdigest(),
         "seed": str(recipe.run.seed),

@@ -187,3 +187,12 @@ def find(words: Sequence[str], root: Path) -> list[Run]:
         for path in lookup.matches(word, Path(root)):
             unique.setdefault(path.resolve(), path)
     return [Run.open(path) for path in unique.values()]
+
+
+def open_or_find(run: str | Path, runs: Path) -> Run:
+    """The run of a folder, or of a name below `runs`: the first of its seeds.
+
+    Raises:
+        RequestError: there is none.
+    """
+    return Run.open(run) if Path(run).is_dir() else find([str(run)], runs)[0]

@@ -1,6 +1,5 @@
 """Running a study, from the first look to the tables at the end."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,14 +9,14 @@ from dcp.report import render
 from dcp.runs.disk import atomic_write, make_folder
 from dcp.runs.lookup import STUDY
 from dcp.runs.records import Json, to_json
-from dcp.runs.run import Run
 from dcp.studies import page, previous, published
-from dcp.studies.grid import Cell, cells, states
+from dcp.studies.grid import cells, states
 from dcp.studies.preflight import check
 from dcp.studies.published import Beside
 from dcp.studies.study import Study
-from dcp.studies.worker import Outcome, Tell, Train, work
-from dcp.training.pretrain import pretrain, silent
+from dcp.studies.worker import Outcome, Train, work
+from dcp.training.pretrain import pretrain
+from dcp.training.request import Request, Say
 
 SCHEMA = 1  # of study.json
 
@@ -56,46 +55,32 @@ class Result:
         }
 
 
-def run(
-    study: Study,
-    *,
-    runs: str | Path = "runs",
-    device: str = "auto",
-    processes: int = 1,
-    train: Train | None = None,
-    say: Tell = silent,
-) -> Result:
+def run(study: Study, request: Request, train: Train | None = None) -> Result:
     """Check all, train what is not done, compare, and write `<runs>/<study>/`.
 
     Args:
         study: that was read.
-        runs: the folder of run folders.
-        device: "auto", "cpu", "cuda" or "mps".
-        processes: that train together, where `train` starts several.
+        request: where the runs lie, on what they are trained, and who is told what is skipped, fails or is busy.
         train: trains and measures one run, from where it stopped; without it in this process, in silence.
-        say: is told in words what is skipped, fails or is busy.
 
     Raises:
         Problems: something that a run needs is not there, or a run folder has other settings; nothing was trained.
         Interrupted: asked to stop. The same call goes on.
     """
-    runs = Path(runs)
-    check(study, states(study, runs), runs, device=device, processes=processes)
-    outcome = work(cells(study), runs, train=train or _trainer(runs, device), say=say)
-    result = _result(study, outcome, runs, say)
+    runs = request.runs
+    check(study, states(study, runs), request)
+    quiet = Request(runs, resume=True, device=request.device)
+    outcome = work(cells(study), runs, train=train or (lambda cell: pretrain(cell.recipe, quiet)), say=request.say)
+    result = _result(study, outcome, runs, request.say)
     _write(result, runs / study.name)
     return result
 
 
-def _result(study: Study, outcome: Outcome, runs: Path, say: Tell) -> Result:
+def _result(study: Study, outcome: Outcome, runs: Path, say: Say) -> Result:
     arms = previous.arms(study, runs)
     done, absent = previous.parted([arm["run"] for arm in arms], study.seeds, runs, say)
     beside = published.beside(study, previous.of_study(study, done))
     return Result(study, outcome, arms, published.compared(done, absent), beside)
-
-
-def _trainer(runs: Path, device: str) -> Callable[[Cell], Run]:
-    return lambda cell: pretrain(cell.recipe, runs=runs, resume=True, device=device)
 
 
 def _write(result: Result, folder: Path) -> None:

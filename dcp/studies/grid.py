@@ -32,7 +32,7 @@ class Cell:
 
     def path(self, runs: Path) -> Path:
         """Its run folder."""
-        return runs / f"{self.arm.recipe.run.name}-s{self.seed}"
+        return runs / self.recipe.folder
 
 
 def cells(study: Study) -> list[Cell]:

@@ -16,6 +16,7 @@ from dcp.studies.grid import LEFT, Cell, State
 from dcp.studies.study import Study
 from dcp.studies.validate import Gathered
 from dcp.training import resume
+from dcp.training.request import Request
 
 
 @dataclass
@@ -62,15 +63,13 @@ class Seen:
             self.networks.append(key)
 
 
-def check(study: Study, states: Mapping[Cell, State], runs: Path, *, device: str, processes: int = 1) -> dict[str, int]:
+def check(study: Study, states: Mapping[Cell, State], request: Request) -> dict[str, int]:
     """Refuse a study of which a run cannot be trained here.
 
     Args:
         study: to be run.
         states: of its runs; only those that have steps left are looked at.
-        runs: the folder of run folders.
-        device: "auto", "cpu", "cuda" or "mps".
-        processes: that will train together.
+        request: where the runs lie, on which device and by how many processes they will be trained.
 
     Returns:
         Steps of one run of each arm that has runs left, by name.
@@ -78,13 +77,13 @@ def check(study: Study, states: Mapping[Cell, State], runs: Path, *, device: str
     Raises:
         Problems: every arm's first obstacle: data, batch, network, images other than those a run began with.
     """
-    chosen, seen, steps = choose_device(device), Seen(), {}
+    chosen, seen, steps = choose_device(request.device), Seen(), {}
     wrong = Gathered(study.source, [arm.name for arm in study.arms])
     for arm in study.arms:
         mine = {cell: state for cell, state in states.items() if cell.arm == arm and state in LEFT}
         with wrong.arm(arm.name):
             if mine:
-                steps[arm.name] = _arm(mine, seen, runs, chosen, processes)
+                steps[arm.name] = _arm(mine, seen, request.runs, chosen, request.processes)
     wrong.tell()
     return steps
 

@@ -11,8 +11,8 @@ from dcp.runs.lookup import arms_of, lacking, named, seed_of, without_seed
 from dcp.runs.records import Json
 from dcp.runs.run import Run
 from dcp.studies.study import Study
-from dcp.studies.worker import Tell
 from dcp.training import resume
+from dcp.training.request import Say
 
 
 def arms(study: Study, runs: Path) -> list[Json]:
@@ -27,7 +27,7 @@ def arms(study: Study, runs: Path) -> list[Json]:
     return more + [arm for arm in fewer if arm not in more]
 
 
-def parted(names: Sequence[str], seeds: Iterable[int], runs: Path, say: Tell) -> tuple[list[Run], list[Absent]]:
+def parted(names: Sequence[str], seeds: Iterable[int], runs: Path, say: Say) -> tuple[list[Run], list[Absent]]:
     """The runs of these names that are trained to their end, with every seed there is, and those that are not.
 
     Args:
@@ -58,7 +58,7 @@ def _lost(run: Run) -> str:
     return became(run) or ("" if (run.path / encoder.FILE).is_file() else "lost the encoder")
 
 
-def _read(path: Path, say: Tell) -> Run | None:
+def _read(path: Path, say: Say) -> Run | None:
     """A run whose files can all be read."""
     try:
         return member(Run.open(path)).run

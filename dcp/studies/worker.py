@@ -7,6 +7,7 @@ from pathlib import Path
 from dcp.errors import DcpError, RequestError, RunError
 from dcp.runs.run import Run
 from dcp.studies.grid import Cell, State, state
+from dcp.training.request import Say
 
 BUSY = ("run-busy", "run-exists")  # another process has it, or has just made its folder
 
@@ -29,10 +30,9 @@ class Outcome:
 
 
 Train = Callable[[Cell], Run]
-Tell = Callable[[str], None]
 
 
-def work(cells: Iterable[Cell], runs: Path, *, train: Train, say: Tell) -> Outcome:
+def work(cells: Iterable[Cell], runs: Path, *, train: Train, say: Say) -> Outcome:
     """Train what is not done; look again at the end at what others had.
 
     Args:
@@ -52,7 +52,7 @@ def work(cells: Iterable[Cell], runs: Path, *, train: Train, say: Tell) -> Outco
     return outcome
 
 
-def _one(cell: Cell, runs: Path, train: Train, say: Tell, outcome: Outcome) -> bool:
+def _one(cell: Cell, runs: Path, train: Train, say: Say, outcome: Outcome) -> bool:
     """Settle one run; False if another process has it."""
     path = str(cell.path(runs))
     try:

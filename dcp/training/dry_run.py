@@ -1,7 +1,6 @@
 """A dry run: what a recipe would cost, with the time measured on a few real steps. Writes nothing."""
 
 import time
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,14 +11,13 @@ from dcp.method import flops
 from dcp.recipe import build
 from dcp.recipe.recipe import Recipe
 from dcp.training.loop import classes
-from dcp.training.trainer import Training
+from dcp.training.request import Request
+from dcp.training.trainer import Trainer
 
 STEPS = 4  # timed after one that warms up
 
 
-def estimate(
-    recipe: Recipe, *, runs: str | Path = "runs", resume: bool = False, device: str = "auto"
-) -> dict[str, Any]:
+def estimate(recipe: Recipe, request: Request) -> dict[str, Any]:
     """Check everything that `pretrain` would check, then measure.
 
     Returns:
@@ -29,7 +27,7 @@ def estimate(
     Raises:
         RequestError: as `pretrain`.
     """
-    training = Training(recipe, runs=Path(runs), resume=resume, device=device, watch=_silent)
+    training = Trainer(recipe, request)
     seconds = _measure(training)
     parameters = sum(p.numel() for p in training.method.online.parameters())
     return {
@@ -51,11 +49,7 @@ def estimate(
     }
 
 
-def _silent(line: dict[str, Any]) -> None:
-    """Nobody watches a dry run."""
-
-
-def _measure(training: Training) -> float:
+def _measure(training: Trainer) -> float:
     """Median seconds of a step."""
     stream = batches(
         training.data.images,
@@ -74,7 +68,7 @@ def _measure(training: Training) -> float:
     return sorted(took)[len(took) // 2] if took else float("nan")
 
 
-def _step(training: Training, batch: Batch) -> None:
+def _step(training: Trainer, batch: Batch) -> None:
     """A whole training step."""
     schedule = build.rates(training.recipe, training.optimizer, training.plan)
     schedule(batch.step)

@@ -6,7 +6,7 @@ that a checkpoint never holds a state that has already diverged.
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -21,8 +21,7 @@ from dcp.runs.run import Run
 from dcp.training import vitals
 from dcp.training.diagnosis.diagnose import diagnose
 from dcp.training.diagnosis.signs import Diagnosis, History
-
-Watch = Callable[[dict[str, Any]], None]
+from dcp.training.request import Watch
 
 
 class Mean(NamedTuple):

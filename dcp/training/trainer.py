@@ -1,7 +1,6 @@
 """Training of one run: from a recipe to a run folder with an encoder in it."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -24,29 +23,27 @@ from dcp.training import failures, record
 from dcp.training import resume as past
 from dcp.training.diagnostics import Examiner
 from dcp.training.loop import Loop, Saver
-from dcp.training.metrics import Journal, Watch
+from dcp.training.metrics import Journal
+from dcp.training.request import Request
 from dcp.training.signals import Signals
 
 
-class Training:
+class Trainer:
     """One run on its way: what is built for it, before anything is written.
 
     Args:
         recipe: a checked recipe.
-        runs: the folder of run folders.
-        resume: continue the run if it is there.
-        device: "auto", "cpu", "cuda" or "mps".
-        watch: is given every line of metrics, and a "start" line.
+        request: where its folder lies, whether it goes on, on which device, and who watches.
 
     Raises:
         RequestError: the data, the device, the batch or the run folder do not allow it. Nothing has been written.
     """
 
-    def __init__(self, recipe: Recipe, *, runs: Path, resume: bool, device: str, watch: Watch) -> None:
-        self.recipe, self.watch = recipe, watch
-        self.path = runs / f"{recipe.run.name}-s{recipe.run.seed}"
-        self.past = past.run_at(self.path, recipe, resume=resume)
-        chosen = choose_device(device)
+    def __init__(self, recipe: Recipe, request: Request) -> None:
+        self.recipe, self.watch = recipe, request.watch
+        self.path = request.runs / recipe.folder
+        self.past = past.run_at(self.path, recipe, resume=request.resume)
+        chosen = choose_device(request.device)
         self.process = Process(chosen, tracker=recipe.run.tracker, folder=str(self.path))
         # refuses a kernel that does not fit, before anything is written
         recipe.views.blur.kernel_at(recipe.data.view_size)

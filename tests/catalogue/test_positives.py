@@ -23,6 +23,7 @@ from dcp.method.targets.online import Online
 from dcp.recipe import build
 from dcp.recipe.recipe import Recipe
 from dcp.runs import checkpoint
+from dcp.training.request import Request
 
 BOTH = pytest.mark.parametrize("name", ["semppl", "supsiam"])
 
@@ -187,7 +188,7 @@ def test_a_stopped_training_goes_on_to_the_same_bytes(name: str, tmp_path: Path)
     from dcp.training.pretrain import pretrain
 
     wanted = ("probe.after=[]", "train.save_every=3")
-    whole = pretrain(Recipe.read(f"tiny/{name}", wanted), runs=tmp_path / "whole", device="cpu")
+    whole = pretrain(Recipe.read(f"tiny/{name}", wanted), Request(tmp_path / "whole", device="cpu"))
     steps, step = [], Loop._step
 
     def stops(self: Loop, batch: object) -> None:
@@ -198,8 +199,8 @@ def test_a_stopped_training_goes_on_to_the_same_bytes(name: str, tmp_path: Path)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Loop, "_step", stops)
         with pytest.raises(RunError):
-            pretrain(Recipe.read(f"tiny/{name}", wanted), runs=tmp_path / "parts", device="cpu")
-    parts = pretrain(Recipe.read(f"tiny/{name}", wanted), runs=tmp_path / "parts", device="cpu", resume=True)
+            pretrain(Recipe.read(f"tiny/{name}", wanted), Request(tmp_path / "parts", device="cpu"))
+    parts = pretrain(Recipe.read(f"tiny/{name}", wanted), Request(tmp_path / "parts", resume=True, device="cpu"))
     ours, theirs = (weights.read(run.path / checkpoint.FILE)[0] for run in (parts, whole))
     assert (ours["positives.queue.classes"] >= 0).any()
     assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
@@ -211,7 +212,7 @@ def _flops(recipe: Recipe, folder: Path) -> int:
     from dcp.training.dry_run import estimate
 
     with FlopCounterMode(display=False) as counter:
-        estimate(recipe, runs=folder, device="cpu")
+        estimate(recipe, Request(folder, device="cpu"))
     return int(counter.get_total_flops())
 
 

@@ -12,11 +12,11 @@ RECIPES = ("tiny/directcopy", "tiny/linear")
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Both recipes trained for an epoch with the seeds 0 and 1."""
-    from dcp import cli
+    from dcp.cli import app
 
     folder = tmp_path_factory.mktemp("runs")
     for recipe in RECIPES:
-        assert cli.run(["pretrain", recipe, "--seeds", "0-1", "--runs", str(folder), "train.epochs=1", "--quiet"]) == 0
+        assert app.run(["pretrain", recipe, "--seeds", "0-1", "--runs", str(folder), "train.epochs=1", "--quiet"]) == 0
     return folder
 
 

@@ -15,7 +15,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file as save_arrays
 from safetensors.torch import load_file, save_file
 
-from dcp import outcome
+from dcp.cli import exit_codes
 from dcp.errors import DcpError, Interrupted, RequestError, RunError
 from dcp.recipe import layers, shipped
 from dcp.recipe.recipe import Recipe
@@ -263,7 +263,7 @@ import resource, sys
 from pathlib import Path
 import torch
 from dcp.runs import checkpoint
-from dcp.outcome import guarded
+from dcp.cli.exit_codes import guarded
 method = torch.nn.Linear(300, 300)
 resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
 sys.exit(guarded(lambda: checkpoint.save(Path(sys.argv[1]), method, torch.optim.SGD(method.parameters()), None, {})))
@@ -537,7 +537,7 @@ def test_only_another_of_several_processes_leaves_the_word_to_the_first(
         def fail(error: BaseException = error) -> None:
             raise error
 
-        assert outcome.guarded(fail) in (2, 130)
+        assert exit_codes.guarded(fail) in (2, 130)
         assert bool(capfd.readouterr().err) == told
 
 
@@ -557,7 +557,7 @@ def test_what_nobody_said_better_is_one_plain_line(
     def fail() -> None:
         raise error
 
-    assert outcome.guarded(fail) == 1
+    assert exit_codes.guarded(fail) == 1
     said = capfd.readouterr().err
     assert said.startswith("error[system-error]: ")
     assert words in said
@@ -585,7 +585,7 @@ def test_another_exit_and_a_bug_pass() -> None:
             raise error
 
         with pytest.raises(type(error)):
-            outcome.guarded(fail)
+            exit_codes.guarded(fail)
 
 
 def test_every_error_of_a_run_or_a_file_names_a_way_out(run: Path, tmp_path: Path) -> None:

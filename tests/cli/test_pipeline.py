@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 import dcp as package
 from dcp.recipe.recipe import Recipe
 from dcp.runs.run import Run
+from dcp.training.request import Request
 
 
 def test_a_run_folder_holds_what_the_contract_lists(trained: Path) -> None:
@@ -166,7 +167,7 @@ def test_flops_of_a_step_are_the_four_forwards_and_two_backwards_that_theory_cou
     from dcp.training.dry_run import estimate
 
     recipe = Recipe.read("tiny/directcopy", ("network.width=64", "network.stem=small", "train.batch=2", "data.limit=4"))
-    flops = estimate(recipe, runs=tmp_path)["flops_per_step"]
+    flops = estimate(recipe, Request(tmp_path))["flops_per_step"]
     forward = 2 * 0.556e9  # ResNet-18, small stem, 32 px: 0.556 GMAC an image
     assert flops == pytest.approx(8 * 2 * forward, rel=0.03)
 
@@ -176,7 +177,7 @@ def test_a_dry_run_and_a_run_count_the_same_arithmetic(tmp_path: Path, trained: 
 
     recipe = Recipe.read("tiny/directcopy")
     of_an_image = json.loads((trained / "run.json").read_text())["flops_per_image"]
-    assert estimate(recipe, runs=tmp_path)["flops_per_step"] == recipe.train.batch * of_an_image
+    assert estimate(recipe, Request(tmp_path))["flops_per_step"] == recipe.train.batch * of_an_image
 
 
 def test_probes_that_need_labels_are_skipped_in_words_where_there_are_none(tmp_path: Path, dcp: Callable) -> None:

@@ -9,13 +9,15 @@ import pytest
 
 def test_help_and_version_do_not_import_torch() -> None:
     for option in ("--help", "--version"):
-        code = f"import sys; from dcp.cli import run; assert run([{option!r}]) == 0; assert 'torch' not in sys.modules"
+        code = (
+            f"import sys; from dcp.cli.app import run; assert run([{option!r}]) == 0; assert 'torch' not in sys.modules"
+        )
         subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
 def test_comparing_does_not_import_torch(trained, other) -> None:
     code = (
-        "import sys; from dcp.cli import run; "
+        "import sys; from dcp.cli.app import run; "
         f"assert run(['compare', {str(trained)!r}, {str(other)!r}]) == 0; assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

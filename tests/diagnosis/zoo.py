@@ -10,6 +10,7 @@ from pathlib import Path
 
 from dcp.recipe.recipe import Recipe
 from dcp.training.pretrain import pretrain
+from dcp.training.request import Request
 
 BASE = (
     "data.source=shapes", "data.images=1024", "data.image_size=16", "views.crop_scale=[0.5, 1.0]", "views.flip=0.0",
@@ -79,7 +80,7 @@ def diagnosed(sets: tuple[str, ...], seed: int = 0) -> dict[str, object]:
     tau = () if any(one.startswith("target.name=") for one in sets) else TAU
     with tempfile.TemporaryDirectory() as runs:
         recipe = Recipe.read("tiny/directcopy", (*BASE, *tau, *sets, f"run.seed={seed}"))
-        return dict(pretrain(recipe, runs=Path(runs), device="cpu").record["state"])
+        return dict(pretrain(recipe, Request(Path(runs), device="cpu")).record["state"])
 
 
 def expected() -> dict[str, tuple[str, tuple[str, ...]]]:

@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 
 from dcp.recipe.recipe import Recipe
-from dcp.training.trainer import Training
+from dcp.training.request import Request
+from dcp.training.trainer import Trainer
 
 recipe = Recipe.read("tiny/group_norm", ("train.epochs=2", "probe.after=[]", "data.limit=130", "train.batch=64"))
 folder = Path(sys.argv[1])
@@ -24,7 +25,7 @@ def note(when: str) -> None:
 
 
 atexit.register(note, "after")
-training = Training(recipe, runs=folder / "runs", resume=False, device="cpu", watch=lambda line: None)
+training = Trainer(recipe, Request(folder / "runs", device="cpu"))
 training.run()
 state = {k: v for k, v in training.method.state_dict().items() if not k.startswith("target")}
 digests = {name: hashlib.sha256(value.contiguous().numpy().tobytes()).hexdigest() for name, value in state.items()}

@@ -9,7 +9,7 @@ from dcp.recipe import reference, schema
 from dcp.recipe.recipe import File
 
 PAGE = Path(__file__).parents[2] / "docs" / "recipe.md"
-COMMAND = "python -m dcp.reference > docs/recipe.md"
+COMMAND = "python -m dcp.recipe.reference > docs/recipe.md"
 
 
 def test_the_page_is_up_to_date() -> None:

@@ -13,7 +13,7 @@ from reported import Page, whole
 def test_compare_writes_the_page_beside_markdown_and_json_and_starts_no_torch(full, tmp_path):
     paths = [str(full(name, predictor=name).path) for name in "ab"]
     code = (
-        "import sys; from dcp.cli import run; "
+        "import sys; from dcp.cli.app import run; "
         f"assert run(['compare', *{paths!r}, '--out', {str(tmp_path / 'out')!r}]) == 0; "
         "assert 'torch' not in sys.modules; assert 'matplotlib.pyplot' not in sys.modules"
     )

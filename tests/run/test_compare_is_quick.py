@@ -10,8 +10,8 @@ import dcp
 SECONDS = 5.0
 CODE = """
 import sys, time
-from dcp import cli
-code = cli.run(["compare", "one", "other", "--runs", sys.argv[1], "--out", sys.argv[1] + "/out"])
+from dcp.cli import app
+code = app.run(["compare", "one", "other", "--runs", sys.argv[1], "--out", sys.argv[1] + "/out"])
 assert not {"torch", "sklearn", "matplotlib.pyplot"} & set(sys.modules), "loaded"
 print("seconds", time.process_time())
 sys.exit(code)

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 from scipy import stats
 
-from dcp.commands.progress import Bar, Watcher
+from dcp.cli.progress import Bar, Watcher
 from dcp.comparison.compare import compare
 from dcp.report import render
 from dcp.report.comparison_page import comparison_page
@@ -392,7 +392,7 @@ class Clock:
 
     def __init__(self, monkeypatch):
         self.now = 0.0
-        monkeypatch.setattr("dcp.commands.progress.time.monotonic", lambda: self.now)
+        monkeypatch.setattr("dcp.cli.progress.time.monotonic", lambda: self.now)
 
 
 def watched(console, *lines, clock=None, seconds=100.0) -> Watcher:

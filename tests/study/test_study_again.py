@@ -11,6 +11,7 @@ from dcp.studies import execute
 from dcp.studies.grid import Cell, cells, states
 from dcp.studies.study import Study, read
 from dcp.training.pretrain import pretrain
+from dcp.training.request import Request
 
 UP_TO_SEED_1 = "study.seeds=[0,1]"
 ONE_RATE = "study.axes.optimizer.lr=[0.03]"
@@ -35,12 +36,12 @@ def seeds_of_arms(runs: Path) -> dict[str, list[int]]:
 def runs(tiny: Path, tmp_path: Path) -> Path:
     """Where a study of two arms was run with seed 0."""
     tiny.write_text(tiny.read_text().replace("predictor.eps = [0.1, 0.3]", "predictor.eps = [0.3]") + PUBLISHED)
-    execute.run(read(str(tiny), ("study.seeds=[0]",)), runs=tmp_path / "runs", device="cpu")
+    execute.run(read(str(tiny), ("study.seeds=[0]",)), Request(tmp_path / "runs", device="cpu"))
     return tmp_path / "runs"
 
 
 def test_a_call_for_another_seed_compares_the_seeds_of_the_calls_before_too(tiny, runs):
-    result = execute.run(read(str(tiny)).with_seeds((1,)), runs=runs, device="cpu")
+    result = execute.run(read(str(tiny)).with_seeds((1,)), Request(runs, device="cpu"))
     assert len(result.outcome.done) == 2
     assert seeds_of_arms(runs) == {"little-lr0.03-eps0.3": [0, 1], "little-lr0.1-eps0.3": [0, 1]}
     assert [len(one.values) for one in result.beside] == [2]
@@ -48,11 +49,11 @@ def test_a_call_for_another_seed_compares_the_seeds_of_the_calls_before_too(tiny
 
 def test_a_call_for_a_part_of_the_arms_keeps_the_others_and_their_order(tiny, runs, dcp):
     before = content(runs, "study.json")["arms"]
-    execute.run(read(str(tiny), ("study.axes.optimizer.lr=[0.1,0.2]", "study.seeds=[0]")), runs=runs)
+    execute.run(read(str(tiny), ("study.axes.optimizer.lr=[0.1,0.2]", "study.seeds=[0]")), Request(runs))
     arms = content(runs, "study.json")["arms"]
     assert [arm["name"] for arm in before] == ["lr0.03-eps0.3", "lr0.1-eps0.3"]
     assert sorted(arm["name"] for arm in arms) == ["lr0.03-eps0.3", "lr0.1-eps0.3", "lr0.2-eps0.3"]
-    execute.run(read(str(tiny), (ONE_RATE, "study.seeds=[0]")), runs=runs)
+    execute.run(read(str(tiny), (ONE_RATE, "study.seeds=[0]")), Request(runs))
     assert content(runs, "study.json")["arms"] == arms
     assert list(seeds_of_arms(runs)) == [arm["run"] for arm in arms]
     said = json.loads(dcp("compare", "little", "--runs", runs, "--json").out.splitlines()[-1])
@@ -61,14 +62,14 @@ def test_a_call_for_a_part_of_the_arms_keeps_the_others_and_their_order(tiny, ru
 
 def test_an_arm_whose_runs_were_deleted_leaves_the_study(tiny, runs):
     (runs / "little-lr0.1-eps0.3-s0").rename(runs.parent / "elsewhere")
-    execute.run(read(str(tiny), (ONE_RATE, UP_TO_SEED_1)), runs=runs)
+    execute.run(read(str(tiny), (ONE_RATE, UP_TO_SEED_1)), Request(runs))
     assert [arm["name"] for arm in content(runs, "study.json")["arms"]] == ["lr0.03-eps0.3"]
     assert seeds_of_arms(runs) == {"little-lr0.03-eps0.3": [0, 1]}
 
 
 def test_runs_with_other_settings_are_compared_as_such_and_do_not_stand_beside_published_numbers(tiny, runs):
     sets = (ONE_RATE, "study.seeds=[1]", "optimizer.momentum=0.8")
-    (beside,) = execute.run(read(str(tiny), sets), runs=runs, device="cpu").beside
+    (beside,) = execute.run(read(str(tiny), sets), Request(runs, device="cpu")).beside
     assert len(beside.values) == 1
     assert content(runs, "comparison.json")["settings"][-1]["key"] == "optimizer.momentum"
     assert len(seeds_of_arms(runs)) == 3
@@ -79,7 +80,7 @@ def test_runs_that_did_not_end_or_cannot_be_read_have_no_part_and_the_latter_are
     (runs / "little-lr0.03-eps0.3-s0/probes/knn.json").write_text("{")
     (runs / "little-lr0.1-eps0.3-s0/encoder.safetensors").unlink()
     said: list[str] = []
-    execute.run(study, runs=runs, device="cpu", say=said.append)
+    execute.run(study, Request(runs, device="cpu", say=said.append))
     assert seeds_of_arms(runs) == {"little-lr0.03-eps0.3": [1], "little-lr0.1-eps0.3": [1]}
     (told,) = said
     assert "little-lr0.03-eps0.3-s0 has no part in the results" in told
@@ -88,7 +89,7 @@ def test_runs_that_did_not_end_or_cannot_be_read_have_no_part_and_the_latter_are
 
 def test_a_damaged_list_of_arms_is_written_anew(tiny, runs):
     (runs / "little/study.json").write_text("{")
-    execute.run(read(str(tiny), ("study.seeds=[0]",)), runs=runs, device="cpu")
+    execute.run(read(str(tiny), ("study.seeds=[0]",)), Request(runs, device="cpu"))
     assert [arm["name"] for arm in content(runs, "study.json")["arms"]] == ["lr0.03-eps0.3", "lr0.1-eps0.3"]
 
 
@@ -107,10 +108,10 @@ def unlabelled(tiny: Path, tmp_path: Path) -> Study:
 
 def test_probes_that_need_labels_are_not_asked_for_again_where_images_have_none(unlabelled, tiny, tmp_path, dcp):
     runs = tmp_path / "runs"
-    assert len(execute.run(unlabelled, runs=runs, device="cpu").outcome.done) == 2
+    assert len(execute.run(unlabelled, Request(runs, device="cpu")).outcome.done) == 2
     assert set(states(unlabelled, runs).values()) == {"done"}
     trained: list[Cell] = []
-    result = execute.run(unlabelled, runs=runs, device="cpu", train=trained.append)
+    result = execute.run(unlabelled, Request(runs, device="cpu"), trained.append)
     assert trained == []
     assert len(result.outcome.skipped) == 2
     sets = ("study.axes.predictor.eps=[0.3]", "study.seeds=[0]")
@@ -121,7 +122,7 @@ def test_probes_that_need_labels_are_not_asked_for_again_where_images_have_none(
 
 def test_they_are_asked_for_where_other_images_with_labels_are_named(unlabelled, tiny, tmp_path):
     cell = cells(unlabelled)[0]
-    pretrain(cell.recipe, runs=tmp_path, device="cpu")
+    pretrain(cell.recipe, Request(tmp_path, device="cpu"))
     shapes = ("probe.data.source=shapes", "probe.data.image_size=16", "probe.data.images=32")
     named = read(str(tiny), ("study.axes.predictor.eps=[0.3]", "study.seeds=[0]", *shapes))
     assert states(unlabelled, tmp_path)[cell] == "done"

@@ -17,7 +17,8 @@ from dcp.studies.grid import Cell, cells, states
 from dcp.studies.preflight import check
 from dcp.studies.study import Study, read
 from dcp.studies.worker import work
-from dcp.training.pretrain import pretrain
+from dcp.training.pretrain import pretrain, train
+from dcp.training.request import Request
 
 FILES = ("encoder.safetensors", "recipe.toml", "probes/knn.safetensors")
 
@@ -36,7 +37,7 @@ def trainer(runs: Path, trained: list[str], stop_at: int = 0):
             if len(trained) == stop_at and line["kind"] == "step":
                 os.kill(os.getpid(), signal.SIGINT)
 
-        return pretrain(cell.recipe, runs=runs, resume=True, device="cpu", watch=watch)
+        return pretrain(cell.recipe, Request(runs, resume=True, device="cpu", watch=watch))
 
     return train
 
@@ -45,7 +46,7 @@ def test_a_study_that_a_signal_stops_half_way_goes_on_and_ends_in_the_bytes_of_s
     study, runs = read(str(tiny)), tmp_path / "runs"
     first: list[str] = []
     with pytest.raises(Interrupted) as stopped:
-        execute.run(study, runs=runs, device="cpu", train=trainer(runs, first, stop_at=3))
+        execute.run(study, Request(runs, device="cpu"), trainer(runs, first, stop_at=3))
     assert stopped.value.exit_code == 130
     found = list(states(study, runs).values())
     assert found.count("done") == 2
@@ -54,12 +55,12 @@ def test_a_study_that_a_signal_stops_half_way_goes_on_and_ends_in_the_bytes_of_s
     assert not (runs / "little").exists()
 
     again: list[str] = []
-    result = execute.run(study, runs=runs, device="cpu", train=trainer(runs, again))
+    result = execute.run(study, Request(runs, device="cpu"), trainer(runs, again))
     assert again == [first[-1], *(cell.path(runs).name for cell in cells(study)[3:])]  # what was done is left alone
     assert len(result.outcome.done) == 8
     assert len(result.outcome.skipped) == 2
     for cell in (cells(study)[2], cells(study)[7]):  # the one that was stopped, and the last
-        alone = pretrain(cell.recipe, runs=tmp_path / "alone", device="cpu")
+        alone = pretrain(cell.recipe, Request(tmp_path / "alone", device="cpu"))
         assert content(alone.path) == content(cell.path(runs))
 
 
@@ -79,7 +80,7 @@ def two(tiny: Path) -> Study:
 
 def test_a_run_that_fails_stops_no_other_and_one_that_diverged_is_not_trained_again(two, tmp_path):
     def train(cell: Cell) -> Run:
-        run = pretrain(cell.recipe, runs=tmp_path, device="cpu")
+        run = pretrain(cell.recipe, Request(tmp_path, device="cpu"))
         if cell.arm.name == "lr0.03-eps0.3":
             error = RunError("the loss is not finite at step 3", slug="diverged")
             run.update(status="failed", why=str(error))
@@ -87,31 +88,31 @@ def test_a_run_that_fails_stops_no_other_and_one_that_diverged_is_not_trained_ag
         return run
 
     said: list[str] = []
-    result = execute.run(two, runs=tmp_path, device="cpu", train=train, say=said.append)
+    result = execute.run(two, Request(tmp_path, device="cpu", say=said.append), train)
     (failed,) = result.outcome.failed
     assert failed.endswith("little-lr0.03-eps0.3-s0")
     assert len(result.outcome.done) == 1
     assert any("error[diverged]" in text and "the study goes on" in text for text in said)
 
     trained: list[str] = []
-    result = execute.run(two, runs=tmp_path, device="cpu", train=trainer(tmp_path, trained), say=said.append)
+    result = execute.run(two, Request(tmp_path, device="cpu", say=said.append), trainer(tmp_path, trained))
     assert trained == []
     assert list(result.outcome.failed) == [failed]
 
 
 def test_a_run_that_was_killed_goes_on(two, tmp_path):
-    run = pretrain(two.arms[0].recipe, runs=tmp_path, device="cpu")
+    run = pretrain(two.arms[0].recipe, Request(tmp_path, device="cpu"))
     before = content(run.path)
     (run.path / "encoder.safetensors").unlink()
     run.update(status="running")  # as a process leaves it that was killed
     assert states(two, tmp_path)[cells(two)[0]] == "stopped"
-    execute.run(two, runs=tmp_path, device="cpu")
+    execute.run(two, Request(tmp_path, device="cpu"))
     assert content(run.path) == before
 
 
 def test_a_run_that_another_process_trains_is_looked_at_again_at_the_end(two, tmp_path):
     for arm in two.arms:
-        pretrain(arm.recipe, runs=tmp_path, device="cpu")
+        pretrain(arm.recipe, Request(tmp_path, device="cpu"))
     first, second = cells(two)
     said: list[str] = []
     (second.path(tmp_path) / "probes/knn.json").unlink()  # so that there is something to do
@@ -136,12 +137,12 @@ def test_a_run_that_another_process_trains_is_looked_at_again_at_the_end(two, tm
 
 
 def test_a_missing_probe_is_measured_without_training(two, tmp_path):
-    execute.run(two, runs=tmp_path, device="cpu")
+    execute.run(two, Request(tmp_path, device="cpu"))
     path = cells(two)[0].path(tmp_path)
     (path / "probes/knn.json").unlink()
     before = (path / "metrics.jsonl").read_bytes()
     assert states(two, tmp_path)[cells(two)[0]] == "unmeasured"
-    execute.run(two, runs=tmp_path, device="cpu")
+    execute.run(two, Request(tmp_path, device="cpu"))
     assert (path / "probes/knn.json").is_file()
     assert (path / "metrics.jsonl").read_bytes() == before
 
@@ -150,10 +151,10 @@ def test_folders_with_other_settings_are_all_told_before_anything_trains(tiny, t
     study = read(str(tiny))
     for cell in cells(study)[:2]:
         other = cell.recipe.model_copy(update={"train": cell.recipe.train.model_copy(update={"epochs": 1})})
-        pretrain(other, runs=tmp_path, device="cpu", measured=False)
+        train(other, Request(tmp_path, device="cpu"))
     trained: list[str] = []
     with pytest.raises(Problems) as error:
-        execute.run(study, runs=tmp_path, device="cpu", train=trainer(tmp_path, trained))
+        execute.run(study, Request(tmp_path, device="cpu"), trainer(tmp_path, trained))
     assert trained == []
     assert [one.slug for one in error.value.problems] == ["recipe-differs"] * 2
     assert "train.epochs: 1 there, 2 here" in str(error.value)
@@ -170,7 +171,7 @@ def test_folders_with_other_settings_are_all_told_before_anything_trains(tiny, t
 def test_what_no_run_could_do_is_told_before_anything_trains(tiny, tmp_path, override, slug):
     trained: list[str] = []
     with pytest.raises(RequestError) as error:
-        execute.run(read(str(tiny), (override,)), runs=tmp_path, device="cpu", train=trainer(tmp_path, trained))
+        execute.run(read(str(tiny), (override,)), Request(tmp_path, device="cpu"), trainer(tmp_path, trained))
     assert error.value.slug == slug
     assert trained == []
 
@@ -181,7 +182,7 @@ def test_each_data_set_is_opened_once_and_each_network_built_once_before_anythin
     monkeypatch.setattr(base, "load", lambda config, split: opened.append(split) or load(config, split))
     monkeypatch.setattr(build, "method", lambda recipe: built.append(recipe) or method(recipe))
     study = read(str(tiny))
-    assert check(study, states(study, tmp_path), tmp_path, device="cpu") == {arm.name: 4 for arm in study.arms}
+    assert check(study, states(study, tmp_path), Request(tmp_path, device="cpu")) == {arm.name: 4 for arm in study.arms}
     assert opened == ["pretrain", "test"]
     assert len(built) == 4  # ε and the rate belong to predictor and optimizer
     assert not any(tmp_path.glob("little-*"))

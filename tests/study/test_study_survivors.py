@@ -11,7 +11,8 @@ from dcp.runs.run import Run
 from dcp.studies import execute
 from dcp.studies.grid import Cell
 from dcp.studies.study import Study, read
-from dcp.training.pretrain import pretrain
+from dcp.training.pretrain import pretrain, train
+from dcp.training.request import Request
 
 FIRST, SECOND = "little-lr0.03-eps0.3", "little-lr0.1-eps0.3"
 
@@ -19,18 +20,18 @@ FIRST, SECOND = "little-lr0.03-eps0.3", "little-lr0.1-eps0.3"
 def trainer(runs: Path, diverging: Collection[str] = (), without_folder: Collection[str] = ()):
     """Trains runs; of some the loss is not finite, and some fail before they have a folder."""
 
-    def train(cell: Cell) -> Run:
+    def trained(cell: Cell) -> Run:
         name = cell.path(runs).name
         if name in without_folder:
             raise RunError("memory ran out", slug="out-of-memory")
-        run = pretrain(cell.recipe, runs=runs, device="cpu", measured=name not in diverging)
+        run = (train if name in diverging else pretrain)(cell.recipe, Request(runs, device="cpu"))
         if name in diverging:
             error = RunError("the loss is not finite at step 3", slug="diverged")
             run.update(status="failed", why=str(error))
             raise error
         return run
 
-    return train
+    return trained
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def two(tiny: Path) -> Study:
 
 def caveats(study: Study, runs: Path, **lost: Collection[str]) -> list[str]:
     """What the study's comparison says of its runs."""
-    execute.run(study, runs=runs, device="cpu", train=trainer(runs, **lost))
+    execute.run(study, Request(runs, device="cpu"), trainer(runs, **lost))
     return json.loads((runs / "little/comparison.json").read_text())["caveats"]
 
 

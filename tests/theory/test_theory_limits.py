@@ -85,7 +85,7 @@ def test_a_flow_that_fails_names_the_settings_away_from_the_defaults() -> None:
 
 
 def test_a_long_simulation_says_that_it_goes_on(dcp: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dcp.commands import theory
+    from dcp.cli import theory
 
     monkeypatch.setattr(theory, "PATIENCE", 0.01)
     said = dcp(

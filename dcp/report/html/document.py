@@ -4,8 +4,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from importlib.metadata import version
 
-from dcp import __version__
 from dcp.errors import printable
 from dcp.report.charts.canvas import swatch
 from dcp.report.html.style import CSS
@@ -51,7 +51,7 @@ def document(title: str, sections: Sequence[Section]) -> str:
 <main id="main">
 {parts}
 </main>
-<footer>Written by dcp {escape(__version__)}; every figure names the file that its numbers are in.</footer>
+<footer>Written by dcp {escape(version("dcp"))}; every figure names the file that its numbers are in.</footer>
 </body>
 </html>
 """

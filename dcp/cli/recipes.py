@@ -5,8 +5,12 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
+
+from dcp.cli import options
+from dcp.cli.exit_codes import exits
 from dcp.errors import RequestError
 from dcp.recipe import layers, shipped
 from dcp.recipe.toml import loads
@@ -16,29 +20,75 @@ if TYPE_CHECKING:
     from dcp.recipe.recipe import Recipe
     from dcp.studies.study import Study
 
+recipes = typer.Typer(help="The recipes that ship with dcp.", invoke_without_command=True, rich_markup_mode=None)
 
+
+@recipes.callback()
+def _without_a_command(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        list_all()
+
+
+@recipes.command("list")
+@exits
 def list_all() -> None:
-    """One recipe a line, with the first sentence of its comment."""
+    """List the recipes that ship, one a line."""
     names = [*shipped.names(), *shipped.studies(), *shipped.theories()]
     width = max(map(len, names))
     for name in names:
-        print(f"{name:{width}}  {_says(shipped.folder() / f'{name}.toml')}")
+        comment = shipped.read(shipped.folder() / f"{name}.toml").partition("\n")[0]
+        print(f"{name:{width}}  {comment.removeprefix('#').strip() if comment.startswith('#') else ''}")
 
 
-def _says(path: Path) -> str:
-    first = shipped.read(path).partition("\n")[0]
-    return first.removeprefix("#").strip() if first.startswith("#") else ""
+@recipes.command()
+@exits
+def show(
+    recipe: options.Recipe,
+    full: Annotated[bool, typer.Option("--full", help="With every default written out.")] = False,
+) -> None:
+    """Print a recipe."""
+    sys.stdout.write(_checked(recipe, ()).toml() if full else shipped.read(shipped.find(recipe)))
 
 
-def show(recipe: str, *, full: bool) -> None:
-    """The recipe as it stands in its file, or with every default."""
-    if full:
-        sys.stdout.write(_whole(recipe, ()).toml())
-    else:
-        sys.stdout.write(shipped.read(shipped.find(recipe)))
+@recipes.command()
+@exits
+def copy(
+    recipe: options.Recipe,
+    to: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FILE]", help="Where to; here, under its own name, if left out."),
+    ] = None,
+) -> None:
+    """Copy a recipe to a file of your own; an existing file is not overwritten."""
+    source = shipped.find(recipe)
+    text = _with_parents_in_full(shipped.read(source), source)
+    target = _write_new(to or Path(source.name), source.name, text)
+    command = "theory" if "theory" in layers.parse(target) else "pretrain"
+    print(f"{target}: edit it, then run `dcp {command} {target}`")
 
 
-def _whole(recipe: str, sets: tuple[str, ...]) -> "Study | Theory | Recipe":
+@recipes.command()
+@exits
+def check(
+    recipe: Annotated[list[str], typer.Argument(metavar="RECIPE...")],
+    set_: options.Sets = None,
+) -> None:
+    """Check recipes and report everything that is wrong with them."""
+    for each in recipe:
+        size = getattr(_checked(each, tuple(set_ or ())), "size", "")  # of a study
+        print(f"{each}: fine{f', {size}' if size else ''}")
+
+
+@recipes.command()
+@exits
+def schema() -> None:
+    """Print the JSON Schema of recipes, for editors."""
+    from dcp.recipe.recipe import File
+
+    print(json.dumps(File.model_json_schema(), indent=2))
+
+
+def _checked(recipe: str, sets: tuple[str, ...]) -> "Study | Theory | Recipe":
     """The recipe, checked, whatever kind it is."""
     from dcp.dynamics import simulate
     from dcp.recipe.recipe import Recipe
@@ -47,15 +97,6 @@ def _whole(recipe: str, sets: tuple[str, ...]) -> "Study | Theory | Recipe":
     if is_study(recipe, sets):
         return read(recipe, sets)
     return simulate.read(recipe, sets) if simulate.is_theory(recipe, sets) else Recipe.read(recipe, sets)
-
-
-def copy(recipe: str, to: Path | None) -> None:
-    """An editable copy, comments and all; one that extends another recipe still finds it, wherever it lies."""
-    source = shipped.find(recipe)
-    text = _with_parents_in_full(shipped.read(source), source)
-    target = _write_new(to or Path(source.name), source.name, text)
-    command = "theory" if "theory" in layers.parse(target) else "pretrain"
-    print(f"{target}: edit it, then run `dcp {command} {target}`")
 
 
 def _write_new(target: Path, name: str, text: str) -> Path:
@@ -95,17 +136,3 @@ def _extended(table: layers.Table) -> list[Any]:
     arms = study.get("arms") if isinstance(study, dict) else None
     bodies = [table, *(arms.values() if isinstance(arms, dict) else ())]
     return [body["extends"] for body in bodies if isinstance(body, dict) and "extends" in body]
-
-
-def check(recipes: list[str], sets: tuple[str, ...]) -> None:
-    """Say of each recipe whether it is right; the first wrong one ends with its problems."""
-    for recipe in recipes:
-        size = getattr(_whole(recipe, sets), "size", "")  # of a study
-        print(f"{recipe}: fine{f', {size}' if size else ''}")
-
-
-def schema() -> None:
-    """JSON Schema of a recipe, for editors."""
-    from dcp.recipe.recipe import File
-
-    print(json.dumps(File.model_json_schema(), indent=2))

@@ -1,6 +1,7 @@
-"""Outcome: from what happened to an exit code and one plain message."""
+"""Exit codes: from what happened to a number and one plain message."""
 
 import contextlib
+import functools
 import io
 import os
 import re
@@ -8,10 +9,23 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NoReturn
+
+import typer
 
 from dcp.errors import DONE, INTERRUPTED, DcpError, Interrupted, RequestError, RunError
 
 LAST_RESORT = (OSError, UnicodeError, RecursionError, MemoryError)  # nobody before knew better what they mean
+
+
+def exits(command: Callable[..., int | None]) -> Callable[..., NoReturn]:
+    """The command, leaving with its exit code."""
+
+    @functools.wraps(command)
+    def guarded_command(**options: Any) -> NoReturn:
+        raise typer.Exit(guarded(lambda: command(**options)))
+
+    return guarded_command
 
 
 def guarded(work: Callable[[], int | None]) -> int:
@@ -79,7 +93,7 @@ def _in_words(error: Exception) -> RunError:
         message = "memory ran out" if isinstance(error, MemoryError) else "something is nested too deeply"
         where = ""
     frames = traceback.extract_tb(error.__traceback__)
-    inside = [frame for frame in frames if Path(frame.filename).parent.is_relative_to(Path(__file__).parent)]
+    inside = [frame for frame in frames if Path(frame.filename).parent.is_relative_to(Path(__file__).parents[1])]
     hint = f"It came up at {Path(inside[-1].filename).name}, line {inside[-1].lineno}." if inside else ""
     return RunError(message, slug="system-error", where=where, hint=hint)
 

@@ -1,0 +1,57 @@
+"""The command line: which commands there are. Each is a file of this folder, and imports what is heavy inside."""
+
+import sys
+from typing import Annotated, NoReturn
+
+import typer
+
+from dcp import __version__
+from dcp.cli.compare import compare
+from dcp.cli.exit_codes import exits
+from dcp.cli.pretrain import pretrain
+from dcp.cli.probe import probe
+from dcp.cli.recipes import recipes
+from dcp.cli.theory import theory
+from dcp.errors import DONE
+
+app = typer.Typer(
+    name="dcp",
+    help="Declarative recipes for non-contrastive self-supervised learning: BYOL, SimSiam, DirectPred, DirectCopy.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for command in (pretrain, probe, compare, theory):
+    app.command()(exits(command))
+app.add_typer(recipes, name="recipes")
+
+
+def main() -> NoReturn:
+    """Run the command line and exit with the code of the contract."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit code."""
+    try:
+        app(args=arguments, prog_name="dcp")
+    except SystemExit as error:
+        return error.code if isinstance(error.code, int) else DONE
+    return DONE
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"dcp {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version),
+    ] = False,
+) -> None:
+    """The options that come before a command."""

@@ -1,0 +1,20 @@
+"""Options that several commands have."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Recipe = Annotated[str, typer.Argument(metavar="RECIPE", help="A recipe file, or the name of one that ships.")]
+Words = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="The same as --set.")]
+RunNames = Annotated[
+    list[str], typer.Argument(metavar="RUN...", help="Run folders, or names of runs (all their seeds).")
+]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a key; repeatable. VALUE is TOML."),
+]
+Runs = Annotated[Path, typer.Option("--runs", metavar="DIR", help="The folder of run folders.")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Print results and errors only.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on the last line.")]

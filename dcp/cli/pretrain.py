@@ -1,0 +1,128 @@
+"""`dcp pretrain`: read the recipe, train every seed, show progress and a summary."""
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from dcp.cli import options
+from dcp.cli.exit_codes import another_process, one_of_several
+from dcp.errors import RequestError
+from dcp.training.request import Request
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from dcp.recipe.recipe import Recipe
+    from dcp.runs.run import Run
+
+
+def pretrain(
+    recipe: options.Recipe,
+    words: options.Words = None,
+    set_: options.Sets = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", metavar="N", min=0, max=2**31 - 1, help="The seed, instead of run.seed.")
+    ] = None,
+    seeds: Annotated[str | None, typer.Option("--seeds", metavar="0-4", help="One run for each: 0-4 or 0,1,2.")] = None,
+    runs: options.Runs = Path("runs"),
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
+    device: options.Device = "auto",
+    processes: Annotated[
+        int, typer.Option("--processes", metavar="N", min=1, help="Processes that train together.")
+    ] = 1,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check all, measure a few steps, write nothing.")] = False,
+    quiet: options.Quiet = False,
+    json_: options.Json = False,
+) -> int:
+    """Train an encoder without labels and measure it: one run folder a seed.
+
+    A recipe with a section [study] is many runs: each arm with each seed that is not done yet, then a comparison. The
+    same command goes on where it was stopped.
+    """
+    from dcp.recipe.recipe import Recipe
+    from dcp.recipe.seeds import parse
+    from dcp.studies.study import is_study
+
+    if seed is not None and seeds is not None:
+        raise RequestError("--seed and --seeds exclude each other", slug="bad-option", hint="one of the two")
+    asked = parse(seeds) if seeds is not None else [] if seed is None else [seed]
+    sets, request = (*(set_ or ()), *(words or ())), Request(runs, resume, device, processes)
+    if is_study(recipe, sets):
+        from dcp.cli import study
+
+        return study.pretrain(recipe, sets, asked, request, dry_run=dry_run, quiet=quiet, as_json=json_)
+    checked = Recipe.read(recipe, sets)
+    if dry_run:
+        return _dry(checked.with_seed(asked[0]) if asked else checked, request, as_json=json_)
+    if processes > 1 and not one_of_several():
+        from dcp.cli import launch
+
+        return launch.launch(sys.argv[1:], processes)
+    trained = _train([checked.with_seed(each) for each in asked] or [checked], request, quiet=quiet)
+    if json_ and not another_process():
+        print(json.dumps({"runs": [str(run.path) for run in trained]}))
+    return 0
+
+
+def _train(recipes: "list[Recipe]", request: Request, *, quiet: bool) -> "list[Run]":
+    """Train and measure each; with several processes all are trained before the first one measures them."""
+    from rich.console import Console
+
+    from dcp.cli.progress import Watcher
+    from dcp.hardware.malloc import keep_freed_memory
+    from dcp.hardware.processes import choose_device
+    from dcp.training import resume
+    from dcp.training.pretrain import train
+
+    if choose_device(request.device) == "cpu":
+        keep_freed_memory()
+    first, alone = not another_process(), not one_of_several()
+    console, trained = Console(), []
+    for recipe in recipes if first else ():  # before the first one trains for hours
+        resume.run_at(request.runs / recipe.folder, recipe, resume=request.resume)
+    for recipe in recipes:
+        with Watcher(console, quiet=quiet or not first) as watcher:
+            request = replace(request, watch=watcher, say=watcher.say)
+            trained.append(train(recipe, request))
+            if alone:
+                _measure(trained[-1], request, console)
+    # the others do not wait for the probes: a collective has a time limit, and probes may take longer
+    for run in trained if first and not alone else ():
+        _measure(run, request, console)
+    return trained
+
+
+def _measure(run: "Run", request: Request, console: "Console") -> None:
+    from dcp.report import render
+    from dcp.runs.run import Run
+    from dcp.training.pretrain import measure
+
+    measure(run, request)
+    console.print(render.summary(Run.open(run.path)))
+
+
+def _dry(recipe: "Recipe", request: Request, *, as_json: bool) -> int:
+    from dcp.cli.progress import duration
+    from dcp.report.page import count
+    from dcp.training.dry_run import estimate
+
+    cost = estimate(recipe, request)
+    gib = (cost["peak_memory_bytes"] or 0) / 2**30
+    for line in (
+        f"would train {cost['run']} on {cost['device']}, {cost['precision']} ({cost['precision_why']})",
+        f"images       {cost['images']:,}, batch {cost['batch']}: "
+        f"{count(cost['steps_per_epoch'], 'step')} an epoch, {cost['steps']:,} in all",
+        f"parameters   {cost['parameters']:,}, of which the backbone {cost['backbone_parameters']:,}",
+        f"arithmetic   {cost['flops_per_step'] / 1e9:,.1f} GFLOP a step",
+        f"memory       {gib:.1f} GiB at most so far",
+        f"time         {cost['seconds_per_step']:.3f} s a step ({cost['images_per_s']:,.0f} images/s): "
+        f"about {duration(cost['estimated_s'])}",
+    ):
+        print(line)
+    if as_json:
+        sys.stdout.write(json.dumps(cost) + "\n")
+    return 0

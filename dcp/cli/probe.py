@@ -1,0 +1,66 @@
+"""`dcp probe`: evaluate the encoders of runs."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dcp.cli import options
+
+
+def probe(
+    runs_: options.RunNames,
+    evaluation: Annotated[
+        list[str] | None,
+        typer.Option("--evaluation", "-e", metavar="NAME", help="Which; repeatable. Without it those of the recipe."),
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option("--data", metavar="SOURCE", help="Other images: cifar100, ...; more keys by --set probe.data.*"),
+    ] = None,
+    set_: options.Sets = None,
+    runs: options.Runs = Path("runs"),
+    device: options.Device = "auto",
+    html: Annotated[bool, typer.Option("--html", help="Also take pictures and write RUN/report.html.")] = False,
+    quiet: options.Quiet = False,
+    json_: options.Json = False,
+) -> None:
+    """Evaluate the frozen encoders of runs; writes into each run's probes/."""
+    from rich.console import Console
+
+    from dcp.hardware.malloc import keep_freed_memory
+    from dcp.hardware.processes import choose_device
+    from dcp.probing import probe as probing
+    from dcp.report import render
+    from dcp.report.html import reports
+    from dcp.runs.disk import atomic_write
+    from dcp.runs.run import find
+
+    if choose_device(device) == "cpu":
+        keep_freed_memory()
+    console = Console()
+
+    def say(text: str) -> None:
+        if not quiet:
+            console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    results = {}
+    for run in find(runs_, runs):
+        with run.lock():
+            names = [*(evaluation or run.recipe()["probe"]["after"]), "pictures"] if html else evaluation or []
+            # what the data do not allow is skipped if the recipe asks for it, and refused if the user does
+            results[str(run.path)] = probing.probe(
+                run,
+                tuple(dict.fromkeys(names)),
+                sets=tuple(set_ or ()),
+                data=data,
+                device=device,
+                say=say,
+                forgiving=not evaluation,
+            )
+            if html:
+                atomic_write(run.path / "report.html", reports.run_html(run).encode())
+        console.print(render.summary(run, scores_only=quiet))
+    if json_:
+        print(json.dumps(results))

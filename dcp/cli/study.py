@@ -1,0 +1,116 @@
+"""`dcp pretrain` of a study: train what is not done, compare, and show published numbers beside ours."""
+
+import json
+import sys
+import tempfile
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from dcp.cli import launch
+from dcp.cli.exit_codes import one_of_several
+from dcp.cli.progress import Watcher, duration
+from dcp.errors import DONE, FAILED, INTERRUPTED, REFUSED, TERMINATED, Interrupted, RequestError, RunError
+from dcp.hardware.malloc import keep_freed_memory
+from dcp.hardware.processes import choose_device
+from dcp.report import render
+from dcp.report.page import count
+from dcp.runs.run import Run
+from dcp.studies import execute, grid, page, preflight
+from dcp.studies.grid import Cell
+from dcp.studies.study import Study, read
+from dcp.training import dry_run as dry_run_module
+from dcp.training import pretrain as training
+from dcp.training.request import Request
+
+
+def pretrain(
+    source: str,
+    sets: tuple[str, ...],
+    seeds: list[int],
+    request: Request,
+    *,
+    dry_run: bool,
+    quiet: bool,
+    as_json: bool,
+) -> int:
+    """Do a study; the exit code: that of a failed run if one failed."""
+    if one_of_several():
+        hint = f"dcp pretrain {source} --processes N starts N of them for each run"
+        raise RequestError("a study starts its processes itself", slug="bad-option", hint=hint)
+    study = read(source, sets).with_seeds(seeds)
+    if dry_run:
+        return _dry(study, request, as_json=as_json)
+    if choose_device(request.device) == "cpu":
+        keep_freed_memory()
+    console = Console()
+    request = replace(request, resume=True, say=partial(console.print, highlight=False, markup=False, soft_wrap=True))
+    numbers = {cell: number for number, cell in enumerate(grid.cells(study), 1)}
+
+    def train(cell: Cell) -> Run:
+        if not quiet:
+            request.say(f"\nrun {numbers[cell]} of {len(numbers)}: {cell.path(request.runs)}")
+        if request.processes > 1:
+            return _launched(cell, request)
+        with Watcher(console, quiet=quiet) as watcher:
+            return training.pretrain(cell.recipe, replace(request, watch=watcher, say=watcher.say))
+
+    result = execute.run(study, request, train)
+    for title, paths in (
+        ("failed", list(result.outcome.failed)),
+        ("busy, trained by another process", result.outcome.busy),
+    ):
+        for path in paths:
+            request.say(f"{path}: {title}")
+    if result.comparison is not None:
+        console.print()
+        console.print(render.table(result.comparison, scores_only=quiet))
+    if result.beside:
+        console.print()
+        console.print(render.drawn(page.published(result.study, result.beside)))
+    folder = request.runs / study.name
+    console.print(f"\n{folder}: comparison.md, comparison.json, study.json", highlight=False, soft_wrap=True)
+    if as_json:
+        print(json.dumps(result.to_dict()))
+    return FAILED if result.outcome.failed else DONE
+
+
+def _launched(cell: Cell, request: Request) -> Run:
+    """Train and measure a run in processes of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        recipe = Path(folder) / "recipe.toml"
+        recipe.write_text(cell.recipe.toml(), encoding="utf-8")
+        words = ["pretrain", str(recipe), "--resume", "--quiet", "--runs", str(request.runs)]
+        code = launch.launch([*words, "--device", request.device], request.processes)
+    if code in (INTERRUPTED, TERMINATED):
+        raise Interrupted(code)
+    if code != DONE:
+        kind = RequestError if code == REFUSED else RunError
+        raise kind("its processes ended with an error", slug="run-failed", where=str(cell.path(request.runs)))
+    return Run.open(cell.path(request.runs))
+
+
+def _dry(study: Study, request: Request, *, as_json: bool) -> int:
+    """Check everything, print the plan, measure a few steps of one run."""
+    states = grid.states(study, request.runs)
+    steps = preflight.check(study, states, request)
+    Console().print(render.drawn(page.plan(study, states)))
+    plan: dict[str, Any] = {
+        "study": study.name,
+        "runs": {str(cell.path(request.runs)): state for cell, state in states.items()},
+    }
+    left = [cell for cell, state in states.items() if state in grid.LEFT]
+    if left:
+        cost = dry_run_module.estimate(left[0].recipe, replace(request, resume=True))
+        total, pace = sum(steps[cell.arm.name] for cell in left), cost["seconds_per_step"]
+        plan |= {"steps": total, "seconds_per_step": pace, "estimated_s": total * pace}
+        print(
+            f"\ntime  {pace:.3f} s a step, measured on {cost['run']}: {count(total, 'step')} of "
+            f"{count(len(left), 'run')} take about {duration(total * pace)} on {cost['device']}, and then the probes"
+        )
+    if as_json:
+        sys.stdout.write(json.dumps(plan) + "\n")
+    return DONE
