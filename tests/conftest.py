@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from built_runs import build as build
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch starts its pool: several tests run on few cores
 os.environ.setdefault("TQDM_DISABLE", "1")

@@ -18,7 +18,7 @@ from dcp.catalogue import VariantConfig
 from dcp.method import spectra
 
 # Power iterations at each refresh. F moves slowly and v is kept, so a few are enough; the error is bounded in
-# tests/maths.
+# tests/method.
 ITERATIONS = 8
 
 

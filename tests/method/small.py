@@ -68,7 +68,7 @@ def build_objective(name: str, dtype: torch.dtype = torch.float32, dim: int = 6,
 
 
 def build_target(name: str, online: nn.Module) -> nn.Module:
-    """A target of the tiny branch; what stands in a teacher's file is looked at in tests/catalogue."""
+    """A target of the tiny branch; what stands in a teacher's file is looked at in tests/method."""
     if name == "distill":
         return distill.Distill(branch(seed=2).to(next(online.parameters()).dtype), standardises=True)
     module = catalogue.load("targets", name)

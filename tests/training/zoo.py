@@ -1,6 +1,6 @@
 """A zoo: recipes broken on purpose, each with the name that the diagnosis must find, and healthy ones.
 
-`python tests/diagnosis/zoo.py` trains them all and prints which name each got; a part of them is a slow test. The
+`python tests/training/zoo.py` trains them all and prints which name each got; a part of them is a slow test. The
 animals are small: glyphs of 16 pixels whose colours views keep, an eighth of a ResNet-18, 256 steps.
 """
 
