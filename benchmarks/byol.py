@@ -48,7 +48,7 @@ def measured(scale: Scale, case: Case, rival: str, wish: str) -> list[Row]:
     workers = 8 if scale.device == "cuda" else 2
     with apart(partial(_rival, scale, case, rival, wanted, workers)) as turn:
         ours, theirs, training = epochs_in_turn(wanted(), scale.device, lambda _: turn)
-    chosen = training.arithmetic
+    chosen = training.parts.precision
     group = f"BYOL, {case.name}, batch {case.batch}, precision {wish}"
     theirs_in = chosen.precision if rival == "stable-pretraining" else "fp32"  # lightly's loop as its examples have it
     note = f"dcp in {chosen.precision}: {chosen.why}; {rival} in {theirs_in}, {workers} workers"

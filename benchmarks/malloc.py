@@ -52,7 +52,7 @@ def _turn(scale: Scale, case: Case, work: str, keep: bool) -> Turn:
 
 def evaluation(training: Trainer, steps: int) -> Turn:
     """What the backbone makes of noise, as evaluations ask for it, twice a training's batch at a time."""
-    network: nn.Module = copy.deepcopy(training.method.online.backbone).eval()
+    network: nn.Module = copy.deepcopy(training.parts.method.online.backbone).eval()
     size, batch = training.recipe.data.view_size, 2 * training.recipe.train.batch
     x = torch.rand(batch, 3, size, size)
 

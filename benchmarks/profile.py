@@ -69,10 +69,10 @@ class Clock:
 
 def _steps(training: Trainer, clock: Clock) -> Iterator[int]:
     """The training step of `dcp.training.loop` and `dcp.method.algorithm`, taken apart."""
-    method, recipe, device = training.method, training.recipe, training.process.device
-    shares = Shares(training.plan, 0, 0)
+    method, recipe, device = training.parts.method, training.recipe, training.process.device
+    shares = Shares(training.parts.plan, 0, 0)
     stream = batches(training.data.images, shares, recipe.views, size=recipe.data.view_size, device=device, workers=0)
-    for step in range(min(training.plan.steps, 6)):
+    for step in range(min(training.parts.plan.steps, 6)):
         clock.now = {} if step == 1 else clock.now
         with clock.part("views"):
             batch = next(stream)
@@ -86,8 +86,8 @@ def _steps(training: Trainer, clock: Clock) -> Iterator[int]:
         with clock.part("backward"):
             loss.backward()
         with clock.part("optimizer"):
-            training.optimizer.step()
-            training.optimizer.zero_grad(set_to_none=True)
+            training.parts.optimizer.step()
+            training.parts.optimizer.zero_grad(set_to_none=True)
         with clock.part("F and W"), torch.no_grad():
             method.moments.store(method._blends(torch.stack([z1, z2]).detach(), None)[1])
             method.predictor.refresh(method.moments.F)

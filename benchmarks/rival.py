@@ -18,7 +18,7 @@ START = multiprocessing.get_all_start_methods()[0]
 
 def backbone(training: Trainer) -> nn.Module:
     """A copy of the run's in torch's default memory format."""
-    plain: nn.Module = copy.deepcopy(training.method.online.backbone)
+    plain: nn.Module = copy.deepcopy(training.parts.method.online.backbone)
     plain = plain.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     return plain
 

@@ -24,7 +24,7 @@ def turn(training: Trainer, case: Case, workers: int) -> Turn:
     _hushed()
     module = _module(backbone(training), 8 * case.width)
     data = _data(training)
-    precision = "bf16-mixed" if training.arithmetic.amp else "32-true"
+    precision = "bf16-mixed" if training.parts.precision.amp else "32-true"
 
     def rate(device: str) -> float:
         read = _readings(module, loader(data, case.batch, workers), device, precision)

@@ -54,7 +54,7 @@ def epochs_in_turn(
     clock = _Clock(device)
     with tempfile.TemporaryDirectory() as folder:
         training = Trainer(recipe, Request(Path(folder), device=device, watch=clock))
-        clock.between, clock.images = other(training), training.plan.images
+        clock.between, clock.images = other(training), training.parts.plan.images
         training.run()
     return clock.ours[1:], clock.others[1:], training
 
@@ -90,12 +90,12 @@ def bare(training: Trainer, steps: int) -> Turn:
     noise on the device.
     """
     recipe, device = training.recipe, training.process.device
-    online: Branch = copy.deepcopy(training.method.online)
+    online: Branch = copy.deepcopy(training.parts.method.online)
     target: Branch = copy.deepcopy(online).requires_grad_(False)
     optimizer = torch.optim.SGD(online.parameters(), lr=1e-3, momentum=0.9)
     size, batch = recipe.data.view_size, recipe.train.batch
     x1, x2 = (torch.randn(batch, 3, size, size, device=device) for _ in (0, 1))
-    amp = training.arithmetic.amp
+    amp = training.parts.precision.amp
 
     def run() -> float:
         for _ in range(steps):

@@ -83,7 +83,7 @@ def _train(recipes: "list[Recipe]", request: Request, *, quiet: bool) -> "list[R
     first, alone = not another_process(), not one_of_several()
     console, trained = Console(), []
     for recipe in recipes if first else ():  # before the first one trains for hours
-        resume.run_at(request.runs / recipe.folder, recipe, resume=request.resume)
+        resume.existing(request.runs / recipe.folder, recipe, resume=request.resume)
     for recipe in recipes:
         with Watcher(console, quiet=quiet or not first) as watcher:
             request = replace(request, watch=watcher, say=watcher.say)

@@ -1,6 +1,7 @@
 """From a recipe to objects: the one place that knows both. What it builds never sees a recipe."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -11,6 +12,9 @@ from dcp.catalogue import VariantConfig
 from dcp.data import splits
 from dcp.data.sampler import Plan
 from dcp.errors import RequestError
+from dcp.hardware import precision
+from dcp.hardware.precision import Arithmetic
+from dcp.hardware.processes import Process
 from dcp.method import backbones, networks, optim
 from dcp.method.algorithm import Method
 from dcp.method.moments import Moments, own
@@ -155,6 +159,41 @@ def plan(recipe: Recipe, images: int, processes: int) -> Plan:
             hint=f"at least {2 * processes}",
         )
     return Plan(images, batch, recipe.train.epochs, recipe.run.seed, processes)
+
+
+class Parts(NamedTuple):
+    """What a training is made of, on its device."""
+
+    plan: Plan  # which images every step sees
+    precision: Arithmetic
+    method: Method
+    optimizer: Optimizer
+    schedule: Callable[[int], float]  # gives the optimizer its rates for a step, and returns that of the branch
+    labels: Tensor | None  # [images] classes that training sees, -1 elsewhere; None where it sees none
+
+
+def assemble(recipe: Recipe, images: int, labels: Tensor | None, process: Process) -> Parts:
+    """Everything that a recipe describes but the images and their views.
+
+    Args:
+        recipe: a checked recipe.
+        images: how many there are.
+        labels: their classes [images], where they have some.
+        process: on whose device it is.
+
+    Raises:
+        RequestError: the batch, the views or the positives do not fit the images, or the device has no such norm.
+    """
+    recipe.views.blur.kernel_at(recipe.data.view_size)  # refuses a kernel that does not fit
+    sampler = plan(recipe, images, process.count)
+    arithmetic = precision.chosen(recipe.train.precision, process.device.type)
+    built = method(recipe, amp=arithmetic.amp, total=process.total, gather=process.gather)
+    built = precision.to_device(process.synchronised(built, recipe.network.sync_norm), process.device)
+    if arithmetic.amp is not None:
+        precision.spare_pixels((built.online, *built.target.children()))
+    stepped = optimizer(recipe, built)
+    seen = labels_seen(labels, recipe.positives)
+    return Parts(sampler, arithmetic, built, stepped, rates(recipe, stepped, sampler), seen)
 
 
 def labels_seen(y: Tensor | None, config: VariantConfig) -> Tensor | None:

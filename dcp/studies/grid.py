@@ -50,7 +50,7 @@ def state(cell: Cell, runs: Path) -> State:
     Raises:
         RequestError: "recipe-differs", or the folder is no run.
     """
-    run = resume.run_at(cell.path(runs), cell.recipe, resume=True)
+    run = resume.existing(cell.path(runs), cell.recipe, resume=True)
     if run is None:
         return "new"
     if _busy(run):

@@ -5,13 +5,11 @@ from typing import Any
 
 import torch
 
-from dcp.data.loader import Batch, Shares, batches
-from dcp.hardware.device import decoders, device_name, peak_memory_bytes
+from dcp.hardware.device import device_name, peak_memory_bytes
 from dcp.method import flops
-from dcp.recipe import build
 from dcp.recipe.recipe import Recipe
-from dcp.training.loop import classes
 from dcp.training.request import Request
+from dcp.training.signals import Signals
 from dcp.training.trainer import Trainer
 
 STEPS = 4  # timed after one that warms up
@@ -27,55 +25,31 @@ def estimate(recipe: Recipe, request: Request) -> dict[str, Any]:
     Raises:
         RequestError: as `pretrain`.
     """
-    training = Trainer(recipe, request)
-    seconds = _measure(training)
-    parameters = sum(p.numel() for p in training.method.online.parameters())
+    trainer = Trainer(recipe, request)
+    plan, method, device = trainer.parts.plan, trainer.parts.method, trainer.process.device
+    loop, batches = trainer.loop(None, {}, Signals()), trainer.batches(0)
+    took: list[float] = []
+    for _ in range(min(STEPS + 1, plan.steps)):
+        started = time.perf_counter()
+        loop.step(next(batches))
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        took.append(time.perf_counter() - started)
+    seconds = sorted(took[1:])[len(took[1:]) // 2] if took[1:] else float("nan")
     return {
-        "run": str(training.path),
-        "device": device_name(training.process.device),
-        "precision": training.arithmetic.precision,
-        "precision_why": training.arithmetic.why,
-        "images": len(training.data),
+        "run": str(trainer.path),
+        "device": device_name(device),
+        "precision": trainer.parts.precision.precision,
+        "precision_why": trainer.parts.precision.why,
+        "images": len(trainer.data),
         "batch": recipe.train.batch,
-        "steps_per_epoch": training.plan.steps_per_epoch,
-        "steps": training.plan.steps,
-        "parameters": parameters,
-        "backbone_parameters": sum(p.numel() for p in training.method.online.backbone.parameters()),
-        "flops_per_step": recipe.train.batch * flops.per_image(training.method, recipe.data.view_size),
+        "steps_per_epoch": plan.steps_per_epoch,
+        "steps": plan.steps,
+        "parameters": sum(p.numel() for p in method.online.parameters()),
+        "backbone_parameters": sum(p.numel() for p in method.online.backbone.parameters()),
+        "flops_per_step": recipe.train.batch * flops.per_image(method, recipe.data.view_size),
         "seconds_per_step": seconds,
         "images_per_s": recipe.train.batch / seconds,
-        "estimated_s": seconds * training.plan.steps,
-        "peak_memory_bytes": peak_memory_bytes(training.process.device),
+        "estimated_s": seconds * plan.steps,
+        "peak_memory_bytes": peak_memory_bytes(device),
     }
-
-
-def _measure(training: Trainer) -> float:
-    """Median seconds of a step."""
-    stream = batches(
-        training.data.images,
-        Shares(training.plan, 0, 0),
-        training.recipe.views,
-        size=training.recipe.data.view_size,
-        device=training.process.device,
-        workers=decoders(training.recipe.train.workers, 1),
-    )
-    _step(training, next(stream))
-    took: list[float] = []
-    for _ in range(min(STEPS, training.plan.steps - 1)):
-        started = time.perf_counter()
-        _step(training, next(stream))
-        took.append(time.perf_counter() - started)
-    return sorted(took)[len(took) // 2] if took else float("nan")
-
-
-def _step(training: Trainer, batch: Batch) -> None:
-    """A whole training step."""
-    schedule = build.rates(training.recipe, training.optimizer, training.plan)
-    schedule(batch.step)
-    step = training.method(batch.x1, batch.x2, *classes(training.labels, batch, training.process))
-    step.losses.mean().backward()
-    training.optimizer.step()
-    training.optimizer.zero_grad(set_to_none=True)
-    training.method.after_step(step, batch.step, (batch.step + 1) / training.plan.steps)
-    if training.process.device.type == "cuda":
-        torch.cuda.synchronize()

@@ -13,11 +13,11 @@ from dcp.data.loader import Batch
 from dcp.data.sampler import Plan
 from dcp.errors import Interrupted
 from dcp.hardware.processes import Process
-from dcp.method.algorithm import Method, Step
+from dcp.method.algorithm import Method
 from dcp.probing.online import Readout
 from dcp.runs import checkpoint
-from dcp.training.diagnostics import Examiner
-from dcp.training.metrics import Journal
+from dcp.training.diagnostics import Diagnostics
+from dcp.training.metrics import Metrics
 from dcp.training.signals import Signals
 
 LISTEN_EVERY = 10  # steps between two agreements of several processes on whether to stop; each costs a round trip
@@ -33,12 +33,12 @@ class Loop:
         wrapped: the same, as several processes must call it.
         optimizer: of the online branch and the predictor.
         schedule: gives the optimizer its rates for a step.
-        journal: takes the losses.
+        metrics: takes the losses.
         saver: takes checkpoints.
         process: this process.
         plan: for epochs and the fraction done.
         signals: requests to stop or save.
-        examiner: looks closely at some steps.
+        diagnostics: looks closely at some steps.
         readout: says how good the features are; None without labels.
         labels: [images] classes that training may see, -1 elsewhere, on the CPU; None where it sees none.
     """
@@ -47,12 +47,12 @@ class Loop:
     wrapped: nn.Module
     optimizer: Optimizer
     schedule: Callable[[int], float]
-    journal: Journal
+    metrics: Metrics
     saver: "Saver"
     process: Process
     plan: Plan
     signals: Signals
-    examiner: Examiner
+    diagnostics: Diagnostics
     readout: Readout | None
     labels: Tensor | None = None
 
@@ -64,21 +64,27 @@ class Loop:
             Interrupted: asked to stop; a checkpoint has been saved.
         """
         for batch in batches:
-            self._step(batch)
-            stop, save = _listen(self.signals, self.process, batch.step)
+            self.step(batch)
+            stop, save = self._listen(batch.step)
             if stop or save or self.saver.due(batch.step):
-                self.journal.read()
+                self.metrics.read()
                 self.saver.save(batch.step + 1)
             if stop:
                 raise Interrupted(stop)
 
-    def _step(self, batch: Batch) -> None:
-        count = self.process.count
+    def step(self, batch: Batch) -> None:
+        """One training step: Algorithm 1, and what is noted of it.
+
+        Raises:
+            RunError: the loss is not finite.
+        """
+        count, labels = self.process.count, self.labels
         # dropout of any backbone repeats on resume, and differs between processes
         torch.manual_seed((self.plan.seed << 32) + batch.step * count + self.process.rank)
         rate = self.schedule(batch.step)
-        self.examiner.begin(batch.step)
-        step = self.wrapped(batch.x1, batch.x2, *classes(self.labels, batch, self.process))
+        self.diagnostics.begin(batch.step)
+        y = () if labels is None else (labels[batch.images].to(self.process.device, non_blocking=True),)
+        step = self.wrapped(batch.x1, batch.x2, *y)
         loss = step.losses.sum()
         # gradients are averaged over processes, whose shares may differ by one image: this makes them the batch's own
         (loss * (count / batch.total)).backward()
@@ -88,41 +94,25 @@ class Loop:
         self.method.after_step(step, batch.step, fraction)
         if self.readout is not None:
             self.readout.add(step.h, batch.images)
-        self.journal.add(batch.step, batch.total, loss, batch.waited)
-        self._note(batch, step, rate, fraction)
+        self.metrics.add(batch.step, batch.total, loss, batch.waited)
+        if self.metrics.due(batch.step):
+            self.metrics.write(batch.step, step, self.method, rate, fraction)
+        if self.diagnostics.due(batch.step):
+            self.metrics.write_spectrum(batch.step, self.diagnostics.end(step))
 
-    def _note(self, batch: Batch, step: Step, rate: float, fraction: float) -> None:
-        if self.journal.due(batch.step):
-            self.journal.write(batch.step, step, self.method, rate, fraction)
-        if self.examiner.due(batch.step):
-            self.journal.examined(batch.step, self.examiner.end(step))
-
-
-def classes(labels: Tensor | None, batch: Batch, process: Process) -> tuple[Tensor, ...]:
-    """The classes of the batch [B] on the device, or nothing: what never sees labels is called without.
-
-    Args:
-        labels: [images] classes that training may see, -1 elsewhere; None where it sees none.
-        batch: whose images are looked up.
-        process: whose device it is.
-    """
-    if labels is None:
-        return ()
-    return (labels[batch.images].to(process.device, non_blocking=True),)
-
-
-def _listen(signals: Signals, process: Process, step: int) -> tuple[int, bool]:
-    """(exit code or 0, whether to save), agreed upon by all processes."""
-    if process.count > 1:
-        if step % LISTEN_EVERY:
-            return 0, False
-        asked = torch.tensor([signals.stop, int(signals.save)], device=process.device)
-        stop, save = process.total(asked).tolist()
-        stop = 0 if stop == 0 else max(signals.stop, 130)
-        signals.save = False
-        return stop, bool(save)
-    save, signals.save = signals.save, False
-    return signals.stop, save
+    def _listen(self, step: int) -> tuple[int, bool]:
+        """(exit code or 0, whether to save), agreed upon by all processes."""
+        signals, process = self.signals, self.process
+        if process.count > 1:
+            if step % LISTEN_EVERY:
+                return 0, False
+            asked = torch.tensor([signals.stop, int(signals.save)], device=process.device)
+            stop, save = process.total(asked).tolist()
+            stop = 0 if stop == 0 else max(signals.stop, 130)
+            signals.save = False
+            return stop, bool(save)
+        save, signals.save = signals.save, False
+        return signals.stop, save
 
 
 class Saver:
@@ -130,7 +120,7 @@ class Saver:
 
     Args:
         folder: of the run, or None in a process that does not write.
-        method, optimizer, journal, plan, readout: what is saved.
+        method, optimizer, metrics, plan, readout: what is saved.
         every: steps, or None.
     """
 
@@ -139,13 +129,13 @@ class Saver:
         folder: Path | None,
         method: Method,
         optimizer: Optimizer,
-        journal: Journal,
+        metrics: Metrics,
         plan: Plan,
         readout: Readout | None,
         every: int | None,
     ) -> None:
         self.folder, self.method, self.optimizer, self.readout = folder, method, optimizer, readout
-        self.journal, self.plan, self.every = journal, plan, every
+        self.metrics, self.plan, self.every = metrics, plan, every
         self.last = time.monotonic()
 
     def due(self, step: int) -> bool:
@@ -162,5 +152,5 @@ class Saver:
         if self.readout is not None:
             self.readout.gather(first=self.folder is not None)
         if self.folder is not None:
-            progress = {"next_step": next_step, **self.journal.progress()}
+            progress = {"next_step": next_step, **self.metrics.progress()}
             checkpoint.save(self.folder, self.method, self.optimizer, self.readout, progress)

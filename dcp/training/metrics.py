@@ -1,4 +1,4 @@
-"""The journal: what a run says about itself while it trains, without stopping the device to ask.
+"""Metrics: what a run says about itself while it trains, without stopping the device to ask.
 
 Losses stay on the device in a ring; the host reads them every `log_every` steps, and before anything is saved, so
 that a checkpoint never holds a state that has already diverged.
@@ -18,7 +18,7 @@ from dcp.hardware.processes import Process
 from dcp.method.algorithm import Method, Step
 from dcp.probing.online import Readout
 from dcp.runs.run import Run
-from dcp.training import vitals
+from dcp.training import diagnostics
 from dcp.training.diagnosis.diagnose import diagnose
 from dcp.training.diagnosis.signs import Diagnosis, History
 from dcp.training.request import Watch
@@ -58,7 +58,7 @@ class Wait:
         return share
 
 
-class Journal:
+class Metrics:
     """Losses, rates and health of a run, to metrics.jsonl, to the tracker and to whoever watches.
 
     Args:
@@ -69,7 +69,7 @@ class Journal:
         watch: is given every line.
         readout: says how good the features are; None without labels.
         settings: the recipe by dotted key, for the diagnosis.
-        progress: what a checkpoint remembered of the journal.
+        progress: what a checkpoint remembered of it.
     """
 
     def __init__(
@@ -131,7 +131,7 @@ class Journal:
         self.read()
         loss, self.line = self.line.value, Mean()
         if not (self.health and self.plan.is_remainder(batch_step)):  # too few images: the signs of the step before
-            self.health = {name: float(value) for name, value in vitals.health(step.z).items()}
+            self.health = {name: float(value) for name, value in diagnostics.health(step.z).items()}
         if not all(math.isfinite(value) for value in self.health.values()):
             raise _diverged(batch_step)
         epoch = self.plan.epoch_of(batch_step)
@@ -146,11 +146,11 @@ class Journal:
             whole = {"loss": mean, "lr": rate, **self.health, **read_out, **speed, "wall_s": self.wall_s}
             self._tell({"kind": "epoch", **place, **whole})
 
-    def examined(self, step: int, found: dict[str, Any]) -> None:
+    def write_spectrum(self, step: int, values: dict[str, Any]) -> None:
         """A "spectrum" line, with the state that the run is in."""
-        if not all(math.isfinite(value) for value in found.values() if isinstance(value, float)):
+        if not all(math.isfinite(value) for value in values.values() if isinstance(value, float)):
             raise _diverged(step)
-        line = {"kind": "spectrum", "step": step, "epoch": self.plan.epoch_of(step), **found}
+        line = {"kind": "spectrum", "step": step, "epoch": self.plan.epoch_of(step), **values}
         line["done"] = (step + 1) / self.plan.steps
         self.history.add(line)
         self.diagnosis = diagnose(self.history, self.settings)

@@ -35,10 +35,10 @@ def train(recipe: Recipe, request: Request) -> Run:
             loaded(recipe, only=("train", "test") if recipe.probe.data else ("test",))  # shows now, not after hours
     if not trainer.finished:
         return trainer.run()
-    assert trainer.past is not None
-    trainer.renew(trainer.past)
-    request.say(f"{trainer.past.path} is done already; measuring what is missing")
-    return trainer.past
+    assert trainer.existing is not None
+    trainer.write_recipe(trainer.existing)
+    request.say(f"{trainer.path} is done already; measuring what is missing")
+    return trainer.existing
 
 
 def measure(run: Run, request: Request) -> None:

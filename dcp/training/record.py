@@ -10,7 +10,7 @@ from dcp.hardware.processes import Process
 from dcp.method import flops
 from dcp.method.algorithm import Method
 from dcp.recipe.recipe import Recipe
-from dcp.training.metrics import Journal
+from dcp.training.metrics import Metrics
 
 
 def sitting(process: Process, arithmetic: Arithmetic) -> dict[str, Any]:
@@ -35,18 +35,18 @@ def beginning(data: Dataset, recipe: Recipe, fingerprint: str, plan: Plan, metho
     }
 
 
-def ending(journal: Journal, plan: Plan, process: Process) -> dict[str, Any]:
+def ending(metrics: Metrics, plan: Plan, process: Process) -> dict[str, Any]:
     """What is known after the last one."""
     return {
         "status": "done",
         "why": "",
         "ended": device.now(),
-        "wall_s": journal.wall_s,
+        "wall_s": metrics.wall_s,
         "images_seen": plan.seen,
-        "images_per_s": plan.seen / journal.wall_s,
+        "images_per_s": plan.seen / metrics.wall_s,
         "peak_memory_bytes": device.peak_memory_bytes(process.device),
         "epochs_done": plan.epochs,
-        "state": {**journal.diagnosis.plain(), **journal.health},
+        "state": {**metrics.diagnosis.plain(), **metrics.health},
     }
 
 

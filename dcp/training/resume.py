@@ -1,4 +1,4 @@
-"""The past of a run: what its folder already holds, and whether training may go on from there."""
+"""Resuming: what a run folder already holds, and whether training may go on from there."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from dcp.runs.disk import occupied
 from dcp.runs.run import Run
 
 
-def run_at(path: Path, recipe: Recipe, *, resume: bool) -> Run | None:
+def existing(path: Path, recipe: Recipe, *, resume: bool) -> Run | None:
     """The run to continue, or None to begin one.
 
     Args:

@@ -27,7 +27,7 @@ def note(when: str) -> None:
 atexit.register(note, "after")
 training = Trainer(recipe, Request(folder / "runs", device="cpu"))
 training.run()
-state = {k: v for k, v in training.method.state_dict().items() if not k.startswith("target")}
+state = {k: v for k, v in training.parts.method.state_dict().items() if not k.startswith("target")}
 digests = {name: hashlib.sha256(value.contiguous().numpy().tobytes()).hexdigest() for name, value in state.items()}
 assert {"moments.second", "predictor.W"} <= set(digests)
 (folder / f"{training.process.rank}.json").write_text(json.dumps(digests))

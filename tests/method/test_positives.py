@@ -189,7 +189,7 @@ def test_a_stopped_training_goes_on_to_the_same_bytes(name: str, tmp_path: Path)
 
     wanted = ("probe.after=[]", "train.save_every=3")
     whole = pretrain(Recipe.read(f"tiny/{name}", wanted), Request(tmp_path / "whole", device="cpu"))
-    steps, step = [], Loop._step
+    steps, step = [], Loop.step
 
     def stops(self: Loop, batch: object) -> None:
         if len(steps) == 4:
@@ -197,7 +197,7 @@ def test_a_stopped_training_goes_on_to_the_same_bytes(name: str, tmp_path: Path)
         steps.append(step(self, batch))
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Loop, "_step", stops)
+        patch.setattr(Loop, "step", stops)
         with pytest.raises(RunError):
             pretrain(Recipe.read(f"tiny/{name}", wanted), Request(tmp_path / "parts", device="cpu"))
     parts = pretrain(Recipe.read(f"tiny/{name}", wanted), Request(tmp_path / "parts", resume=True, device="cpu"))

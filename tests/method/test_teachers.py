@@ -174,7 +174,7 @@ def test_a_run_that_was_stopped_resumes_to_the_same_encoder(
     teacher = (f"target.teacher='{trained}'",) if name == "distill" else ()
     words = ("pretrain", f"tiny/{name}", "probe.after=[]", "train.epochs=1", *teacher, "--runs")
     assert dcp(*words, tmp_path / "whole").code == 0
-    step = Loop._step
+    step = Loop.step
 
     def stopped(loop: Loop, batch: Batch) -> None:
         step(loop, batch)
@@ -182,7 +182,7 @@ def test_a_run_that_was_stopped_resumes_to_the_same_encoder(
             signal.raise_signal(signal.SIGINT)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Loop, "_step", stopped)
+        patch.setattr(Loop, "step", stopped)
         assert dcp(*words, tmp_path / "half").code == 130
     assert dcp(*words, tmp_path / "half", "--resume").code == 0
     whole, half = (tmp_path / place / f"{name}-s0/encoder.safetensors" for place in ("whole", "half"))

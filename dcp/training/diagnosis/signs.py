@@ -64,7 +64,7 @@ class History:
 
 @dataclass(frozen=True)
 class Signs:
-    """The numbers that the states are told by; see `dcp.training.vitals` for what each is.
+    """The numbers that the states are told by; see `dcp.training.diagnostics` for what each is.
 
     Attributes:
         untrained: the examination of the first step, whose projections are those of the untrained network.
