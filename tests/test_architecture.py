@@ -1,6 +1,7 @@
 """The rooms of dcp, and that imports go one way: a room imports only what stands above it in layers.txt."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,61 @@ def test_a_file_imports_only_its_own_room_and_those_above_it(path: Path) -> None
 def test_rooms_export_nothing() -> None:
     for path in PACKAGE.rglob("*/__init__.py"):
         assert len(ast.parse(path.read_text(encoding="utf-8")).body) <= 1, f"{path} holds more than its docstring"
+
+
+def calls(path: Path, *methods: str) -> list[str]:
+    """The methods of these names that a file calls."""
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    return [n.func.attr for n in nodes if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute)
+            and n.func.attr in methods]  # fmt: skip
+
+
+def test_F_W_and_the_target_change_in_after_step_alone() -> None:
+    algorithm = PACKAGE / "method/algorithm.py"
+    assert [path for path in FILES if room(path) != "cli" and calls(path, "store", "refresh")] == [algorithm]
+    tree = ast.parse(algorithm.read_text(encoding="utf-8"))
+    (after_step,) = [n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef) and n.name == "after_step"]
+    assert {"self.moments.store", "self.predictor.refresh", "self.target.update"} <= {
+        ast.unparse(n.func) for n in ast.walk(after_step) if isinstance(n, ast.Call)
+    }
+
+
+def packages(path: Path) -> set[str]:
+    """The packages that a file imports."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.split(".")[0])
+    return found
+
+
+def test_only_processes_knows_accelerate_and_comparing_knows_no_torch() -> None:
+    assert [path.name for path in FILES if "accelerate" in packages(path)] == ["processes.py"]
+    assert not [path for path in FILES if room(path) in ("comparison", "report") and "torch" in packages(path)]
+
+
+def test_training_knows_of_no_study() -> None:
+    assert not [path for path in FILES if room(path) == "training" and "study" in path.read_text(encoding="utf-8")]
+
+
+def test_algorithm_1_is_read_in_six_files_and_700_lines() -> None:
+    page = (PACKAGE.parent / "docs/architecture.md").read_text(encoding="utf-8")
+    order = re.findall(r"^\d\. `(dcp/[a-z_/]+\.py)`", page, re.MULTILINE)
+    assert order[0] == "dcp/method/algorithm.py"
+    assert len(order) <= 6
+    assert sum(len((PACKAGE.parent / name).read_text(encoding="utf-8").splitlines()) for name in order) <= 700
+
+
+def test_the_page_on_the_architecture_has_a_row_for_each_room_and_names_files_that_exist() -> None:
+    page = (PACKAGE.parent / "docs/architecture.md").read_text(encoding="utf-8")
+    rows = [
+        name.removesuffix(".py").rstrip("/") for name in re.findall(r"^\| `([a-z_]+(?:\.py|/))` \|", page, re.MULTILINE)
+    ]
+    assert rows == [name for name in ROOMS if name != "__main__"]
+    for name in re.findall(r"`([a-z_]+/[a-z_/]*(?:\.py)?)`", page):
+        assert (PACKAGE.parent / name).exists() or list(PACKAGE.rglob(name.rstrip("/"))), name
 
 
 def test_no_file_is_called_utils_and_none_is_long() -> None:

@@ -1,9 +1,7 @@
 """The training loop. It reads like Algorithm 1 of the papers, plus saving and stopping."""
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -15,13 +13,12 @@ from dcp.errors import Interrupted
 from dcp.hardware.processes import Process
 from dcp.method.algorithm import Method
 from dcp.probing.online import Readout
-from dcp.runs import checkpoint
 from dcp.training.diagnostics import Diagnostics
 from dcp.training.metrics import Metrics
+from dcp.training.saver import Saver
 from dcp.training.signals import Signals
 
 LISTEN_EVERY = 10  # steps between two agreements of several processes on whether to stop; each costs a round trip
-SAVE_AFTER_S = 30.0  # an epoch's end saves if the last checkpoint is older than this and save_every is not given
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,7 @@ class Loop:
     optimizer: Optimizer
     schedule: Callable[[int], float]
     metrics: Metrics
-    saver: "Saver"
+    saver: Saver
     process: Process
     plan: Plan
     signals: Signals
@@ -113,44 +110,3 @@ class Loop:
             return stop, bool(save)
         save, signals.save = signals.save, False
         return signals.stop, save
-
-
-class Saver:
-    """Takes checkpoints: every `every` steps, or at the end of an epoch when the last one is old.
-
-    Args:
-        folder: of the run, or None in a process that does not write.
-        method, optimizer, metrics, plan, readout: what is saved.
-        every: steps, or None.
-    """
-
-    def __init__(
-        self,
-        folder: Path | None,
-        method: Method,
-        optimizer: Optimizer,
-        metrics: Metrics,
-        plan: Plan,
-        readout: Readout | None,
-        every: int | None,
-    ) -> None:
-        self.folder, self.method, self.optimizer, self.readout = folder, method, optimizer, readout
-        self.metrics, self.plan, self.every = metrics, plan, every
-        self.last = time.monotonic()
-
-    def due(self, step: int) -> bool:
-        """Whether a checkpoint is to be taken after this step."""
-        if step + 1 == self.plan.steps:
-            return True
-        if self.every is not None:
-            return (step + 1) % self.every == 0
-        return self.plan.ends_epoch(step) and time.monotonic() - self.last >= SAVE_AFTER_S
-
-    def save(self, next_step: int) -> None:
-        """Take a checkpoint after which `next_step` comes."""
-        self.last = time.monotonic()
-        if self.readout is not None:
-            self.readout.gather(first=self.folder is not None)
-        if self.folder is not None:
-            progress = {"next_step": next_step, **self.metrics.progress()}
-            checkpoint.save(self.folder, self.method, self.optimizer, self.readout, progress)

@@ -21,9 +21,10 @@ from dcp.runs.disk import atomic_write
 from dcp.runs.run import Run
 from dcp.training import failures, record, resume
 from dcp.training.diagnostics import Diagnostics
-from dcp.training.loop import Loop, Saver
+from dcp.training.loop import Loop
 from dcp.training.metrics import Metrics
 from dcp.training.request import Request
+from dcp.training.saver import Saver
 from dcp.training.signals import Signals
 
 
