@@ -119,7 +119,7 @@ class Method(nn.Module):
         return self._predict_by(first, z1), self._predict_by(last, z2)
 
     def _predict_by(self, statistics: Statistics, z: Tensor) -> Tensor:
-        W = self.predictor.set_by(self.moments.correlation(statistics), statistics.cross)
+        W = self.predictor.weight(self.moments.correlation(statistics), statistics.cross)
         return self.predictor(z) if W is None else z @ W.T
 
     def _blends(self, z: Tensor, t: Tensor | None) -> tuple[Statistics, Statistics]:

@@ -16,6 +16,8 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
+NOT_KEPT = torch.zeros(0, 0)  # in place of C where no predictor asks for it
+
 
 class Statistics(NamedTuple):
     """Everything a moving average remembers."""

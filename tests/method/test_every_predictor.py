@@ -88,7 +88,7 @@ def test_only_predictors_that_are_set_change_by_a_refresh(name: str):
         assert changed, "its Config is a ClosedConfig, but `refresh` does not set it"
     if any(True for _ in predictor.parameters()):
         assert not changed, "it has parameters, which the optimizer steps on, and `refresh` sets them too"
-    assert (predictor.set_by(correlation(6), cross(6)) is None) == (name not in SET)
+    assert (predictor.weight(correlation(6), cross(6)) is None) == (name not in SET)
 
 
 def others(name: str, key: str) -> list[object]:
@@ -127,7 +127,7 @@ def test_what_it_would_set_is_what_it_sets_and_asking_changes_nothing(name: str,
     predictor, F, C = build_predictor(name, **keys), correlation(6), cross(6)
     assert isinstance(predictor, SetLinear)
     before = {key: value.clone() for key, value in predictor.state_dict().items()}
-    told = predictor.set_by(F, C)
+    told = predictor.weight(F, C)
     assert_close(dict(predictor.state_dict()), before, rtol=0, atol=0)
     predictor.refresh(F, C)
     assert torch.equal(predictor.matrix, told)

@@ -179,7 +179,7 @@ def test_directcopy_calls_no_eigen_decomposition():
             directcopy.weight(F, eps=0.3, norm=norm)
             predictor = directcopy.build(directcopy.Config(norm=norm), 3)
             predictor.refresh(F)
-            predictor.set_by(F)
+            predictor.weight(F)
         for decomposing in (spectra.eigh, torch.linalg.svdvals, lambda F: torch.linalg.matrix_norm(F, 2)):
             with pytest.raises(AssertionError, match="was called"):
                 decomposing(F)

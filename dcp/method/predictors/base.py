@@ -7,8 +7,8 @@ is no flag but follows from its parameters. A variant is a file in `predictors/`
 Shapes: B samples, D projection size. Rows are samples, so p = z Wᵀ.
 """
 
-from collections.abc import Callable, Iterator
-from typing import Any, ClassVar, Literal
+from collections.abc import Iterator
+from typing import Any, ClassVar, Literal, Protocol
 
 import torch
 from pydantic import Field
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from dcp.catalogue import VariantConfig
 from dcp.method import spectra
+from dcp.method.moments import NOT_KEPT
 
 # Power iterations at each refresh. F moves slowly and v is kept, so a few are enough; the error is bounded in
 # tests/method.
@@ -98,13 +99,13 @@ class Predictor(nn.Module):
         """Predictions p [B, D] of projections z [B, D]."""
         raise NotImplementedError  # abstract: every file in predictors/ has its own
 
-    def refresh(self, F: Tensor, C: Tensor | None = None, z: Tensor | None = None) -> None:
+    def refresh(self, F: Tensor, C: Tensor = NOT_KEPT, z: Tensor | None = None) -> None:
         """Set the weight from F [D, D] and C [D, D], or from statistics of its own over the projections z [N, D].
 
         A predictor that is not set ignores them.
         """
 
-    def set_by(self, F: Tensor, C: Tensor | None = None) -> Tensor | None:
+    def weight(self, F: Tensor, C: Tensor = NOT_KEPT) -> Tensor | None:
         """The weight [D, D] that `refresh` would set, without setting it; None for a predictor that is not set."""
         return None
 
@@ -114,32 +115,37 @@ class Predictor(nn.Module):
         return None
 
 
+class Rule(Protocol):
+    """What W is, given F [D, D], C [D, D] and v [D]; a rule takes of them what it needs.
+
+    C is empty unless the predictor asks for it, and v a random unit vector unless the predictor follows F's top.
+    """
+
+    def __call__(self, F: Tensor, *, C: Tensor, v: Tensor) -> Tensor:
+        """W [D, D]; finite also where F or C is zero or not finite."""
+
+
 class SetLinear(Predictor):
-    """Final: p = z Wᵀ with W set from F; W starts as I.
+    """Final: p = z Wᵀ with W set by a rule; W starts as I.
 
     Args:
         dim: D.
-        rule: (F [D, D], v [D]) -> W [D, D]; v is a running estimate of F's top eigenvector.
+        rule: (F [D, D], C [D, D], v [D]) -> W [D, D].
         every: W is set at every k-th step. For k > 1 it is a parameter that the optimizer steps on in between, as in
             the official release, which never resets its momentum.
-        iterations: of power iteration on v before each call of the rule; 0 for a rule that makes no use of v.
-        cross: the rule is one of F and C: (F [D, D], C [D, D]) -> W [D, D].
+        needs_cross: whether the rule is one of C too.
+        follows_top: whether v follows F's top eigenvector, by a few power iterations at each refresh.
     """
 
     W: Tensor
     v: Tensor
 
     def __init__(
-        self,
-        dim: int,
-        *,
-        rule: Callable[[Tensor, Tensor], Tensor],
-        every: int = 1,
-        iterations: int = 0,
-        cross: bool = False,
+        self, dim: int, rule: Rule, *, every: int = 1, needs_cross: bool = False, follows_top: bool = False
     ) -> None:
         super().__init__()
-        self.rule, self.every, self.iterations, self.needs_cross = rule, every, iterations, cross
+        self.rule, self.every, self.needs_cross = rule, every, needs_cross
+        self.iterations = ITERATIONS if follows_top else 0
         if every > 1:
             self.W = nn.Parameter(torch.eye(dim))
         else:
@@ -150,28 +156,20 @@ class SetLinear(Predictor):
         """P = z Wᵀ, [B, D]."""
         return z @ self.W.T
 
-    def set_by(self, F: Tensor, C: Tensor | None = None) -> Tensor:
-        """W [D, D] by the rule; no gradient flows through F or W's construction."""
-        return self.rule(F, self._second(F, C))
-
-    def _second(self, F: Tensor, C: Tensor | None) -> Tensor:
-        if not self.needs_cross:
-            return self._top(F)
-        assert C is not None, "Moments keeps C where the predictor needs it"
-        return C
-
-    def _top(self, F: Tensor) -> Tensor:
-        if self.iterations == 0:
-            return self.v
+    def top(self, F: Tensor) -> Tensor:
+        """What v becomes with F [D, D]: a unit vector [D] nearer to its top eigenvector."""
         return spectra.power_iteration(F, self.v.to(F.dtype), self.iterations)
 
+    def weight(self, F: Tensor, C: Tensor = NOT_KEPT) -> Tensor:
+        """W [D, D] by the rule."""
+        return self.rule(F, C=C, v=self.top(F))
+
     @torch.no_grad()
-    def refresh(self, F: Tensor, C: Tensor | None = None, z: Tensor | None = None) -> None:
-        """v, then W, from F [D, D] and C [D, D]."""
-        second = self._second(F, C)
-        self.W.copy_(self.rule(F, second))
-        if not self.needs_cross:
-            self.v.copy_(second)
+    def refresh(self, F: Tensor, C: Tensor = NOT_KEPT, z: Tensor | None = None) -> None:
+        """W and v from F [D, D] and C [D, D]."""
+        v = self.top(F)
+        self.W.copy_(self.rule(F, C=C, v=v))
+        self.v.copy_(v)
 
     @property
     def matrix(self) -> Tensor:

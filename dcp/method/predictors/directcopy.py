@@ -18,7 +18,7 @@ from pydantic import Field
 from torch import Tensor
 
 from dcp.method import spectra
-from dcp.method.predictors.base import ITERATIONS, Predictor, SetConfig, SetLinear
+from dcp.method.predictors.base import SetConfig, SetLinear
 
 
 class Config(SetConfig):
@@ -47,11 +47,10 @@ def weight(F: Tensor, *, eps: float, norm: spectra.Norm = "spectral", v: Tensor 
     return W
 
 
-def build(config: Config, dim: int) -> Predictor:
+def build(config: Config, dim: int) -> SetLinear:
     """A predictor of [B, dim] that is set by `weight`."""
 
-    def rule(F: Tensor, v: Tensor) -> Tensor:
+    def rule(F: Tensor, *, C: Tensor, v: Tensor) -> Tensor:
         return weight(F, eps=config.eps, norm=config.norm, v=v)
 
-    iterations = ITERATIONS if config.norm == "spectral" else 0
-    return SetLinear(dim, rule=rule, every=config.every, iterations=iterations)
+    return SetLinear(dim, rule, every=config.every, follows_top=config.norm == "spectral")

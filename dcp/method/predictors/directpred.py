@@ -17,7 +17,7 @@ from pydantic import Field
 from torch import Tensor
 
 from dcp.method.predictors import directset
-from dcp.method.predictors.base import Predictor, SetConfig, SetLinear
+from dcp.method.predictors.base import SetConfig, SetLinear
 
 FLOOR = 1e-4  # official release, compute_w_corr
 
@@ -32,10 +32,10 @@ class Config(SetConfig):
     )
 
 
-def build(config: Config, dim: int) -> Predictor:
+def build(config: Config, dim: int) -> SetLinear:
     """A predictor of [B, dim] that is set by `directset.weight` with α = 1/2."""
 
-    def rule(F: Tensor, v: Tensor) -> Tensor:
+    def rule(F: Tensor, *, C: Tensor, v: Tensor) -> Tensor:
         return directset.weight(F, alpha=0.5, eps=config.eps, norm=config.norm, eps_place=config.eps_place, floor=FLOOR)
 
-    return SetLinear(dim, rule=rule, every=config.every)
+    return SetLinear(dim, rule, every=config.every)

@@ -15,7 +15,7 @@ from pydantic import Field
 from torch import Tensor
 
 from dcp.method import spectra
-from dcp.method.predictors.base import Predictor, SetConfig, SetLinear
+from dcp.method.predictors.base import SetConfig, SetLinear
 
 
 class Config(SetConfig):
@@ -61,10 +61,10 @@ def _size(s: Tensor, norm: spectra.Norm) -> Tensor:
     return s.max() if norm == "spectral" else s.norm()
 
 
-def build(config: Config, dim: int) -> Predictor:
+def build(config: Config, dim: int) -> SetLinear:
     """A predictor of [B, dim] that is set by `weight`."""
 
-    def rule(F: Tensor, v: Tensor) -> Tensor:
+    def rule(F: Tensor, *, C: Tensor, v: Tensor) -> Tensor:
         return weight(F, alpha=config.alpha, eps=config.eps, norm=config.norm, eps_place=config.eps_place)
 
-    return SetLinear(dim, rule=rule, every=config.every)
+    return SetLinear(dim, rule, every=config.every)

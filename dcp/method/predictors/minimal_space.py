@@ -14,7 +14,7 @@ from pydantic import Field
 from torch import Tensor
 
 from dcp.method import spectra
-from dcp.method.predictors.base import CrossConfig, Predictor, SetLinear
+from dcp.method.predictors.base import CrossConfig, SetLinear
 
 
 class Config(CrossConfig):
@@ -39,10 +39,10 @@ def weight(F: Tensor, C: Tensor, *, ridge: float, ridge_unit: Literal["mean", "o
     return spectra.or_identity((W + W.T) / 2, F)
 
 
-def build(config: Config, dim: int) -> Predictor:
+def build(config: Config, dim: int) -> SetLinear:
     """A predictor of [B, dim] that is set by `weight`."""
 
-    def rule(F: Tensor, C: Tensor) -> Tensor:
+    def rule(F: Tensor, *, C: Tensor, v: Tensor) -> Tensor:
         return weight(F, C, ridge=config.ridge, ridge_unit=config.ridge_unit)
 
-    return SetLinear(dim, rule=rule, every=config.every, cross=True)
+    return SetLinear(dim, rule, every=config.every, needs_cross=True)

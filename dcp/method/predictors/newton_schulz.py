@@ -13,7 +13,7 @@ from pydantic import Field
 from torch import Tensor
 
 from dcp.method import spectra
-from dcp.method.predictors.base import CrossConfig, Predictor, SetLinear
+from dcp.method.predictors.base import CrossConfig, SetLinear
 
 
 class Config(CrossConfig):
@@ -38,10 +38,10 @@ def weight(C: Tensor, *, iterations: int) -> Tensor:
     return spectra.or_identity(X, C)
 
 
-def build(config: Config, dim: int) -> Predictor:
+def build(config: Config, dim: int) -> SetLinear:
     """A predictor of [B, dim] that is set by `weight`."""
 
-    def rule(F: Tensor, C: Tensor) -> Tensor:
+    def rule(F: Tensor, *, C: Tensor, v: Tensor) -> Tensor:
         return weight(C, iterations=config.iterations)
 
-    return SetLinear(dim, rule=rule, every=config.every, cross=True)
+    return SetLinear(dim, rule, every=config.every, needs_cross=True)

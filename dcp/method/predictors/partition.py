@@ -18,7 +18,7 @@ from pydantic import Field
 from torch import Tensor
 
 from dcp.catalogue import VariantConfig
-from dcp.method.moments import own
+from dcp.method.moments import NOT_KEPT, own
 from dcp.method.predictors import directpred, directset
 from dcp.method.predictors.base import Predictor
 
@@ -77,7 +77,7 @@ class Partition(Predictor):
         return torch.einsum("bc,ced,bd->be", 2 * cells / cells.shape[1], self.weights, z)
 
     @torch.no_grad()
-    def refresh(self, F: Tensor, C: Tensor | None = None, z: Tensor | None = None) -> None:
+    def refresh(self, F: Tensor, C: Tensor = NOT_KEPT, z: Tensor | None = None) -> None:
         """F of each cell from the projections z [N, D], then W of each cell."""
         if z is None:
             return

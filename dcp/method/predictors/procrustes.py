@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from dcp.method import spectra
-from dcp.method.predictors.base import CrossConfig, Predictor, SetLinear
+from dcp.method.predictors.base import CrossConfig, SetLinear
 
 
 class Config(CrossConfig):
@@ -35,6 +35,10 @@ def weight(C: Tensor) -> Tensor:
     return spectra.or_identity(U @ Vh, C)
 
 
-def build(config: Config, dim: int) -> Predictor:
+def build(config: Config, dim: int) -> SetLinear:
     """A predictor of [B, dim] that is set by `weight`."""
-    return SetLinear(dim, rule=lambda F, C: weight(C), every=config.every, cross=True)
+
+    def rule(F: Tensor, *, C: Tensor, v: Tensor) -> Tensor:
+        return weight(C)
+
+    return SetLinear(dim, rule, every=config.every, needs_cross=True)

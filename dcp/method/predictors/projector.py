@@ -15,7 +15,7 @@ from pydantic import Field
 from torch import Tensor
 
 from dcp.method import spectra
-from dcp.method.predictors.base import ClosedConfig, Predictor, SetLinear
+from dcp.method.predictors.base import ClosedConfig, SetLinear
 
 
 class Config(ClosedConfig):
@@ -50,11 +50,11 @@ def weight(M: Tensor, *, k: int) -> Tensor:
     return spectra.or_identity(U @ U.T, M)
 
 
-def build(config: Config, dim: int) -> Predictor:
+def build(config: Config, dim: int) -> SetLinear:
     """A predictor of [B, dim] that is set by `weight`."""
-    k, cross = config.k or max(1, dim // 2), config.of == "C"
+    k = config.k or max(1, dim // 2)
 
-    def rule(F: Tensor, C: Tensor) -> Tensor:
-        return weight(C if cross else F, k=k)
+    def rule(F: Tensor, *, C: Tensor, v: Tensor) -> Tensor:
+        return weight(C if config.of == "C" else F, k=k)
 
-    return SetLinear(dim, rule=rule, every=config.every, cross=cross)
+    return SetLinear(dim, rule, every=config.every, needs_cross=config.of == "C")

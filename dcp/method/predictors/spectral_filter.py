@@ -15,7 +15,7 @@ from pydantic import Field
 from torch import Tensor
 
 from dcp.method import spectra
-from dcp.method.predictors.base import ClosedConfig, Predictor, SetLinear
+from dcp.method.predictors.base import ClosedConfig, SetLinear
 
 
 class Config(ClosedConfig):
@@ -44,10 +44,10 @@ def weight(F: Tensor, *, g: spectra.Filter, power: float = 1.0, gain: float = 1.
     return spectra.or_identity((V * spectra.response(gain * s.sqrt(), g, power)) @ V.T, F)
 
 
-def build(config: Config, dim: int) -> Predictor:
+def build(config: Config, dim: int) -> SetLinear:
     """A predictor of [B, dim] that is set by `weight`."""
 
-    def rule(F: Tensor, v: Tensor) -> Tensor:
+    def rule(F: Tensor, *, C: Tensor, v: Tensor) -> Tensor:
         return weight(F, g=config.g, power=config.power, gain=config.gain)
 
-    return SetLinear(dim, rule=rule, every=config.every)
+    return SetLinear(dim, rule, every=config.every)
