@@ -7,7 +7,7 @@ import torch
 
 from benchmarks.measure import Row, Scale, in_turn, rows
 from dcp import catalogue
-from dcp.method.moments import Moments
+from dcp.method.moments import Moments, own
 from dcp.method.objectives.base import Loss, Setting, alone
 from dcp.method.predictors import linear
 
@@ -38,7 +38,7 @@ def built(name: str, dim: int, device: str) -> Loss:
         return loss
     moments = Moments(dim, rho=0.5)
     moments.store(moments.blend(moments.now, torch.randn(2 * dim, dim)))
-    predictor = linear.build(linear.Config(), dim)
+    predictor = linear.build(linear.Config(), dim, own)
     made: Loss = module.build(module.Config(), Setting(predictor.to(device), moments.to(device), alone))
     return made
 

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from benchmarks.measure import Row, Scale, in_turn, rows
 from dcp import catalogue
+from dcp.method.moments import own
 from dcp.method.predictors.base import Predictor
 
 SAMPLES = 256  # two views of 128 images
@@ -46,7 +47,7 @@ def stepped(scale: Scale, dim: int) -> list[Row]:
 def _built(name: str, dim: int) -> Predictor:
     torch.manual_seed(0)
     module = catalogue.load("predictors", name)
-    built: Predictor = module.build(module.Config(), dim)
+    built: Predictor = module.build(module.Config(), dim, own)
     return built
 
 

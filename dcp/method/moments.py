@@ -16,6 +16,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
+Total = Callable[[Tensor], Tensor]  # adds a tensor up over processes
 NOT_KEPT = torch.zeros(0, 0)  # in place of C where no predictor asks for it
 
 
@@ -28,9 +29,7 @@ class Statistics(NamedTuple):
     cross: Tensor  # [D, D] moving average of E[t zᵀ], or [0, 0] where it is not kept
 
 
-def batch_moments(
-    z: Tensor, total: Callable[[Tensor], Tensor], t: Tensor | None = None
-) -> tuple[Tensor, Tensor, Tensor]:
+def batch_moments(z: Tensor, total: Total, t: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
     """E[z zᵀ] [D, D], E[z] [D] and E[t zᵀ] [D, D] over the samples of all processes, whatever each one's share.
 
     Sums and counts are added up first and divided once: a mean of means would be wrong for unequal shares.
@@ -82,7 +81,7 @@ class Moments(nn.Module):
         start: Literal["first", "zeros"] = "first",
         zero_mean: bool = False,
         cross: bool = False,
-        total: Callable[[Tensor], Tensor] = own,
+        total: Total = own,
     ) -> None:
         super().__init__()
         self.rho, self.start, self.zero_mean, self.total = rho, start, zero_mean, total

@@ -8,6 +8,7 @@ from torch import Tensor
 from dcp import catalogue
 from dcp.data.datasets.base import Dataset, Split
 from dcp.method import weights
+from dcp.method.moments import own
 from dcp.probing.evaluations.base import Features, Origin, Subject
 from dcp.probing.features import features
 from dcp.recipe.recipe import Recipe
@@ -53,7 +54,7 @@ def _weight(recipe: Recipe, tensors: dict[str, Tensor]) -> Tensor | None:
         return None
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         module = catalogue.load("predictors", recipe.predictor.name)
-        predictor = module.build(recipe.predictor, recipe.network.projector.out)
+        predictor = module.build(recipe.predictor, recipe.network.projector.out, own)
         try:
             predictor.load_state_dict(state)
         except RuntimeError:

@@ -17,7 +17,7 @@ from dcp.hardware.precision import Arithmetic
 from dcp.hardware.processes import Process
 from dcp.method import backbones, networks, optim
 from dcp.method.algorithm import Method
-from dcp.method.moments import Moments, own
+from dcp.method.moments import Moments, Total, own
 from dcp.method.objectives.base import Gather, Loss, Setting, alone
 from dcp.method.positives.base import LabelledConfig
 from dcp.recipe.recipe import Recipe
@@ -56,7 +56,7 @@ def method(
     recipe: Recipe,
     *,
     amp: torch.dtype | None = None,
-    total: Callable[[Tensor], Tensor] = own,
+    total: Total = own,
     gather: Gather = alone,
 ) -> Method:
     """The whole method with its first weights, a function of the recipe and its seed.
@@ -69,12 +69,10 @@ def method(
     """
     online = untrained(recipe)
     dim = recipe.network.projector.out
-    predictor = catalogue.load("predictors", recipe.predictor.name).build(recipe.predictor, dim)
-    target = catalogue.load("targets", recipe.target.name).build(recipe.target, online, lambda: branch(recipe))
-    for part in (predictor, target):
-        if hasattr(part, "total"):  # it keeps statistics of its own, which are to be those of all processes
-            part.total = total
-    moments = _moments(recipe, total, cross=predictor.needs_cross)
+    predictor = catalogue.load("predictors", recipe.predictor.name).build(recipe.predictor, dim, total)
+    target = catalogue.load("targets", recipe.target.name).build(recipe.target, online, lambda: branch(recipe), total)
+    m = recipe.moments
+    moments = Moments(dim, rho=m.rho, start=m.start, zero_mean=m.zero_mean, cross=predictor.needs_cross, total=total)
     return Method(
         online,
         predictor,
@@ -82,17 +80,11 @@ def method(
         moments,
         objective(recipe, Setting(predictor, moments, gather)),
         positives=catalogue.load("positives", recipe.positives.name).build(recipe.positives, dim, gather),
-        timing=recipe.moments.timing,
-        source=recipe.moments.source,
+        timing=m.timing,
+        source=m.source,
         join_views=recipe.train.join_views,
         amp=amp,
     )
-
-
-def _moments(recipe: Recipe, total: Callable[[Tensor], Tensor], *, cross: bool) -> Moments:
-    m = recipe.moments
-    dim = recipe.network.projector.out
-    return Moments(dim, rho=m.rho, start=m.start, zero_mean=m.zero_mean, cross=cross, total=total)
 
 
 def objective(recipe: Recipe, setting: Setting) -> Loss:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from dcp import catalogue
 from dcp.hardware.processes import Process
-from dcp.method.moments import Moments
+from dcp.method.moments import Moments, own
 from dcp.method.objectives.base import Gather, Setting, alone
 from dcp.method.predictors import linear
 
@@ -29,7 +29,7 @@ def draws(*shape: int, seed: int) -> Tensor:
 def losses(name: str, gather: Gather, mine: slice) -> tuple[Tensor, list[nn.Parameter]]:
     """Of both directions [B], for the images of a share; and the weights they depend on."""
     torch.manual_seed(0)
-    predictor = linear.build(linear.Config(), D).double()
+    predictor = linear.build(linear.Config(), D, own).double()
     encoder, module = nn.Parameter(draws(D, 6, seed=0)), catalogue.load("objectives", name)
     loss = module.build(module.Config(), Setting(predictor, Moments(D, rho=0.5), gather))
     z1, z2 = (draws(N, 6, seed=seed)[mine] @ encoder.T for seed in (1, 2))

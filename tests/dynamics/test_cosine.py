@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from dcp.dynamics import closed_forms, flow, modes, rules
 from dcp.dynamics.gaussian import gaussian
 from dcp.method.algorithm import Method
-from dcp.method.moments import Moments
+from dcp.method.moments import Moments, own
 from dcp.method.networks import Branch
 from dcp.method.objectives import cosine
 from dcp.method.predictors import directcopy, directset
@@ -63,9 +63,9 @@ def train(alpha: float, dim: int, kept: int, *, batch: int, lr: float, steps: in
     nn.init.eye_(layer.weight)
     config = dict(eps=0.0, norm=norm)
     predictor = (
-        directcopy.build(directcopy.Config(**config), dim)
+        directcopy.build(directcopy.Config(**config), dim, own)
         if alpha == 1
-        else directset.build(directset.Config(alpha=alpha, **config), dim)
+        else directset.build(directset.Config(alpha=alpha, **config), dim, own)
     )
     method = Method(
         Branch(nn.Identity(), nn.Sequential(layer)),

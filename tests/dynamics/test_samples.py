@@ -8,7 +8,7 @@ from dcp.dynamics import closed_forms, flow, matrices
 from dcp.dynamics.experiments import finite_sample, sample_complexity
 from dcp.dynamics.gaussian import gaussian
 from dcp.method.algorithm import Method
-from dcp.method.moments import Moments
+from dcp.method.moments import Moments, own
 from dcp.method.networks import Branch
 from dcp.method.objectives import euclidean
 from dcp.method.predictors import directcopy
@@ -19,7 +19,7 @@ def test_the_gradient_of_training_is_that_of_the_flow_with_the_moments_of_the_ba
     generator = torch.Generator().manual_seed(0)
     data = gaussian(4, 2, 1.0)
     layer = nn.Linear(4, 4, bias=False).double()
-    predictor = directcopy.build(directcopy.Config(eps=0.1, norm="none"), 4).double()
+    predictor = directcopy.build(directcopy.Config(eps=0.1, norm="none"), 4, own).double()
     predictor.refresh(torch.diag(torch.tensor([2.0, 1.0, 0.5, 0.1]).double()))
     half = Method(
         Branch(nn.Identity(), nn.Sequential(layer)),

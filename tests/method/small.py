@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from dcp import catalogue
-from dcp.method.moments import Moments
+from dcp.method.moments import Moments, own
 from dcp.method.objectives.base import Loss, Setting, alone
 from dcp.method.targets import distill
 
@@ -54,7 +54,7 @@ def branch(seed: int = 0) -> TinyBranch:
 def build_predictor(name: str, dim: int = 6, **keys: object) -> nn.Module:
     torch.manual_seed(1)
     module = catalogue.load("predictors", name)
-    return module.build(module.Config(**keys), dim)
+    return module.build(module.Config(**keys), dim, own)
 
 
 def build_objective(name: str, dtype: torch.dtype = torch.float32, dim: int = 6, **keys: object) -> Loss:
@@ -72,4 +72,4 @@ def build_target(name: str, online: nn.Module) -> nn.Module:
     if name == "distill":
         return distill.Distill(branch(seed=2).to(next(online.parameters()).dtype), standardises=True)
     module = catalogue.load("targets", name)
-    return module.build(module.Config(), online, lambda: branch(seed=2))
+    return module.build(module.Config(), online, lambda: branch(seed=2), own)

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from dcp.method.moments import Moments
+from dcp.method.moments import Moments, own
 from dcp.method.predictors import directset, minimal_space, newton_schulz, procrustes, projector, regression
 
 N, D = 40, 5
@@ -214,7 +214,7 @@ def test_a_projector_of_C_takes_the_largest_eigenvalues_of_its_symmetric_part_no
 
 
 def test_a_projector_without_k_has_half_of_the_directions():
-    built = projector.build(projector.Config(), 6)
+    built = projector.build(projector.Config(), 6, own)
     built.refresh(torch.diag(torch.arange(6.0)))
     assert_close(built.matrix, torch.diag(torch.tensor([0.0, 0, 0, 1, 1, 1])))
 

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from dcp.method.moments import batch_moments, own
+from dcp.method.moments import Total, batch_moments, own
 from dcp.method.predictors import directpred, directset, partition, spectral_filter
 from dcp.method.targets import filtered
 
@@ -45,14 +45,14 @@ def test_a_filter_of_the_batch_is_that_of_its_singular_values(g: str):
 @pytest.mark.parametrize("g", G)
 def test_a_filter_on_the_side_of_the_target_is_that_of_its_singular_values_and_takes_no_gradient(g: str):
     Z = projections().requires_grad_()
-    t = filtered.Filtered(g, power=2.0)(torch.zeros(N), Z)
+    t = filtered.Filtered(g, power=2.0, total=own)(torch.zeros(N), Z)
     assert_close(t, by_svd(Z.detach(), g))
     assert not t.requires_grad
 
 
 def test_a_filter_of_negative_power_whitens():
     """V s⁻¹ Vᵀ z has the second moment I, so that all directions count alike."""
-    t = filtered.Filtered("poly", power=-1.0)(torch.zeros(N), projections())
+    t = filtered.Filtered("poly", power=-1.0, total=own)(torch.zeros(N), projections())
     assert_close(t.T @ t, torch.eye(D, dtype=torch.float64))
 
 
@@ -73,7 +73,7 @@ def test_a_filter_turns_with_the_projections(g: str):
 def test_without_a_signal_a_filter_is_the_identity(g: str, value: float):
     assert_close(spectral_filter.weight(torch.full((D, D), value), g=g, power=-1.0), torch.eye(D))
     z = torch.full((3, D), 0.0)
-    assert_close(filtered.Filtered(g, power=-1.0)(z, z), z)
+    assert_close(filtered.Filtered(g, power=-1.0, total=own)(z, z), z)
 
 
 @pytest.mark.parametrize("g", G)
@@ -86,8 +86,8 @@ def test_a_dead_direction_counts_as_a_thousandth_of_the_strongest(g: str):
 def test_the_filtered_target_adds_up_over_processes():
     """Two halves, each told the whole's sum, give the rows of the whole."""
     Z = projections()
-    target, whole = filtered.Filtered("log1", power=1.0), filtered.Filtered("log1", power=1.0)(Z, Z)
-    target.total = lambda sums: Z.T @ Z
+    whole = filtered.Filtered("log1", power=1.0, total=own)(Z, Z)
+    target = filtered.Filtered("log1", power=1.0, total=lambda sums: Z.T @ Z)
     assert_close(torch.cat([target(half, half) for half in Z.tensor_split(2)]), whole)
 
 
@@ -101,9 +101,9 @@ def cellwise(predictor: partition.Partition, z: Tensor, weights: dict[tuple[int,
     return torch.stack(rows)
 
 
-def built(planes: int = 3, rho: float = 0.3, seed: int = 0) -> partition.Partition:
-    torch.manual_seed(seed)
-    return partition.build(partition.Config(planes=planes, rho=rho), D).double()
+def built(planes: int = 3, rho: float = 0.3, total: Total = own) -> partition.Partition:
+    torch.manual_seed(0)
+    return partition.build(partition.Config(planes=planes, rho=rho), D, total).double()
 
 
 def moments_of_cells(predictor: partition.Partition, z: Tensor) -> dict[tuple[int, bool], Tensor]:
@@ -164,13 +164,12 @@ def test_a_partition_adds_up_over_processes():
     seen: list[list[Tensor]] = [[], []]
     halves = z.tensor_split([8])
     for rank, half in enumerate(halves):  # first pass: what each would add
-        twin = built()
         other = halves[1 - rank]
-        height = torch.cat([(other @ twin.a).sum(0), torch.tensor([float(len(other))])])
+        height = torch.cat([(other @ whole.a).sum(0), torch.tensor([float(len(other))])])
         cells = whole.cells(z)[8:] if rank == 0 else whole.cells(z)[:8]
         theirs = torch.cat([torch.einsum("bc,bd,be->cde", cells, other, other).flatten(), cells.sum(0)])
         queue = [height, theirs]
-        twin.total = lambda sums, queue=queue: sums + queue.pop(0)
+        twin = built(total=lambda sums, queue=queue: sums + queue.pop(0))
         twin.refresh(torch.eye(D), z=half)
         seen[rank] = [twin.moments, twin.weights]
     assert_close(seen[0], seen[1])

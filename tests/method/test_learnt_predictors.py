@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.testing import assert_close
 
+from dcp.method.moments import own
 from dcp.method.objectives import euclidean
 from dcp.method.predictors import offdiagonal, orthogonal, reweighting, symmetric, symmetric_mlp
 
@@ -137,7 +138,7 @@ def test_batch_normalised_on_both_sides_the_squared_distance_is_two_minus_twice_
 
 
 def test_a_reweighting_is_the_diagonal_matrix_of_powers():
-    predictor = reweighting.build(reweighting.Config(kappa=0.5), 4)
+    predictor = reweighting.build(reweighting.Config(kappa=0.5), 4, own)
     assert_close(predictor.matrix, torch.diag(torch.tensor([1.0, 0.5, 0.25, 0.125])))
     assert_close(predictor(torch.ones(2, 4)), torch.tensor([[1.0, 0.5, 0.25, 0.125]]).repeat(2, 1))
     assert not list(predictor.parameters())

@@ -7,6 +7,7 @@ from torch import nn
 
 from dcp.errors import RequestError
 from dcp.method import backbones, networks
+from dcp.method.moments import own
 from dcp.method.predictors import directcopy, linear
 from dcp.recipe.sections import Projector
 
@@ -38,8 +39,8 @@ def test_the_projector_has_batch_norm_without_affine_weights_and_then_a_relu():
 
 def test_the_predictor_has_no_bias():
     """Fact 33."""
-    assert not list(directcopy.build(directcopy.Config(), 128).parameters())
-    found = {name: tuple(p.shape) for name, p in linear.build(linear.Config(), 128).named_parameters()}
+    assert not list(directcopy.build(directcopy.Config(), 128, own).parameters())
+    found = {name: tuple(p.shape) for name, p in linear.build(linear.Config(), 128, own).named_parameters()}
     assert found == {"layer.weight": (128, 128)}
 
 

@@ -13,7 +13,7 @@ from by_hand import Array, draws
 from torch import Tensor
 
 from dcp import catalogue
-from dcp.method.moments import Moments
+from dcp.method.moments import Moments, own
 from dcp.method.objectives.base import Loss, Setting, alone
 from dcp.method.predictors import linear
 
@@ -25,7 +25,7 @@ FULL = draws(9, D, seed=4).T @ draws(9, D, seed=4) / 9  # a correlation Λ
 
 
 def setting(W: Tensor | None = None) -> Setting:
-    predictor, moments = linear.build(linear.Config(), D), Moments(D, rho=0.5).double()
+    predictor, moments = linear.build(linear.Config(), D, own), Moments(D, rho=0.5).double()
     moments.second.copy_(torch.tensor(FULL))
     if W is not None:
         predictor.layer.weight = torch.nn.Parameter(W)

@@ -14,7 +14,7 @@ from dcp.data import splits
 from dcp.errors import Problems, RequestError
 from dcp.method import weights
 from dcp.method.algorithm import Method
-from dcp.method.moments import Moments
+from dcp.method.moments import Moments, own
 from dcp.method.objectives import cosine
 from dcp.method.objectives.base import alone
 from dcp.method.positives._queue import Queue
@@ -139,7 +139,7 @@ def test_the_loss_is_that_of_both_positives_and_targets_are_remembered_after_the
     torch.manual_seed(0)
     made, identity = catalogue.load("positives", name), catalogue.load("predictors", "identity")
     positives = made.build(made.Config(queue=8), 3, alone)
-    method = Method(Flat(), identity.build(identity.Config(), 3), Online(), Moments(3, rho=0.5), cosine.loss,
+    method = Method(Flat(), identity.build(identity.Config(), 3, own), Online(), Moments(3, rho=0.5), cosine.loss,
                     positives=positives)  # fmt: skip
     x1, x2, y = normal(4, 3, 2, 2), normal(4, 3, 2, 2, seed=1), torch.tensor([0, 1, -1, 0])
     plain = method(x1, x2).losses

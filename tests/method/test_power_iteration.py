@@ -14,6 +14,7 @@ from torch.testing import assert_close
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from dcp.method import spectra
+from dcp.method.moments import own
 from dcp.method.predictors import directcopy
 from dcp.method.predictors.base import ITERATIONS
 
@@ -154,7 +155,7 @@ def test_a_warm_start_misses_the_top_of_white_noise_by_a_bounded_share(rho: floa
 
 def test_a_refresh_keeps_the_vector_it_found_for_the_next():
     F = rotated(SPECTRA["falling"](8), seed=0)
-    predictor = directcopy.build(directcopy.Config(eps=0.0), 8).double()
+    predictor = directcopy.build(directcopy.Config(eps=0.0), 8, own).double()
     errors = []
     for _ in range(4):
         predictor.refresh(F)
@@ -177,7 +178,7 @@ def test_directcopy_calls_no_eigen_decomposition():
     with Refusing():
         for norm in ("spectral", "fro", "none"):
             directcopy.weight(F, eps=0.3, norm=norm)
-            predictor = directcopy.build(directcopy.Config(norm=norm), 3)
+            predictor = directcopy.build(directcopy.Config(norm=norm), 3, own)
             predictor.refresh(F)
             predictor.weight(F)
         for decomposing in (spectra.eigh, torch.linalg.svdvals, lambda F: torch.linalg.matrix_norm(F, 2)):

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from dcp import catalogue
+from dcp.method.moments import own
 from dcp.method.predictors import directcopy, directpred, directset
 from dcp.method.predictors.base import SetLinear
 
@@ -31,7 +32,7 @@ def random_F(dim: int, seed: int) -> Tensor:
 def set_by(name: str, F: Tensor, **keys: object) -> Tensor:
     """W after a refresh of the predictor that a recipe builds."""
     module = catalogue.load("predictors", name)
-    predictor = module.build(module.Config(**keys), len(F)).double()
+    predictor = module.build(module.Config(**keys), len(F), own).double()
     for _ in range(20):  # power iteration goes on from one refresh to the next
         predictor.refresh(F)
     return predictor.matrix

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.testing import assert_close
 
+from dcp.method.moments import own
 from dcp.method.targets import ema, online, shared
 
 
@@ -22,7 +23,7 @@ def branch(seed: int = 0) -> nn.Module:
 
 
 def built(source: nn.Module, **keys: object) -> ema.Ema:
-    return ema.build(ema.Config(**keys), source, lambda: branch(seed=7))
+    return ema.build(ema.Config(**keys), source, lambda: branch(seed=7), own)
 
 
 def moved(source: nn.Module) -> nn.Module:
@@ -116,7 +117,7 @@ def test_the_target_takes_no_gradient():
 
 
 def test_the_online_target_is_z_without_gradient_and_has_no_weights():
-    target = online.build(online.Config(), branch(), branch)
+    target = online.build(online.Config(), branch(), branch, own)
     z = torch.arange(12.0).view(4, 3).requires_grad_()
     t = target(torch.empty(0), z)
     assert torch.equal(t, z)
@@ -128,7 +129,7 @@ def test_the_online_target_is_z_without_gradient_and_has_no_weights():
 
 def test_the_shared_target_is_z_with_its_gradient():
     z = torch.arange(12.0).view(4, 3).requires_grad_()
-    target = shared.build(shared.Config(), branch(), branch)
+    target = shared.build(shared.Config(), branch(), branch, own)
     (gradient,) = torch.autograd.grad(target(torch.empty(0), z).sum(), z)
     assert torch.equal(gradient, torch.ones(4, 3))
     assert not target.state_dict()

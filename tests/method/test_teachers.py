@@ -18,6 +18,7 @@ import dcp as package
 from dcp.data.loader import Batch
 from dcp.errors import RequestError
 from dcp.method import flops
+from dcp.method.moments import own
 from dcp.method.targets import distill, frozen
 from dcp.method.weights import read
 from dcp.recipe import build
@@ -54,7 +55,7 @@ def test_weights_that_start_at_a_constant_keep_it_and_a_student_at_no_distance_i
 
 def test_the_student_is_left_alone_and_the_teacher_never_moves() -> None:
     student = gaussian(0)
-    target = frozen.build(frozen.Config(alpha=0.5), student, lambda: gaussian(1))
+    target = frozen.build(frozen.Config(alpha=0.5), student, lambda: gaussian(1), own)
     before = {key: value.clone() for key, value in target.state_dict().items()}
     target.train()(torch.randn(5, 200), torch.empty(5, 200))
     target.update(gaussian(3), 0.5)
@@ -66,7 +67,8 @@ def test_the_student_is_left_alone_and_the_teacher_never_moves() -> None:
 def test_its_batch_norms_are_in_evaluation_mode_unless_the_recipe_says_batch() -> None:
     x = torch.randn(5, 200, generator=torch.Generator().manual_seed(0)) + 3
     start, batch = (
-        frozen.build(frozen.Config(norm=norm), gaussian(0), lambda: gaussian(1)).train() for norm in ("start", "batch")
+        frozen.build(frozen.Config(norm=norm), gaussian(0), lambda: gaussian(1), own).train()
+        for norm in ("start", "batch")
     )
     assert_close(start(x, x), x @ gaussian(0)[0].weight.detach().T / (1 + 1e-5) ** 0.5, rtol=1e-4, atol=1e-4)
     assert_close(batch(x, x).mean(0), torch.zeros(200), rtol=0, atol=1e-5)

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from dcp.method import spectra
+from dcp.method.moments import own
 from dcp.method.predictors import directcopy, directpred, directset
 
 Rule = Callable[[Tensor], Tensor]
@@ -94,8 +95,8 @@ def test_directset_of_1_is_directcopy(F: Tensor, eps: float, norm: str):
 )
 def test_directset_of_a_half_is_directpred(F: Tensor, eps: float, norm: str, place: str):
     """For ε ≥ 1e-4, below which only DirectPred has the floor of the official release."""
-    pred = directpred.build(directpred.Config(eps=eps, norm=norm, eps_place=place), len(F)).double()
-    set_ = directset.build(directset.Config(alpha=0.5, eps=eps, norm=norm, eps_place=place), len(F)).double()
+    pred = directpred.build(directpred.Config(eps=eps, norm=norm, eps_place=place), len(F), own).double()
+    set_ = directset.build(directset.Config(alpha=0.5, eps=eps, norm=norm, eps_place=place), len(F), own).double()
     pred.refresh(F)
     set_.refresh(F)
     assert_close(pred.matrix, set_.matrix)

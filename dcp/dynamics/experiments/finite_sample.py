@@ -16,7 +16,7 @@ from dcp.dynamics.experiments.base import Exponents, Subspace
 from dcp.dynamics.gaussian import Gaussian, gaussian
 from dcp.dynamics.result import Figure, Line, Result, Row, line
 from dcp.method.algorithm import Method
-from dcp.method.moments import Moments
+from dcp.method.moments import Moments, own
 from dcp.method.networks import Branch
 from dcp.method.objectives import euclidean
 from dcp.method.predictors import directcopy, directset
@@ -90,8 +90,8 @@ def built(config: Config, alpha: float) -> Method:
 
 def _predictor(config: Config, alpha: float) -> Predictor:
     if alpha == 1:
-        return directcopy.build(directcopy.Config(eps=0.0, norm="none"), config.dim)
-    return directset.build(directset.Config(alpha=alpha, eps=0.0, norm="none"), config.dim)
+        return directcopy.build(directcopy.Config(eps=0.0, norm="none"), config.dim, own)
+    return directset.build(directset.Config(alpha=alpha, eps=0.0, norm="none"), config.dim, own)
 
 
 def weight_of(method: Method) -> Tensor:

@@ -2,7 +2,7 @@
 
 A predictor is learnt by gradient, or set from F = E[z zᵀ] (and C = E[t zᵀ]), or has nothing to learn; which of these
 is no flag but follows from its parameters. A variant is a file in `predictors/` with a `Config` and
-`build(config, dim) -> Predictor`.
+`build(config, dim, total) -> Predictor`, where `total` adds a tensor up over processes.
 
 Shapes: B samples, D projection size. Rows are samples, so p = z Wᵀ.
 """

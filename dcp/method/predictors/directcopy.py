@@ -18,6 +18,7 @@ from pydantic import Field
 from torch import Tensor
 
 from dcp.method import spectra
+from dcp.method.moments import Total
 from dcp.method.predictors.base import SetConfig, SetLinear
 
 
@@ -47,7 +48,7 @@ def weight(F: Tensor, *, eps: float, norm: spectra.Norm = "spectral", v: Tensor 
     return W
 
 
-def build(config: Config, dim: int) -> SetLinear:
+def build(config: Config, dim: int, total: Total) -> SetLinear:
     """A predictor of [B, dim] that is set by `weight`."""
 
     def rule(F: Tensor, *, C: Tensor, v: Tensor) -> Tensor:

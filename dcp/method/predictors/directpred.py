@@ -16,6 +16,7 @@ from typing import Literal
 from pydantic import Field
 from torch import Tensor
 
+from dcp.method.moments import Total
 from dcp.method.predictors import directset
 from dcp.method.predictors.base import SetConfig, SetLinear
 
@@ -32,7 +33,7 @@ class Config(SetConfig):
     )
 
 
-def build(config: Config, dim: int) -> SetLinear:
+def build(config: Config, dim: int, total: Total) -> SetLinear:
     """A predictor of [B, dim] that is set by `directset.weight` with α = 1/2."""
 
     def rule(F: Tensor, *, C: Tensor, v: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from pydantic import Field
 from torch import Tensor
 
 from dcp.method import spectra
+from dcp.method.moments import Total
 from dcp.method.predictors.base import SetConfig, SetLinear
 
 
@@ -61,7 +62,7 @@ def _size(s: Tensor, norm: spectra.Norm) -> Tensor:
     return s.max() if norm == "spectral" else s.norm()
 
 
-def build(config: Config, dim: int) -> SetLinear:
+def build(config: Config, dim: int, total: Total) -> SetLinear:
     """A predictor of [B, dim] that is set by `weight`."""
 
     def rule(F: Tensor, *, C: Tensor, v: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from typing import Literal
 from torch import Tensor
 
 from dcp.catalogue import VariantConfig
+from dcp.method.moments import Total
 from dcp.method.predictors.base import Predictor
 
 
@@ -27,6 +28,6 @@ class Identity(Predictor):
         return z
 
 
-def build(config: Config, dim: int) -> Predictor:
+def build(config: Config, dim: int, total: Total) -> Predictor:
     """The identity, whatever `dim`."""
     return Identity()

@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import Field
 from torch import Tensor, nn
 
+from dcp.method.moments import Total
 from dcp.method.predictors.base import LearntConfig, Predictor
 
 
@@ -42,6 +43,6 @@ class Linear(Predictor):
         return self.layer.weight
 
 
-def build(config: Config, dim: int) -> Predictor:
+def build(config: Config, dim: int, total: Total) -> Predictor:
     """A linear predictor of [B, dim]."""
     return Linear(dim, bias=config.bias)

@@ -14,6 +14,7 @@ from pydantic import Field
 from torch import Tensor
 
 from dcp.method import spectra
+from dcp.method.moments import Total
 from dcp.method.predictors.base import CrossConfig, SetLinear
 
 
@@ -39,7 +40,7 @@ def weight(F: Tensor, C: Tensor, *, ridge: float, ridge_unit: Literal["mean", "o
     return spectra.or_identity((W + W.T) / 2, F)
 
 
-def build(config: Config, dim: int) -> SetLinear:
+def build(config: Config, dim: int, total: Total) -> SetLinear:
     """A predictor of [B, dim] that is set by `weight`."""
 
     def rule(F: Tensor, *, C: Tensor, v: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from typing import Literal
 from pydantic import Field
 from torch import Tensor, nn
 
+from dcp.method.moments import Total
 from dcp.method.predictors.base import LearntConfig, Predictor
 
 
@@ -44,6 +45,6 @@ class Mlp(Predictor):
         return self.layers(z)  # type: ignore[no-any-return]
 
 
-def build(config: Config, dim: int) -> Predictor:
+def build(config: Config, dim: int, total: Total) -> Predictor:
     """A two-layer predictor of [B, dim]."""
     return Mlp(dim, hidden=config.hidden, norm=config.norm, affine=config.affine)

@@ -13,6 +13,7 @@ from pydantic import Field
 from torch import Tensor
 
 from dcp.method import spectra
+from dcp.method.moments import Total
 from dcp.method.predictors.base import CrossConfig, SetLinear
 
 
@@ -38,7 +39,7 @@ def weight(C: Tensor, *, iterations: int) -> Tensor:
     return spectra.or_identity(X, C)
 
 
-def build(config: Config, dim: int) -> SetLinear:
+def build(config: Config, dim: int, total: Total) -> SetLinear:
     """A predictor of [B, dim] that is set by `weight`."""
 
     def rule(F: Tensor, *, C: Tensor, v: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from dcp.method.moments import Total
 from dcp.method.predictors.base import LearntConfig, Predictor
 
 
@@ -45,6 +46,6 @@ class Offdiagonal(Predictor):
         return self.norm(z @ self.E.T)  # type: ignore[no-any-return]
 
 
-def build(config: Config, dim: int) -> Predictor:
+def build(config: Config, dim: int, total: Total) -> Predictor:
     """An off-diagonal predictor of [B, dim]."""
     return Offdiagonal(dim)

@@ -10,6 +10,7 @@ from typing import Literal
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import orthogonal
 
+from dcp.method.moments import Total
 from dcp.method.predictors.base import LearntConfig, Predictor
 
 
@@ -40,6 +41,6 @@ class Orthogonal(Predictor):
         return self.layer.weight  # type: ignore[return-value]
 
 
-def build(config: Config, dim: int) -> Predictor:
+def build(config: Config, dim: int, total: Total) -> Predictor:
     """An orthogonal predictor of [B, dim]."""
     return Orthogonal(dim)

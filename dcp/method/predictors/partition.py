@@ -18,7 +18,7 @@ from pydantic import Field
 from torch import Tensor
 
 from dcp.catalogue import VariantConfig
-from dcp.method.moments import NOT_KEPT, own
+from dcp.method.moments import NOT_KEPT, Total
 from dcp.method.predictors import directpred, directset
 from dcp.method.predictors.base import Predictor
 
@@ -49,6 +49,7 @@ class Partition(Predictor):
         planes: K.
         eps: ε of DirectPred.
         rho: ρ, weight of the past.
+        total: adds a tensor up over processes.
     """
 
     a: Tensor
@@ -56,9 +57,9 @@ class Partition(Predictor):
     weights: Tensor
     updates: Tensor
 
-    def __init__(self, dim: int, *, planes: int, eps: float, rho: float) -> None:
+    def __init__(self, dim: int, *, planes: int, eps: float, rho: float, total: Total) -> None:
         super().__init__()
-        self.eps, self.rho, self.total = eps, rho, own
+        self.eps, self.rho, self.total = eps, rho, total
         self.register_buffer("a", torch.randn(dim, planes))
         self.register_buffer("moments", torch.zeros(2 * planes, dim, dim))
         self.register_buffer("weights", torch.eye(dim).repeat(2 * planes, 1, 1))
@@ -94,6 +95,6 @@ class Partition(Predictor):
         return directset.weight(F, alpha=0.5, eps=self.eps, floor=directpred.FLOOR)
 
 
-def build(config: Config, dim: int) -> Predictor:
+def build(config: Config, dim: int, total: Total) -> Predictor:
     """A partitioned predictor of [B, dim], its planes from torch's generator."""
-    return Partition(dim, planes=config.planes, eps=config.eps, rho=config.rho)
+    return Partition(dim, planes=config.planes, eps=config.eps, rho=config.rho, total=total)

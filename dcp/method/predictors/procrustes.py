@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from dcp.method import spectra
+from dcp.method.moments import Total
 from dcp.method.predictors.base import CrossConfig, SetLinear
 
 
@@ -35,7 +36,7 @@ def weight(C: Tensor) -> Tensor:
     return spectra.or_identity(U @ Vh, C)
 
 
-def build(config: Config, dim: int) -> SetLinear:
+def build(config: Config, dim: int, total: Total) -> SetLinear:
     """A predictor of [B, dim] that is set by `weight`."""
 
     def rule(F: Tensor, *, C: Tensor, v: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from pydantic import Field
 from torch import Tensor
 
 from dcp.method import spectra
+from dcp.method.moments import Total
 from dcp.method.predictors.base import ClosedConfig, SetLinear
 
 
@@ -50,7 +51,7 @@ def weight(M: Tensor, *, k: int) -> Tensor:
     return spectra.or_identity(U @ U.T, M)
 
 
-def build(config: Config, dim: int) -> SetLinear:
+def build(config: Config, dim: int, total: Total) -> SetLinear:
     """A predictor of [B, dim] that is set by `weight`."""
     k = config.k or max(1, dim // 2)
 

@@ -12,6 +12,7 @@ from pydantic import Field
 from torch import Tensor
 
 from dcp.catalogue import VariantConfig
+from dcp.method.moments import Total
 from dcp.method.predictors.base import Predictor
 
 
@@ -48,6 +49,6 @@ class Reweighting(Predictor):
         return self.w.diag()
 
 
-def build(config: Config, dim: int) -> Predictor:
+def build(config: Config, dim: int, total: Total) -> Predictor:
     """A re-weighting of [B, dim]."""
     return Reweighting(dim, kappa=config.kappa)

@@ -15,6 +15,7 @@ from pydantic import Field
 from torch import Tensor
 
 from dcp.method import spectra
+from dcp.method.moments import Total
 from dcp.method.predictors.base import ClosedConfig, SetLinear
 
 
@@ -44,7 +45,7 @@ def weight(F: Tensor, *, g: spectra.Filter, power: float = 1.0, gain: float = 1.
     return spectra.or_identity((V * spectra.response(gain * s.sqrt(), g, power)) @ V.T, F)
 
 
-def build(config: Config, dim: int) -> SetLinear:
+def build(config: Config, dim: int, total: Total) -> SetLinear:
     """A predictor of [B, dim] that is set by `weight`."""
 
     def rule(F: Tensor, *, C: Tensor, v: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as fn
 
+from dcp.method.moments import Total
 from dcp.method.predictors.base import LearntConfig, Predictor
 
 
@@ -47,6 +48,6 @@ class Symmetric(Predictor):
         return (self.A + self.A.T) / 2
 
 
-def build(config: Config, dim: int) -> Predictor:
+def build(config: Config, dim: int, total: Total) -> Predictor:
     """A symmetric predictor of [B, dim]."""
     return Symmetric(dim, bias=config.bias)

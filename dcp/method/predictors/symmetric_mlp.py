@@ -13,6 +13,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as fn
 
+from dcp.method.moments import Total
 from dcp.method.predictors.base import LearntConfig, Predictor
 
 
@@ -46,6 +47,6 @@ class SymmetricMlp(Predictor):
         return fn.linear(self.norm(self.first(z)).relu(), self.first.weight.T, self.b)
 
 
-def build(config: Config, dim: int) -> Predictor:
+def build(config: Config, dim: int, total: Total) -> Predictor:
     """A symmetric two-layer predictor of [B, dim]."""
     return SymmetricMlp(dim, hidden=config.hidden, norm=config.norm, bias=config.bias)

@@ -3,12 +3,17 @@
     t = target(x [B, 3, H, W], z [B, D])        z is the online projection of the same x
     target.update(online, fraction)             after the optimizer step; `fraction` in [0, 1] of the training is done
 
-A variant is a file in `targets/` with a `Config` and `build(config, online, fresh) -> Target`.
+A variant is a file in `targets/` with a `Config` and `build(config, online, fresh, total) -> Target`: `online` is
+the branch that learns, `fresh` makes another one with weights of its own, `total` adds a tensor up over processes.
 
 Shapes: B images in the batch, D projection size.
 """
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
+
+Fresh = Callable[[], nn.Module]
 
 
 class Target(nn.Module):

@@ -12,7 +12,7 @@ The teacher's weights are part of the checkpoint; its file must still be there f
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,7 +23,8 @@ from torch.nn import functional as fn
 
 from dcp.catalogue import VariantConfig
 from dcp.errors import RequestError, expanded_path, shortened
-from dcp.method.targets.base import Target
+from dcp.method.moments import Total
+from dcp.method.targets.base import Fresh, Target
 from dcp.method.weights import read
 
 FILE = "encoder.safetensors"
@@ -142,7 +143,7 @@ def _width(branch: nn.Module) -> int:
     return [layer for layer in branch.modules() if isinstance(layer, nn.Linear)][-1].out_features
 
 
-def build(config: Config, online: nn.Module, fresh: Callable[[], nn.Module]) -> Target:
+def build(config: Config, online: nn.Module, fresh: Fresh, total: Total) -> Target:
     """The teacher that the recipe names.
 
     Raises:

@@ -12,7 +12,6 @@ weights of its own (the copy is commented out): that is `start = "independent"`;
 """
 
 import copy
-from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -21,7 +20,8 @@ from torch import Tensor, nn
 
 from dcp.catalogue import VariantConfig
 from dcp.method import schedules
-from dcp.method.targets.base import Target
+from dcp.method.moments import Total
+from dcp.method.targets.base import Fresh, Target
 
 
 class Config(VariantConfig):
@@ -78,7 +78,7 @@ class Ema(Target):
         return schedules.cosine(self.tau, 1.0, fraction) if self.rises else self.tau
 
 
-def build(config: Config, online: nn.Module, fresh: Callable[[], nn.Module]) -> Target:
+def build(config: Config, online: nn.Module, fresh: Fresh, total: Total) -> Target:
     """An EMA target of the branch `online`; `fresh` makes another one with weights of its own."""
     branch = copy.deepcopy(online) if config.start == "copy" else fresh()
     return Ema(branch, tau=config.tau, rises=config.schedule == "cosine", copies_buffers=config.buffers == "copied")

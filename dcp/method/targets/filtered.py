@@ -8,7 +8,7 @@ logarithms are offered as on the online side (`predictor.name = "spectral_filter
 projections too, in its BYOL; here the target is the online branch.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import torch
@@ -17,8 +17,8 @@ from torch import Tensor, nn
 
 from dcp.catalogue import VariantConfig
 from dcp.method import spectra
-from dcp.method.moments import own
-from dcp.method.targets.base import Target
+from dcp.method.moments import Total
+from dcp.method.targets.base import Fresh, Target
 
 
 class Config(VariantConfig):
@@ -40,11 +40,12 @@ class Filtered(Target):
     Args:
         g: the filter.
         power: k.
+        total: adds a tensor up over processes.
     """
 
-    def __init__(self, g: spectra.Filter, *, power: float) -> None:
+    def __init__(self, g: spectra.Filter, *, power: float, total: Total) -> None:
         super().__init__()
-        self.g, self.power, self.total = g, power, own
+        self.g, self.power, self.total = g, power, total
 
     @torch.no_grad()
     def forward(self, x: Tensor, z: Tensor) -> Tensor:
@@ -58,6 +59,6 @@ class Filtered(Target):
         return spectra.or_identity((V * spectra.response(s.sqrt(), self.g, self.power)) @ V.T, gram)
 
 
-def build(config: Config, online: nn.Module, fresh: Callable[[], nn.Module]) -> Target:
+def build(config: Config, online: nn.Module, fresh: Fresh, total: Total) -> Target:
     """The filtered target; it has no branch of its own."""
-    return Filtered(config.g, power=config.power)
+    return Filtered(config.g, power=config.power, total=total)

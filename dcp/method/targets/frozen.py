@@ -20,7 +20,6 @@ the paper has its teacher in evaluation mode.
 
 import copy
 import math
-from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -28,7 +27,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from dcp.catalogue import VariantConfig
-from dcp.method.targets.base import Target
+from dcp.method.moments import Total
+from dcp.method.targets.base import Fresh, Target
 
 
 class Config(VariantConfig):
@@ -78,6 +78,6 @@ def near(student: nn.Module, fresh: nn.Module, alpha: float) -> nn.Module:
     return mixed
 
 
-def build(config: Config, online: nn.Module, fresh: Callable[[], nn.Module]) -> Target:
+def build(config: Config, online: nn.Module, fresh: Fresh, total: Total) -> Target:
     """A teacher near `online`; `fresh` makes another branch with weights of its own."""
     return Frozen(near(online, fresh(), config.alpha), evaluates=config.norm == "start")

@@ -3,13 +3,13 @@
 It costs no forward pass.
 """
 
-from collections.abc import Callable
 from typing import Literal
 
 from torch import Tensor, nn
 
 from dcp.catalogue import VariantConfig
-from dcp.method.targets.base import Target
+from dcp.method.moments import Total
+from dcp.method.targets.base import Fresh, Target
 
 
 class Config(VariantConfig):
@@ -26,6 +26,6 @@ class Online(Target):
         return z.detach()
 
 
-def build(config: Config, online: nn.Module, fresh: Callable[[], nn.Module]) -> Target:
+def build(config: Config, online: nn.Module, fresh: Fresh, total: Total) -> Target:
     """The online target; it has no branch of its own."""
     return Online()

@@ -5,13 +5,13 @@ pull views together it is expected to collapse (Chen, He 2021, section 4.1; Tian
 is here to show that.
 """
 
-from collections.abc import Callable
 from typing import Literal
 
 from torch import Tensor, nn
 
 from dcp.catalogue import VariantConfig
-from dcp.method.targets.base import Target
+from dcp.method.moments import Total
+from dcp.method.targets.base import Fresh, Target
 
 
 class Config(VariantConfig):
@@ -28,6 +28,6 @@ class Shared(Target):
         return z
 
 
-def build(config: Config, online: nn.Module, fresh: Callable[[], nn.Module]) -> Target:
+def build(config: Config, online: nn.Module, fresh: Fresh, total: Total) -> Target:
     """The shared target; it has no branch of its own."""
     return Shared()
