@@ -13,6 +13,7 @@ from benchmarks.measure import Row, Scale, Spread, settle
 from benchmarks.step import CPU, GPU, QUICK, Case, recipe
 from dcp.data.loader import Shares, batches
 from dcp.hardware.malloc import keep_freed_memory
+from dcp.method.moments import full
 from dcp.training.request import Request
 from dcp.training.trainer import Trainer
 
@@ -77,10 +78,12 @@ def _steps(training: Trainer, clock: Clock) -> Iterator[int]:
         with clock.part("views"):
             batch = next(stream)
         with clock.part("online branch, loss"):
-            h, z1, z2 = method._project(batch.x1, batch.x2)
-            p1, p2 = method._predict(z1, z2, None)
-        with clock.part("target branch"):
-            t1, t2 = method._targets(batch.x1, batch.x2, z1, z2)
+            with method.arithmetic(batch.x1):
+                h, h2 = method.two_views(method.online.backbone, (batch.x1, batch.x2))
+                z1, z2 = map(full, method.two_views(method.online.projector, (h, h2)))
+            p1, p2 = method.predictor(z1), method.predictor(z2)
+        with clock.part("target branch"), method.arithmetic(batch.x1):
+            t1, t2 = map(full, method.two_views(method.target, (batch.x1, batch.x2), (z1, z2)))
         with clock.part("online branch, loss"):
             loss = (method.objective(p1, z1, t2) + method.objective(p2, z2, t1)).mean()
         with clock.part("backward"):
@@ -89,11 +92,11 @@ def _steps(training: Trainer, clock: Clock) -> Iterator[int]:
             training.parts.optimizer.step()
             training.parts.optimizer.zero_grad(set_to_none=True)
         with clock.part("F and W"), torch.no_grad():
-            method.moments.store(method._blends(torch.stack([z1, z2]).detach(), None)[1])
+            method.moments.store(method.blends(torch.stack([z1, z2]).detach(), None)[1])
             method.predictor.refresh(method.moments.F)
         with clock.part("EMA"):
             method.target.update(method.online, 0.5)
         with clock.part("readouts"):
             assert training.readout is not None
-            training.readout.add(h.detach(), batch.images)
+            training.readout.add(full(h).detach(), batch.images)
         yield step

@@ -83,7 +83,7 @@ def share_of_updates(group: str, training: Trainer, whole: list[float]) -> Row:
 
     def updates() -> float:
         for _ in range(100):
-            method.moments.store(method._blends(z, None)[1])
+            method.moments.store(method.blends(z, None)[1])
             method.predictor.refresh(method.moments.F)
         return 100.0
 

@@ -18,12 +18,13 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from dcp.method.moments import Moments, Statistics
+from dcp.method.moments import Moments, Statistics, full
 from dcp.method.networks import Branch
 from dcp.method.objectives.base import Loss
 from dcp.method.positives.base import Extra, Positives
 from dcp.method.predictors.base import Predictor
 from dcp.method.targets.base import Target
+from dcp.method.two_views import TwoViews, one_after_the_other
 
 
 class Step(NamedTuple):
@@ -48,7 +49,7 @@ class Method(nn.Module):
         positives: what is predicted besides the other view, where training sees labels.
         timing: "stale" or "immediate", which W the forward pass uses.
         source: "pooled" (one update of F from both views) or "sequential" (one a view).
-        join_views: both views in one forward pass, which mixes their batch statistics; faster, not what the papers did.
+        two_views: takes both views through a network, one after the other as in the papers, or joined.
         amp: dtype of the networks' arithmetic, or None for that of their weights. Everything after z is float32.
     """
 
@@ -63,73 +64,63 @@ class Method(nn.Module):
         positives: Positives | None = None,
         timing: Literal["stale", "immediate"] = "stale",
         source: Literal["pooled", "sequential"] = "pooled",
-        join_views: bool = False,
+        two_views: TwoViews = one_after_the_other,
         amp: torch.dtype | None = None,
     ) -> None:
         super().__init__()
         self.online, self.predictor, self.target, self.moments = online, predictor, target, moments
         self.objective, self.timing, self.source = objective, timing, source
         self.positives = positives or Positives()
-        self.join_views, self.amp = join_views, amp
+        self.two_views, self.amp = two_views, amp
 
     def forward(self, x1: Tensor, x2: Tensor, y: Tensor | None = None) -> Step:
         """Losses of two views [B, 3, H, W] of the same images; changes nothing but batch-norm statistics.
 
         y [B] are classes, -1 where unknown, for positives that need labels.
         """
-        h, z1, z2 = self._project(x1, x2)
-        t1, t2 = self._targets(x1, x2, z1, z2)
+        with self.arithmetic(x1):
+            h1, h2 = self.two_views(self.online.backbone, (x1, x2))
+            z1, z2 = map(full, self.two_views(self.online.projector, (h1, h2)))
+            t1, t2 = map(full, self.two_views(self.target, (x1, x2), (z1, z2)))
+        z = torch.stack([z1, z2]).detach()
         t = torch.stack([t2, t1]).detach() if self.moments.keeps_cross or y is not None else None
-        p1, p2 = self._predict(z1, z2, t)
+        if self.timing == "stale":
+            p1, p2 = self.predictor(z1), self.predictor(z2)
+        else:
+            p1, p2 = map(self._predict_by, self.blends(z, t), (z1, z2))
         losses = self._loss(p1, z1, t2, y) + self._loss(p2, z2, t1, y)
-        return Step(losses, torch.stack([z1, z2]).detach(), h.detach(), t, y)
+        return Step(losses, z, full(h1).detach(), t, y)
+
+    def arithmetic(self, x: Tensor) -> torch.autocast:
+        """Autocast to `amp` on the device of x, or none."""
+        return torch.autocast(x.device.type, dtype=self.amp or torch.bfloat16, enabled=self.amp is not None)
+
+    def _predict_by(self, statistics: Statistics, z: Tensor) -> Tensor:
+        """The prediction by the W that these statistics would set."""
+        W = self.predictor.weight(self.moments.correlation(statistics), statistics.cross)
+        return self.predictor(z) if W is None else z @ W.T
 
     def _loss(self, p: Tensor, z: Tensor, t: Tensor, y: Tensor | None) -> Tensor:
+        """ℓ(p, z, t), and where there are labels ℓ towards the other positives."""
         loss = self.objective(p, z, t)
         if y is None:
             return loss
         extra: Extra = self.positives(t, y)
         return extra.own * loss + extra.other * self.objective(p, z, extra.t)
 
-    def _arithmetic(self, x: Tensor) -> torch.autocast:
-        return torch.autocast(x.device.type, dtype=self.amp or torch.bfloat16, enabled=self.amp is not None)
+    def blends(self, z: Tensor, t: Tensor | None) -> tuple[Statistics, Statistics]:
+        """The statistics that the predictions of view 1 and of view 2 may use; those of view 2 are what remains.
 
-    def _project(self, x1: Tensor, x2: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        with self._arithmetic(x1):
-            if self.join_views:
-                h, z = self.online.both(torch.cat([x1, x2]))
-                h, (z1, z2) = h.chunk(2)[0], z.chunk(2)
-            else:
-                h, z1 = self.online.both(x1)
-                z2 = self.online(x2)
-        return _full(h), _full(z1), _full(z2)
-
-    def _targets(self, x1: Tensor, x2: Tensor, z1: Tensor, z2: Tensor) -> tuple[Tensor, Tensor]:
-        with self._arithmetic(x1):
-            if self.join_views:
-                t1, t2 = self.target(torch.cat([x1, x2]), torch.cat([z1, z2])).chunk(2)
-            else:
-                t1, t2 = self.target(x1, z1), self.target(x2, z2)
-        return _full(t1), _full(t2)
-
-    def _predict(self, z1: Tensor, z2: Tensor, t: Tensor | None) -> tuple[Tensor, Tensor]:
-        if self.timing == "stale":
-            return self.predictor(z1), self.predictor(z2)
-        first, last = self._blends(torch.stack([z1, z2]), t)
-        return self._predict_by(first, z1), self._predict_by(last, z2)
-
-    def _predict_by(self, statistics: Statistics, z: Tensor) -> Tensor:
-        W = self.predictor.weight(self.moments.correlation(statistics), statistics.cross)
-        return self.predictor(z) if W is None else z @ W.T
-
-    def _blends(self, z: Tensor, t: Tensor | None) -> tuple[Statistics, Statistics]:
-        """The statistics that the predictions of view 1 and of view 2 may use; the second is what remains."""
+        Args:
+            z: [2, B, D] projections of both views.
+            t: [2, B, D] what they predict, where the moments keep C.
+        """
         if self.source == "pooled":
-            both = self.moments.blend(self.moments.now, z.flatten(0, 1), None if t is None else t.flatten(0, 1))
-            return both, both
+            pooled = self.moments.blend(self.moments.now, z.flatten(0, 1), None if t is None else t.flatten(0, 1))
+            return pooled, pooled
         t1, t2 = (None, None) if t is None else t
-        first = self.moments.blend(self.moments.now, z[0], t1)
-        return first, self.moments.blend(first, z[1], t2)
+        view1 = self.moments.blend(self.moments.now, z[0], t1)
+        return view1, self.moments.blend(view1, z[1], t2)
 
     @torch.no_grad()
     def after_step(self, step: Step, index: int, fraction: float) -> None:
@@ -140,14 +131,9 @@ class Method(nn.Module):
             index: number of the training step, from 0.
             fraction: of the training that is done, in [0, 1].
         """
-        self.moments.store(self._blends(step.z, step.t)[1])
+        self.moments.store(self.blends(step.z, step.t)[1])
         if index % self.predictor.every == 0:
             self.predictor.refresh(self.moments.F, self.moments.cross, step.z.flatten(0, 1))
         self.target.update(self.online, fraction)
         if step.t is not None and step.y is not None:
             self.positives.update(step.t[1], step.y)
-
-
-def _full(x: Tensor) -> Tensor:
-    """float32 for what autocast made half; float64 stays."""
-    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x

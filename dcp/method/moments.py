@@ -39,15 +39,16 @@ def batch_moments(z: Tensor, total: Total, t: Tensor | None = None) -> tuple[Ten
         total: adds a tensor up over processes.
         t: [B, D] what they are to predict, or None: then E[t zᵀ] is empty, [0, 0].
     """
-    z, dim = _full(z), z.shape[1]
-    cross = z.new_zeros(0, 0) if t is None else _full(t).T @ z
+    z, dim = full(z.detach()), z.shape[1]
+    cross = z.new_zeros(0, 0) if t is None else full(t.detach()).T @ z
     sums = total(torch.cat([(z.T @ z).flatten(), z.sum(0), cross.flatten(), z.new_full((1,), len(z))]))
     second, first, mixed = (sums[:-1] / sums[-1]).split([dim * dim, dim, cross.numel()])
     return second.view(dim, dim), first, mixed.view(cross.shape)
 
 
-def _full(x: Tensor) -> Tensor:
-    return x.detach().float() if x.dtype in (torch.bfloat16, torch.float16) else x.detach()
+def full(x: Tensor) -> Tensor:
+    """float32 for what autocast made half; float64 stays."""
+    return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
 
 
 def own(sums: Tensor) -> Tensor:

@@ -63,9 +63,4 @@ class Branch(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Projections [B, D] of the images x [B, 3, H, W]."""
-        return self.both(x)[1]
-
-    def both(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Features [B, features] and projections [B, D] of the images x [B, 3, H, W]."""
-        h = self.backbone(x)
-        return h, self.projector(h)
+        return self.projector(self.backbone(x))  # type: ignore[no-any-return]

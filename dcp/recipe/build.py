@@ -15,7 +15,7 @@ from dcp.errors import RequestError
 from dcp.hardware import precision
 from dcp.hardware.precision import Arithmetic
 from dcp.hardware.processes import Process
-from dcp.method import backbones, networks, optim
+from dcp.method import backbones, networks, optim, two_views
 from dcp.method.algorithm import Method
 from dcp.method.moments import Moments, Total, own
 from dcp.method.objectives.base import Gather, Loss, Setting, alone
@@ -82,7 +82,7 @@ def method(
         positives=catalogue.load("positives", recipe.positives.name).build(recipe.positives, dim, gather),
         timing=m.timing,
         source=m.source,
-        join_views=recipe.train.join_views,
+        two_views=two_views.joined if recipe.train.join_views else two_views.one_after_the_other,
         amp=amp,
     )
 

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from dcp import catalogue
 from dcp.method.moments import Moments, own
+from dcp.method.networks import Branch
 from dcp.method.objectives.base import Loss, Setting, alone
 from dcp.method.targets import distill
 
@@ -31,24 +32,11 @@ def cross(dim: int, seed: int = 0) -> Tensor:
     return (z + 0.5 * normal(3 * dim, dim, seed=seed + 100)).T @ z / len(z)
 
 
-class TinyBranch(nn.Module):
+def branch(seed: int = 0) -> Branch:
     """[B, 3, 4, 4] -> [B, 6], with a convolution and batch norm, as the real ones have."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(16, 6))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.layers(x)
-
-    def both(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        h = self.layers[:-1](x)
-        return h, self.layers[-1](h)
-
-
-def branch(seed: int = 0) -> TinyBranch:
     torch.manual_seed(seed)
-    return TinyBranch()
+    backbone = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten())
+    return Branch(backbone, nn.Sequential(nn.Linear(16, 6)))
 
 
 def build_predictor(name: str, dim: int = 6, **keys: object) -> nn.Module:

@@ -15,6 +15,7 @@ from dcp.method.algorithm import Method
 from dcp.method.moments import Moments
 from dcp.method.objectives import cosine
 from dcp.method.predictors.base import ClosedConfig, Predictor, SetLinear
+from dcp.method.two_views import joined
 
 every = pytest.mark.parametrize("name", PREDICTORS)
 CONFIGS = {name: catalogue.load("predictors", name).Config for name in PREDICTORS}
@@ -202,7 +203,7 @@ OPTIONS = {
     "immediate": {"timing": "immediate"},
     "sequential": {"source": "sequential"},
     "bf16": {"amp": torch.bfloat16},
-    "joined": {"join_views": True},
+    "joined": {"two_views": joined},
 }
 
 

@@ -14,11 +14,13 @@ from dcp.data import splits
 from dcp.errors import Problems, RequestError
 from dcp.method import weights
 from dcp.method.algorithm import Method
-from dcp.method.moments import Moments, own
+from dcp.method.moments import Moments
+from dcp.method.networks import Branch
 from dcp.method.objectives import cosine
 from dcp.method.objectives.base import alone
 from dcp.method.positives._queue import Queue
 from dcp.method.positives.base import LabelledConfig
+from dcp.method.predictors.identity import Identity
 from dcp.method.targets.online import Online
 from dcp.recipe import build
 from dcp.recipe.recipe import Recipe
@@ -122,25 +124,15 @@ def test_supsiam_mixes_both_losses_where_there_is_a_label() -> None:
     assert_close(extra.t[0], t[:2].mean(0))
 
 
-class Flat(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.layer = nn.Linear(12, 3)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.both(x)[1]
-
-    def both(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return x.flatten(1), self.layer(x.flatten(1))
-
-
 @BOTH
 def test_the_loss_is_that_of_both_positives_and_targets_are_remembered_after_the_step(name: str) -> None:
     torch.manual_seed(0)
-    made, identity = catalogue.load("positives", name), catalogue.load("predictors", "identity")
-    positives = made.build(made.Config(queue=8), 3, alone)
-    method = Method(Flat(), identity.build(identity.Config(), 3, own), Online(), Moments(3, rho=0.5), cosine.loss,
-                    positives=positives)  # fmt: skip
+    made = catalogue.load("positives", name)
+    positives, online = (
+        made.build(made.Config(queue=8), 3, alone),
+        Branch(nn.Flatten(), nn.Sequential(nn.Linear(12, 3))),
+    )
+    method = Method(online, Identity(), Online(), Moments(3, rho=0.5), cosine.loss, positives=positives)
     x1, x2, y = normal(4, 3, 2, 2), normal(4, 3, 2, 2, seed=1), torch.tensor([0, 1, -1, 0])
     plain = method(x1, x2).losses
     step = method(x1, x2, y)

@@ -115,7 +115,7 @@ def test_the_updates_after_a_step_are_one_graph_too() -> None:
     z = torch.randn(2, 32, 16)
     update = torch.compile(lambda F: twin.predictor.refresh(F), fullgraph=True, backend="aot_eager")
     for number in range(3):
-        statistics = method._blends(torch.stack([z[0] + number, z[1]]), None)[1]
+        statistics = method.blends(torch.stack([z[0] + number, z[1]]), None)[1]
         method.moments.store(statistics)
         method.predictor.refresh(method.moments.F)
         update(method.moments.F)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from dcp.catalogue import VariantConfig
 from dcp.method import spectra
-from dcp.method.moments import Total
+from dcp.method.moments import Total, full
 from dcp.method.targets.base import Fresh, Target
 
 
@@ -51,12 +51,11 @@ class Filtered(Target):
     def forward(self, x: Tensor, z: Tensor) -> Tensor:
         """The filtered projections, [B, D]; z itself where it is zero or not finite."""
         with torch.autocast(z.device.type, enabled=False):
-            full = z.float() if z.dtype in (torch.bfloat16, torch.float16) else z
-            return (full @ self._weight(self.total(full.T @ full))).to(z.dtype)
-
-    def _weight(self, gram: Tensor) -> Tensor:
-        s, V = spectra.eigh(gram)
-        return spectra.or_identity((V * spectra.response(s.sqrt(), self.g, self.power)) @ V.T, gram)
+            Z = full(z)
+            gram = self.total(Z.T @ Z)
+            s, V = spectra.eigh(gram)  # s², and V
+            W = spectra.or_identity((V * spectra.response(s.sqrt(), self.g, self.power)) @ V.T, gram)
+            return (Z @ W).to(z.dtype)
 
 
 def build(config: Config, online: nn.Module, fresh: Fresh, total: Total) -> Target:
