@@ -204,7 +204,7 @@ def labels_seen(y: Tensor | None, config: VariantConfig) -> Tensor | None:
     if y is None:
         name = getattr(config, "name", "")
         what = f'positives.name = "{name}" needs labels, and these images have none'
-        hint = 'take images with labels, or positives.name = "views"'
+        hint = 'take images with labels, or positives.name = "none"'
         raise RequestError(what, slug="no-labels", where="positives.name", hint=hint)
     chosen = splits.evenly(y, max(1, round(config.labelled * len(y))), seed=0)
     return torch.full_like(y, -1).index_copy(0, chosen, y[chosen])

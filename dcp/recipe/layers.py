@@ -20,7 +20,7 @@ Table = dict[str, Any]
 # the table above replaces the one below.
 CHOICES = {"data": "source", "theory": "experiment"}
 CHOICES |= dict.fromkeys(("predictor", "target", "objective", "positives"), "name")
-DEFAULTS = {"target": "ema", "objective": "cosine", "positives": "views"}  # the variant of a section that names none
+DEFAULTS = {"target": "ema", "objective": "cosine", "positives": "none"}  # the variant of a section that names none
 LONGEST_LINE = 20  # files that extend each other
 
 

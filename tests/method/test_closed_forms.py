@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from dcp.method.moments import Moments, own
-from dcp.method.predictors import directset, minimal_space, newton_schulz, procrustes, projector, regression
+from dcp.method.predictors import directset, minimal_space, newton_schulz, procrustes, regression, top_k
 
 N, D = 40, 5
 eye = torch.eye(D, dtype=torch.float64)
@@ -47,8 +47,8 @@ RULES = {
     "minimal_space": lambda F, C: minimal_space.weight(F, C, ridge=0.01),
     "procrustes": lambda F, C: procrustes.weight(C),
     "newton_schulz": lambda F, C: newton_schulz.weight(C, iterations=12),
-    "projector of F": lambda F, C: projector.weight(F, k=2),
-    "projector of C": lambda F, C: projector.weight(C, k=2),
+    "top_k of F": lambda F, C: top_k.weight(F, k=2),
+    "top_k of C": lambda F, C: top_k.weight(C, k=2),
 }
 
 
@@ -73,7 +73,7 @@ def test_without_a_signal_W_is_the_identity(name: str, value: float):
     assert_close(RULES[name](bad, bad), eye)
 
 
-@pytest.mark.parametrize("name", ["right", "left", "minimal_space", "procrustes", "newton_schulz", "projector of C"])
+@pytest.mark.parametrize("name", ["right", "left", "minimal_space", "procrustes", "newton_schulz", "top_k of C"])
 def test_one_entry_of_C_that_is_not_finite_makes_W_the_identity(name: str):
     F, C = moments()
     C[0, -1] = float("nan")
@@ -197,9 +197,9 @@ def test_newton_schulz_leaves_out_what_is_below_two_thirds_to_the_n():
 
 
 @pytest.mark.parametrize("k", [1, 2, 5])
-def test_a_projector_is_one_of_rank_k_and_keeps_more_of_F_than_any_other(k: int):
+def test_top_k_is_a_projection_of_rank_k_and_keeps_more_of_F_than_any_other(k: int):
     F, _ = moments()
-    W = projector.weight(F, k=k)
+    W = top_k.weight(F, k=k)
     assert_close(W @ W, W)
     assert_close(W, W.T)
     assert_close(W.trace().item(), float(k))
@@ -208,13 +208,13 @@ def test_a_projector_is_one_of_rank_k_and_keeps_more_of_F_than_any_other(k: int)
     assert all((W @ F).trace() >= (V.T @ F @ V).trace() - 1e-12 for V in others)
 
 
-def test_a_projector_of_C_takes_the_largest_eigenvalues_of_its_symmetric_part_not_the_largest_in_size():
+def test_top_k_of_C_takes_the_largest_eigenvalues_of_its_symmetric_part_not_the_largest_in_size():
     C = torch.diag(torch.tensor([-5.0, 1.0, 2.0])) + torch.tensor([[0.0, 9, 0], [-9, 0, 0], [0, 0, 0]])
-    assert_close(projector.weight(C, k=2), torch.diag(torch.tensor([0.0, 1.0, 1.0])))
+    assert_close(top_k.weight(C, k=2), torch.diag(torch.tensor([0.0, 1.0, 1.0])))
 
 
-def test_a_projector_without_k_has_half_of_the_directions():
-    built = projector.build(projector.Config(), 6, own)
+def test_top_k_without_k_has_half_of_the_directions():
+    built = top_k.build(top_k.Config(), 6, own)
     built.refresh(torch.diag(torch.arange(6.0)))
     assert_close(built.matrix, torch.diag(torch.tensor([0.0, 0, 0, 1, 1, 1])))
 

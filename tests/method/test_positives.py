@@ -159,7 +159,7 @@ def test_training_sees_the_share_of_the_labels_that_it_may_and_no_other() -> Non
     assert torch.equal(seen[seen >= 0], y[seen >= 0])
     assert seen[seen >= 0].bincount().tolist() == [3] * 10
     assert torch.equal(torch.where(seen >= 0)[0], splits.evenly(y, 30, seed=0).sort().values)
-    assert build.labels_seen(y, catalogue.load("positives", "views").Config()) is None
+    assert build.labels_seen(y, catalogue.load("positives", "none").Config()) is None
 
 
 def test_images_without_labels_are_refused() -> None:

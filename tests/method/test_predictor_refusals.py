@@ -6,13 +6,13 @@ from dcp.errors import Problems
 from dcp.recipe.recipe import Recipe
 
 REFUSED = {
-    "tiny/projector predictor.k=17": ("there are no more", "at most 16"),
+    "tiny/top_k predictor.k=17": ("there are no more", "at most 16"),
     "tiny/partition moments.timing=immediate": ("F of its own, one step old", "stale"),
     "tiny/partition moments.zero_mean=true": ("F of its own, never centred", "zero_mean = false"),
     "tiny/spectral_filter predictor.g=log1 predictor.power=2.0": ("predictor.power has no effect", "poly"),
     "tiny/filtered target.g=log target.power=-1.0": ("target.power has no effect", "poly"),
     "tiny/regression predictor.lr_factor=2.0": ("predictor.lr_factor has no effect", "every = 5"),
-    "tiny/projector predictor.of=C moments.zero_mean=true": ("not centred", "zero_mean = false"),
+    "tiny/top_k predictor.of=C moments.zero_mean=true": ("not centred", "zero_mean = false"),
     "tiny/regression moments.zero_mean=true": ("does not centre", "zero_mean = false"),
     "tiny/procrustes predictor.every=2 moments.timing=immediate": ("asks for less", "every = 1"),
 }
@@ -39,11 +39,11 @@ def test_a_W_that_need_not_be_symmetric_and_positive_is_refused_by_iso_loss(name
         Recipe.read(f"tiny/{name}", ("objective.name=iso_cosine",))
 
 
-@pytest.mark.parametrize("name", ["projector", "partition", "reweighting", "directpred_offset"])
+@pytest.mark.parametrize("name", ["top_k", "partition", "reweighting", "directpred_offset"])
 def test_a_W_that_is_symmetric_and_positive_goes_with_iso_loss(name: str) -> None:
     Recipe.read(f"tiny/{name}", ("objective.name=iso_cosine",))
 
 
-@pytest.mark.parametrize("name", ["regression", "minimal_space", "procrustes", "newton_schulz", "projector"])
+@pytest.mark.parametrize("name", ["regression", "minimal_space", "procrustes", "newton_schulz", "top_k"])
 def test_a_predictor_of_this_very_batch_is_allowed(name: str) -> None:
     Recipe.read(f"tiny/{name}", ("moments.timing=immediate", "moments.rho=0.0"))

@@ -22,11 +22,11 @@ class Config(ObjectiveConfig):
 
     def clashes(self, recipe: Any) -> Iterator[tuple[str, str]]:
         """Positives that only some of the images have, and whose statistics would be those of a part."""
-        if recipe.positives.name != "views":
+        if recipe.positives.name != "none":
             yield (
                 'objective.name = "correlation" standardises over the whole batch, '
                 f'of which positives.name = "{recipe.positives.name}" gives only a part something to predict',
-                'take objective.name = "cosine", or positives.name = "views"',
+                'take objective.name = "cosine", or positives.name = "none"',
             )
 
 

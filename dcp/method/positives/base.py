@@ -3,7 +3,7 @@
     extra = positives(t [B, D], y [B])       t the target's projection of the other view, y classes, -1 where unknown
     loss  = extra.own ℓ(p, z, t) + extra.other ℓ(p, z, extra.t)
 
-Only `views`, the default, needs no labels; the others see the labels of a part of the images. A variant is a file in
+Only `none`, the default, needs no labels; the others see the labels of a part of the images. A variant is a file in
 `positives/` with a `Config` and `build(config, dim, gather) -> Positives`.
 
 Shapes: B images in the batch, N images of all processes, D projection size.

@@ -1,4 +1,4 @@
-"""Projector: the predictor keeps the k strongest directions and drops the rest.
+"""Top k: the predictor keeps the k strongest directions and drops the rest.
 
     W = U_k U_kᵀ        U_k the top-k eigenvectors of F, or of (C + Cᵀ)/2
 
@@ -20,11 +20,11 @@ from dcp.method.predictors.base import ClosedConfig, SetLinear
 
 
 class Config(ClosedConfig):
-    """Keys of the projector."""
+    """Keys of the projection."""
 
     symmetric: ClassVar[bool] = True
 
-    name: Literal["projector"] = "projector"
+    name: Literal["top_k"] = "top_k"
     k: int | None = Field(None, ge=1, description="rank of W; without it half of D")
     of: Literal["F", "C"] = Field("F", description="whose eigenvectors: F's, or those of the symmetric part of C")
 

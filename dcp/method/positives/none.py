@@ -1,4 +1,4 @@
-"""Views: the one thing that a view predicts is the other view of the same image, as self-supervision has it."""
+"""None: a view predicts the other view of the same image and nothing else, as self-supervision has it."""
 
 from typing import Literal
 
@@ -8,9 +8,9 @@ from dcp.method.positives.base import Positives
 
 
 class Config(VariantConfig):
-    """The two views have no keys."""
+    """No positives, no keys."""
 
-    name: Literal["views"] = "views"
+    name: Literal["none"] = "none"
 
 
 def build(config: Config, dim: int, gather: Gather) -> Positives:
