@@ -98,5 +98,5 @@ def _steps(training: Trainer, clock: Clock) -> Iterator[int]:
             method.target.update(method.online, 0.5)
         with clock.part("readouts"):
             assert training.readout is not None
-            training.readout.add(full(h).detach(), batch.images)
+            training.readout.add(full(h).detach(), batch.index)
         yield step

@@ -93,12 +93,12 @@ def _dcp(case: Case, images: Tensor) -> Callable[[], float]:
 
 def _cropped(case: Case, images: Tensor, epoch: int, view: int) -> Tensor:
     index, shape = torch.arange(len(images)), {"height": case.height, "width": case.width}
+    drawn = {"seed": 0, "epoch": epoch, "view": view}
     crops = []
     for i, image in enumerate(images):
-        box = parameters.draw_boxes(config(case), index[i : i + 1], seed=0, epoch=epoch, view=view, **shape)[0].tolist()
+        box = parameters.draw_boxes(config(case), index[i : i + 1], **drawn, **shape)[0].tolist()
         crops.append(files.crop_file(image, tuple(box), case.size))
-    drawn = parameters.draw(config(case), index, seed=0, epoch=epoch, view=view, height=case.size, width=case.size)
-    return apply.finish(torch.stack(crops), drawn, config(case))
+    return apply.finish(torch.stack(crops), parameters.draw(config(case), index, **drawn), config(case))
 
 
 def _lightly(case: Case, images: Tensor) -> Callable[[], float]:

@@ -1,4 +1,4 @@
-"""Centres: every image of a data set as evaluation sees it, resized and centre-cropped, without augmentation.
+"""Every image of a data set as evaluation sees it: resized and centre-cropped, without augmentation.
 
 Shapes: B images of a batch.
 """
@@ -12,7 +12,7 @@ from torch.utils.data import Dataset as MapDataset
 
 from dcp.data.datasets.base import Dataset
 from dcp.data.image_files import Files
-from dcp.data.loader import quiet_worker
+from dcp.data.loader import Loaded, quiet_worker, stack
 from dcp.data.views.files import resize_center
 from dcp.errors import DcpError
 from dcp.hardware import device
@@ -38,7 +38,7 @@ def pixels(data: Dataset, size: int) -> Iterator[Tensor]:
         Centres(data.images, size),
         batch_size=BATCH,
         num_workers=max(1, device.decoders(None, 1)),
-        collate_fn=_stack,
+        collate_fn=stack,
         worker_init_fn=quiet_worker,
         pin_memory=torch.cuda.is_available(),
     )
@@ -48,7 +48,7 @@ def pixels(data: Dataset, size: int) -> Iterator[Tensor]:
         yield loaded
 
 
-class Centres(MapDataset[Tensor | DcpError]):
+class Centres(MapDataset[Loaded]):
     """Image files, resized and centre-cropped, or the error that a file gave."""
 
     def __init__(self, files: Files, size: int) -> None:
@@ -57,12 +57,8 @@ class Centres(MapDataset[Tensor | DcpError]):
     def __len__(self) -> int:
         return len(self.files)
 
-    def __getitem__(self, i: int) -> Tensor | DcpError:
+    def __getitem__(self, i: int) -> Loaded:
         try:
             return resize_center(self.files.decode(i), self.size)
         except DcpError as error:
             return error
-
-
-def _stack(items: list[Tensor | DcpError]) -> Tensor | DcpError:
-    return next((item for item in items if isinstance(item, DcpError)), None) or torch.stack(items)  # type: ignore[arg-type]

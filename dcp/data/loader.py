@@ -11,8 +11,9 @@ Shapes: B images of this process, S side of the views in pixels.
 
 import signal
 import time
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple, TypeAlias
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -26,17 +27,18 @@ from dcp.data.views.config import Views
 from dcp.data.views.files import crop_file
 from dcp.errors import DcpError
 
-Loaded: TypeAlias = tuple[Tensor, Tensor] | DcpError  # crops and image numbers, or why there are none
+Loaded: TypeAlias = Tensor | DcpError  # uint8 pixels, or why there are none
 
 
-class Batch(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Batch:
     """What one step of this process sees."""
 
     step: int  # number of the training step, from 0
-    total: int  # images of all processes
+    batch_size: int  # images of all processes
     x1: Tensor  # [B, 3, S, S] float32
     x2: Tensor  # [B, 3, S, S] float32
-    images: Tensor  # [B] int64 numbers of the images, on the CPU
+    index: Tensor  # [B] int64 numbers of the images in the data set, on the CPU
     waited: float = 0.0  # seconds for which training stood still until the images were decoded
 
 
@@ -46,21 +48,21 @@ class Shares:
     Args:
         plan: order and batches.
         rank: whose share.
-        start: first step.
+        start: step to begin with.
     """
 
     def __init__(self, plan: Plan, rank: int, start: int) -> None:
         self.plan, self.rank, self.start = plan, rank, start
 
     def steps(self) -> Iterator[tuple[int, int, Tensor]]:
-        """(step, images of all processes, this process's images [B]) from `start` to the end."""
+        """(step, images of all processes, index [B] of this process's images) from `start` to the end."""
         order, ordered = torch.empty(0), -1
         for step in range(self.start, self.plan.steps):
             epoch = self.plan.epoch_of(step)
             if epoch != ordered:
                 order, ordered = self.plan.order(epoch), epoch
-            indices = self.plan.indices(step, order)
-            yield step, len(indices), self.plan.share(indices, self.rank)
+            index = self.plan.indices(step, order)
+            yield step, len(index), self.plan.share(index, self.rank)
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         for step, _, share in self.steps():
@@ -93,33 +95,51 @@ def batches(
     Raises:
         RunError: an image file is broken.
     """
-    if isinstance(images, Files):
-        return _from_files(images, shares, config, size=size, device=device, workers=workers)
-    return _from_memory(images.to(device), shares, config, size=size)
-
-
-def _from_memory(images: Tensor, shares: Shares, config: Views, *, size: int) -> Iterator[Batch]:
     plan = shares.plan
-    for step, total, share in shares.steps():
-        chosen = images[share.to(images.device, non_blocking=True)]
-        pair = apply.two_views(chosen, share, config, seed=plan.seed, epoch=plan.epoch_of(step), size=size)
-        yield Batch(step, total, *pair, share)
+    if isinstance(images, Tensor):
+        images = images.to(device)
+        for step, batch_size, index in shares.steps():
+            own = images[index.to(device, non_blocking=True)]
+            x1, x2 = apply.two_views(own, index, config, seed=plan.seed, epoch=plan.epoch_of(step), size=size)
+            yield Batch(step, batch_size, x1, x2, index)
+        return
+    loader = iter(
+        DataLoader(
+            Crops(images, config, plan.seed, size),
+            batch_sampler=shares,
+            num_workers=workers,
+            collate_fn=stack,
+            worker_init_fn=quiet_worker,
+            pin_memory=device.type == "cuda",
+        )
+    )
+    for step, batch_size, index in shares.steps():
+        asked = time.perf_counter()
+        crops: Loaded = next(loader)
+        waited = time.perf_counter() - asked
+        if isinstance(crops, DcpError):
+            raise crops
+        crops = crops.to(device, non_blocking=True)
+        where = {"seed": plan.seed, "epoch": plan.epoch_of(step)}
+        x1, x2 = (
+            apply.finish(crops[:, view], parameters.draw(config, index, **where, view=view), config) for view in (0, 1)
+        )
+        yield Batch(step, batch_size, x1, x2, index, waited)
 
 
-class Crops(MapDataset[tuple[Tensor, Tensor] | DcpError]):
-    """Two crops of an image file, made in a worker: ((2, 3, S, S) uint8, image number), or the error it gave."""
+class Crops(MapDataset[Loaded]):
+    """Two crops of an image file, made in a worker: uint8 [2, 3, S, S], or the error that the file gave."""
 
     def __init__(self, files: Files, config: Views, seed: int, size: int) -> None:
         self.files, self.config, self.seed, self.size = files, config, seed, size
 
-    def __getitem__(self, key: tuple[int, int]) -> tuple[Tensor, Tensor] | DcpError:
+    def __getitem__(self, key: tuple[int, int]) -> Loaded:
         epoch, image = key
         try:
             pixels = self.files.decode(image)
         except DcpError as error:  # raised again by the reader: an exception that crosses processes loses its words
             return error
-        index = torch.tensor([image])
-        height, width = pixels.shape[1:]
+        index, (height, width) = torch.tensor([image]), pixels.shape[1:]
         crops = []
         for view in (0, 1):
             boxes = parameters.draw_boxes(
@@ -127,16 +147,17 @@ class Crops(MapDataset[tuple[Tensor, Tensor] | DcpError]):
             )
             top, left, h, w = boxes[0].tolist()
             crops.append(crop_file(pixels, (top, left, h, w), self.size))
-        return torch.stack(crops), index
+        return torch.stack(crops)
 
 
-def _collate(items: list[tuple[Tensor, Tensor] | DcpError]) -> tuple[Tensor, Tensor] | DcpError:
-    pairs = []
+def stack(items: list[Loaded]) -> Loaded:
+    """A worker's tensors as one, or the first error among them."""
+    tensors = []
     for item in items:
         if isinstance(item, DcpError):
             return item
-        pairs.append(item)
-    return torch.stack([crops for crops, _ in pairs]), torch.cat([index for _, index in pairs])
+        tensors.append(item)
+    return torch.stack(tensors)
 
 
 def quiet_worker(number: int) -> None:
@@ -148,45 +169,3 @@ def quiet_worker(number: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: signal.signal(signal.SIGTERM, signal.SIG_DFL))
     torch.set_num_threads(1)
-
-
-def _from_files(
-    files: Files, shares: Shares, config: Views, *, size: int, device: torch.device, workers: int
-) -> Iterator[Batch]:
-    plan = shares.plan
-    loader = DataLoader(
-        Crops(files, config, plan.seed, size),
-        batch_sampler=shares,
-        num_workers=workers,
-        collate_fn=_collate,
-        worker_init_fn=quiet_worker,
-        pin_memory=device.type == "cuda",
-    )
-    for (step, total, share), (loaded, waited) in zip(shares.steps(), _timed(loader), strict=True):
-        if isinstance(loaded, DcpError):
-            raise loaded
-        crops, index = loaded
-        crops = crops.to(device, non_blocking=True)
-        x1, x2 = (_finished(crops[:, view], index, view, config, plan, step) for view in (0, 1))
-        yield Batch(step, total, x1, x2, share, waited)
-
-
-def _timed(loader: Iterable[Loaded]) -> Iterator[tuple[Loaded, float]]:
-    """What the loader gives, and the seconds it took to come."""
-    coming = iter(loader)
-    while True:
-        asked = time.perf_counter()
-        try:
-            loaded = next(coming)
-        except StopIteration:
-            return
-        yield loaded, time.perf_counter() - asked
-
-
-def _finished(crops: Tensor, index: Tensor, view: int, config: Views, plan: Plan, step: int) -> Tensor:
-    """The view that begins with these crops, uint8 [B, 3, S, S]; the boxes have been used by the worker."""
-    size = crops.shape[-1]
-    drawn = parameters.draw(
-        config, index, seed=plan.seed, epoch=plan.epoch_of(step), view=view, height=size, width=size
-    )
-    return apply.finish(crops, drawn, config)

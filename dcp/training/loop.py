@@ -80,18 +80,18 @@ class Loop:
         torch.manual_seed((self.plan.seed << 32) + batch.step * count + self.process.rank)
         rate = self.schedule(batch.step)
         self.diagnostics.begin(batch.step)
-        y = () if labels is None else (labels[batch.images].to(self.process.device, non_blocking=True),)
+        y = () if labels is None else (labels[batch.index].to(self.process.device, non_blocking=True),)
         step = self.wrapped(batch.x1, batch.x2, *y)
         loss = step.losses.sum()
         # gradients are averaged over processes, whose shares may differ by one image: this makes them the batch's own
-        (loss * (count / batch.total)).backward()
+        (loss * (count / batch.batch_size)).backward()
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         fraction = (batch.step + 1) / self.plan.steps
         self.method.after_step(step, batch.step, fraction)
         if self.readout is not None:
-            self.readout.add(step.h, batch.images)
-        self.metrics.add(batch.step, batch.total, loss, batch.waited)
+            self.readout.add(step.h, batch.index)
+        self.metrics.add(batch.step, batch.batch_size, loss, batch.waited)
         if self.metrics.due(batch.step):
             self.metrics.write(batch.step, step, self.method, rate, fraction)
         if self.diagnostics.due(batch.step):

@@ -65,13 +65,14 @@ def test_views_equal_torchvisions_functions_called_one_by_one(name, height, widt
     images = photos(24, height, width)
     views = two_views(images, index, config, seed=1, epoch=2, size=size)
     for number, view in enumerate(views):
-        p = draw(config, index, seed=1, epoch=2, view=number, height=height, width=width)
+        where = {"seed": 1, "epoch": 2, "view": number}
+        p, boxes = draw(config, index, **where), draw_boxes(config, index, **where, height=height, width=width)
         assert view.shape == (24, 3, size, size)
         assert view.dtype == torch.float32
         for b in range(24):
             large = max(height, width, size) > 64  # resampled as bytes on a CPU, as v2 does it
             x = images[b] if large else tv.convert_image_dtype(images[b], torch.float32)
-            x = v2.resized_crop(x, *p.box[b].tolist(), size=[size, size], antialias=True)
+            x = v2.resized_crop(x, *boxes[b].tolist(), size=[size, size], antialias=True)
             x = tv.convert_image_dtype(x, torch.float32)
             assert_view_equals(view[b], colours_one_by_one(x, p, b, config), p, b, config)
 
@@ -79,7 +80,7 @@ def test_views_equal_torchvisions_functions_called_one_by_one(name, height, widt
 @pytest.mark.parametrize("name", CONFIGS)
 def test_crops_of_files_are_finished_as_torchvision_does(name):
     config, index = CONFIGS[name], torch.arange(16)
-    p = draw(config, index, seed=3, epoch=0, view=1, height=32, width=32)
+    p = draw(config, index, seed=3, epoch=0, view=1)
     crops = photos(16, 32, 32)
     before = crops.clone()
     view = finish(crops, p, config)
@@ -99,7 +100,7 @@ def test_views_made_from_files_are_those_made_in_memory_to_the_bytes_rounding(si
         where = {"seed": 0, "epoch": 5, "view": number}
         boxes = draw_boxes(config, index, **where, height=110, width=80).tolist()
         crops = torch.stack([crop_file(image, box, size) for image, box in zip(images, boxes, strict=True)])
-        finished = finish(crops, draw(config, index, **where, height=size, width=size), config)
+        finished = finish(crops, draw(config, index, **where), config)
         assert (finished - view).abs().max() <= 2 / 255
 
 
@@ -182,7 +183,7 @@ def test_nothing_is_read_back_from_the_device():
     for view in two_views(images, index, EVERYTHING, seed=0, epoch=0, size=32):
         assert view.device.type == "meta"
         assert view.shape == (9, 3, 32, 32)
-    p = draw(BYOL, index, seed=0, epoch=0, view=1, height=30, width=30)
+    p = draw(BYOL, index, seed=0, epoch=0, view=1)
     assert finish(images[:, :, :30], p, BYOL).device.type == "meta"
 
 

@@ -7,7 +7,7 @@ Shapes: B images, source H x W, view S x S.
 """
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor
@@ -16,7 +16,7 @@ from dcp.data.views.blur import blur
 from dcp.data.views.colour import grayscale, hue_pass, jitter, solarize
 from dcp.data.views.config import Views
 from dcp.data.views.crop import crop, mirror
-from dcp.data.views.parameters import Parameters, draw
+from dcp.data.views.parameters import Parameters, draw, draw_boxes
 
 # Values that go through all operations together on a CPU core, so that they stay in its cache:
 # 3.2 MB, or 260 images of 32 px. At 96 px a quarter of that is 1.7 times slower, four times that 1.2 times.
@@ -31,8 +31,8 @@ def two_views(
 
     Args:
         images: uint8 [B, 3, H, W], on any device.
-        index: int64 [B] on the CPU: each image's place in the data set. Its views depend on that, not on
-            its place in the batch.
+        index: int64 [B] on the CPU: each image's number in the data set. Its views depend on that, not on
+            its row in the batch.
         config: the recipe's [views] table.
         seed: of the run.
         epoch: from 0.
@@ -42,10 +42,8 @@ def two_views(
         Two float32 [B, 3, S, S] on the device of `images`, in [0, 1] before they are normalised.
 
     Raises:
-        ValueError: for images that are not uint8 [B, 3, H, W]; for an index that is not on the CPU, or not
-        one
-            for each image.
-        RequestError: if the blur kernel is too large for the view.
+        ValueError: images that are not uint8 [B, 3, H, W]; an index that is not int64 [B] on the CPU.
+        RequestError: the blur kernel is too large for the view.
 
     >>> images = torch.zeros(2, 3, 40, 30, dtype=torch.uint8)
     >>> x1, x2 = two_views(images, torch.tensor([5, 8]), Views(), seed=0, epoch=0, size=32)
@@ -53,17 +51,20 @@ def two_views(
     torch.Size([2, 3, 32, 32])
     """
     _check_images(images)
-    _check_index(index, len(images))
+    if index.dtype != torch.int64 or list(index.shape) != [len(images)] or not index.is_cpu:
+        given = f"{index.dtype} {list(index.shape)} on {index.device}"
+        raise ValueError(f"index must be torch.int64 [{len(images)}] on the CPU, not {given}")
     height, width = images.shape[2:]
 
-    def cut(images: Tensor, parameters: Parameters) -> Tensor:
-        return crop(images, parameters.box, parameters.flip, size)
+    def make(view: int) -> Tensor:
+        boxes = draw_boxes(config, index, seed=seed, epoch=epoch, view=view, height=height, width=width)
 
-    def view(number: int) -> Tensor:
-        parameters = draw(config, index, seed=seed, epoch=epoch, view=number, height=height, width=width)
-        return _make(images, parameters, config, cut, size)
+        def cropped(images: Tensor, rows: Tensor, flip: Tensor) -> Tensor:
+            return crop(images, boxes[rows], flip, size)
 
-    return view(0), view(1)
+        return _make(images, draw(config, index, seed=seed, epoch=epoch, view=view), config, cropped, size)
+
+    return make(0), make(1)
 
 
 @torch.no_grad()
@@ -72,21 +73,17 @@ def finish(crops: Tensor, parameters: Parameters, config: Views) -> Tensor:
 
     Args:
         crops: uint8 [B, 3, S, S], on any device, as `crop_file` makes them.
-        parameters: of the same B images and view; their boxes are not looked at.
+        parameters: of the same B images and view.
         config: the recipe's [views] table.
 
     Returns:
         float32 [B, 3, S, S] on the device of `crops`; `crops` is left as it is.
 
     Raises:
-        ValueError: for crops that are not uint8 [B, 3, S, S].
+        ValueError: crops that are not uint8 [B, 3, S, S].
     """
     _check_images(crops)
-
-    def cut(crops: Tensor, parameters: Parameters) -> Tensor:
-        return mirror(_to_float(crops), parameters.flip)
-
-    return _make(crops, parameters, config, cut, crops.shape[2])
+    return _make(crops, parameters, config, lambda crops, _, flip: mirror(_to_float(crops), flip), crops.shape[2])
 
 
 @torch.no_grad()
@@ -101,39 +98,28 @@ def _make(
     images: Tensor,
     parameters: Parameters,
     config: Views,
-    cut: Callable[[Tensor, Parameters], Tensor],
+    cropped: Callable[[Tensor, Tensor, Tensor], Tensor],
     size: int,
 ) -> Tensor:
+    """The view: `cropped(images, rows, flip)`, for some rows of the batch and their images, then all operations."""
     kernel = config.blur.kernel_at(size)
     view = torch.empty(len(images), 3, size, size, device=images.device)
     passes = hue_pass(parameters.jitter, parameters.order)
-    with _full_precision(images.device.type):
-        count = _images_at_once(images, size)
-        for start in range(0, len(images), count):
-            order = passes[start : start + count].argsort(stable=True)  # as jitter wants them
-            back = order.argsort().to(images.device, non_blocking=True)
-            sources = start + order
-            own = parameters.of(sources)
-            x = cut(images.index_select(0, sources.to(images.device, non_blocking=True)), own)
-            x = jitter(x, own.jitter, own.order, own.factors)
-            x = grayscale(x, own.grayscale)
-            x = blur(x, own.blur, own.sigma, kernel)
-            x = solarize(x, own.solarize, config.solarize_threshold)
+    part = max(1, _PART * torch.get_num_threads() // (3 * size * size) if images.is_cpu else len(images))
+    kind = images.device.type
+    with torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext():
+        for start in range(0, len(images), part):
+            rows = start + passes[start : start + part].argsort(stable=True)  # as jitter wants them
+            back = rows.argsort().to(images.device, non_blocking=True)
+            p = parameters.select(rows)
+            x = cropped(images.index_select(0, rows.to(images.device, non_blocking=True)), rows, p.flip)
+            x = jitter(x, p.jitter, p.order, p.factors)
+            x = grayscale(x, p.grayscale)
+            x = blur(x, p.blur, p.sigma, kernel)
+            x = solarize(x, p.solarize, config.solarize_threshold)
             x = _standardize(x, config)
-            torch.index_select(x, 0, back, out=view[start : start + count])
+            torch.index_select(x, 0, back, out=view[start : start + part])
     return view
-
-
-def _full_precision(device_type: str) -> AbstractContextManager[None]:
-    if torch.amp.is_autocast_available(device_type):
-        return torch.autocast(device_type, enabled=False)
-    return nullcontext()
-
-
-def _images_at_once(images: Tensor, size: int) -> int:
-    if not images.is_cpu:
-        return max(1, len(images))
-    return max(1, _PART * torch.get_num_threads() // (3 * size * size))
 
 
 def _to_float(images: Tensor) -> Tensor:
@@ -152,9 +138,3 @@ def _standardize(x: Tensor, config: Views) -> Tensor:
 def _check_images(images: Tensor) -> None:
     if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3:
         raise ValueError(f"images must be uint8 [B, 3, H, W], not {images.dtype} {list(images.shape)}")
-
-
-def _check_index(index: Tensor, count: int) -> None:
-    if index.dtype != torch.int64 or list(index.shape) != [count] or not index.is_cpu:
-        found = f"{index.dtype} {list(index.shape)} on {index.device}"
-        raise ValueError(f"index must be torch.int64 [{count}] on the CPU, not {found}")

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from dcp.data.views.config import Jitter, Views, of_view
+from dcp.data.views.config import Views, of_view
 from dcp.data.views.counter import uniform
 
 # Parts of the counter's key. A new operation takes a new number: the views of old recipes stay as they are.
@@ -22,9 +22,8 @@ BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)
 
 
 class Parameters(NamedTuple):
-    """One view of each image in a batch; every field is a CPU tensor of B rows."""
+    """What follows the crop in one view of each image; every field is a CPU tensor of B rows."""
 
-    box: Tensor  # int64 [B, 4]: top, left, height, width, in pixels of the source
     flip: Tensor  # bool [B]
     jitter: Tensor  # bool [B]: whether the next two apply
     order: Tensor  # int64 [B, 4]: the operations BRIGHTNESS..HUE in the order in which they are applied
@@ -34,44 +33,35 @@ class Parameters(NamedTuple):
     sigma: Tensor  # float32 [B], pixels of the view
     solarize: Tensor  # bool [B]
 
-    def of(self, who: Tensor) -> "Parameters":
-        """The parameters of some of the images: int64 [b], their places in the batch."""
-        return Parameters(*(field.index_select(0, who) for field in self))
+    def select(self, rows: Tensor) -> "Parameters":
+        """The parameters of some of the images: int64 [b], rows of the batch."""
+        return Parameters(*(field.index_select(0, rows) for field in self))
 
 
-def draw(
-    config: Views,
-    index: Tensor,
-    *,
-    seed: int,
-    epoch: int,
-    view: int,
-    height: int | Tensor,
-    width: int | Tensor,
-) -> Parameters:
-    """Parameters of one view of each image.
+def draw(config: Views, index: Tensor, *, seed: int, epoch: int, view: int) -> Parameters:
+    """Everything but the crop of one view of each image.
 
     Args:
         config: the recipe's [views] table.
-        index: int64 [B] on the CPU: each image's place in the data set.
+        index: int64 [B] on the CPU: each image's number in the data set.
         seed: of the run.
         epoch: from 0.
         view: 0 or 1.
-        height: of the sources in pixels, one for all or int64 [B].
-        width: likewise.
 
     Returns:
-        Parameters of B rows. Nothing but the box depends on `height` and `width`.
+        Parameters of B rows.
     """
     key = (seed, epoch, view)
     jitter = uniform((*key, _JITTER), index, 9)
+    strengths = config.jitter
+    ranges = [(max(0.0, 1 - x), 1 + x) for x in (strengths.brightness, strengths.contrast, strengths.saturation)]
+    ranges.append((-strengths.hue, strengths.hue))
     blur = uniform((*key, _BLUR), index, 2)
     return Parameters(
-        box=draw_boxes(config, index, seed=seed, epoch=epoch, view=view, height=height, width=width),
         flip=uniform((*key, _FLIP), index, 1)[:, 0] < of_view(config.flip, view),
         jitter=jitter[:, 0] < of_view(config.jitter_p, view),
         order=jitter[:, 1:5].argsort(dim=1),
-        factors=_factors(config.jitter, jitter[:, 5:]),
+        factors=torch.stack([_between(ends, jitter[:, 5 + op]) for op, ends in enumerate(ranges)], dim=1).float(),
         grayscale=uniform((*key, _GRAYSCALE), index, 1)[:, 0] < of_view(config.grayscale, view),
         blur=blur[:, 0] < of_view(config.blur.p, view),
         sigma=_between(config.blur.sigma, blur[:, 1]).float(),
@@ -89,10 +79,19 @@ def draw_boxes(
     height: int | Tensor,
     width: int | Tensor,
 ) -> Tensor:
-    """Crop boxes alone, for a loader worker that has just decoded an image; arguments as for `draw`.
+    """The crop boxes of one view of each image: in memory for a whole batch, else where the file has been decoded.
 
     The distribution is that of torchvision's `RandomResizedCrop.get_params`: the first of ten boxes of
     random area and ratio that fits, at a uniform place; else the largest centred box whose ratio is allowed.
+
+    Args:
+        config: the recipe's [views] table.
+        index: int64 [B], as for `draw`.
+        seed: of the run.
+        epoch: from 0.
+        view: 0 or 1.
+        height: of the sources in pixels, one for all or int64 [B].
+        width: likewise.
 
     Returns:
         int64 [B, 4]: top, left, height, width; inside of the image and not empty.
@@ -103,28 +102,15 @@ def draw_boxes(
     area = height * width * _between(config.crop_scale, u[:, 0])
     ratio = _between((log(config.crop_ratio[0]), log(config.crop_ratio[1])), u[:, 1]).exp()
     h, w = (area / ratio).sqrt().round().long(), (area * ratio).sqrt().round().long()
-    top, left = _place(height - h, u[:, 2]), _place(width - w, u[:, 3])
+    top, left = ((v * (room + 1)).floor().long() for v, room in ((u[:, 2], height - h), (u[:, 3], width - w)))
     fits = (h > 0) & (h <= height) & (w > 0) & (w <= width)
-    first = fits.long().argmax(dim=1)  # the first of several maxima, as documented
-    boxes = torch.stack((top, left, h, w), dim=2)[torch.arange(len(index)), first]
-    return torch.where(fits.any(dim=1, keepdim=True), boxes, _centred(config.crop_ratio, height, width))
-
-
-def _place(room: Tensor, u: Tensor) -> Tensor:
-    return (u * (room + 1)).floor().long()
-
-
-def _centred(ratio: tuple[float, float], height: Tensor, width: Tensor) -> Tensor:
+    attempt = fits.long().argmax(dim=1)  # the first of several maxima, as documented
+    boxes = torch.stack((top, left, h, w), dim=2)[torch.arange(len(index)), attempt]
     # at least one pixel: torchvision rounds to zero, and then fails, at ratios beyond twice the image's side
-    h = torch.minimum(height, (width / ratio[0]).round().long().clamp_min(1))
-    w = torch.minimum(width, (height * ratio[1]).round().long().clamp_min(1))
-    return torch.cat(((height - h) // 2, (width - w) // 2, h, w), dim=1)
-
-
-def _factors(jitter: Jitter, u: Tensor) -> Tensor:
-    ranges = [(max(0.0, 1 - x), 1 + x) for x in (jitter.brightness, jitter.contrast, jitter.saturation)]
-    ranges.append((-jitter.hue, jitter.hue))
-    return torch.stack([_between(ends, u[:, op]) for op, ends in enumerate(ranges)], dim=1).float()
+    h = torch.minimum(height, (width / config.crop_ratio[0]).round().long().clamp_min(1))
+    w = torch.minimum(width, (height * config.crop_ratio[1]).round().long().clamp_min(1))
+    centred = torch.cat(((height - h) // 2, (width - w) // 2, h, w), dim=1)
+    return torch.where(fits.any(dim=1, keepdim=True), boxes, centred)
 
 
 def _between(ends: tuple[float, float], u: Tensor) -> Tensor:
