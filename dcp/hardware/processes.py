@@ -77,8 +77,8 @@ class Process:
             torch.set_num_threads(max(1, (os.cpu_count() or 1) // self.count))
 
     @property
-    def first(self) -> bool:
-        """Whether this process is the one that writes and prints."""
+    def is_main(self) -> bool:
+        """Whether this process, of rank 0, is the one that writes and prints."""
         return self.rank == 0
 
     def wrap(self, module: nn.Module) -> nn.Module:
@@ -114,18 +114,18 @@ class Process:
         return summed
 
     def gather(self, x: Tensor) -> tuple[Tensor, int]:
-        """The rows [N, D] of all processes' x [B, D], with gradient, and the number of this process's first row.
+        """The rows [N, D] of all processes' x [B, D], with gradient, and where this process's rows start among them.
 
         Shares may differ by one image, and each process has to learn the others': on a GPU the host waits for that.
         """
         if self.count == 1:
             return x, 0
-        mine = torch.zeros(self.count, dtype=torch.long, device=x.device)
-        mine[self.rank] = len(x)
-        counts: list[int] = self.total(mine).tolist()
-        first = sum(counts[: self.rank])
-        rows: Tensor = _Rows.apply(x, first, sum(counts), self.total)
-        return rows, first
+        counts = torch.zeros(self.count, dtype=torch.long, device=x.device)
+        counts[self.rank] = len(x)
+        shares: list[int] = self.total(counts).tolist()
+        start = sum(shares[: self.rank])
+        rows: Tensor = _Rows.apply(x, start, sum(shares), self.total)
+        return rows, start
 
     def wait(self) -> None:
         """Until all processes are here."""
@@ -179,12 +179,12 @@ class _Rows(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: FunctionCtx, x: Tensor, first: int, count: int, total: Callable[[Tensor], Tensor]) -> Tensor:
-        ctx.mine, ctx.total = slice(first, first + len(x)), total  # type: ignore[attr-defined]
+    def forward(ctx: FunctionCtx, x: Tensor, start: int, count: int, total: Callable[[Tensor], Tensor]) -> Tensor:
+        ctx.own, ctx.total = slice(start, start + len(x)), total  # type: ignore[attr-defined]
         rows = x.new_zeros(count, *x.shape[1:])
-        rows[first : first + len(x)] = x
+        rows[start : start + len(x)] = x
         return total(rows)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None]:
-        return ctx.total(grads[0].contiguous())[ctx.mine], None, None, None
+        return ctx.total(grads[0].contiguous())[ctx.own], None, None, None

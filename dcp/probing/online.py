@@ -61,16 +61,16 @@ class Readout(nn.Module):
         self.register_buffer("tally", torch.zeros(4, dtype=torch.int64))  # right and seen: kNN, then linear
 
     @torch.no_grad()
-    def add(self, h: Tensor, images: Tensor) -> None:
+    def add(self, h: Tensor, index: Tensor) -> None:
         """Guess on those that are held out, learn from the others; asks the device for nothing.
 
         Args:
             h: [B, D] features.
-            images: [B] their numbers, on the CPU.
+            index: [B] the images' numbers, on the CPU.
         """
-        held = self.held_out[images]
+        held = self.held_out[index]
         guessed, learnt = (part.nonzero().squeeze(1).to(h.device, non_blocking=True) for part in (held, ~held))
-        y = self.labels[images].to(h.device, non_blocking=True)
+        y = self.labels[index].to(h.device, non_blocking=True)
         unit, x = fn.normalize(h), fn.pad(standardised(h), (0, 1), value=1.0)
         if len(guessed):
             self._guess(unit[guessed], x[guessed], y[guessed])

@@ -27,20 +27,20 @@ from dcp.training.request import Watch
 class Mean(NamedTuple):
     """A mean loss in the making."""
 
-    total: float = 0.0
+    loss: float = 0.0  # the sum
     images: int = 0
 
     def plus(self, sums: list[float], images: int) -> "Mean":
         """With the losses of a few steps, added one after the other so that any grouping gives the same bits."""
-        total = self.total
-        for one in sums:
-            total += one
-        return Mean(total, self.images + images)
+        loss = self.loss
+        for summand in sums:
+            loss += summand
+        return Mean(loss, self.images + images)
 
     @property
     def value(self) -> float:
         """Per image."""
-        return self.total / max(1, self.images)
+        return self.loss / max(1, self.images)
 
 
 @dataclass
@@ -62,7 +62,7 @@ class Metrics:
     """Losses, rates and health of a run, to metrics.jsonl, to the tracker and to whoever watches.
 
     Args:
-        run: the run folder of the first process, None in the others.
+        run: the run folder in the main process, None in the others.
         process: this process.
         plan: for epochs.
         log_every: steps between two lines.
@@ -98,12 +98,12 @@ class Metrics:
         self.seen = 0
         self.health: dict[str, float] = progress.get("health", {})
 
-    def add(self, step: int, total: int, loss: torch.Tensor, waited: float) -> None:
+    def add(self, step: int, batch_size: int, loss: torch.Tensor, waited: float) -> None:
         """Note the loss of a step, this process's sum over its images, and the seconds it waited for them."""
         for wait in self.waits.values():
             wait.seconds += waited
         self.ring[len(self.pending)] = loss.detach()
-        self.pending.append((step, total))
+        self.pending.append((step, batch_size))
 
     def due(self, step: int) -> bool:
         """Whether this step writes a line: a function of the step alone, whatever was saved or resumed in between."""
@@ -118,7 +118,7 @@ class Metrics:
         if not self.pending:
             return
         sums = self.process.total(self.ring.clone())[: len(self.pending)].tolist()
-        images = sum(total for _, total in self.pending)
+        images = sum(batch_size for _, batch_size in self.pending)
         for (step, _), loss in zip(self.pending, sums, strict=True):
             if not math.isfinite(loss):
                 raise _diverged(step)

@@ -31,7 +31,7 @@ def train(recipe: Recipe, request: Request) -> Run:
     """
     with failures.in_words(None):
         trainer = Trainer(recipe, request)
-        if recipe.probe.after and trainer.process.first:
+        if recipe.probe.after and trainer.process.is_main:
             loaded(recipe, only=("train", "test") if recipe.probe.data else ("test",))  # shows now, not after hours
     if not trainer.finished:
         return trainer.run()

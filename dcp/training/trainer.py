@@ -64,10 +64,10 @@ class Trainer:
     def _load(self) -> datasets.Dataset:
         """The images; where they may have to be fetched, the first process goes first."""
         download = self.recipe.data.download
-        if download and not self.process.first:
+        if download and not self.process.is_main:
             self.process.wait()
         data = datasets.load(self.recipe.data, "pretrain")
-        if download and self.process.first:
+        if download and self.process.is_main:
             self.process.wait()
         return data
 
@@ -89,13 +89,13 @@ class Trainer:
         process.wait()  # every process has looked at the folder before the first one makes it
         with Signals() as signals:  # from before the folder is made until the record says "done"
             run = self.existing
-            if run is None and process.first:
+            if run is None and process.is_main:
                 facts = record.beginning(self.data, self.recipe, self.fingerprint, parts.plan, parts.method)
                 facts |= record.sitting(process, parts.precision)
                 settings = self.recipe.run
                 run = Run.create(self.path.parent, settings.name, settings.seed, self.recipe.toml(), facts)
             progress = self._restore()
-            writes = run if process.first else None
+            writes = run if process.is_main else None
             with writes.lock() if writes else nullcontext(), failures.noted(self.path, writes):
                 self._train(writes, progress, signals)
         if signals.stop:  # after the last step: the run is done, and what follows it is not begun
@@ -107,7 +107,7 @@ class Trainer:
         if self.existing is None:
             return {}
         progress = checkpoint.load(self.path, self.parts.method, self.parts.optimizer, self.readout) or {}
-        if self.readout is not None and not self.process.first:
+        if self.readout is not None and not self.process.is_main:
             self.readout.forget()
         if int(progress.get("next_step", 0)) > self.parts.plan.steps:
             what = f"the checkpoint is of step {progress['next_step']}, and the run has {self.parts.plan.steps}"
@@ -125,7 +125,7 @@ class Trainer:
             self.write_recipe(run)
             run.keep_metrics_until(start - 1)
         loop = self.loop(run, progress, signals)
-        if self.process.first:
+        if self.process.is_main:
             line = record.start_line(str(self.path), self.data, self.parts.plan, start)
             self.request.watch({**line, **sitting, "why": self.parts.precision.why})
         self.process.start_tracker("dcp", self.path.name, flat(self.recipe.table()))
@@ -137,7 +137,7 @@ class Trainer:
 
     def write_recipe(self, run: Run) -> None:
         """Write the recipe again: keys that may change from one sitting to the next take their new values."""
-        if self.process.first:
+        if self.process.is_main:
             atomic_write(run.path / "recipe.toml", self.recipe.toml().encode())
 
     def batches(self, start: int) -> Iterator[Batch]:

@@ -55,6 +55,6 @@ if __name__ == "__main__":
     process = Process("cpu")
     assert process.count == 2
     found = {name: {"two": together(name, process), "one": whole(name)} for name in NAMES}
-    if process.first:
+    if process.is_main:
         Path(sys.argv[1]).write_text(json.dumps(found))
     process.end()

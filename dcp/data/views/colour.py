@@ -38,8 +38,8 @@ def jitter(x: Tensor, apply: Tensor, order: Tensor, factors: Tensor) -> Tensor:
     """
     passes = hue_pass(apply, order)
     assert (passes.diff() >= 0).all(), "the batch must be sorted by hue_pass"
-    first = torch.searchsorted(passes, torch.arange(_NO_PASS + 1)).tolist()
-    count = first[_NO_PASS]
+    bounds = torch.searchsorted(passes, torch.arange(_NO_PASS + 1)).tolist()
+    count = bounds[_NO_PASS]
     if count == 0:
         return x
     coefficients = _coefficients(order[:count], factors[:count]).to(x.device, non_blocking=True)
@@ -47,7 +47,7 @@ def jitter(x: Tensor, apply: Tensor, order: Tensor, factors: Tensor) -> Tensor:
     turns = bool(factors[:, HUE].any())
     for position in range(4):
         _blend(x[:count], *coefficients[position])
-        start, stop = first[position : position + 2]
+        start, stop = bounds[position : position + 2]
         if turns and start < stop:
             _turn(x[start:stop], sixths[start:stop])
     return x
