@@ -18,7 +18,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.measure import Row, Scale, Spread
-from dcp.hardware import device
+from dcp.hardware.device import device_name
+from dcp.training.record import versions
 
 GROUPS = (
     "views",
@@ -53,7 +54,7 @@ def main() -> None:
 
 def _write(path: Path, scale: Scale, found: list[Row], wall_s: float) -> None:
     """All that is known so far: who stops a long benchmark keeps its rows."""
-    about = {"versions": {**device.versions(), **_rivals()}, "machine": _machine(scale), "wall_s": wall_s}
+    about = {"versions": {**versions(), **_rivals()}, "machine": _machine(scale), "wall_s": wall_s}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({**about, "rows": [row.plain() for row in found]}, indent=1) + "\n")
 
@@ -116,7 +117,7 @@ def _rivals() -> dict[str, str]:
 
 def _machine(scale: Scale) -> dict[str, Any]:
     return {
-        "device": device.device_name(torch.device(scale.device)),
+        "device": device_name(torch.device(scale.device)),
         "cores": os.cpu_count(),
         "threads": scale.threads,
         "processor": platform.processor() or platform.machine(),

@@ -33,7 +33,7 @@ RIVALS = {"lightly": rival_lightly.turn, "stable-pretraining": rival_stable.turn
 def tasks(scale: Scale) -> list[partial[list[Row]]]:
     """fp32 beside the same; and what `auto` chooses, where that is another arithmetic."""
     case = GPU if scale.device == "cuda" else QUICK if scale.quick else CPU
-    auto = precision.chosen("auto", scale.device)
+    auto = precision.choose("auto", scale.device)
     asked = [("lightly", wish) for wish in (("fp32", "auto") if auto.amp else ("fp32",))]
     if find_spec("stable_pretraining") and not scale.quick:
         asked.append(("stable-pretraining", "auto"))

@@ -70,7 +70,7 @@ def measured(scale: Scale, case: Case) -> list[Row]:
     wanted = recipe(case, scale.repeats + 1)
     whole, without, training = epochs_in_turn(wanted, scale.device, partial(bare, steps=steps))
     memory = peak_memory_bytes(training.process.device) / 2**30
-    note = f"batch {case.batch}, {training.parts.precision.precision}, peak memory of both {memory:.1f} GiB"
+    note = f"batch {case.batch}, {training.parts.precision.name}, peak memory of both {memory:.1f} GiB"
     group = f"step, {case.name}"
     found = rows(group, "images/s", {"bare": without, "dcp": whole}, beside="bare", note=note)
     return [*found, share_of_updates(group, training, whole)]

@@ -73,8 +73,8 @@ def _train(recipes: "list[Recipe]", request: Request, *, quiet: bool) -> "list[R
     from rich.console import Console
 
     from dcp.cli.progress import Watcher
+    from dcp.hardware.device import choose_device
     from dcp.hardware.malloc import keep_freed_memory
-    from dcp.hardware.processes import choose_device
     from dcp.training import resume
     from dcp.training.pretrain import train
 

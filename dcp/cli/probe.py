@@ -29,8 +29,8 @@ def probe(
     """Evaluate the frozen encoders of runs; writes into each run's probes/."""
     from rich.console import Console
 
+    from dcp.hardware.device import choose_device
     from dcp.hardware.malloc import keep_freed_memory
-    from dcp.hardware.processes import choose_device
     from dcp.probing import probe as probing
     from dcp.report import render
     from dcp.report.html import reports

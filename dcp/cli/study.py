@@ -14,8 +14,8 @@ from dcp.cli import launch
 from dcp.cli.exit_codes import one_of_several
 from dcp.cli.progress import Watcher, duration
 from dcp.errors import DONE, FAILED, INTERRUPTED, REFUSED, TERMINATED, Interrupted, RequestError, RunError
+from dcp.hardware.device import choose_device
 from dcp.hardware.malloc import keep_freed_memory
-from dcp.hardware.processes import choose_device
 from dcp.report import render
 from dcp.report.page import count
 from dcp.runs.run import Run

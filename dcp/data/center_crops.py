@@ -12,10 +12,9 @@ from torch.utils.data import Dataset as MapDataset
 
 from dcp.data.datasets.base import Dataset
 from dcp.data.image_files import Files
-from dcp.data.loader import Loaded, quiet_worker, stack
+from dcp.data.loader import Loaded, quiet_worker, stack, worker_count
 from dcp.data.views.files import resize_center
 from dcp.errors import DcpError
-from dcp.hardware import device
 
 BATCH = 256
 
@@ -37,7 +36,7 @@ def pixels(data: Dataset, size: int) -> Iterator[Tensor]:
     loader = DataLoader(
         Centres(data.images, size),
         batch_size=BATCH,
-        num_workers=max(1, device.decoders(None, 1)),
+        num_workers=max(1, worker_count(None, 1)),
         collate_fn=stack,
         worker_init_fn=quiet_worker,
         pin_memory=torch.cuda.is_available(),

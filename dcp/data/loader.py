@@ -9,6 +9,7 @@ number of workers or processes, and a resumed run see the same.
 Shapes: B images of this process, S side of the views in pixels.
 """
 
+import os
 import signal
 import time
 from collections.abc import Iterator
@@ -71,6 +72,14 @@ class Shares:
 
     def __len__(self) -> int:
         return self.plan.steps - self.start
+
+
+def worker_count(workers: int | None, processes: int) -> int:
+    """Processes that decode image files, for each that trains: as given, or one a spare core, from 1 to 8."""
+    if workers is not None:
+        return workers
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(8, (cores - 1) // processes))
 
 
 def batches(

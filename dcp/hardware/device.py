@@ -1,37 +1,39 @@
-"""The machine: what it is, and what is left of it."""
+"""The device: which one, whether its results repeat, and the memory that they took."""
 
 import os
-import platform
 import sys
-from datetime import datetime, timezone
-from importlib import metadata
 
 import torch
 
+from dcp.errors import RequestError
 
-def set_determinism(wanted: bool) -> None:
-    """Bitwise repeatable results on a GPU, where that is wanted; a CPU always gives them."""
-    if wanted:
+
+def choose_device(name: str) -> str:
+    """The device for "auto", "cpu", "cuda" or "mps".
+
+    Raises:
+        RequestError: this machine does not have it.
+    """
+    have = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        return next(device for device in ("cuda", "mps", "cpu") if have[device])
+    if not have.get(name, False):
+        names = ", ".join(device for device, there in have.items() if there)
+        raise RequestError(
+            f'there is no device "{name}" here',
+            slug="no-device",
+            where="--device",
+            hint=f"this machine has {names}",
+        )
+    return name
+
+
+def set_determinism(on: bool) -> None:
+    """Bitwise repeatable results on a GPU, or the fastest; a CPU always gives the former."""
+    if on:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(wanted)
-    torch.backends.cudnn.benchmark = not wanted
-
-
-def decoders(wish: int | None, processes: int) -> int:
-    """Processes that decode image files: as wished, or one for each spare core, 8 at most."""
-    spare = (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1) - 1
-    return max(1, min(8, spare // processes)) if wish is None else wish
-
-
-def now() -> str:
-    """The time in UTC, ISO 8601."""
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")
-
-
-def versions() -> dict[str, str]:
-    """What computed: dcp, Python, torch and the libraries that shape numbers."""
-    libraries = ("dcp", "torch", "torchvision", "timm", "accelerate", "safetensors", "numpy")
-    return {"python": platform.python_version(), **{name: metadata.version(name) for name in libraries}}
+    torch.use_deterministic_algorithms(on)
+    torch.backends.cudnn.benchmark = not on
 
 
 def device_name(device: torch.device) -> str:

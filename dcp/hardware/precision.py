@@ -7,12 +7,12 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-Built = TypeVar("Built", bound=nn.Module)
+Module = TypeVar("Module", bound=nn.Module)
 
 
 @dataclass(frozen=True)
-class Arithmetic:
-    """How the networks compute, and why: what `auto` chose.
+class Precision:
+    """In which the networks compute, and why: what `auto` chose.
 
     Args:
         amp: dtype of autocast, or None.
@@ -23,32 +23,29 @@ class Arithmetic:
     why: str
 
     @property
-    def precision(self) -> str:
-        """The name of it: "fp32" or "bf16"."""
+    def name(self) -> str:
+        """Of the precision: "fp32" or "bf16"."""
         return "bf16" if self.amp is not None else "fp32"
 
 
-def chosen(wish: str, device: str) -> Arithmetic:
-    """The arithmetic for train.precision ("auto", "fp32", "bf16") on a device."""
-    if wish != "auto":
-        return Arithmetic(torch.bfloat16 if wish == "bf16" else None, "as the recipe says")
-    native = torch.cuda.is_bf16_supported(including_emulation=False) if device == "cuda" else _cpu_has_bf16()
+def choose(name: str, device: str) -> Precision:
+    """The precision for train.precision ("auto", "fp32", "bf16") on a device."""
+    if name != "auto":
+        return Precision(torch.bfloat16 if name == "bf16" else None, "as the recipe says")
+    if device == "cuda":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        # Without its instructions bf16 is emulated, and was 15 times slower than fp32 for a ResNet-18. Those that
+        # torch has been told to leave alone (ATEN_CPU_CAPABILITY=avx2) are not there; oneDNN, which has the
+        # convolutions, is told by a variable of its own (ONEDNN_MAX_CPU_ISA=AVX2).
+        held_back = torch.backends.cpu.get_cpu_capability() in ("DEFAULT", "AVX2")
+        native = not held_back and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
     if device == "mps" or not native:
-        return Arithmetic(None, f"this {device} has no fast bf16")
-    return Arithmetic(torch.bfloat16, f"this {device} has bf16 natively")
+        return Precision(None, f"this {device} has no fast bf16")
+    return Precision(torch.bfloat16, f"this {device} has bf16 natively")
 
 
-def _cpu_has_bf16() -> bool:
-    """Without these instructions bf16 is emulated, and was 15 times slower than fp32 for a ResNet-18.
-
-    Those that torch has been told to leave alone (ATEN_CPU_CAPABILITY=avx2) are not there; oneDNN, which has the
-    convolutions, is told by a variable of its own (ONEDNN_MAX_CPU_ISA=AVX2).
-    """
-    held_back = torch.backends.cpu.get_cpu_capability() in ("DEFAULT", "AVX2")
-    return not held_back and bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
-
-
-def spare_pixels(networks: Iterable[nn.Module]) -> None:
+def convolve_pixels_in_float32(networks: Iterable[nn.Module]) -> None:
     """Have what a CPU computes wrongly in bf16 computed in float32 (`PixelConv2d`)."""
     for module in (module for network in networks for module in network.modules()):
         if type(module) is nn.Conv2d and max(module.stride) > 1 and max(module.kernel_size) > 1:
@@ -69,19 +66,16 @@ class PixelConv2d(nn.Conv2d):
         return super()._conv_forward(input, weight, bias)  # type: ignore[no-any-return, unused-ignore]
 
 
-def to_device(module: Built, device: torch.device) -> Built:
-    """The module on the device, convolutions channels-last: 1.2 to 2 times faster on CPUs, and on GPUs with bf16."""
-    if device.type == "cpu" and any(map(_corrupts_memory, module.modules())):
-        return module.to(device=device)
-    return module.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+def to_channels_last(module: Module, device: torch.device) -> Module:
+    """The module on the device, convolutions channels-last: 1.2 to 2 times faster on CPUs, and on GPUs with bf16.
 
-
-def _corrupts_memory(module: nn.Module) -> bool:
-    """Whether it is a convolution whose channels-last gradient writes beyond its memory on CPUs (torch 2.11 to 2.15).
-
-    Found in narrow ResNets, whose shortcuts are 1x1 with stride 2: with fewer than 8 channels the process dies, or
+    Not where that corrupts memory on CPUs (torch 2.11 to 2.15): the channels-last gradient of a 1x1 convolution with
+    stride 2 and fewer than 8 channels, a shortcut of narrow ResNets, writes beyond its memory. The process dies, or
     worse, goes on (docs/lab-notes.md).
     """
-    if not isinstance(module, nn.Conv2d):
-        return False
-    return module.kernel_size == (1, 1) and max(module.stride) > 1 and module.in_channels < 8
+    convolutions = [part for part in module.modules() if isinstance(part, nn.Conv2d)]
+    if device.type == "cpu" and any(
+        conv.kernel_size == (1, 1) and max(conv.stride) > 1 and conv.in_channels < 8 for conv in convolutions
+    ):
+        return module.to(device=device)
+    return module.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]

@@ -19,26 +19,6 @@ from dcp.errors import RequestError
 Module = TypeVar("Module", bound=nn.Module)
 
 
-def choose_device(wish: str) -> str:
-    """The device for "auto", "cpu", "cuda" or "mps".
-
-    Raises:
-        RequestError: this machine does not have it.
-    """
-    have = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if wish == "auto":
-        return next(name for name in ("cuda", "mps", "cpu") if have[name])
-    if not have.get(wish, False):
-        names = ", ".join(name for name, there in have.items() if there)
-        raise RequestError(
-            f'there is no device "{wish}" here',
-            slug="no-device",
-            where="--device",
-            hint=f"this machine has {names}",
-        )
-    return wish
-
-
 class Process:
     """This process among those that train together.
 

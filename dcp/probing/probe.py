@@ -7,7 +7,7 @@ from dcp import catalogue
 from dcp.data.datasets import base
 from dcp.data.datasets.base import Dataset, Split
 from dcp.errors import RequestError
-from dcp.hardware.processes import choose_device
+from dcp.hardware.device import choose_device
 from dcp.probing import other_data, subjects
 from dcp.probing.evaluations.base import Features, Scores, Subject
 from dcp.recipe import layers

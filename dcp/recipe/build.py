@@ -12,8 +12,7 @@ from dcp.catalogue import VariantConfig
 from dcp.data import splits
 from dcp.data.sampler import Plan
 from dcp.errors import RequestError
-from dcp.hardware import precision
-from dcp.hardware.precision import Arithmetic
+from dcp.hardware.precision import Precision, choose, convolve_pixels_in_float32, to_channels_last
 from dcp.hardware.processes import Process
 from dcp.method import backbones, networks, optim, two_views
 from dcp.method.algorithm import Method
@@ -157,7 +156,7 @@ class Parts(NamedTuple):
     """What a training is made of, on its device."""
 
     plan: Plan  # which images every step sees
-    precision: Arithmetic
+    precision: Precision
     method: Method
     optimizer: Optimizer
     schedule: Callable[[int], float]  # gives the optimizer its rates for a step, and returns that of the branch
@@ -178,14 +177,14 @@ def assemble(recipe: Recipe, images: int, labels: Tensor | None, process: Proces
     """
     recipe.views.blur.kernel_at(recipe.data.view_size)  # refuses a kernel that does not fit
     sampler = plan(recipe, images, process.count)
-    arithmetic = precision.chosen(recipe.train.precision, process.device.type)
-    built = method(recipe, amp=arithmetic.amp, total=process.total, gather=process.gather)
-    built = precision.to_device(process.synchronised(built, recipe.network.sync_norm), process.device)
-    if arithmetic.amp is not None:
-        precision.spare_pixels((built.online, *built.target.children()))
+    precision = choose(recipe.train.precision, process.device.type)
+    built = method(recipe, amp=precision.amp, total=process.total, gather=process.gather)
+    built = to_channels_last(process.synchronised(built, recipe.network.sync_norm), process.device)
+    if precision.amp is not None:
+        convolve_pixels_in_float32((built.online, *built.target.children()))
     stepped = optimizer(recipe, built)
     seen = labels_seen(labels, recipe.positives)
-    return Parts(sampler, arithmetic, built, stepped, rates(recipe, stepped, sampler), seen)
+    return Parts(sampler, precision, built, stepped, rates(recipe, stepped, sampler), seen)
 
 
 def labels_seen(y: Tensor | None, config: VariantConfig) -> Tensor | None:

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from dcp.data.datasets import base
 from dcp.data.datasets.base import DataConfig, Split
-from dcp.hardware import precision
-from dcp.hardware.processes import choose_device
+from dcp.hardware.device import choose_device
 from dcp.probing import probe
 from dcp.recipe import build
 from dcp.recipe.recipe import Recipe
@@ -77,24 +76,24 @@ def check(study: Study, states: Mapping[Cell, State], request: Request) -> dict[
     Raises:
         Problems: every arm's first obstacle: data, batch, network, images other than those a run began with.
     """
-    chosen, seen, steps = choose_device(request.device), Seen(), {}
+    choose_device(request.device)
+    seen, steps = Seen(), {}
     wrong = Gathered(study.source, [arm.name for arm in study.arms])
     for arm in study.arms:
         mine = {cell: state for cell, state in states.items() if cell.arm == arm and state in LEFT}
         with wrong.arm(arm.name):
             if mine:
-                steps[arm.name] = _arm(mine, seen, request.runs, chosen, request.processes)
+                steps[arm.name] = _arm(mine, seen, request.runs, request.processes)
     wrong.tell()
     return steps
 
 
-def _arm(mine: Mapping[Cell, State], seen: Seen, runs: Path, device: str, processes: int) -> int:
+def _arm(mine: Mapping[Cell, State], seen: Seen, runs: Path, processes: int) -> int:
     """Steps of a run of one arm, once all that it needs is there."""
     recipe = next(iter(mine)).recipe
     recipe.views.blur.kernel_at(recipe.data.view_size)
     images, fingerprint = seen.data(recipe.data)
     steps = build.plan(recipe, images, processes).steps
-    precision.chosen(recipe.train.precision, device)
     seen.labelled(recipe)
     seen.network(recipe)
     for cell in (cell for cell, state in mine.items() if state == "stopped"):

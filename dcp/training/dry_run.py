@@ -39,7 +39,7 @@ def estimate(recipe: Recipe, request: Request) -> dict[str, Any]:
     return {
         "run": str(trainer.path),
         "device": device_name(device),
-        "precision": trainer.parts.precision.precision,
+        "precision": trainer.parts.precision.name,
         "precision_why": trainer.parts.precision.why,
         "images": len(trainer.data),
         "batch": recipe.train.batch,

@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 
 from dcp.errors import DcpError, Interrupted, RunError
-from dcp.hardware.device import now
 from dcp.runs.run import Run
+from dcp.training.record import now
 
 
 @contextlib.contextmanager

@@ -1,11 +1,14 @@
 """Provenance: what run.json says about how a run was made."""
 
+import platform
+from datetime import datetime, timezone
+from importlib import metadata
 from typing import Any
 
 from dcp.data.datasets.base import Dataset
 from dcp.data.sampler import Plan
-from dcp.hardware import device
-from dcp.hardware.precision import Arithmetic
+from dcp.hardware.device import device_name, peak_memory_bytes
+from dcp.hardware.precision import Precision
 from dcp.hardware.processes import Process
 from dcp.method import flops
 from dcp.method.algorithm import Method
@@ -13,13 +16,24 @@ from dcp.recipe.recipe import Recipe
 from dcp.training.metrics import Metrics
 
 
-def sitting(process: Process, arithmetic: Arithmetic) -> dict[str, Any]:
+def now() -> str:
+    """The time in UTC, ISO 8601."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+def versions() -> dict[str, str]:
+    """What computed: dcp, Python, torch and the libraries that shape numbers."""
+    libraries = ("dcp", "torch", "torchvision", "timm", "accelerate", "safetensors", "numpy")
+    return {"python": platform.python_version(), **{name: metadata.version(name) for name in libraries}}
+
+
+def sitting(process: Process, precision: Precision) -> dict[str, Any]:
     """What may change from one sitting of a run to the next."""
     return {
-        "versions": device.versions(),
-        "device": device.device_name(process.device),
+        "versions": versions(),
+        "device": device_name(process.device),
         "processes": process.count,
-        "precision": arithmetic.precision,
+        "precision": precision.name,
     }
 
 
@@ -28,7 +42,7 @@ def beginning(data: Dataset, recipe: Recipe, fingerprint: str, plan: Plan, metho
     return {
         "status": "running",
         "why": "",
-        "started": device.now(),
+        "started": now(),
         "data": {"fingerprint": fingerprint, "n": len(data), "source": recipe.data.source},
         "steps": plan.steps,
         "flops_per_image": flops.per_image(method, recipe.data.view_size),
@@ -40,11 +54,11 @@ def ending(metrics: Metrics, plan: Plan, process: Process) -> dict[str, Any]:
     return {
         "status": "done",
         "why": "",
-        "ended": device.now(),
+        "ended": now(),
         "wall_s": metrics.wall_s,
         "images_seen": plan.seen,
         "images_per_s": plan.seen / metrics.wall_s,
-        "peak_memory_bytes": device.peak_memory_bytes(process.device),
+        "peak_memory_bytes": peak_memory_bytes(process.device),
         "epochs_done": plan.epochs,
         "state": {**metrics.diagnosis.plain(), **metrics.health},
     }

@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 from dcp.data.datasets import base as datasets
-from dcp.data.loader import Batch, Shares, batches
+from dcp.data.loader import Batch, Shares, batches, worker_count
 from dcp.errors import Interrupted, RequestError
-from dcp.hardware import device as machine
-from dcp.hardware.processes import Process, choose_device
+from dcp.hardware.device import choose_device, set_determinism
+from dcp.hardware.processes import Process
 from dcp.probing import online
 from dcp.recipe import build
 from dcp.recipe.layers import flat
@@ -52,7 +52,7 @@ class Trainer:
         self.path = request.runs / recipe.folder
         self.existing = resume.existing(self.path, recipe, resume=request.resume)
         self.process = Process(choose_device(request.device), tracker=recipe.run.tracker, folder=str(self.path))
-        machine.set_determinism(recipe.train.deterministic)
+        set_determinism(recipe.train.deterministic)
         self.data = self._load()
         self.fingerprint = self.data.fingerprint()
         self.parts = build.assemble(recipe, len(self.data), self.data.labels, self.process)
@@ -120,7 +120,7 @@ class Trainer:
         start = int(progress.get("next_step", 0))
         sitting = record.sitting(self.process, self.parts.precision)
         if run is not None:
-            now = {"started": machine.now(), "step": start, **sitting}
+            now = {"started": record.now(), "step": start, **sitting}
             run.update(status="running", why="", sittings=[*run.record.get("sittings", []), now])
             self.write_recipe(run)
             run.keep_metrics_until(start - 1)
@@ -148,7 +148,7 @@ class Trainer:
             self.recipe.views,
             size=self.recipe.data.view_size,
             device=self.process.device,
-            workers=machine.decoders(self.recipe.train.workers, self.process.count),
+            workers=worker_count(self.recipe.train.workers, self.process.count),
         )
 
     def loop(self, run: Run | None, progress: dict[str, Any], signals: Signals) -> Loop:

@@ -29,7 +29,7 @@ def test_gradients_of_a_convolution_in_bf16(kernel: int, stride: int, side: int,
         conv = conv.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     x = torch.randn(8, 32, side, side)
     (expected,) = gradients(copy.deepcopy(conv), x, bf16=False)
-    precision.spare_pixels([conv])
+    precision.convolve_pixels_in_float32([conv])
     for _ in range(5):
         torch.full((2**20,), float("nan"))  # what a gradient that is not written would be made of
         (found,) = gradients(conv, x, bf16=True)
@@ -39,7 +39,7 @@ def test_gradients_of_a_convolution_in_bf16(kernel: int, stride: int, side: int,
 def test_a_network_whose_last_stage_sees_one_pixel_has_finite_gradients() -> None:
     torch.manual_seed(0)
     network, _ = backbone("resnet18", stem="imagenet", width=8, norm="batch", image_size=16)
-    precision.spare_pixels([network])
+    precision.convolve_pixels_in_float32([network])
     for _ in range(20):
         x = torch.randn(8, 3, 16, 16).contiguous(memory_format=torch.channels_last)
         for gradient in gradients(network, x, bf16=True):
@@ -50,7 +50,7 @@ def test_a_network_whose_last_stage_sees_one_pixel_has_finite_gradients() -> Non
 def test_networks_keep_their_keys_and_copies_compute_the_same_way() -> None:
     network, _ = backbone("resnet18", stem="imagenet", width=8, norm="batch", image_size=16)
     keys = list(network.state_dict())
-    precision.spare_pixels([network])
+    precision.convolve_pixels_in_float32([network])
     assert list(network.state_dict()) == keys
     spared = [type(module) for module in copy.deepcopy(network).modules() if isinstance(module, nn.Conv2d)]
     assert spared.count(precision.PixelConv2d) == 4  # the stem's, and the first of three stages

@@ -24,11 +24,10 @@ from torch.nn import functional as fn
 from dcp.catalogue import VariantConfig
 from dcp.data import center_crops, splits
 from dcp.data.datasets.base import Dataset
-from dcp.data.loader import Shares, batches
+from dcp.data.loader import Shares, batches, worker_count
 from dcp.data.sampler import Plan
 from dcp.data.views import apply
 from dcp.data.views.config import Views
-from dcp.hardware import device as machine
 from dcp.method import schedules
 from dcp.probing.evaluations import base
 from dcp.probing.evaluations.base import Json, Origin, Scores, Subject
@@ -111,7 +110,7 @@ def _train(
 ) -> None:
     """All steps of the plan."""
     optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9, nesterov=True, weight_decay=weight_decay)
-    shares, workers = Shares(plan, 0, 0), machine.decoders(None, 1)
+    shares, workers = Shares(plan, 0, 0), worker_count(None, 1)
     seen = batches(data.images, shares, plain(origin.config), size=origin.size, device=y.device, workers=workers)
     for batch, (_, _, rows) in zip(seen, shares.steps(), strict=True):
         optimizer.param_groups[0]["lr"] = schedules.cosine(lr, 0.0, batch.step / plan.steps)
