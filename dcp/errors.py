@@ -1,8 +1,13 @@
 """What can go wrong, and whose turn it is.
 
 DcpError
-├── RequestError   exit 2   the user asked for something that cannot be done; nothing was written
-└── RunError       exit 1   the run itself failed: diverged, disk full, broken data
+├── RequestError     exit 2   the user asked for something that cannot be done; nothing was written
+│   ├── RunBusy               another process is writing to the run
+│   ├── RunExists             its folder is there already
+│   └── Problems              several wrong requests at once
+└── RunError         exit 1   the run itself failed: disk full, broken data
+    ├── Diverged              the loss is not finite
+    └── ProcessLost           another process of the run ended
 
 Anything else that reaches the screen is a bug in dcp.
 """
@@ -60,8 +65,12 @@ class RequestError(DcpError):
     exit_code = REFUSED
 
 
-class RunError(DcpError):
-    """The run failed on its way: numbers, disk, memory or data."""
+class RunBusy(RequestError):
+    """Another process is writing to the run."""
+
+
+class RunExists(RequestError):
+    """The folder of a new run is there already."""
 
 
 class Problems(RequestError):
@@ -74,6 +83,18 @@ class Problems(RequestError):
 
     def __str__(self) -> str:
         return "\n".join(str(problem) for problem in self.problems)
+
+
+class RunError(DcpError):
+    """The run failed on its way: numbers, disk, memory or data."""
+
+
+class Diverged(RunError):
+    """The loss is not finite; all processes of the run meet this at the same step."""
+
+
+class ProcessLost(RunError):
+    """Another process of the run ended; all that are left meet this."""
 
 
 class Interrupted(BaseException):

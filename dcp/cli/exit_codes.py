@@ -13,8 +13,9 @@ from typing import Any, NoReturn
 
 import typer
 
-from dcp.errors import DONE, INTERRUPTED, DcpError, Interrupted, RequestError, RunError
+from dcp.errors import DONE, INTERRUPTED, DcpError, Diverged, Interrupted, ProcessLost, RequestError, RunError
 
+ON_EVERY_PROCESS = (RequestError, Diverged, ProcessLost)  # one of several processes says it for all
 LAST_RESORT = (OSError, UnicodeError, RecursionError, MemoryError)  # nobody before knew better what they mean
 
 
@@ -58,7 +59,7 @@ def _told(error: DcpError) -> int:
     """Its exit code, after the message is on the screen."""
     with contextlib.suppress(OSError):
         _flush()  # what was printed before comes before
-    if not (another_process() and _is_everybodys(error)):
+    if not (another_process() and isinstance(error, ON_EVERY_PROCESS)):
         print(error, file=sys.stderr)
     return error.exit_code
 
@@ -76,11 +77,6 @@ def one_of_several() -> bool:
 def _whole(variable: str) -> int:
     text = os.environ.get(variable, "")
     return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else 0
-
-
-def _is_everybodys(error: DcpError) -> bool:
-    """Whether all of several processes meet the same error, so that the first one's word is enough."""
-    return isinstance(error, RequestError) or error.slug in ("diverged", "process-lost")
 
 
 def _in_words(error: Exception) -> RunError:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from dcp.errors import RequestError
+from dcp.errors import RunBusy
 from dcp.runs.disk import in_plain_words
 
 
@@ -16,7 +16,7 @@ def locked(folder: Path) -> Iterator[None]:
     """Hold `folder` for one writer; the lock ends with the process, however it ends. No-op outside of POSIX.
 
     Raises:
-        RequestError: "run-busy", another process holds it.
+        RunBusy: another process holds it.
     """
     if sys.platform == "win32":
         yield
@@ -40,9 +40,7 @@ def _take(descriptor: int, folder: Path) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         hint = "Wait until it has ended, stop it, or start another run with its own run.name."
-        raise RequestError(
-            "another process is writing to this run", slug="run-busy", where=str(folder), hint=hint
-        ) from None
+        raise RunBusy("another process is writing to this run", slug="run-busy", where=str(folder), hint=hint) from None
     except OSError as error:
         if error.errno not in {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}:
             raise  # the four say that this file system knows no locks, which is no reason to refuse to train

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
-from dcp.errors import RequestError
+from dcp.errors import RunExists
 from dcp.runs import lookup, opening, records
 from dcp.runs.disk import atomic_write, create_folder, in_plain_words, sweep
 from dcp.runs.locking import locked
@@ -50,7 +50,8 @@ class Run:
             record: first content of run.json; "schema", "name", "seed" and the status "running" are added.
 
         Raises:
-            RequestError: "run-exists", or "run-name" if `name` cannot be a folder's name.
+            RunExists: there is one of this name and seed.
+            RequestError: "run-name", `name` cannot be a folder's name.
             RunError: "disk-full" or "cannot-write".
         """
         lookup.check_name(name)
@@ -63,7 +64,7 @@ class Run:
                 "Go on with it: --resume. Start another beside it: run.name=NEW_NAME or --seed N.\n"
                 "Collect the new one elsewhere: --runs DIR. dcp never overwrites a run."
             )
-            raise RequestError("this run exists", slug="run-exists", where=str(path), hint=hint) from None
+            raise RunExists("this run exists", slug="run-exists", where=str(path), hint=hint) from None
         return cls.open(path)
 
     @classmethod
@@ -164,7 +165,7 @@ class Run:
         """Hold the run for one writer.
 
         Raises:
-            RequestError: "run-busy", another process holds it.
+            RunBusy: another process holds it.
         """
         with locked(self.path):
             for folder in (self.path, self.path / "checkpoint", self.path / "probes"):

@@ -6,7 +6,7 @@ from typing import Literal
 
 from dcp import catalogue
 from dcp.comparison.missing_runs import diverged
-from dcp.errors import RequestError
+from dcp.errors import RunBusy
 from dcp.recipe.recipe import Recipe
 from dcp.runs import encoder
 from dcp.runs.run import Run
@@ -53,7 +53,10 @@ def state(cell: Cell, runs: Path) -> State:
     run = resume.existing(cell.path(runs), cell.recipe, resume=True)
     if run is None:
         return "new"
-    if _busy(run):
+    try:
+        with run.lock():
+            pass
+    except RunBusy:
         return "busy"
     if run.record.get("status") == "done" and (run.path / encoder.FILE).is_file():
         return "unmeasured" if _missing(run, cell.recipe) else "done"
@@ -82,13 +85,3 @@ def _missing(run: Run, recipe: Recipe) -> set[str]:
     if not missing or (recipe.probe.data or recipe.data).labelled():
         return missing
     return {name for name in missing if not catalogue.load("evaluations", name).labels}
-
-
-def _busy(run: Run) -> bool:
-    try:
-        with run.lock():
-            return False
-    except RequestError as error:
-        if error.slug != "run-busy":
-            raise
-        return True

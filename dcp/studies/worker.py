@@ -1,15 +1,13 @@
-"""Doing a study: every run that is not done, in any order; what was stopped goes on, and what fails stops no other."""
+"""The work of a study: every run that is not done, in any order; what fails stops no other."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dcp.errors import DcpError, RequestError, RunError
+from dcp.errors import DcpError, Diverged, RunBusy, RunExists
 from dcp.runs.run import Run
-from dcp.studies.grid import Cell, State, state
+from dcp.studies.grid import Cell, state
 from dcp.training.request import Say
-
-BUSY = ("run-busy", "run-exists")  # another process has it, or has just made its folder
 
 
 @dataclass
@@ -45,41 +43,32 @@ def work(cells: Iterable[Cell], runs: Path, *, train: Train, say: Say) -> Outcom
         Interrupted: asked to stop; the run at hand has saved a checkpoint.
     """
     outcome = Outcome()
-    later = [cell for cell in cells if not _one(cell, runs, train, say, outcome)]
-    for cell in later:
-        if not _one(cell, runs, train, say, outcome):
-            outcome.busy.append(str(cell.path(runs)))
+    busy = [cell for cell in cells if not _finish(cell, runs, train, say, outcome)]
+    outcome.busy = [str(cell.path(runs)) for cell in busy if not _finish(cell, runs, train, say, outcome)]
     return outcome
 
 
-def _one(cell: Cell, runs: Path, train: Train, say: Say, outcome: Outcome) -> bool:
-    """Settle one run; False if another process has it."""
+def _finish(cell: Cell, runs: Path, train: Train, say: Say, outcome: Outcome) -> bool:
+    """Bring a run to its end, or to its failure; False if another process has it."""
     path = str(cell.path(runs))
     try:
         before = state(cell, runs)
-        if before == "busy":
-            say(f"{path} is busy: another process trains it")
-            return False
-        _settle(cell, path, before, train, outcome)
-    except (RunError, RequestError) as error:
-        if error.slug in BUSY:
-            say(f"{path} is busy: another process trains it")
-            return False
+        if before == "diverged":
+            hint = f"it would again; to try it nevertheless: dcp pretrain {path}/recipe.toml --resume"
+            raise Diverged("the run diverged before", slug="diverged", where=path, hint=hint)
+        busy = before == "busy"
+        if before == "done":
+            outcome.skipped.append(path)
+        elif not busy:
+            train(cell)
+    except (RunBusy, RunExists):  # another process has taken it, or made its folder, since we looked
+        busy = True
+    except DcpError as error:
         outcome.failed[path] = error.message
-        say(_told(path, error))
-    return True
-
-
-def _settle(cell: Cell, path: str, before: State, train: Train, outcome: Outcome) -> None:
-    if before == "diverged":
-        hint = f"it would again; to try it nevertheless: dcp pretrain {path}/recipe.toml --resume"
-        raise RunError("the run diverged before", slug="diverged", where=path, hint=hint)
-    if before == "done":
-        outcome.skipped.append(path)
+        say(f"{path} failed; the study goes on\n{error}")
+        return True
+    if busy:
+        say(f"{path} is busy: another process trains it")
     else:
-        train(cell)
-    outcome.done.append(path)
-
-
-def _told(path: str, error: DcpError) -> str:
-    return f"{path} failed; the study goes on\n{error}"
+        outcome.done.append(path)
+    return not busy

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from dcp.errors import DcpError, Interrupted, RunError
+from dcp.errors import DcpError, Interrupted, ProcessLost, RunError
 from dcp.runs.run import Run
 from dcp.training.record import now
 
@@ -39,7 +39,8 @@ def in_words(path: Path | None) -> Iterator[None]:
     """Say in words that memory ran out, or that another process ended.
 
     Raises:
-        RunError: "out-of-memory" or "process-lost".
+        RunError: "out-of-memory".
+        ProcessLost: another process ended.
     """
     try:
         yield
@@ -50,7 +51,7 @@ def in_words(path: Path | None) -> Iterator[None]:
             raise _out_of_memory(str(error)) from None
         if "closed by peer" in str(error) or "Connection reset" in str(error):
             where = "" if path is None else str(path)
-            raise RunError("another process of this run ended", slug="process-lost", where=where) from None
+            raise ProcessLost("another process of this run ended", slug="process-lost", where=where) from None
         raise
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import torch
 
 from dcp.data.sampler import Plan
-from dcp.errors import RunError
+from dcp.errors import Diverged
 from dcp.hardware.processes import Process
 from dcp.method.algorithm import Method, Step
 from dcp.probing.online import Readout
@@ -188,8 +188,8 @@ class Metrics:
         self.process.track(numbers, line["step"])
 
 
-def _diverged(step: int) -> RunError:
-    return RunError(
+def _diverged(step: int) -> Diverged:
+    return Diverged(
         f"the loss is not finite at step {step}",
         slug="diverged",
         hint='try a smaller optimizer.lr, a warm-up (optimizer.warmup_epochs), or train.precision = "fp32"',

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from dcp.comparison.arms import FREE
-from dcp.errors import RequestError
+from dcp.errors import RequestError, RunExists
 from dcp.recipe.layers import flat, frozen
 from dcp.recipe.recipe import Recipe
 from dcp.runs.disk import occupied
@@ -24,7 +24,7 @@ def existing(path: Path, recipe: Recipe, *, resume: bool) -> Run | None:
     if not occupied(path):
         return None
     if not resume:
-        raise RequestError(
+        raise RunExists(
             "this run exists",
             slug="run-exists",
             where=str(path),
