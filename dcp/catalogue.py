@@ -6,21 +6,55 @@ Each file has a `Config` whose discriminator (`name`, for data sets `source`) is
 """
 
 import pkgutil
+import sys
 from collections.abc import Iterator
 from functools import cache, reduce
 from importlib import import_module
+from inspect import get_annotations
 from operator import or_
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, GetPydanticSchema, field_validator
+from pydantic_core import PydanticCustomError
 
 
-class VariantConfig(BaseModel):
-    """Settings of one variant: strict (nothing is coerced), frozen, unknown keys forbidden."""
+def _for_readers(schema: dict[str, Any], model: type[BaseModel]) -> None:
+    """Order and describe the JSON Schema of a model for those who read it: editors, the reference, messages.
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+    The key that chooses the variant comes first, then the model's own keys, then those that it shares with others.
+    What a variant is stands in the first paragraph of its file.
+    """
+    keys, own = schema.get("properties", {}), get_annotations(model)
+    order = sorted(keys, key=lambda name: ("const" not in keys[name], name not in own))
+    schema["properties"] = {name: keys[name] for name in order}
+    if order and "const" in keys[order[0]]:
+        keys[order[0]].setdefault("description", "chooses this variant")
+        schema["description"] = " ".join((sys.modules[model.__module__].__doc__ or "").partition("\n\n")[0].split())
+
+
+class Strict(BaseModel):
+    """A table of a recipe: nothing is coerced, unknown keys are forbidden, numbers are finite; frozen."""
+
+    model_config = ConfigDict(
+        strict=True, frozen=True, extra="forbid", allow_inf_nan=False, json_schema_extra=_for_readers
+    )
+
+    @field_validator("*")
+    @classmethod
+    def _of_this_machine(cls, value: Any) -> Any:
+        """Refuse what TOML can write and no key can use: a text that ends early in a path, a number that overflows."""
+        for part in value if isinstance(value, tuple) else (value,):
+            if isinstance(part, str) and "\0" in part:
+                raise PydanticCustomError("bad_text", "text without the character of code 0")
+            if isinstance(part, int) and not -(2**63) <= part < 2**63:
+                raise PydanticCustomError("bad_number", "a number of at most 64 bits")
+        return value
+
+
+class VariantConfig(Strict):
+    """Settings of one variant."""
 
     def clashes(self, recipe: Any) -> Iterator[tuple[str, str]]:
         """What in the rest of a checked recipe makes no sense beside this: (one sentence that says why, a way out)."""
@@ -48,6 +82,19 @@ def load(kind: str, name: str) -> ModuleType:
     """The module of one variant; `name` must be one of `names(kind)`."""
     package = folder(kind).relative_to(Path(__file__).parent).parts
     return import_module(".".join(("dcp", *package, name)))
+
+
+def checked_as(model: Any) -> GetPydanticSchema:
+    """What makes the field of a model take a type that is known at run time only.
+
+    A type checker sees what is written before it: `probe: Annotated[Probe, checked_as(model)]`.
+    """
+    return GetPydanticSchema(lambda _, handler: handler.generate_schema(model))
+
+
+def variant(kind: str, key: str = "name") -> GetPydanticSchema:
+    """The same for the Config of any variant of a kind, chosen by the value of `key`."""
+    return checked_as(union(kind, key))
 
 
 def union(kind: str, key: str = "name") -> Any:

@@ -83,9 +83,9 @@ def check(
 @exits
 def schema() -> None:
     """Print the JSON Schema of recipes, for editors."""
-    from dcp.recipe.recipe import File
+    from dcp.recipe.recipe import editor_schema
 
-    print(json.dumps(File.model_json_schema(), indent=2))
+    print(json.dumps(editor_schema(), indent=2))
 
 
 def _checked(recipe: str, sets: tuple[str, ...]) -> "Study | Theory | Recipe":

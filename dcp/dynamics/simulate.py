@@ -86,14 +86,10 @@ def check(table: dict[str, Any], where: str = "recipe") -> Theory:
     if "theory" not in table:
         hint = "`dcp pretrain` is for recipes that train; `dcp recipes` lists those for `dcp theory`"
         raise RequestError("this recipe has no section [theory]", slug="wrong-command", where=where, hint=hint)
-    found, theory = toml.useless(table, where), None
     try:
-        theory = Theory.model_validate(layers.frozen(table))
+        return Theory.model_validate(layers.frozen(table))
     except ValidationError as error:
-        found += messages.explain(error, table, Theory, where)
-    if theory is None or found:
-        raise Problems(found)
-    return theory
+        raise Problems(messages.explain(error, table, Theory, where)) from None
 
 
 def perform(theory: Theory, folder: Path | None = None) -> Result:

@@ -9,13 +9,12 @@ from difflib import get_close_matches
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from dcp.errors import RequestError
 from dcp.recipe import schema
-from dcp.recipe.toml import shown, usable
-
-Models = Sequence[type[BaseModel]]
+from dcp.recipe.schema import Table
+from dcp.recipe.toml import shown
 
 EXPECTED = {
     "int_type": "a whole number, e.g. {example}",
@@ -41,12 +40,17 @@ EXAMPLES: dict[str, object] = {
     "int_from_float": 10,
     "float_type": 0.1,
     "string_type": "text",
-    "tuple_type": (0.1, 1.0),
+    "tuple_type": [0.1, 1.0],
 }
 
 
+def refusal(slug: str, message: str, hint: str) -> PydanticCustomError:
+    """What a check in a model raises where it can say more than one sentence; `explain` hands it on as it is."""
+    return PydanticCustomError(slug, message, {"hint": hint})
+
+
 def explain(error: ValidationError, table: Mapping[str, Any], model: type[BaseModel], where: str) -> list[RequestError]:
-    """One message for each problem, in the order of the recipe; those of `values.useless` are left to it.
+    """One message for each problem, in the order of the recipe.
 
     Args:
         error: what pydantic found.
@@ -54,19 +58,17 @@ def explain(error: ValidationError, table: Mapping[str, Any], model: type[BaseMo
         model: that was asked, for the names of its keys.
         where: the file, for the reader.
     """
-    told: dict[str, RequestError] = {}
+    known = schema.tables(model)
+    messages: dict[str, RequestError] = {}
     for item in error.errors():
-        if usable(item["input"]) and item["type"] != "extra_forbidden":
-            continue
-        message = _one(item, dotted(item["loc"], table), model, where)
-        before = told.get(message.message)
-        if (
-            before is None or item["type"] == "missing"
-        ):  # of a list that is too short each missing place comes, the last one last
-            told[message.message] = message
+        message = _message(item, dotted(item["loc"], table), known, where)
+        before = messages.get(message.message)
+        # a list that is too short lacks each place by itself, and the last one tells how many there should be
+        if before is None or item["type"] == "missing":
+            messages[message.message] = message
         elif message.hint not in before.hint:  # the same value, judged by the next alternative of a union
             before.hint += f"\nor {message.hint.removeprefix('expected ')}"
-    return list(told.values())
+    return list(messages.values())
 
 
 def dotted(loc: Sequence[int | str], table: Mapping[str, Any]) -> str:
@@ -84,14 +86,15 @@ def dotted(loc: Sequence[int | str], table: Mapping[str, Any]) -> str:
     return path
 
 
-def _one(item: ErrorDetails, path: str, model: type[BaseModel], where: str) -> RequestError:
-    kind, owners = item["type"], schema.owners(item["loc"], model)
+def _message(item: ErrorDetails, path: str, known: Sequence[Table], where: str) -> RequestError:
+    kind, owners, context = item["type"], schema.owners(item["loc"], known), item.get("ctx", {})
+    if "hint" in context:
+        return RequestError(item["msg"], slug=kind, where=where, hint=context["hint"])
     if kind == "extra_forbidden":
         what = f"section [{path}]" if "." not in path and isinstance(item["input"], Mapping) else f"key {path}"
-        hint = _known(path, owners, model)
-        return RequestError(f"there is no {what}", slug="unknown-key", where=where, hint=hint)
+        return RequestError(f"there is no {what}", slug="unknown-key", where=where, hint=_near(path, owners, known))
     if kind.startswith("union_tag"):
-        return _no_variant(item, path, owners, where)
+        return _no_variant(path, context.get("tag"), owners, where)
     if kind == "missing":
         return _missing(item, path, owners, where)
     if kind == "value_error":  # of a check in a model, whose message says what would be right
@@ -103,74 +106,65 @@ def _one(item: ErrorDetails, path: str, model: type[BaseModel], where: str) -> R
     return RequestError(f"{path} is {shown(item['input'])}", slug=slug, where=where, hint=hint)
 
 
-def _expected(item: ErrorDetails, path: str, owners: Models) -> str:
+def _expected(item: ErrorDetails, path: str, owners: Sequence[Table]) -> str:
     kind, context = item["type"], item.get("ctx", {})
     if kind == "literal_error":
         return _one_of(re.findall(r"'([^']*)'", str(context["expected"])), item["input"])
-    template = EXPECTED.get(kind)
-    if template is None:
+    if kind not in EXPECTED:
         return item["msg"].removeprefix("Input should be ")
+    example, last = EXAMPLES.get(kind), path.rpartition(".")[2]
+    default = next((table.keys[last].get("default") for table in owners if last in table.keys), None)
+    if default and type(default) is type(example):
+        example = default
     bounds = {key: schema.bound(value) for key, value in context.items() if key != "error"}
-    return template.format(example=shown(_example(kind, path, owners)), **bounds)
+    return EXPECTED[kind].format(example=shown(example), **bounds)
 
 
-def _example(kind: str, path: str, owners: Models) -> object:
-    """A right value: the key's own default where it is of the right kind."""
-    example = EXAMPLES.get(kind)
-    fields = [m.model_fields.get(path.rpartition(".")[2]) for m in owners]
-    default = next((field.default for field in fields if field is not None), None)
-    return default if default and type(default) is type(example) else example
-
-
-def _one_of(known: list[str], given: object) -> str:
-    quoted = [shown(name) for name in known]
+def _one_of(names: list[str], given: object = None) -> str:
+    quoted = [shown(name) for name in names]
     text = f"{', '.join(quoted[:-1])} or {quoted[-1]}" if len(quoted) > 1 else quoted[0]
-    return text + _meant(str(given), known)
+    return text if given is None else text + _meant(str(given), names)
 
 
-def _meant(given: str, known: list[str]) -> str:
-    near = get_close_matches(given, known, n=1)
+def _meant(given: str, names: list[str]) -> str:
+    near = get_close_matches(given, names, n=1)
     return f". Did you mean {near[0]}?" if near else ""
 
 
-def _known(path: str, owners: Models, model: type[BaseModel]) -> str:
+def _near(path: str, owners: Sequence[Table], known: Sequence[Table]) -> str:
     """The keys beside an unknown one, and the nearest of them, or else where there is a key of this name."""
-    table, _, last = path.rpartition(".")
-    known = [key for m in owners for key in schema.names(m)]
-    chosen = schema.variant(owners[0])
-    text = (f'{table} "{chosen}" has ' if chosen else "known here: ") + ", ".join(known)
-    return text + (_meant(last, known) or _elsewhere(last, model))
+    section, _, last = path.rpartition(".")
+    beside = [key for table in owners for key in table.keys]
+    text = (f'{section} "{owners[0].variant}" has ' if owners[0].variant else "known here: ") + ", ".join(beside)
+    if meant := _meant(last, beside):
+        return text + meant
+    elsewhere: dict[str, list[str]] = {}  # path of each key of this name -> variants that have it
+    for table in known:
+        if last in table.keys:
+            elsewhere.setdefault(f"{table.path}.{last}".lstrip("."), []).append(table.variant)
+    places = [key + (f" of {', '.join(variants)}" if variants[0] else "") for key, variants in elsewhere.items()]
+    return text + (f"\nelsewhere there is {'; '.join(places[:3])}" if places else "")
 
 
-def _elsewhere(name: str, model: type[BaseModel]) -> str:
-    places: dict[str, list[str]] = {}
-    for key in schema.walk(model):
-        if key.path.rpartition(".")[2] == name:
-            places.setdefault(key.path, []).append(key.variant)
-    found = [path + (f" of {', '.join(of)}" if of[0] else "") for path, of in places.items()]
-    return f"\nelsewhere there is {'; '.join(found[:3])}" if found else ""
-
-
-def _no_variant(item: ErrorDetails, path: str, owners: Models, where: str) -> RequestError:
-    key, known = schema.choice(owners[0]), [schema.variant(m) for m in owners]
-    given = item.get("ctx", {}).get("tag")
+def _no_variant(path: str, given: str | None, owners: Sequence[Table], where: str) -> RequestError:
+    key, names = owners[0].choice, [table.variant for table in owners]
     if given is None:
-        hint = f"expected {_one_of(known, None)}"
+        hint = f"expected {_one_of(names)}"
         return RequestError(f"{path}.{key} is missing", slug="missing-key", where=where, hint=hint)
     what = path if key == "name" else f"{path} {key}"
-    hint = f"known: {', '.join(known)}{_meant(str(given), known)}"
+    hint = f"known: {', '.join(names)}{_meant(str(given), names)}"
     return RequestError(f'there is no {what} called "{given}"', slug="unknown-name", where=where, hint=hint)
 
 
-def _missing(item: ErrorDetails, path: str, owners: Models, where: str) -> RequestError:
+def _missing(item: ErrorDetails, path: str, owners: Sequence[Table], where: str) -> RequestError:
     last = item["loc"][-1]
     if isinstance(last, int):
         text, hint = f"{path} is {shown(item['input'])}", f"expected {last + 1} values"
         return RequestError(text, slug="bad-value", where=where, hint=hint)
     path = f"{path}.{last}" if path else last
-    field = next((m.model_fields[last] for m in owners if last in m.model_fields), None)
-    if field is not None:
-        hint = f"add it: {field.description}"
+    key = next((table.keys[last] for table in owners if last in table.keys), None)
+    if key is not None:
+        hint = f"add it: {key['description']}"
     else:  # a whole table, and `owners` are its variants
-        hint = f"add [{path}] with {schema.choice(owners[0])} = {_one_of([schema.variant(m) for m in owners], None)}"
+        hint = f"add [{path}] with {owners[0].choice} = {_one_of([table.variant for table in owners])}"
     return RequestError(f"{path} is missing", slug="missing-key", where=where, hint=hint)

@@ -6,21 +6,42 @@ again gives an equal recipe.
 """
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import Field, ValidationError, create_model
 
 from dcp import catalogue
+from dcp.catalogue import Strict, VariantConfig, variant
+from dcp.data.datasets.base import DataConfig
 from dcp.data.views.config import Views
 from dcp.errors import Problems, RequestError
-from dcp.recipe import layers, messages, toml
-from dcp.recipe import schema as keys
+from dcp.recipe import layers, messages
+from dcp.recipe.schema import bound
 from dcp.recipe.sections import Moments, Network, Optimizer, Run, Study, Train
 
 
-def _probe() -> Any:
-    """The model of [probe]: `after`, `data`, and one table an evaluation found in `dcp/probing/evaluations/`."""
+class Named(VariantConfig):
+    """What is known of a variant before its name is."""
+
+    name: str
+
+
+class Experiment(VariantConfig):
+    """What is known of [theory] before its experiment is."""
+
+    experiment: str
+
+
+class Probe(Strict):
+    """What is known of [probe] before the evaluations are looked up."""
+
+    after: tuple[str, ...]
+    data: DataConfig | None
+
+
+def _probe() -> type[Probe]:
+    """The model of [probe], with the names of all evaluations, and one table for each."""
     names = catalogue.names("evaluations")
     fields: dict[str, Any] = {
         "after": (
@@ -28,72 +49,46 @@ def _probe() -> Any:
             Field(("knn", "linear", "spectrum"), description="evaluations that run when training ends"),
         ),
         "data": (
-            catalogue.union("datasets", "source") | None,
+            Annotated[DataConfig, variant("datasets", "source")] | None,
             Field(None, description="labelled images for the probes, where they are not those of [data]"),
         ),
     }
     for name in names:
         config = catalogue.load("evaluations", name).Config
         fields[name] = (config, Field(config(), description=f"settings of the {name} evaluation"))
-    return create_model("Probe", __base__=catalogue.VariantConfig, __doc__="What is measured.", **fields)
+    return create_model("Probe", __base__=Probe, __doc__="What is measured.", **fields)
 
 
-if TYPE_CHECKING:
-    from dcp.data.datasets.base import DataConfig as AnyData
-
-    class Named(catalogue.VariantConfig):
-        """What a type checker may know of a variant that is chosen by name."""
-
-        name: str
-
-    class Experiment(catalogue.VariantConfig):
-        """What a type checker may know of [theory]."""
-
-        experiment: str
-
-    AnyPredictor = Named
-    AnyObjective = Named
-    AnyTarget = Named
-    AnyExperiment = Experiment
-    AnyPositives = Named
-
-    class Probe(catalogue.VariantConfig):
-        """What a type checker may know of [probe]."""
-
-        after: tuple[str, ...] = ()
-        data: AnyData | None = None
-else:
-    AnyData = catalogue.union("datasets", "source")
-    AnyPredictor = catalogue.union("predictors")
-    AnyObjective = catalogue.union("objectives")
-    AnyTarget = catalogue.union("targets")
-    AnyExperiment = catalogue.union("experiments", "experiment")
-    AnyPositives = catalogue.union("positives")
-    Probe = _probe()
+AnyExperiment = Annotated[Experiment, variant("experiments", "experiment")]
+PROBE = _probe()
 
 
 def _chosen(folder: str, section: str, meaning: str) -> Any:
-    """A section that may be left out: then it is the variant that `tables.DEFAULTS` names."""
+    """A section that may be left out: then it is the variant that `layers.DEFAULTS` names."""
     return Field(default_factory=lambda: catalogue.load(folder, layers.DEFAULTS[section]).Config(), description=meaning)
 
 
-class Recipe(BaseModel):
+class Recipe(Strict):
     """The whole recipe, one field a table."""
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
-
     run: Run = Field(Run(), description="who the run is")
-    data: AnyData = Field(description="the images")
+    data: Annotated[DataConfig, variant("datasets", "source")] = Field(description="the images")
     views: Views = Field(Views(), description="the two random views of an image")
     network: Network = Field(Network(), description="backbone and projector")
-    predictor: AnyPredictor = Field(description="from projections to predictions of the target's")
+    predictor: Annotated[Named, variant("predictors")] = Field(
+        description="from projections to predictions of the target's"
+    )
     moments: Moments = Field(Moments(), description="the moving average F")
-    target: AnyTarget = _chosen("targets", "target", "what is predicted")
-    objective: AnyObjective = _chosen("objectives", "objective", "the loss")
-    positives: AnyPositives = _chosen("positives", "positives", "what a view predicts besides the other view")
+    target: Annotated[Named, variant("targets")] = _chosen("targets", "target", "what is predicted")
+    objective: Annotated[Named, variant("objectives")] = _chosen("objectives", "objective", "the loss")
+    positives: Annotated[Named, variant("positives")] = _chosen(
+        "positives", "positives", "what a view predicts besides the other view"
+    )
     optimizer: Optimizer = Field(Optimizer(), description="how the encoder learns")
     train: Train = Field(Train(), description="the loop")
-    probe: Probe = Field(default_factory=Probe, description="what is measured afterwards")
+    probe: Annotated[Probe, catalogue.checked_as(PROBE)] = Field(
+        default_factory=PROBE, description="what is measured afterwards"
+    )
 
     @classmethod
     def read(cls, source: str, sets: tuple[str, ...] = ()) -> "Recipe":
@@ -124,34 +119,15 @@ class Recipe(BaseModel):
             hint = "`dcp pretrain` runs it, and dcp.study() from a program; without the section it is a recipe"
             raise RequestError("this is a study: it has a section [study]", slug="is-a-study", where=where, hint=hint)
         table = layers.named(table)
-        found, recipe = toml.useless(table, where), None
         try:
             recipe = cls.model_validate(layers.frozen(table))
         except ValidationError as error:
-            found += messages.explain(error, table, Training, where)
-        if recipe is not None and not found:
-            found += [
-                RequestError(text, slug="bad-combination", where=where, hint=hint) for text, hint in _clashes(recipe)
-            ]
-        if recipe is None or found:
-            raise Problems(found)
+            raise Problems(messages.explain(error, table, Training, where)) from None
+        if clashes := [
+            RequestError(text, slug="bad-combination", where=where, hint=hint) for text, hint in _clashes(recipe)
+        ]:
+            raise Problems(clashes)
         return recipe
-
-    @classmethod
-    def model_json_schema(cls, *args: Any, **options: Any) -> dict[str, Any]:
-        """JSON Schema of a recipe file: with `extends`, beside which no section must be there."""
-        schema = super().model_json_schema(*args, **options)
-        parent = {
-            "type": "string",
-            "description": "recipe under this one: a file beside it, or one that ships",
-        }
-        schema["properties"] = {"extends": parent, **schema["properties"]}
-        alone = [["theory"]] if "theory" in schema["properties"] else []
-        schema["anyOf"] = [{"required": each} for each in (schema.pop("required"), ["extends"], *alone)]
-        for table in schema["$defs"].values():
-            for key in set(keys.CHOICES) & set(table["properties"]):
-                table["properties"][key].setdefault("description", "which variant this table is for")
-        return schema
 
     @property
     def folder(self) -> str:
@@ -183,9 +159,18 @@ class File(Training):
     theory: AnyExperiment | None = Field(None, description="an experiment of `dcp theory`; see theory.md")
 
 
+def editor_schema() -> dict[str, Any]:
+    """JSON Schema of a recipe's file: with `extends`, beside which no section must be there."""
+    schema = File.model_json_schema()
+    parent = {"type": "string", "description": "recipe under this one: a file beside it, or one that ships"}
+    schema["properties"] = {"extends": parent, **schema["properties"]}
+    schema["anyOf"] = [{"required": each} for each in (schema.pop("required"), ["extends"], ["theory"])]
+    return schema
+
+
 def _choice_first(table: dict[str, Any]) -> dict[str, Any]:
     """The same with the keys that choose a variant in front, where a reader looks for them."""
-    ordered = sorted(table.items(), key=lambda item: item[0] not in keys.CHOICES)
+    ordered = sorted(table.items(), key=lambda item: item[0] not in layers.CHOICES.values())
     return {key: _choice_first(value) if isinstance(value, dict) else value for key, value in ordered}
 
 
@@ -196,6 +181,6 @@ def _clashes(recipe: Recipe) -> Iterator[tuple[str, str]]:
     warmup, epochs = recipe.optimizer.warmup_epochs, recipe.train.epochs
     if warmup > epochs:
         yield (
-            f"optimizer.warmup_epochs = {keys.bound(warmup)} is more than train.epochs = {epochs}",
+            f"optimizer.warmup_epochs = {bound(warmup)} is more than train.epochs = {epochs}",
             f"at most {epochs}: the rate rises during a part of the training",
         )

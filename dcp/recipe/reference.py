@@ -1,26 +1,26 @@
-"""The recipe reference, written from the models: `python -m dcp.reference > docs/recipe.md`.
+"""The recipe reference, written from the models: `python -m dcp.recipe.reference > docs/recipe.md`.
 
 One table a section, one a variant. What it says of a key is what the key's Field says, and a test holds the
 page against it.
 """
 
 import sys
-from collections.abc import Iterator
-from inspect import getdoc
-from types import ModuleType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import NamedTuple
 
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 
 from dcp.recipe import schema
+from dcp.recipe.layers import DEFAULTS
 from dcp.recipe.recipe import File
+from dcp.recipe.schema import Json
 from dcp.recipe.toml import shown
 
 INTRODUCTION = """\
 # Recipe reference
 
-Made by `python -m dcp.reference > docs/recipe.md`; edit the models in `dcp/`, not this page.
+Made by `python -m dcp.recipe.reference > docs/recipe.md`; edit the models in `dcp/`, not this page.
 
 A recipe is a TOML file that decides everything about a run. Only [`data.source`](#data) and
 [`predictor.name`](#predictor) must be there; every other key has the default below. `dcp recipes copy NAME` gives one
@@ -35,120 +35,105 @@ to edit, `dcp recipes check FILE` says everything that is wrong with it, and `dc
 * **`--set KEY=VALUE`** on the command line lies over both: dotted keys, TOML values; `predictor.eps=0.1`.
 """
 
-WORDS: dict[Any, str] = {int: "whole number", float: "number", bool: "true or false", str: "string"}
-SIGNS = {"ge": "≥ {}", "gt": "> {}", "le": "≤ {}", "lt": "< {}", "min_length": "at least {} of them"}
+WORDS = {
+    "integer": "whole number",
+    "number": "number",
+    "boolean": "true or false",
+    "string": "string",
+    "object": "table",
+}
+SIGNS = {
+    "minLength": "at least {} of them",
+    "minItems": "at least {} of them",
+    "minimum": "≥ {}",
+    "exclusiveMinimum": "> {}",
+    "maximum": "≤ {}",
+    "exclusiveMaximum": "< {}",
+}
+
+
+class Row(NamedTuple):
+    """What there is to know of a key, each in Markdown."""
+
+    key: str
+    type: str
+    default: str
+    bounds: str
+    meaning: str
 
 
 def markdown() -> str:
     """The whole page."""
+    order = list(File.model_fields)
+    tables = sorted(schema.tables(File)[1:], key=lambda table: order.index(table.path.partition(".")[0]))
     parts = [INTRODUCTION]
-    for name, field in File.model_fields.items():
-        parts += _section(name, field, level=2)
+    for path, group in groupby(tables, key=lambda table: table.path):
+        variants, mark = list(group), "#" * (path.count(".") + 2)
+        if len(variants) > 1 and "." in path:
+            continue  # the data of probes: as those of the recipe
+        meaning, choice = variants[0].meaning, variants[0].choice
+        parts.append(f"{mark} [{path}]\n\n{meaning[:1].upper()}{meaning[1:]}.\n")
+        if len(variants) > 1:
+            default = f"; without the section `{shown(DEFAULTS[path])}`" if path in DEFAULTS else ""
+            parts.append(f"The key `{choice}` chooses one of these, each with its own keys{default}.\n")
+        for table in variants:
+            if len(variants) > 1:
+                parts.append(f"{mark}# {path}.{choice} = {shown(table.variant)}\n\n{table.description}\n")
+            parts.append(lines(_rows(table)))
     return "\n".join(parts)
 
 
-def _section(path: str, field: FieldInfo, *, level: int) -> Iterator[str]:
-    """A section and those inside it."""
-    models = schema.models([field.annotation])
-    description = field.description or ""
-    yield f"{'#' * level} [{path}]\n\n{description[:1].upper()}{description[1:]}.\n"
-    if len(models) > 1:
-        yield from _variants(path, field, models, level=level + 1)
-    else:
-        yield from _table(models[0])
-        yield from _inner(path, models[0], level=level + 1)
+def rows(model: type[BaseModel]) -> list[Row]:
+    """The keys of one model, as of a variant's Config: what chooses it, its own, those that it shares with others."""
+    return _rows(schema.tables(model)[0])
 
 
-def _variants(path: str, field: FieldInfo, models: list[type[BaseModel]], *, level: int) -> Iterator[str]:
-    key = schema.choice(models[0])
-    without = None if field.is_required() else _default(field)
-    default = "" if without is None else f"; without the section `{shown(schema.variant(type(without)))}`"
-    yield f"The key `{key}` chooses one of these, each with its own keys{default}.\n"
-    for model in models:
-        name = schema.variant(model)
-        yield f"{'#' * level} {path}.{key} = {shown(name)}\n"
-        yield f"{_first_sentence(sys.modules[model.__module__])}\n"
-        yield from _table(model)
-        yield from _inner(path, model, level=level + 1)
+def lines(rows: Iterable[Row]) -> str:
+    """The rows as a table in Markdown."""
+    cells = [[cell.replace("|", "\\|") for cell in row] for row in (Row._fields, *rows)]
+    head, *body = [f"| {' | '.join(row)} |\n" for row in cells]
+    return "".join((head, "|---|---|---|---|---|\n", *body))
 
 
-def _inner(path: str, model: type[BaseModel], *, level: int) -> Iterator[str]:
-    """The tables in a table; one with variants, as the data of probes, has them described elsewhere."""
-    for name in schema.names(model):
-        if len(schema.models([model.model_fields[name].annotation])) == 1:
-            yield from _section(f"{path}.{name}", model.model_fields[name], level=level)
+def _rows(table: schema.Table) -> list[Row]:
+    found = []
+    for name, key in table.keys.items():
+        value = key.get("default")
+        if name in table.required:
+            default = "must be given"
+        elif value is None or value == {}:
+            default = "not set"
+        else:
+            default = "see below" if isinstance(value, dict) else f"`{shown(value)}`"
+        bounds = ", ".join(dict.fromkeys(_bounds(key))) or "-"
+        found.append(Row(f"`{name}`", _type(key), default, bounds, key["description"]))
+    return found
 
 
-def _first_sentence(module: ModuleType) -> str:
-    """The first paragraph of the module's docstring."""
-    return " ".join((getdoc(module) or "").partition("\n\n")[0].split())
-
-
-def _table(model: type[BaseModel]) -> Iterator[str]:
-    yield "| key | type | default | bounds | meaning |\n|---|---|---|---|---|"
-    for name in schema.names(model):
-        field = model.model_fields[name]
-        meaning = field.description or "chooses this variant"
-        bounds = ", ".join(dict.fromkeys(_bounds(field))) or "-"
-        cells = [f"`{name}`", _type(field.annotation), _default_text(field), bounds, meaning]
-        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
-    yield ""
-
-
-def _default(field: FieldInfo) -> Any:
-    return field.get_default(call_default_factory=True, validated_data={})
-
-
-def _default_text(field: FieldInfo) -> str:
-    if field.is_required():
-        return "must be given"
-    default = _default(field)
-    if default is None or default == {}:
-        return "not set"
-    return "see below" if isinstance(default, BaseModel) else f"`{shown(default)}`"
-
-
-def _type(annotation: Any) -> str:
+def _type(key: Json) -> str:
     """A type in TOML's words."""
-    if annotation in WORDS:
-        return WORDS[annotation]
-    origin, inside = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
-        return _type(inside[0])
-    if origin is Literal:
-        return ", ".join(f"`{shown(value)}`" for value in inside)
-    if origin is tuple:
-        one = _type(inside[0])
-        count = "" if inside[-1] is Ellipsis else f"{len(inside)} "
-        return f"list of {count}{one}s" if one in (*WORDS.values(), "table") else f"list of {one}"
-    if origin in (Union, UnionType):
-        if len(schema.models(inside)) > 1:
-            return "table, with the keys of [data](#data)"
-        return " or ".join(dict.fromkeys(_type(part) for part in inside if part is not type(None)))
-    return "table"
+    if values := key.get("enum", [key["const"]] if "const" in key else []):
+        return ", ".join(f"`{shown(value)}`" for value in values)
+    if len(schema.models(key)) > 1:
+        return "table, with the keys of [data](#data)"
+    inside = schema.inside(key)
+    if key.get("type") == "array":
+        each, count = _type(inside[0]), f"{len(inside)} " if "prefixItems" in key else ""
+        return f"list of {count}{each}s" if each in WORDS.values() else f"list of {each}"
+    if inside:
+        return " or ".join(dict.fromkeys(_type(each) for each in inside if each != {"type": "null"}))
+    return WORDS[key.get("type", "object")]
 
 
-def _bounds(field: FieldInfo) -> Iterator[str]:
+def _bounds(key: Json) -> Iterator[str]:
     """The bounds of the values, or of each one in a list."""
-    yield from _limits(field.metadata)
-    yield from _inner_limits(field.annotation)
-
-
-def _inner_limits(annotation: Any) -> Iterator[str]:
-    yield from _limits(getattr(annotation, "__metadata__", ()))
-    if not schema.models([annotation]):
-        for part in get_args(annotation):
-            yield from _inner_limits(part)
-
-
-def _limits(metadata: Any) -> Iterator[str]:
-    for item in metadata:
-        yield from _limits(getattr(item, "metadata", ()))
-        for name, text in SIGNS.items():
-            if getattr(item, name, None) is not None:
-                yield text.format(schema.bound(getattr(item, name)))
-        if getattr(item, "pattern", None):
-            yield "letters, digits, `.`, `_`, `-`; a letter or digit first"
+    for name, text in SIGNS.items():
+        if name in key and not (name == "minItems" and "prefixItems" in key):
+            yield text.format(schema.bound(key[name]))
+    if "pattern" in key:
+        yield "letters, digits, `.`, `_`, `-`; a letter or digit first"
+    for each in schema.inside(key):
+        yield from _bounds(each)
 
 
 if __name__ == "__main__":

@@ -1,77 +1,78 @@
-"""The keys of a recipe as its models know them: all of them, those beside a place, and those of a variant."""
+"""The tables of a recipe and their keys, read from the JSON Schema of the models: for the reference and messages."""
 
 from collections.abc import Iterator, Sequence
-from inspect import get_annotations
-from types import UnionType
-from typing import Any, NamedTuple, Union, get_args, get_origin
+from functools import cache
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 
-CHOICES = ("name", "source", "experiment")  # the key that chooses a variant, of data sets and of [theory]
-
-
-class Key(NamedTuple):
-    """One key of one model."""
-
-    path: str  # dotted, e.g. "predictor.eps"
-    variant: str  # that has it, "" where its table has no variants
-    field: FieldInfo
+Json = dict[str, Any]
 
 
-def walk(model: type[BaseModel], prefix: str = "") -> Iterator[Key]:
-    """All keys below `model`; a key that several variants have comes once for each."""
-    for name in names(model):
-        field = model.model_fields[name]
-        yield Key(prefix + name, variant(model), field)
-        for inner in models([field.annotation]):
-            yield from walk(inner, f"{prefix}{name}.")
+class Table(NamedTuple):
+    """One table, or one variant of it.
+
+    Attributes:
+        path: dotted, e.g. "probe.linear"; "" for the recipe itself.
+        meaning: of the key that holds it, in its model.
+        choice: the key that chooses the variant, e.g. "name"; "" where there are none.
+        variant: whose keys these are, or "".
+        description: what the table or the variant is.
+        keys: JSON Schema of each key, in the order of `catalogue.Strict`.
+        required: keys without a default.
+    """
+
+    path: str
+    meaning: str
+    choice: str
+    variant: str
+    description: str
+    keys: dict[str, Json]
+    required: frozenset[str]
 
 
-def names(model: type[BaseModel]) -> list[str]:
-    """The keys of one table: what chooses the variant, its own, then those that it shares with others."""
-    own = get_annotations(model)
-    chooses = choice(model)
-    return sorted(model.model_fields, key=lambda name: (name != chooses, name not in own))
+@cache
+def tables(model: type[BaseModel]) -> tuple[Table, ...]:
+    """The table of a model and all below it, from the outside in; one with variants comes once for each."""
+    schema = model.model_json_schema()
+
+    def walk(path: str, meaning: str, table: Json) -> Iterator[Table]:
+        keys = table.get("properties", {})
+        choice = next((name for name, key in keys.items() if "const" in key), "")
+        variant = keys[choice]["const"] if choice else ""
+        description, required = table.get("description", ""), frozenset(table.get("required", ()))
+        yield Table(path, meaning, choice, variant, description, keys, required)
+        for name, key in keys.items():
+            for inner in models(key):
+                yield from walk(f"{path}.{name}".lstrip("."), key.get("description", ""), schema["$defs"][inner])
+
+    return tuple(walk("", "", schema))
 
 
-def choice(model: type[BaseModel]) -> str:
-    """The key of `model` that has one possible value, the variant's name; "" for a table without variants."""
-    for name in CHOICES:
-        field = model.model_fields.get(name)
-        if field is not None and len(get_args(field.annotation)) == 1:
-            return name
-    return ""
+def models(key: Json) -> list[str]:
+    """Names of the models that the value of a key, or each one in its list, may be of."""
+    if "$ref" in key:
+        return [key["$ref"].rpartition("/")[2]]
+    return [name for each in inside(key) for name in models(each)]
 
 
-def variant(model: type[BaseModel]) -> str:
-    """The variant whose keys these are, or ""."""
-    name = choice(model)
-    return str(get_args(model.model_fields[name].annotation)[0]) if name else ""
+def inside(key: Json) -> list[Json]:
+    """What a value may be, where there are alternatives, and what stands in it, where it is a list."""
+    alternatives = [*key.get("anyOf", ()), *key.get("oneOf", ())]
+    return [*alternatives, *key.get("prefixItems", ()), *([key["items"]] if "items" in key else ())]
 
 
-def models(annotations: Sequence[Any]) -> list[type[BaseModel]]:
-    """All models that the annotations allow."""
-    found: list[type[BaseModel]] = []
-    for annotation in annotations:
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            found.append(annotation)
-        elif get_origin(annotation) in (Union, UnionType, tuple) or hasattr(annotation, "__metadata__"):
-            found += models(get_args(annotation))
-    return found
-
-
-def owners(loc: Sequence[int | str], model: type[BaseModel]) -> list[type[BaseModel]]:
-    """The models of the table in which the place `loc` lies, or which it is; several if no variant is chosen.
+def owners(loc: Sequence[int | str], known: Sequence[Table]) -> list[Table]:
+    """The table in which the place `loc` lies, or which it is; all its variants if none is chosen.
 
     Args:
         loc: as pydantic has it: keys, and between them variants, tags of unions, types and positions.
-        model: where it starts.
+        known: all tables, the recipe itself first.
     """
-    here = [model]
+    here = [known[0]]
     for part in loc:
-        chosen = [m for m in here if variant(m) == part]
-        inner = models([m.model_fields[str(part)].annotation for m in here if part in m.model_fields])
+        chosen = [table for table in here if table.variant == part]
+        inner = [table for table in known[1:] if table.path == f"{here[0].path}.{part}".lstrip(".")]
         here = chosen or inner or here
     return here
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from dcp.catalogue import VariantConfig as Section
+from dcp.catalogue import Strict as Section
 
 Seeds = Annotated[tuple[Annotated[int, Field(ge=0, lt=2**31)], ...], Field(min_length=1)]
 NAMED = r"^$|^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$"

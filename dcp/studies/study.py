@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from dcp.catalogue import VariantConfig
 from dcp.errors import Problems
-from dcp.recipe import layers, messages, seeds, toml
+from dcp.recipe import layers, messages, seeds
 from dcp.recipe.layers import Table
 from dcp.recipe.recipe import Recipe, Training
 from dcp.recipe.sections import Published
@@ -119,13 +119,11 @@ Point = tuple[str, dict[str, Any]]  # key in [study.arms], "" without any, and v
 
 def _section(files: Files) -> Section:
     where, table = str(files.path), {"study": files.study}
-    found = toml.useless(table, where)
     try:
         section = _Holder.model_validate(layers.frozen(table)).study
     except ValidationError as error:
-        raise Problems(found + messages.explain(error, table, Training, where)) from None
-    found += validate.of_section(section, files)
-    if found:
+        raise Problems(messages.explain(error, table, Training, where)) from None
+    if found := list(validate.of_section(section, files)):
         raise Problems(found)
     return section
 

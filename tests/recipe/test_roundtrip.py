@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from dcp.errors import Problems
-from dcp.recipe import layers, schema, shipped
+from dcp.recipe import layers, shipped
 from dcp.recipe.recipe import Recipe
 
 from . import strategies
@@ -66,7 +66,7 @@ def sets_of(table: dict[str, Any]) -> dict[str, str]:
     chosen = {
         key: value
         for key, value in layers.flat(table).items()
-        if isinstance(value, bool | int | float) or key.rpartition(".")[2] in schema.CHOICES
+        if isinstance(value, bool | int | float) or key.rpartition(".")[2] in layers.CHOICES.values()
     }
     chosen |= {"run.name": "any", "data.root": "/data"}
     return {key: f"{key}={str(value).lower()}" for key, value in chosen.items()}

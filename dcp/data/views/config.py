@@ -6,8 +6,9 @@ The defaults are the CIFAR-10 settings of the DirectPred release (Tian, Chen, Ga
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
+from pydantic import BaseModel, Discriminator, Field, Tag, model_validator
 
+from dcp.catalogue import Strict
 from dcp.errors import RequestError
 
 STATISTICS: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]] = {
@@ -39,11 +40,7 @@ def of_view(chance: float | tuple[float, float], view: int) -> float:
     return chance[view] if isinstance(chance, tuple) else chance
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Jitter(_Table):
+class Jitter(Strict):
     """Strengths of the colour operations, in torchvision's meaning; 0 leaves an operation out."""
 
     brightness: float = Field(0.4, ge=0, description="factor uniform in [max(0, 1 - x), 1 + x]")
@@ -52,7 +49,7 @@ class Jitter(_Table):
     hue: float = Field(0.1, ge=0, le=0.5, description="shift uniform in [-x, x], in turns of the circle")
 
 
-class Blur(_Table):
+class Blur(Strict):
     """Gaussian blur: how often, how wide."""
 
     p: Chance = Field(0.0, description="probability; a number, or a pair (view 1, view 2)")
@@ -84,7 +81,7 @@ class Blur(_Table):
         return kernel
 
 
-class Statistics(_Table):
+class Statistics(Strict):
     """What each colour channel is normalised with, for pixels in [0, 1]."""
 
     mean: tuple[float, float, float] = Field(description="subtracted from red, green, blue")
@@ -97,7 +94,7 @@ Normalize = Annotated[
 ]
 
 
-class Views(_Table):
+class Views(Strict):
     """How two views are made of an image, in the order of the keys."""
 
     crop_scale: tuple[Probability, Probability] = Field(
