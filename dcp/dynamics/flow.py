@@ -51,55 +51,52 @@ def advance(
         ArithmeticError: more than `MOST_STEPS` steps, or steps below `LEAST_STEP`, would be needed.
     """
     left = torch.as_tensor(duration, dtype=state.dtype).expand(len(state))
-    return _advance(derivative, _Now(state, left, torch.full_like(left, FIRST_STEP)), tol, rest, decided).state
+    return _advance(derivative, _Progress(state, left, torch.full_like(left, FIRST_STEP)), tol, rest, decided).state
 
 
 @dataclass
-class _Now:
-    """Where a flow is: its states, the times left [N], the next steps [N], and how many have been made."""
+class _Progress:
+    """Where a flow is: its states, the times left [N], the next steps [N], and how many steps have been tried."""
 
     state: Tensor
     left: Tensor
     h: Tensor
-    made: int = 0
+    tried: int = 0
 
 
-def _advance(derivative: Derivative, now: _Now, tol: float, rest: float, decided: Decided | None) -> _Now:
-    """When no time is left."""
+def _advance(
+    derivative: Derivative, now: _Progress, tol: float, rest: float = 0.0, decided: Decided | None = None
+) -> _Progress:
+    """Until no time is left, or each setting rests or is decided."""
     speed = derivative(now.state)
-    while bool((moving := _moving(now, speed, rest, decided)).any()):
+    while True:
+        moving = (now.left > 0) & ~(_largest(speed) <= rest)
+        if decided is not None:
+            moving = moving & ~decided(now.state)
+        if not bool(moving.any()):
+            now.h = now.h.clamp_min(FIRST_STEP)
+            return now
         h = torch.minimum(now.h, now.left)
         reached, last, error = _step(derivative, now.state, speed, h, tol)
         taken = moving & (error <= 1)
         speed = torch.where(_wide(taken, speed), last, speed)
         now.state = torch.where(_wide(taken, now.state), reached, now.state)
         now.left = now.left - torch.where(taken, h, 0.0)
-        now.h, now.made = h * (0.9 * error.clamp_min(1e-10) ** -0.2).clamp(0.2, 5.0), now.made + 1
-        _require_progress(now, (h < now.left) & moving & ~taken)
-    now.h = now.h.clamp_min(FIRST_STEP)
-    return now
-
-
-def _moving(now: _Now, speed: Tensor, rest: float, decided: Decided | None) -> Tensor:
-    moving = (now.left > 0) & ~(_largest(speed) <= rest)
-    return moving if decided is None else moving & ~decided(now.state)
-
-
-def _require_progress(now: _Now, refused: Tensor) -> None:
-    if bool(((now.h < LEAST_STEP) & refused).any()):
-        raise ArithmeticError(f"the flow needs steps below {LEAST_STEP}")
-    if now.made >= MOST_STEPS:
-        raise ArithmeticError(f"the flow needs more than {MOST_STEPS:,} steps")
+        now.h, now.tried = h * (0.9 * error.clamp_min(1e-10) ** -0.2).clamp(0.2, 5.0), now.tried + 1
+        refused = (h < now.left) & moving & ~taken
+        if bool(((now.h < LEAST_STEP) & refused).any()):
+            raise ArithmeticError(f"the flow needs steps below {LEAST_STEP}")
+        if now.tried >= MOST_STEPS:
+            raise ArithmeticError(f"the flow needs more than {MOST_STEPS:,} steps")
 
 
 def course(derivative: Derivative, state: Tensor, times: Tensor, *, tol: float = 1e-9) -> Tensor:
     """The states [T, N, ...] at `times` [T], which rise from 0 on."""
-    found, now = [], _Now(state, state, torch.full((len(state),), FIRST_STEP, dtype=state.dtype))
+    path, now = [], _Progress(state, state, torch.full((len(state),), FIRST_STEP, dtype=state.dtype))
     for span in times.diff(prepend=times.new_zeros(1)):
         now.left = span.expand(len(state))
-        now = _advance(derivative, now, tol, 0.0, None)
-        found.append(now.state)
-    return torch.stack(found)
+        path.append(_advance(derivative, now, tol).state)
+    return torch.stack(path)
 
 
 def speed(derivative: Derivative, state: Tensor) -> Tensor:

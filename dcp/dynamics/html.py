@@ -1,33 +1,27 @@
 """An experiment of `dcp theory` as one HTML file: its figures above its table."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dcp.dynamics.page import theory_page
-from dcp.dynamics.result import Figure, Result
+from dcp.dynamics.result import Result
 from dcp.report.charts.curves import Curve, draw_curves
 from dcp.report.html import blocks
 from dcp.report.html.document import Section, document, figure, figures
 
 
 def theory_html(name: str, experiment: str, result: Result) -> str:
-    """The whole file."""
+    """The whole file; what has no place on a logarithmic axis is left out of its figure."""
+    charts = []
+    for i, each in enumerate(result.figures):
+        curves = []
+        for style, line in enumerate(each.lines):
+            x, y = np.array(line.x), np.array(line.y)
+            y = np.where(y > 0, y, np.nan) if each.log else y
+            curves += [Curve(line.label, style, x, y)] if np.isfinite(y).any() else []
+        chart = draw_curves(
+            curves, name=f"theory-{i}", title=each.title, x=each.x, y=each.y, log=each.log, whole=each.whole
+        )
+        key = [(curve.style, curve.label) for curve in curves]
+        charts.append(figure(each.title, chart, note=each.note, source="figures.csv", key=key, wide=len(key) > 12))
     page = theory_page(name, experiment, result)
-    drawn = [_figure(one, i) for i, one in enumerate(result.figures)]
-    return document(page.title, [Section("Figures", figures(drawn)), *blocks.sections(page)])
-
-
-def _figure(one: Figure, number: int) -> str:
-    lines = [
-        Curve(line.label, style, np.array(line.x), _drawable(np.array(line.y), log=one.log))
-        for style, line in enumerate(one.lines)
-    ]
-    lines = [line for line in lines if np.isfinite(line.y).any()]
-    chart = draw_curves(lines, name=f"theory-{number}", title=one.title, x=one.x, y=one.y, log=one.log, whole=one.whole)
-    key = [(line.style, line.label) for line in lines]
-    return figure(one.title, chart, note=one.note, source="figures.csv", key=key, wide=len(key) > 12)
-
-
-def _drawable(values: NDArray[np.float64], *, log: bool) -> NDArray[np.float64]:
-    """The same without what has no place on a logarithmic axis."""
-    return np.where(values > 0, values, np.nan) if log else values
+    return document(page.title, [Section("Figures", figures(charts)), *blocks.sections(page)])

@@ -24,19 +24,19 @@ def signal(data: Gaussian, W: Tensor, W_p: Tensor, W_a: Tensor) -> Tensor:
     return W_p.mT @ residual
 
 
-def set_by(data: Gaussian, by: Rule, eta: Tensor, *, clean: bool = False) -> Derivative:
+def set_by(data: Gaussian, rule: Rule, eta: Tensor, *, clean: bool = False) -> Derivative:
     """W with W_p set from F = W X Wᵀ and W_a = W; state W.
 
     Args:
         data: the distribution.
-        by: the rule.
+        rule: for W_p.
         eta: [N].
         clean: F of clean images (X_d) instead of views (X_s).
     """
     X = data.X_d if clean else data.X_s
 
     def derivative(W: Tensor) -> Tensor:
-        W_p = rules.weights(by, W @ X @ W.mT)
+        W_p = rules.weights(rule, W @ X @ W.mT)
         return signal(data, W, W_p, W) - eta[:, None, None] * W
 
     return derivative

@@ -35,23 +35,23 @@ class Modes:
     phi: Tensor
 
 
-def squared(of: Modes, by: Rule) -> Derivative:
+def squared(modes: Modes, rule: Rule) -> Derivative:
     """dw/dt = w(λ_d w_p - λ_s w_p² - η), w_p = (φw²)^α: the squared loss; state w [N, M]."""
-    return deep(of, by, 1)
+    return deep(modes, rule, 1)
 
 
-def deep(of: Modes, by: Rule, layers: int | Tensor) -> Derivative:
+def deep(modes: Modes, rule: Rule, layers: int | Tensor) -> Derivative:
     """du/dt = u^(L-1) w (λ_d w_p - λ_s w_p²) - ηu, w = u^L: L balanced layers, for all or [N, 1]; state u [N, M]."""
 
     def derivative(u: Tensor) -> Tensor:
         w = u**layers
-        p = rules.modes(by, of.phi * w**2)
-        return u ** (layers - 1) * w * (of.lambda_d * p - of.lambda_s * p**2) - of.eta * u
+        p = rules.modes(rule, modes.phi * w**2)
+        return u ** (layers - 1) * w * (modes.lambda_d * p - modes.lambda_s * p**2) - modes.eta * u
 
     return derivative
 
 
-def cosine(of: Modes, by: Rule) -> Derivative:
+def cosine(modes: Modes, rule: Rule) -> Derivative:
     """dw/dt = w(λ_d w_p - λ_s w_p² C/N_p)/√(N_p N_z) - ηw: the cosine loss, norms replaced by their means.
 
     N_p = Σ w_p² λ_s w², N_z = Σ λ_s w², C = Σ w_p λ_d w²; state w [N, M]. A mean field: in finite dimensions it is
@@ -59,17 +59,13 @@ def cosine(of: Modes, by: Rule) -> Derivative:
     """
 
     def derivative(w: Tensor) -> Tensor:
-        p = rules.modes(by, of.phi * w**2)
-        N_p, N_z, C = _means(of, w, p)
-        return w * (of.lambda_d * p - of.lambda_s * p**2 * C / N_p) / (N_p * N_z).sqrt() - of.eta * w
+        p = rules.modes(rule, modes.phi * w**2)
+        N_p = (p**2 * modes.lambda_s * w**2).sum(1, keepdim=True)
+        N_z = (modes.lambda_s * w**2).sum(1, keepdim=True)
+        C = (p * modes.lambda_d * w**2).sum(1, keepdim=True)
+        return w * (modes.lambda_d * p - modes.lambda_s * p**2 * C / N_p) / (N_p * N_z).sqrt() - modes.eta * w
 
     return derivative
-
-
-def _means(of: Modes, w: Tensor, p: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    N_p = (p**2 * of.lambda_s * w**2).sum(1, keepdim=True)
-    N_z = (of.lambda_s * w**2).sum(1, keepdim=True)
-    return N_p, N_z, (p * of.lambda_d * w**2).sum(1, keepdim=True)
 
 
 def learnt(sigma2: Tensor, eta: Tensor, alpha_p: Tensor, beta: Tensor | None = None) -> Derivative:

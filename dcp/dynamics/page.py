@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
-from dcp.dynamics.result import Result, Row, finite
+from dcp.dynamics.result import Result, Row, finite, in_words
 from dcp.report.page import NOTHING, Grid, Lines, Page, count
 
 MOST_ROWS, SHOWN = 20, 5  # of a quantity with more rows than that the worst few are shown; the CSV has all
@@ -19,36 +19,28 @@ def theory_page(name: str, experiment: str, result: Result, *, rows_only: bool =
         result: what it came to.
         rows_only: without the notes.
     """
-    columns = ("", "simulated", "closed form", "difference")
+
+    def relative_difference(row: Row) -> float:  # what is nearly nothing counts as a millionth: below is rounding
+        return abs(row.difference) / max(abs(row.closed), 1e-6)
+
     sampled = any(row.error is not None for row in result.rows)
-    quantities = dict.fromkeys(row.quantity for row in result.rows)
-    groups = tuple(_group(each, [row for row in result.rows if row.quantity == each], sampled) for each in quantities)
-    grid = Grid("Simulated beside closed form", (*columns, "standard error") if sampled else columns, groups)
+    groups = []
+    for quantity in dict.fromkeys(row.quantity for row in result.rows):
+        rows, heading = [row for row in result.rows if row.quantity == quantity], quantity
+        if len(rows) > MOST_ROWS:
+            heading = f"{quantity}: of {count(len(rows), 'row')} those furthest off"
+            rows = sorted(rows, key=relative_difference, reverse=True)[:SHOWN]
+        groups.append((heading, tuple(_cells(row, sampled=sampled) for row in rows)))
+    columns = ("", "simulated", "closed form", "difference", *(["standard error"] if sampled else []))
+    grid = Grid("Simulated beside closed form", columns, tuple(groups))
     title = name if name == experiment else f"{name}: {experiment}"
     return Page(title, (grid, Lines("Notes", () if rows_only else result.notes)))
 
 
-def _group(quantity: str, rows: list[Row], sampled: bool) -> tuple[str, tuple[tuple[str, ...], ...]]:
-    if len(rows) <= MOST_ROWS:
-        return quantity, tuple(_cells(row, sampled) for row in rows)
-    worst = sorted(rows, key=_off, reverse=True)[:SHOWN]
-    return f"{quantity}: of {count(len(rows), 'row')} those furthest off", tuple(_cells(row, sampled) for row in worst)
-
-
-def _off(row: Row) -> float:
-    """Relative difference; what is nearly nothing counts as a millionth, below which rounding is."""
-    return abs(row.difference) / max(abs(row.closed), 1e-6)
-
-
-def _cells(row: Row, sampled: bool) -> tuple[str, ...]:
-    setting = ", ".join(f"{key} {_value(value)}" for key, value in row.setting.items()) or NOTHING
-    known = f"{'at most ' if row.bound else ''}{row.closed:.7g}"
-    cells = (setting, f"{row.simulated:.7g}", known, f"{row.difference:+.1e}")
+def _cells(row: Row, *, sampled: bool) -> tuple[str, ...]:
+    closed_form = f"{'at most ' if row.bound else ''}{row.closed:.7g}"
+    cells = (in_words(row.setting) or NOTHING, f"{row.simulated:.7g}", closed_form, f"{row.difference:+.1e}")
     return (*cells, NOTHING if row.error is None else f"{row.error:.2g}") if sampled else cells
-
-
-def _value(value: float | str) -> str:
-    return value if isinstance(value, str) else f"{value:.4g}"
 
 
 def results_csv(result: Result) -> str:
@@ -56,17 +48,17 @@ def results_csv(result: Result) -> str:
     keys = list(dict.fromkeys(key for row in result.rows for key in row.setting))
     head = [*keys, "quantity", "simulated", "closed_form", "difference", "bound", "standard_error"]
     rows = (
-        [*(row.setting.get(key, "") for key in keys), row.quantity, *map(_number, (row.simulated, row.closed,
-         row.difference)), str(row.bound).lower(), _number(row.error)]
+        [*(row.setting.get(key) for key in keys), row.quantity, *map(finite, (row.simulated, row.closed,
+         row.difference)), str(row.bound).lower(), finite(row.error)]
         for row in result.rows
     )  # fmt: skip
     return _csv(head, rows)
 
 
 def figures_csv(result: Result) -> str:
-    """Every point of every line of the figures."""
+    """Every point of every line of the figures; an empty cell for what is not finite."""
     rows = (
-        [figure.title, line.label, figure.x, _number(x), figure.y, _number(y)]
+        [figure.title, line.label, figure.x, finite(x), figure.y, finite(y)]
         for figure in result.figures
         for line in figure.lines
         for x, y in zip(line.x, line.y, strict=True)
@@ -74,12 +66,8 @@ def figures_csv(result: Result) -> str:
     return _csv(["figure", "line", "x_is", "x", "y_is", "y"], rows)
 
 
-def _number(value: float | None) -> float | str:
-    known = finite(value)
-    return "" if known is None else known
-
-
 def _csv(head: list[str], rows: Iterable[Sequence[object]]) -> str:
+    """The table as text; None is an empty cell."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(head)

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-MOST_POINTS = 200  # of a line in a figure
+Setting = Mapping[str, float | str]
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Row:
         error: standard error of `simulated`, where it comes from samples.
     """
 
-    setting: Mapping[str, float | str]
+    setting: Setting
     quantity: str
     simulated: float
     closed: float
@@ -74,8 +74,12 @@ class Result:
         """The rows and notes as plain values; None for a number that is not finite, as JSON has no other word."""
         rows = [
             {
-                **{"setting": dict(row.setting), "quantity": row.quantity, "simulated": finite(row.simulated)},
-                **{"closed_form": finite(row.closed), "bound": row.bound, "standard_error": finite(row.error)},
+                "setting": dict(row.setting),
+                "quantity": row.quantity,
+                "simulated": finite(row.simulated),
+                "closed_form": finite(row.closed),
+                "bound": row.bound,
+                "standard_error": finite(row.error),
             }
             for row in self.rows
         ]
@@ -88,7 +92,7 @@ def finite(value: float | None) -> float | None:
 
 
 def unrest(
-    settings: Sequence[Mapping[str, float | str]], speeds: Sequence[float], most: float, of: str = "|dW/dt|"
+    settings: Sequence[Setting], speeds: Sequence[float], most: float, quantity: str = "|dW/dt|"
 ) -> tuple[str, ...]:
     """A sentence that says which settings still move faster than `most` at the end, and the worst; () if none does.
 
@@ -96,24 +100,23 @@ def unrest(
         settings: of the flows.
         speeds: of each at the end.
         most: what passes for rest.
-        of: what the speeds are.
+        quantity: what the speeds are.
     """
     moving = sorted(((speed, i) for i, speed in enumerate(speeds) if not speed <= most), reverse=True)
     if not moving:
         return ()
-    speed, first = moving[0]
-    where = ", ".join(f"{key} {_short(value)}" for key, value in settings[first].items())
-    told = (
-        f"Not at rest at the end: {len(moving)} of {len(speeds)} runs, the fastest with {of} = {speed:.2g} ({where})."
+    speed, fastest = moving[0]
+    return (
+        f"Not at rest at the end: {len(moving)} of {len(speeds)} runs, the fastest with {quantity} = {speed:.2g} "
+        f"({in_words(settings[fastest])}). There the closed form is a limit that is not reached yet; a longer run "
+        "comes nearer.",
     )
-    return (f"{told} There the closed form is a limit that is not reached yet; a longer run comes nearer.",)
 
 
-def _short(value: float | str) -> str:
-    return value if isinstance(value, str) else f"{value:.4g}"
+def in_words(setting: Setting) -> str:
+    """A setting on one line.
 
-
-def line(label: str, x: Sequence[float], y: Sequence[float]) -> Line:
-    """A curve of at most `MOST_POINTS` points, evenly taken."""
-    every = max(1, -(-len(x) // MOST_POINTS))
-    return Line(label, tuple(x[::every]), tuple(y[::every]))
+    >>> in_words({"place": "inside", "eta": 0.123456})
+    'place inside, eta 0.1235'
+    """
+    return ", ".join(f"{key} {value if isinstance(value, str) else f'{value:.4g}'}" for key, value in setting.items())

@@ -32,29 +32,29 @@ def rule(alpha: Tensor, eps: float | Tensor = 0.0, place: Literal["outside", "in
     return Rule(alpha, torch.as_tensor(eps, dtype=alpha.dtype).expand(len(alpha)), place)
 
 
-def weights(by: Rule, F: Tensor) -> Tensor:
+def weights(rule: Rule, F: Tensor) -> Tensor:
     """W [N, D, D] of F [N, D, D]."""
-    return _mapped(by.alpha, by.eps, F, by.place)
+    return _mapped(rule.alpha, rule.eps, F, rule.place)
 
 
-def modes(by: Rule, f: Tensor) -> Tensor:
+def modes(rule: Rule, f: Tensor) -> Tensor:
     """The eigenvalues [N, M] of W where F is diagonal with f [N, M]: each is the W of a 1x1 matrix.
 
     >>> modes(rule(torch.tensor([1.0, 0.5])), torch.tensor([[4.0, 9.0], [4.0, 9.0]])).round().tolist()
     [[4.0, 9.0], [2.0, 3.0]]
     """
-    alpha, eps = (each[:, None].expand(f.shape).flatten() for each in (by.alpha, by.eps))
-    return _mapped(alpha, eps, f.reshape(-1, 1, 1), by.place).view(f.shape)
+    alpha, eps = (each[:, None].expand(f.shape).flatten() for each in (rule.alpha, rule.eps))
+    return _mapped(alpha, eps, f.reshape(-1, 1, 1), rule.place).view(f.shape)
 
 
 def _mapped(alpha: Tensor, eps: Tensor, F: Tensor, place: Literal["outside", "inside"]) -> Tensor:
-    found: Tensor
+    W: Tensor
     if place == "outside" and bool((alpha == 1).all()):  # without an eigen-decomposition
-        found = torch.vmap(lambda F, eps: directcopy.weight(F, eps=eps, norm="none"))(F, eps)
-        return found
+        W = torch.vmap(lambda F, eps: directcopy.weight(F, eps=eps, norm="none"))(F, eps)
+        return W
 
     def weight(F: Tensor, alpha: Any, eps: Any) -> Tensor:  # scalars of a batch
         return directset.weight(F, alpha=alpha, eps=eps, norm="none", eps_place=place)
 
-    found = torch.vmap(weight)(F, alpha, eps)
-    return found
+    W = torch.vmap(weight)(F, alpha, eps)
+    return W

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from dcp.catalogue import VariantConfig
 from dcp.dynamics import closed_forms, flow, modes
-from dcp.dynamics.experiments.base import Positives
-from dcp.dynamics.result import Figure, Line, Result, Row, line
+from dcp.dynamics.experiments.base import Positives, line
+from dcp.dynamics.result import Figure, Line, Result, Row
 
 Decays = Annotated[tuple[Annotated[float, Field(ge=0.01, le=10)], ...], Field(min_length=1, max_length=8)]
 ALIVE = 0.05  # p at the end over p at the start
@@ -36,17 +36,19 @@ class Config(VariantConfig):
 def run(config: Config, seed: int) -> Result:
     """The boundary with norms held fixed; then free norms: every mode survives, and the boundary is passed."""
     start = torch.tensor([config.p], dtype=torch.float64)
-    found, known = _boundary(config, start)
-    rows = [Row({"norms": "held"}, "eta at the boundary", found, known)]
+    sigma2 = torch.full((1, 1), config.sigma2, dtype=torch.float64)
+    held = simulated(config, start, sigma2)
+    rows = [Row({"norms": "held"}, "eta at the boundary", held, float(boundary(start, sigma2)))]
     lines: list[Line] = []
+    length = -math.log(config.shrink)  # of a run with free norms, in units of 1/η
     for eta in config.eta:
-        times, path = _free(config, start, eta)
-        limits = _limits(config, path)
+        times = torch.linspace(0, length / eta, 101, dtype=torch.float64)
+        derivative = modes.learnt_cosine(sigma2, torch.full_like(sigma2, eta))
+        path = flow.course(derivative, start, times, tol=1e-7)[:, 0]
         spread = float(path[-1].min() / path[-1].max())
-        setting: dict[str, float | str] = {"norms": "free", "eta": eta}
-        rows.append(Row(setting, "least over largest p at the end", spread, 1.0))
-        lines.append(line(f"η = {eta:g}: boundary over η", (eta * times).tolist(), (limits / eta).tolist()))
-    lines.append(line("above 1 features are stable", [0.0, _length(config)], [1.0, 1.0]))
+        rows.append(Row({"norms": "free", "eta": eta}, "least over largest p at the end", spread, 1.0))
+        lines.append(line(f"η = {eta:g}: boundary over η", eta * times, boundary(path, sigma2) / eta))
+    lines.append(line("above 1 features are stable", [0.0, length], [1.0, 1.0]))
     figure = Figure("The boundary rises as the norms shrink", "η · time", "boundary over η", tuple(lines), log=True)
     notes = (
         "Held norms: above the boundary everything collapses. Free norms: no weight decay removes a mode.",
@@ -55,9 +57,14 @@ def run(config: Config, seed: int) -> Result:
     return Result(tuple(rows), (figure,), notes)
 
 
-def _boundary(config: Config, start: Tensor) -> tuple[float, float]:
-    """η above which all modes vanish, norms as at the start: simulated, and by the closed form."""
-    sigma2 = torch.full((1, 1), config.sigma2, dtype=torch.float64)
+def boundary(p: Tensor, sigma2: Tensor) -> Tensor:
+    """η [N] above which all modes vanish, in closed form, with the norms of modes p [N, M]."""
+    ratio, size = modes.parabola_norms(p, sigma2)
+    return closed_forms.threshold((1 + sigma2) * ratio / size, 1 / size)[:, 0]
+
+
+def simulated(config: Config, start: Tensor, sigma2: Tensor) -> float:
+    """The same by simulation, with the norms held as at the start."""
     ratio, size = modes.parabola_norms(start, sigma2)
     norms = torch.cat([ratio, size], 1)
     large = 1 / ((1 + sigma2) * ratio)  # p without decay
@@ -67,24 +74,5 @@ def _boundary(config: Config, start: Tensor) -> tuple[float, float]:
         derivative = modes.learnt_cosine(sigma2, eta[:, None], norms)
         return (flow.advance(derivative, large, duration, tol=1e-7, rest=1e-9) > ALIVE * large)[:, 0]
 
-    known = closed_forms.threshold((1 + sigma2) * ratio / size, 1 / size)
-    found = flow.boundary(survives, torch.zeros(1).double(), (1 / size * large)[0], halvings=config.halvings)
-    return float(found), float(known)
-
-
-def _free(config: Config, start: Tensor, eta: float) -> tuple[Tensor, Tensor]:
-    times = torch.linspace(0, _length(config) / eta, 101, dtype=torch.float64)
-    sigma2 = torch.full((1, 1), config.sigma2, dtype=torch.float64)
-    derivative = modes.learnt_cosine(sigma2, torch.full_like(sigma2, eta))
-    return times, flow.course(derivative, start, times, tol=1e-7)[:, 0]
-
-
-def _length(config: Config) -> float:
-    return -math.log(config.shrink)
-
-
-def _limits(config: Config, path: Tensor) -> Tensor:
-    """The boundary [T] that the norms of each moment give."""
-    sigma2 = torch.full((1, 1), config.sigma2, dtype=torch.float64)
-    ratio, size = modes.parabola_norms(path, sigma2)
-    return closed_forms.threshold((1 + sigma2) * ratio / size, 1 / size)[:, 0]
+    most = (1 / size * large)[0]
+    return float(flow.boundary(survives, torch.zeros_like(most), most, halvings=config.halvings))

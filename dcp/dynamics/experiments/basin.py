@@ -3,7 +3,6 @@
 W(0) = δI converges for δ above p₋^(1/(2α)) and collapses below, p₋ = (1 - √(1-4η))/2 on S. Derived here.
 """
 
-from itertools import product
 from typing import Annotated, Literal
 
 import torch
@@ -12,8 +11,8 @@ from torch import Tensor
 
 from dcp.catalogue import VariantConfig
 from dcp.dynamics import closed_forms, flow, modes, rules
-from dcp.dynamics.experiments.base import Exponents
-from dcp.dynamics.result import Figure, Line, Result, Row, line
+from dcp.dynamics.experiments.base import Exponents, grid, rows, two_lines
+from dcp.dynamics.result import Figure, Line, Result
 
 Decays = Annotated[tuple[Annotated[float, Field(ge=1e-3, le=0.249)], ...], Field(min_length=1, max_length=20)]
 ALIVE = 0.1  # share of the start at which a mode has vanished
@@ -33,22 +32,31 @@ class Config(VariantConfig):
 
 def run(config: Config, seed: int) -> Result:
     """The smallest δ for each η and α."""
-    points = list(product(config.alpha, config.eta))
-    alpha, eta = torch.tensor(points, dtype=torch.float64).T
+    settings, (alpha, eta) = grid(alpha=config.alpha, eta=config.eta)
     one = torch.ones_like(eta)
-    found, known = simulated(config, alpha, eta), closed_forms.smallest_start(one, one, eta, alpha, one)
-    rows = tuple(
-        Row({"alpha": a, "eta": e}, "smallest start", x, y)
-        for (a, e), x, y in zip(points, found.tolist(), known.tolist(), strict=True)
-    )
-    return Result(rows, (_figure(points, found, known),), ("Larger weight decay means a larger basin of collapse.",))
+    smallest, closed = simulated(config, alpha, eta), closed_forms.smallest_start(one, one, eta, alpha, one)
+    lines: list[Line] = []
+    for a in sorted(set(config.alpha)):
+        at = [int(i) for i in eta.argsort(stable=True) if alpha[i] == a]
+        lines += two_lines(f"α = {a:g}", eta[at], smallest[at], closed[at])
+    figure = Figure("The smallest start that survives", "weight decay η", "δ", tuple(lines))
+    note = "Larger weight decay means a larger basin of collapse."
+    return Result(tuple(rows(settings, {"smallest start": (smallest, closed)})), (figure,), (note,))
 
 
 def simulated(config: Config, alpha: Tensor, eta: Tensor) -> Tensor:
     """δ [N] below which a mode with λ_s = λ_d = 1 vanishes."""
+    one = torch.ones_like(eta)[:, None]
+
+    def decided(w: Tensor) -> Tensor:  # a mode alone never turns, so a little growth decides
+        return ((w < ALIVE) | (w > GROWN))[:, 0]
 
     def vanishes(start: Tensor) -> Tensor:
-        return _end(config, alpha, eta, start) < ALIVE
+        parameters = modes.Modes(
+            one, one, eta[:, None], start[:, None] ** 2
+        )  # w in units of the start, so F in its square
+        derivative = modes.squared(parameters, rules.rule(alpha))
+        return flow.advance(derivative, one, config.time / eta, rest=1e-7, decided=decided)[:, 0] < ALIVE
 
     low = torch.ones_like(eta)
     for _ in range(DOUBLINGS):
@@ -56,25 +64,3 @@ def simulated(config: Config, alpha: Tensor, eta: Tensor) -> Tensor:
             break
         low = torch.where(gone, low, low / 2)
     return flow.boundary(vanishes, low, 2 * low, halvings=config.halvings)
-
-
-def _end(config: Config, alpha: Tensor, eta: Tensor, start: Tensor) -> Tensor:
-    """The share of the start that w is at the end, [N]; a mode alone never turns, so a little growth decides."""
-    one = torch.ones_like(eta)[:, None]
-    of = modes.Modes(one, one, eta[:, None], start[:, None] ** 2)  # in units of the start F has its square
-    derivative = modes.squared(of, rules.rule(alpha))
-
-    def decided(w: Tensor) -> Tensor:
-        return ((w < ALIVE) | (w > GROWN))[:, 0]
-
-    return flow.advance(derivative, one, config.time / eta, rest=1e-7, decided=decided)[:, 0]
-
-
-def _figure(points: list[tuple[float, float]], found: Tensor, known: Tensor) -> Figure:
-    lines: list[Line] = []
-    for alpha in sorted({a for a, _ in points}):
-        chosen = sorted((e, i) for i, (a, e) in enumerate(points) if a == alpha)
-        for name, values in (("simulated", found), ("closed form", known)):
-            y = [float(values[i]) for _, i in chosen]
-            lines.append(line(f"α = {alpha:g}, {name}", [e for e, _ in chosen], y))
-    return Figure("The smallest start that survives", "weight decay η", "δ", tuple(lines))

@@ -6,7 +6,6 @@ field, so a few per cent off finite dimensions.
 """
 
 import math
-from itertools import product
 from typing import Literal
 
 import torch
@@ -14,8 +13,8 @@ from pydantic import Field
 from torch import Tensor
 
 from dcp.dynamics import closed_forms, flow, modes, rules
-from dcp.dynamics.experiments.base import Exponents, Rates, Subspace
-from dcp.dynamics.result import Figure, Result, Row, line, unrest
+from dcp.dynamics.experiments.base import Exponents, Rates, Subspace, grid, line, rows
+from dcp.dynamics.result import Figure, Result, unrest
 
 SHAPE = "‖W‖² |d(W/‖W‖)/dt|"  # how fast the shape moves, were the scale 1: that of η does not move it
 MOVING = 1e-5  # above it the shape is not at rest
@@ -38,64 +37,42 @@ class Config(Subspace):
 
 def run(config: Config, seed: int) -> Result:
     """The ratio of noise to signal, the isotropy of S and the norm of W, for each α and η."""
-    points = list(product(config.alpha, config.eta))
-    alpha, eta = torch.tensor(points, dtype=torch.float64).T
-    kept = config.kept
+    settings, (alpha, eta) = grid(alpha=config.alpha, eta=config.eta)
     start = 0.5 + torch.rand(config.dim, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    start = start.expand(len(points), -1)
-    duration = torch.where(eta > 0, math.log(1 / config.shrink) / (2 * eta), config.time)
-    end = flow.advance(_flow(config, alpha, eta, kept), start, duration.clamp_max(config.time), tol=1e-8)
-    rows: list[Row] = []
-    for i, (a, e) in enumerate(points):
-        rows += _rows(config, {"alpha": a, "eta": e}, start[i], end[i], kept, float(duration[i]))
-    speeds = flow.speed(_flow(config, alpha, 0 * eta, kept), end) * end.norm(dim=1)
-    moving = unrest([{"alpha": a, "eta": e} for a, e in points], speeds.tolist(), MOVING, SHAPE)
-    return Result(tuple(rows), (_figure(config, start[:1], kept),), (*_notes(config), *moving))
+    start = start.expand(len(settings), -1)
+    duration = torch.where(eta > 0, math.log(1 / config.shrink) / (2 * eta), config.time).clamp_max(config.time)
+    end = flow.advance(_flow(config, alpha, eta), start, duration, tol=1e-8)
+    on, off = end[:, : config.kept] ** 2, end[:, config.kept :] ** 2
+    ratio = closed_forms.cosine_ratio(torch.full_like(alpha, config.sigma2), alpha)
+    norm = start.square().sum(1) * torch.exp(-2 * eta * duration)
+    pairs = {
+        "w^2 outside S over that on S": (off.mean(1) / on.mean(1), ratio),
+        "least over largest w on S": ((on.amin(1) / on.amax(1)).sqrt(), torch.ones_like(eta)),
+        "norm of W squared": (end.square().sum(1), norm),
+    }
+    speeds = flow.speed(_flow(config, alpha, 0 * eta), end) * end.norm(dim=1)
+    notes = (
+        "No weight decay removes the noise, and none removes the signal: the threshold belongs to the squared loss.",
+        "Derived here with norms replaced by their means.",
+        *unrest(settings, speeds.tolist(), MOVING, SHAPE),
+    )
+    return Result(tuple(rows(settings, pairs)), (_figure(config, start[:1], float(ratio[0])),), notes)
 
 
-def _flow(config: Config, alpha: Tensor, eta: Tensor, kept: int) -> flow.Derivative:
-    lambda_s = torch.ones(1, config.dim, dtype=torch.float64)
-    lambda_s[:, kept:] += config.sigma2
-    lambda_s = lambda_s.expand(len(alpha), -1)
+def _flow(config: Config, alpha: Tensor, eta: Tensor) -> flow.Derivative:
+    lambda_s = torch.ones(len(alpha), config.dim, dtype=torch.float64)
+    lambda_s[:, config.kept :] += config.sigma2
     return modes.cosine(modes.Modes(lambda_s, torch.ones_like(lambda_s), eta[:, None], lambda_s), rules.rule(alpha))
 
 
-def _rows(
-    config: Config, setting: dict[str, float | str], start: Tensor, end: Tensor, kept: int, duration: float
-) -> list[Row]:
-    of = torch.tensor([config.sigma2, float(setting["alpha"])], dtype=torch.float64)
-    on, off = end[:kept] ** 2, end[kept:] ** 2
-    time = min(duration, config.time)
-    norm = float(start.square().sum()) * math.exp(-2 * float(setting["eta"]) * time)
-    return [
-        Row(
-            setting,
-            "w^2 outside S over that on S",
-            float(off.mean() / on.mean()),
-            float(closed_forms.cosine_ratio(*of)),
-        ),
-        Row(setting, "least over largest w on S", float((on.min() / on.max()).sqrt()), 1.0),
-        Row(setting, "norm of W squared", float(end.square().sum()), norm),
-    ]
-
-
-def _figure(config: Config, start: Tensor, kept: int) -> Figure:
+def _figure(config: Config, start: Tensor, closed: float) -> Figure:
     """The ratio over time for each η, first α."""
     alpha, times = config.alpha[0], torch.linspace(0, 10, 101, dtype=torch.float64)
-    of = torch.tensor([config.sigma2, alpha], dtype=torch.float64)
     slow = [e for e in config.eta if 20 * e <= math.log(1 / config.shrink)] or [0.0]  # others are at scale 0 by then
     eta = torch.tensor(slow, dtype=torch.float64)
-    derivative = _flow(config, torch.full_like(eta, alpha), eta, kept)
+    derivative = _flow(config, torch.full_like(eta, alpha), eta)
     path = flow.course(derivative, start.expand(len(eta), -1), times, tol=1e-7) ** 2
-    ratio = path[:, :, kept:].mean(2) / path[:, :, :kept].mean(2)
-    lines = [line(f"η = {e:g}, simulated", times.tolist(), ratio[:, i].tolist()) for i, e in enumerate(slow)]
-    known = float(closed_forms.cosine_ratio(*of))
-    lines.append(line("closed form of the end", [0.0, 10.0], [known, known]))
+    ratio = path[:, :, config.kept :].mean(2) / path[:, :, : config.kept].mean(2)
+    lines = [line(f"η = {e:g}, simulated", times, ratio[:, i]) for i, e in enumerate(slow)]
+    lines.append(line("closed form of the end", [0.0, 10.0], [closed, closed]))
     return Figure("Noise beside signal", "time", "w² outside S over that on S", tuple(lines), f"α = {alpha:g}.")
-
-
-def _notes(config: Config) -> tuple[str, ...]:
-    return (
-        "No weight decay removes the noise, and none removes the signal: the threshold belongs to the squared loss.",
-        "Derived here with norms replaced by their means.",
-    )

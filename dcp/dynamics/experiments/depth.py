@@ -5,7 +5,6 @@ u = the mode of each layer, w = u^L, decay η of each layer, λ_d = 1, F of view
 Tian 2021 have a statement on several layers whose details could not be recovered.
 """
 
-from itertools import product
 from typing import Annotated, Literal
 
 import torch
@@ -14,8 +13,8 @@ from torch import Tensor
 
 from dcp.catalogue import VariantConfig
 from dcp.dynamics import closed_forms, flow, modes, rules
-from dcp.dynamics.experiments.base import Exponents
-from dcp.dynamics.result import Figure, Line, Result, Row, line
+from dcp.dynamics.experiments.base import Exponents, grid, rows, two_lines
+from dcp.dynamics.result import Figure, Line, Result
 
 Layers = Annotated[tuple[Annotated[int, Field(ge=1, le=8)], ...], Field(min_length=1, max_length=8)]
 ALIVE = 0.2  # u at the end over u = 1 at the start; it is either well above or falls to 0
@@ -35,42 +34,29 @@ class Config(VariantConfig):
 
 def run(config: Config, seed: int) -> Result:
     """The thresholds on S and outside, and their ratio, for each L and α."""
-    points = list(product(config.alpha, config.layers))
-    alpha, layers = torch.tensor(points, dtype=torch.float64).T
-    lambda_s = torch.ones(2, len(points), dtype=torch.float64)
+    settings, (alpha, layers) = grid(alpha=config.alpha, layers=config.layers)
+    lambda_s = torch.ones(2, len(settings), dtype=torch.float64)
     lambda_s[1] += config.sigma2
-    found, known = (
-        simulated(config, lambda_s, alpha, layers),
-        closed_forms.deep_threshold(layers, alpha, lambda_s, lambda_s),
+    on, off = simulated(config, lambda_s, alpha, layers)
+    closed_on, closed_off = closed_forms.deep_threshold(layers, alpha, lambda_s, lambda_s)
+    ratio, closed_ratio = off / on, closed_off / closed_on
+    pairs = {
+        "eta_max on S": (on, closed_on),
+        "eta_max outside S": (off, closed_off),
+        "ratio outside / on S": (ratio, closed_ratio),
+    }
+    lines: list[Line] = []
+    for a in config.alpha:
+        at = [int(i) for i in layers.argsort(stable=True) if alpha[i] == a]
+        lines += two_lines(f"α = {a:g}", layers[at], ratio[at], closed_ratio[at])
+    figure = Figure(
+        "Depth sharpens the selection", "layers L", "threshold outside S over that on S", tuple(lines), whole=True
     )
-    rows: list[Row] = []
-    for i, (a, n) in enumerate(points):
-        rows += _rows({"alpha": a, "layers": n}, found[:, i].tolist(), known[:, i].tolist())
     notes = (
         f"Each threshold lies between two simulations {0.5**config.halvings:.1g} apart in η.",
         "Derived here; the paper's statement on several layers is unverified.",
     )
-    return Result(tuple(rows), (_figure(config, found[1] / found[0], known[1] / known[0]),), notes)
-
-
-def _rows(setting: dict[str, float | str], found: list[float], known: list[float]) -> list[Row]:
-    return [
-        Row(setting, "eta_max on S", found[0], known[0]),
-        Row(setting, "eta_max outside S", found[1], known[1]),
-        Row(setting, "ratio outside / on S", found[1] / found[0], known[1] / known[0]),
-    ]
-
-
-def _figure(config: Config, found: Tensor, known: Tensor) -> Figure:
-    lines: list[Line] = []
-    for i, alpha in enumerate(config.alpha):
-        part = slice(i * len(config.layers), (i + 1) * len(config.layers))
-        for name, ratios in (("simulated", found), ("closed form", known)):
-            both = sorted(zip(map(float, config.layers), ratios[part].tolist(), strict=True))
-            lines.append(line(f"α = {alpha:g}, {name}", *zip(*both, strict=True)))
-    return Figure(
-        "Depth sharpens the selection", "layers L", "threshold outside S over that on S", tuple(lines), whole=True
-    )
+    return Result(tuple(rows(settings, pairs)), (figure,), notes)
 
 
 def simulated(config: Config, lambda_s: Tensor, alpha: Tensor, layers: Tensor) -> Tensor:
@@ -82,19 +68,14 @@ def simulated(config: Config, lambda_s: Tensor, alpha: Tensor, layers: Tensor) -
         alpha: [N].
         layers: L, [N].
     """
-    by, of_each = rules.rule(alpha.repeat(2)), layers.repeat(2)[:, None]
-    noise = lambda_s.flatten()
-    one = torch.ones_like(noise)
+    noise, one = lambda_s.flatten(), torch.ones(lambda_s.numel(), dtype=torch.float64)
+
+    def vanished(u: Tensor) -> Tensor:  # a mode alone never turns, so what is as small as this goes on to 0
+        return u[:, 0] < ALIVE
 
     def survives(eta: Tensor) -> Tensor:
-        of = modes.Modes(*(each[:, None] for each in (noise, one, eta, noise)))
-        flowing = modes.deep(of, by, of_each)
-        end = flow.advance(flowing, one[:, None], config.time, rest=REST, decided=_vanished)
-        return ~_vanished(end)
+        parameters = modes.Modes(*(each[:, None] for each in (noise, one, eta, noise)))
+        derivative = modes.deep(parameters, rules.rule(alpha.repeat(2)), layers.repeat(2)[:, None])
+        return ~vanished(flow.advance(derivative, one[:, None], config.time, rest=REST, decided=vanished))
 
     return flow.boundary(survives, torch.zeros_like(one), one, halvings=config.halvings).view(2, -1)
-
-
-def _vanished(u: Tensor) -> Tensor:
-    """[N]: a mode alone never turns, so what is as small as this goes on to 0."""
-    return u[:, 0] < ALIVE

@@ -4,7 +4,7 @@ W_p = F^α + εI ("outside") or (F + εI)^α ("inside"), squared loss, λ_s = λ
 < ε < p₊; inside iff p₋ < ε^α < p₊. Derived here.
 """
 
-from itertools import product
+import math
 from typing import Literal
 
 import torch
@@ -13,8 +13,8 @@ from torch import Tensor
 
 from dcp.catalogue import VariantConfig
 from dcp.dynamics import closed_forms, flow, modes, rules
-from dcp.dynamics.experiments.base import Exponents, Positives, Rates
-from dcp.dynamics.result import Figure, Line, Result, Row, line, unrest
+from dcp.dynamics.experiments.base import Exponents, Positives, Rates, grid, line, rows
+from dcp.dynamics.result import Figure, Line, Result, Row, Setting, unrest
 
 Place = Literal["outside", "inside"]
 
@@ -34,26 +34,24 @@ class Config(VariantConfig):
 
 def run(config: Config, seed: int) -> Result:
     """w² at the end for each α, ε, start and place."""
-    points = list(product(config.alpha, config.eps, config.start))
-    alpha, eps, start = torch.tensor(points, dtype=torch.float64).T
-    rows: list[Row] = []
-    moving: list[str] = []
+    settings, (alpha, eps, start) = grid(alpha=config.alpha, eps=config.eps, start=config.start)
+    one = torch.ones((), dtype=torch.float64)
+    low, high = map(float, closed_forms.roots(one, one, config.eta * one))
+    notes = [
+        "η is above 1/4: nothing survives, whatever ε."
+        if math.isnan(low)
+        else f"With ε outside the origin is unstable for ε between p₋ = {low:.6g} and p₊ = {high:.6g}.",
+        "Without ε a mode that starts below p₋ never grows: ε removes the condition on the start. Derived here.",
+    ]
+    every: list[Row] = []
     places: tuple[Place, Place] = ("outside", "inside")
     for place in places:
         derivative = _flow(config, alpha, eps, place)
         end = flow.advance(derivative, start[:, None], config.time, tol=1e-10, rest=1e-9)
-        found, speeds = end[:, 0] ** 2, flow.speed(derivative, end).tolist()
-        known = _closed(config, alpha, eps, start, inside=place == "inside")
-        settings = [{"place": place, "alpha": a, "eps": e, "start": w} for a, e, w in points]
-        for setting, x, y in zip(settings, found.tolist(), known.tolist(), strict=True):
-            rows.append(Row(setting, "w^2 at the end", x, y))
-        moving += unrest(settings, speeds, MOVING)
-    notes = (
-        _origin(config),
-        "Without ε a mode that starts below p₋ never grows: ε removes the condition on the start. Derived here.",
-        *moving,
-    )
-    return Result(tuple(rows), (_figure(config),), notes)
+        placed: list[Setting] = [{"place": place, **setting} for setting in settings]
+        every += rows(placed, {"w^2 at the end": (end[:, 0] ** 2, _closed(config, alpha, eps, start, place))})
+        notes += unrest(placed, flow.speed(derivative, end).tolist(), MOVING)
+    return Result(tuple(every), (_figure(config),), tuple(notes))
 
 
 def _flow(config: Config, alpha: Tensor, eps: Tensor, place: Place) -> flow.Derivative:
@@ -61,17 +59,11 @@ def _flow(config: Config, alpha: Tensor, eps: Tensor, place: Place) -> flow.Deri
     return modes.squared(modes.Modes(one, one, config.eta * one, one), rules.rule(alpha, eps, place))
 
 
-def _closed(config: Config, alpha: Tensor, eps: Tensor, start: Tensor, *, inside: bool) -> Tensor:
+def _closed(config: Config, alpha: Tensor, eps: Tensor, start: Tensor, place: Place) -> Tensor:
+    """w² [N] at the end."""
     one = torch.ones_like(alpha)
+    inside = place == "inside"
     return closed_forms.limit(start, one, one, config.eta * one, alpha=alpha, eps=eps, inside=inside, phi=one)
-
-
-def _origin(config: Config) -> str:
-    one = torch.ones((), dtype=torch.float64)
-    low, high = map(float, closed_forms.roots(one, one, config.eta * one))
-    if low != low:
-        return "η is above 1/4: nothing survives, whatever ε."
-    return f"With ε outside the origin is unstable for ε between p₋ = {low:.6g} and p₊ = {high:.6g}."
 
 
 def _figure(config: Config) -> Figure:
@@ -80,10 +72,10 @@ def _figure(config: Config) -> Figure:
     alpha, start = torch.full_like(eps, config.alpha[0]), torch.full_like(eps, min(config.start))
     times = torch.linspace(0, 150, 151, dtype=torch.float64)
     path = flow.course(_flow(config, alpha, eps, "outside"), start[:, None], times)[:, :, 0] ** 2
-    known = _closed(config, alpha, eps, start, inside=False)
+    closed = _closed(config, alpha, eps, start, "outside").tolist()
     lines: list[Line] = []
     for i, value in enumerate(config.eps):
-        lines.append(line(f"ε = {value:g}, simulated", times.tolist(), path[:, i].tolist()))
-        lines.append(line(f"ε = {value:g}, closed form of the end", [0.0, 150.0], [float(known[i])] * 2))
+        lines.append(line(f"ε = {value:g}, simulated", times, path[:, i]))
+        lines.append(line(f"ε = {value:g}, closed form of the end", [0.0, 150.0], [closed[i]] * 2))
     note = f"α = {config.alpha[0]:g}, η = {config.eta:g}, ε outside the power, from w = {min(config.start):g}."
     return Figure("Growth from the origin", "time", "w²", tuple(lines), note)

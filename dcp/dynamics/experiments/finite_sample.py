@@ -12,15 +12,14 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from dcp.dynamics import closed_forms, flow, matrices, rules
-from dcp.dynamics.experiments.base import Exponents, Subspace
+from dcp.dynamics.experiments.base import Exponents, Subspace, line
 from dcp.dynamics.gaussian import Gaussian, gaussian
-from dcp.dynamics.result import Figure, Line, Result, Row, line
+from dcp.dynamics.result import Figure, Line, Result, Row
 from dcp.method.algorithm import Method
 from dcp.method.moments import Moments, own
 from dcp.method.networks import Branch
 from dcp.method.objectives import euclidean
 from dcp.method.predictors import directcopy, directset
-from dcp.method.predictors.base import Predictor
 from dcp.method.targets.online import Online
 
 SCALE = 0.25
@@ -52,14 +51,30 @@ def run(config: Config, seed: int) -> Result:
     for alpha in config.alpha:
         path = trained(config, data, alpha, generator)
         rows += _rows(config, data, alpha, path)
-        lines += _lines(config, data, alpha, path)
+        at = list(range(0, len(path), max(1, len(path) // 100)))
+        times = torch.tensor([config.lr * (i + 1) for i in at], dtype=torch.float64)
+        for name, W in (("SGD", path[at]), ("flow", _flow(config, data, alpha, times))):
+            lines.append(line(f"α = {alpha:g}, {name}", times, [_size(each, data.P) for each in W]))
     figure = Figure("SGD beside the flow", "time, learning rate times steps", "W on S", tuple(lines))
     return Result(tuple(rows), (figure,), ("SGD runs through the Method and Moments that `dcp pretrain` uses.",))
 
 
 def trained(config: Config, data: Gaussian, alpha: float, generator: torch.Generator) -> Tensor:
     """W [steps, D, D] after each step of SGD; ArithmeticError where it diverges."""
-    method = built(config, alpha)
+    layer = nn.Linear(config.dim, config.dim, bias=False)
+    with torch.no_grad():
+        layer.weight.copy_(config.delta * torch.eye(config.dim))
+    if alpha == 1:
+        predictor = directcopy.build(directcopy.Config(eps=0.0, norm="none"), config.dim, own)
+    else:
+        predictor = directset.build(directset.Config(alpha=alpha, eps=0.0, norm="none"), config.dim, own)
+    method = Method(
+        Branch(nn.Identity(), nn.Sequential(layer)),
+        predictor,
+        Online(),
+        Moments(config.dim, rho=config.rho),
+        lambda p, z, t: SCALE * euclidean.loss(p, z, t),
+    ).double()
     optimizer = torch.optim.SGD(method.online.parameters(), lr=config.lr, weight_decay=config.eta)
     path = []
     for index in range(config.steps):
@@ -68,80 +83,40 @@ def trained(config: Config, data: Gaussian, alpha: float, generator: torch.Gener
         optimizer.step()
         optimizer.zero_grad()
         method.after_step(step, index, (index + 1) / config.steps)
-        path.append(weight_of(method).detach().clone())
+        path.append(layer.weight.detach().clone())
         if not bool(path[-1].isfinite().all()):
             raise ArithmeticError(f"SGD diverges at step {index + 1}")
     return torch.stack(path)
 
 
-def built(config: Config, alpha: float) -> Method:
-    """The Method with a linear network that starts as δI, in float64."""
-    layer = nn.Linear(config.dim, config.dim, bias=False)
-    with torch.no_grad():
-        layer.weight.copy_(config.delta * torch.eye(config.dim))
-    return Method(
-        Branch(nn.Identity(), nn.Sequential(layer)),
-        _predictor(config, alpha),
-        Online(),
-        Moments(config.dim, rho=config.rho),
-        lambda p, z, t: SCALE * euclidean.loss(p, z, t),
-    ).double()
-
-
-def _predictor(config: Config, alpha: float) -> Predictor:
-    if alpha == 1:
-        return directcopy.build(directcopy.Config(eps=0.0, norm="none"), config.dim, own)
-    return directset.build(directset.Config(alpha=alpha, eps=0.0, norm="none"), config.dim, own)
-
-
-def weight_of(method: Method) -> Tensor:
-    """W of the linear network."""
-    layer = method.online.projector[0]
-    assert isinstance(layer, nn.Linear)
-    return layer.weight
-
-
 def _rows(config: Config, data: Gaussian, alpha: float, path: Tensor) -> list[Row]:
     setting: dict[str, float | str] = {"alpha": alpha, "eta": config.eta}
-    W = path[-int(LAST * len(path)) :].mean(0)
+    parts = (("on S", data.P, _closed(config, alpha, False)), ("outside S", data.rest, _closed(config, alpha, True)))
     early = len(path) // 20
-    flowing = _flow(config, data, alpha, torch.tensor([config.lr * early], dtype=torch.float64))[0]
-    rows = [
-        Row({**setting, "time": config.lr * early}, f"W {name}, early", _size(path[early - 1], P), _size(flowing, P))
-        for name, P in _parts(data)
+    W, soon = path[-int(LAST * len(path)) :].mean(0), {**setting, "time": config.lr * early}
+    by_flow = _flow(config, data, alpha, torch.tensor([config.lr * early], dtype=torch.float64))[0]
+    limit = sum(closed * P for _, P, closed in parts)
+    return [
+        *(Row(soon, f"W {name}, early", _size(path[early - 1], P), _size(by_flow, P)) for name, P, _ in parts),
+        *(Row(setting, f"W {name}, at the end", _size(W, P), closed) for name, P, closed in parts),
+        Row(setting, "largest entry of W less its limit", float((W - limit).abs().max()), 0.0),
     ]
-    for name, P in _parts(data):
-        scrambled = "outside" in name
-        rows.append(Row(setting, f"W {name}, at the end", _size(W, P), _closed(config, alpha, scrambled)))
-    ideal = _closed(config, alpha, False) * data.P + _closed(config, alpha, True) * data.rest
-    rows.append(Row(setting, "largest entry of W less its limit", float((W - ideal).abs().max()), 0.0))
-    return rows
-
-
-def _parts(data: Gaussian) -> tuple[tuple[str, Tensor], tuple[str, Tensor]]:
-    return ("on S", data.P), ("outside S", data.rest)
 
 
 def _size(W: Tensor, P: Tensor) -> float:
+    """The c of the best c P."""
     return float((W * P).sum() / P.trace())
 
 
 def _flow(config: Config, data: Gaussian, alpha: float, times: Tensor) -> Tensor:
     """W of the flow at `times`, [T, D, D]."""
-    of, eta = (torch.full((1,), value, dtype=torch.float64) for value in (alpha, config.eta))
+    exponent, eta = (torch.full((1,), value, dtype=torch.float64) for value in (alpha, config.eta))
     start = config.delta * data.X_d[None]
-    return flow.course(matrices.set_by(data, rules.rule(of), eta), start, times, tol=1e-7)[:, 0]
+    return flow.course(matrices.set_by(data, rules.rule(exponent), eta), start, times, tol=1e-7)[:, 0]
 
 
 def _closed(config: Config, alpha: float, scrambled: bool) -> float:
-    start, one, of = torch.tensor([config.delta, 1.0, alpha], dtype=torch.float64)
+    """The size of W at the end, on S or of what the views scramble."""
+    start, one, exponent = torch.tensor([config.delta, 1.0, alpha], dtype=torch.float64)
     lambda_s = one + config.sigma2 if scrambled else one
-    return float(closed_forms.limit(start, lambda_s, one, config.eta * one, alpha=of, phi=lambda_s).sqrt())
-
-
-def _lines(config: Config, data: Gaussian, alpha: float, path: Tensor) -> list[Line]:
-    places = range(0, len(path), max(1, len(path) // 100))
-    times = torch.tensor([config.lr * (i + 1) for i in places], dtype=torch.float64)
-    known = _flow(config, data, alpha, times)
-    sgd = line(f"α = {alpha:g}, SGD", times.tolist(), [_size(path[i], data.P) for i in places])
-    return [sgd, line(f"α = {alpha:g}, flow", times.tolist(), [_size(W, data.P) for W in known])]
+    return float(closed_forms.limit(start, lambda_s, one, config.eta * one, alpha=exponent, phi=lambda_s).sqrt())

@@ -11,9 +11,9 @@ import torch
 from pydantic import Field
 
 from dcp.dynamics import closed_forms, flow, matrices
-from dcp.dynamics.experiments.base import Subspace
-from dcp.dynamics.gaussian import Gaussian, gaussian
-from dcp.dynamics.result import Figure, Line, Result, Row, line
+from dcp.dynamics.experiments.base import Subspace, rows_over_time, two_lines
+from dcp.dynamics.gaussian import gaussian
+from dcp.dynamics.result import Figure, Line, Result, Row
 
 
 class Config(Subspace):
@@ -39,19 +39,12 @@ def run(config: Config, seed: int) -> Result:
     )
     rows: list[Row] = []
     lines: list[Line] = []
-    for name, part in (("on S", data.P), ("outside S", data.rest)):
-        found, known = (torch.linalg.matrix_norm(each @ part) for each in (path, exact))
-        rows += [
-            Row({"time": float(times[i])}, f"norm of W {name}", float(found[i]), float(known[i])) for i in (10, 50, 100)
-        ]
-        lines.append(line(f"{name}, simulated", times.tolist(), found.tolist()))
-        lines.append(line(f"{name}, closed form", times.tolist(), known.tolist()))
-    rows.append(Row({"W_p": "best"}, "signal to the encoder", _left(data, start), 0.0))
+    for name, P in (("on S", data.P), ("outside S", data.rest)):
+        simulated, closed = (torch.linalg.matrix_norm(each @ P) for each in (path, exact))
+        rows += rows_over_time(times, {f"norm of W {name}": (simulated, closed)})
+        lines += two_lines(name, times, simulated, closed)
+    W_p = closed_forms.best_predictor(start, start, data.X_s, data.X_d)
+    signal = matrices.signal(data, start, W_p, start).abs().max()
+    rows.append(Row({"W_p": "best"}, "signal to the encoder", float(signal), 0.0))
     figure = Figure("Collapse without predictor", "time", "norm of W", tuple(lines), log=True)
     return Result(tuple(rows), (figure,), ("What the views leave alone decays with η only; the rest with σ² + η.",))
-
-
-def _left(data: Gaussian, W: torch.Tensor) -> float:
-    """The largest entry of W_pᵀ(W_a X_d - W_p W X_s) with the best W_p."""
-    best = closed_forms.best_predictor(W, W, data.X_s, data.X_d)
-    return float(matrices.signal(data, W, best, W).abs().max())

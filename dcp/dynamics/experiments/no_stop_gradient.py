@@ -11,9 +11,9 @@ import torch
 from pydantic import Field
 
 from dcp.dynamics import closed_forms, flow, matrices
-from dcp.dynamics.experiments.base import Subspace
+from dcp.dynamics.experiments.base import Subspace, line, rows_over_time, two_lines
 from dcp.dynamics.gaussian import gaussian
-from dcp.dynamics.result import Figure, Result, Row, line
+from dcp.dynamics.result import Figure, Result
 
 
 class Config(Subspace):
@@ -35,24 +35,20 @@ def run(config: Config, seed: int) -> Result:
     start = torch.randn(1, 2, config.dim, config.dim, generator=generator, dtype=torch.float64) / config.dim**0.5
     times = torch.linspace(0, config.time, 101, dtype=torch.float64)
     fixed, learnt = (
-        flow.course(matrices.no_stop_gradient(data, config.eta, a), start, times, tol=1e-11)[:, 0, 0]
-        for a in (0.0, config.alpha_p)
+        flow.course(matrices.no_stop_gradient(data, config.eta, alpha_p), start, times, tol=1e-11)[:, 0, 0]
+        for alpha_p in (0.0, config.alpha_p)
     )
     W, W_p = start[0]
     H = closed_forms.hessian(W_p, data.X_s, data.X_d, config.eta)
     exact = torch.stack([closed_forms.without_stop_gradient(W, H, t) for t in times.tolist()])
-    found, known, with_learnt = (torch.linalg.matrix_norm(each) for each in (fixed, exact, learnt))
-    bound = with_learnt[0] * torch.exp(-config.eta * times)
-    rows: list[Row] = []
-    for i in (10, 50, 100):
-        setting = {"time": float(times[i])}
-        rows.append(Row(setting, "norm of W, W_p fixed", float(found[i]), float(known[i])))
-        rows.append(Row(setting, "norm of W, W_p learnt", float(with_learnt[i]), float(bound[i]), bound=True))
-    named = {
-        **{"W_p fixed, simulated": found, "W_p fixed, closed form": known},
-        **{"W_p learnt, simulated": with_learnt, "W_p learnt, bound": bound},
-    }
-    lines = tuple(line(name, times.tolist(), values.tolist()) for name, values in named.items())
+    of_fixed, of_exact, of_learnt = (torch.linalg.matrix_norm(each) for each in (fixed, exact, learnt))
+    bound = of_learnt[0] * torch.exp(-config.eta * times)
+    pairs = {"norm of W, W_p fixed": (of_fixed, of_exact), "norm of W, W_p learnt": (of_learnt, bound)}
+    lines = (
+        *two_lines("W_p fixed", times, of_fixed, of_exact),
+        line("W_p learnt, simulated", times, of_learnt),
+        line("W_p learnt, bound", times, bound),
+    )
     figure = Figure("Collapse without stop-gradient", "time", "norm of W", lines, log=True)
-    least = float(torch.linalg.eigvalsh(H)[0])
-    return Result(tuple(rows), (figure,), (f"The least eigenvalue of H with this W_p is {least:.4g}.",))
+    note = f"The least eigenvalue of H with this W_p is {float(torch.linalg.eigvalsh(H)[0]):.4g}."
+    return Result(tuple(rows_over_time(times, pairs, bound="norm of W, W_p learnt")), (figure,), (note,))

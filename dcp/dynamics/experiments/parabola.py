@@ -14,9 +14,9 @@ from torch import Tensor
 
 from dcp.catalogue import VariantConfig
 from dcp.dynamics import closed_forms, flow, matrices, modes
-from dcp.dynamics.experiments.base import Positive
+from dcp.dynamics.experiments.base import Positive, rows, two_lines
 from dcp.dynamics.gaussian import gaussian
-from dcp.dynamics.result import Figure, Line, Result, Row, line
+from dcp.dynamics.result import Figure, Line, Result, Row, Setting
 
 FINE = 1000  # points of the integral for τ
 
@@ -39,26 +39,18 @@ class Config(VariantConfig):
 
 def run(config: Config, seed: int) -> Result:
     """The invariant, the fixed points, the basin, τ(t), and the same with whole matrices."""
-    low, high = _roots(config)
-    rows, figure = _courses(config)
-    rows += [*_ends(config, high), *_basin(config, low), *_average(config), *_matrices(config, seed, high)]
+    parameters = torch.tensor([1 + config.sigma2, 1.0, config.eta], dtype=torch.float64)
+    low, high = map(float, closed_forms.roots(*parameters))
+    invariants, figure = _courses(config)
+    every = [*invariants, *_ends(config, high), *_basin(config, low), *_average(config), *_matrices(config, seed, high)]
     notes = ("Tian, Chen, Ganguli 2021; the sign of the invariant's constant is that of their equations.",)
-    return Result(tuple(rows), (figure,), notes)
-
-
-def _roots(config: Config) -> tuple[float, float]:
-    of = torch.tensor([1 + config.sigma2, 1.0, config.eta], dtype=torch.float64)
-    low, high = closed_forms.roots(*of)
-    return float(low), float(high)
+    return Result(tuple(every), (figure,), notes)
 
 
 def _flow(config: Config, count: int, beta: float | None = None) -> flow.Derivative:
-    sigma2, eta, alpha_p = (torch.full((count,), v, dtype=torch.float64) for v in _parameters(config))
+    parameters = (config.sigma2, config.eta, config.alpha_p)
+    sigma2, eta, alpha_p = (torch.full((count,), value, dtype=torch.float64) for value in parameters)
     return modes.learnt(sigma2, eta, alpha_p, None if beta is None else torch.full_like(eta, beta))
-
-
-def _parameters(config: Config) -> tuple[float, float, float]:
-    return config.sigma2, config.eta, config.alpha_p
 
 
 def _starts(config: Config) -> Tensor:
@@ -69,33 +61,29 @@ def _courses(config: Config) -> tuple[list[Row], Figure]:
     """The way of s - p²/α_p over time, from each start."""
     starts, times = _starts(config), torch.linspace(0, config.time, 101, dtype=torch.float64)
     path = flow.course(_flow(config, len(starts)), starts, times)
-    rows: list[Row] = []
+    off = path[:, :, 1] - path[:, :, 0] ** 2 / config.alpha_p
+    eta, alpha_p = torch.tensor([config.eta, config.alpha_p], dtype=torch.float64)
+    closed = closed_forms.invariant(times[:, None], starts[:, 0], starts[:, 1], eta, alpha_p)
+    settings: list[Setting] = [{"p": p, "s": s, "time": float(times[50])} for p, s in config.starts]
     lines: list[Line] = []
-    for i, (p, s, _) in enumerate(starts):
-        off = path[:, i, 1] - path[:, i, 0] ** 2 / config.alpha_p
-        known = closed_forms.invariant(times, p, s, *torch.tensor([config.eta, config.alpha_p], dtype=torch.float64))
-        setting = {"p": float(p), "s": float(s), "time": float(times[50])}
-        rows.append(Row(setting, "s - p^2/alpha_p", float(off[50]), float(known[50])))
-        lines.append(line(f"p = {p:g}, s = {s:g}, simulated", times.tolist(), off.tolist()))
-        lines.append(line(f"p = {p:g}, s = {s:g}, closed form", times.tolist(), known.tolist()))
-    return rows, Figure("The way to the parabola", "time", "s less p² over α_p", tuple(lines))
+    for i, (p, s) in enumerate(config.starts):
+        lines += two_lines(f"p = {p:g}, s = {s:g}", times, off[:, i], closed[:, i])
+    figure = Figure("The way to the parabola", "time", "s less p² over α_p", tuple(lines))
+    return rows(settings, {"s - p^2/alpha_p": (off[50], closed[50])}), figure
 
 
 def _ends(config: Config, high: float) -> list[Row]:
+    """Where modes end: on p₊, or at 0."""
     starts = _starts(config)
-    ends = flow.advance(_flow(config, len(starts)), starts, 5000.0, rest=1e-8)
-    rows: list[Row] = []
-    for (p, s, _), end in zip(starts.tolist(), ends.tolist(), strict=True):
-        kept = high if high == high and end[0] > 0.1 * high else 0.0  # which basin, the simulation says
-        setting = {"p": p, "s": s}
-        rows.append(Row(setting, "p at the end", end[0], kept))
-        rows.append(Row(setting, "s at the end", end[1], kept**2 / config.alpha_p))
-    return rows
+    p, s, _ = flow.advance(_flow(config, len(starts)), starts, 5000.0, rest=1e-8).T
+    kept = torch.where(p > 0.1 * high, high, torch.zeros_like(p))  # which basin, the simulation says; no p is above NaN
+    settings: list[Setting] = [{"p": p, "s": s} for p, s in config.starts]
+    return rows(settings, {"p at the end": (p, kept), "s at the end": (s, kept**2 / config.alpha_p)})
 
 
 def _basin(config: Config, low: float) -> list[Row]:
     """The smallest p on the parabola that does not collapse."""
-    if low != low:
+    if math.isnan(low):
         return []
     derivative = _flow(config, 1)
 
@@ -108,19 +96,18 @@ def _basin(config: Config, low: float) -> list[Row]:
         return flow.advance(derivative, start, 100 / config.eta, rest=1e-9, decided=decided)[:, 0] < 0.1 * p
 
     zero = torch.zeros(1, dtype=torch.float64)
-    found = flow.boundary(collapses, zero, zero + 1, halvings=20)
-    return [Row({}, "smallest p that survives", float(found), low)]
+    smallest = flow.boundary(collapses, zero, zero + 1, halvings=20)
+    return [Row({}, "smallest p that survives", float(smallest), low)]
 
 
 def _average(config: Config) -> list[Row]:
     """τ(t) of a moving average that starts at τ = 0, and the integral for it."""
-    p = 1.0
-    start = torch.tensor([[p, p**2 / config.alpha_p, 0.0]], dtype=torch.float64)
+    start = torch.tensor([[1.0, 1.0 / config.alpha_p, 0.0]], dtype=torch.float64)
     times = torch.linspace(0, config.time, FINE + 1, dtype=torch.float64)
     path = flow.course(_flow(config, 1, config.beta), start, times)[:, 0]
-    known = closed_forms.ema_ratio(times, path[:, 0], config.beta)
-    places = (FINE // 20, FINE // 4, FINE)
-    return [Row({"time": float(times[i])}, "tau of the EMA", float(path[i, 2]), float(known[i])) for i in places]
+    closed = closed_forms.ema_ratio(times, path[:, 0], config.beta)
+    at = [FINE // 20, FINE // 4, FINE]
+    return rows([{"time": time} for time in times[at].tolist()], {"tau of the EMA": (path[at, 2], closed[at])})
 
 
 def _matrices(config: Config, seed: int, high: float) -> list[Row]:
@@ -129,21 +116,17 @@ def _matrices(config: Config, seed: int, high: float) -> list[Row]:
     generator = torch.Generator().manual_seed(seed)
     start = torch.randn(1, 2, config.dim, config.dim, generator=generator, dtype=torch.float64)
     derivative = matrices.learnt(data, config.eta, config.alpha_p)
-    soon, late = (flow.advance(derivative, start, t, rest=1e-8) for t in (5.0, 3000.0))
-    first, after = (torch.linalg.matrix_norm(_balance(each, config.alpha_p)) for each in (start, soon))
-    rows = [
-        Row({"time": 5.0}, "norm of W W^T - W_p^T W_p/alpha_p", float(after), float(first) * math.exp(-10 * config.eta))
-    ]
-    W, W_p = late[0]
+    early, late = (flow.advance(derivative, start, t, rest=1e-8)[0] for t in (5.0, 3000.0))
+    at_start, then = (
+        float(torch.linalg.matrix_norm(W @ W.T - W_p.T @ W_p / config.alpha_p)) for W, W_p in (start[0], early)
+    )
+    balance = Row({"time": 5.0}, "norm of W W^T - W_p^T W_p/alpha_p", then, at_start * math.exp(-10 * config.eta))
+    W, W_p = late
     F, p = torch.linalg.eigvalsh(W @ W.T), torch.linalg.eigvals(W_p).real
-    for name, found, known in (("W_p", p, high), ("W W^T", F, high**2 / config.alpha_p)):
-        survivors = found[found > 0.1 * known]
-        if len(survivors):
-            rows.append(Row({"modes": float(len(survivors))}, f"eigenvalues of {name}", float(survivors.mean()), known))
-    return rows
-
-
-def _balance(state: Tensor, alpha_p: float) -> Tensor:
-    W, W_p = state[0]
-    balance: Tensor = W @ W.T - W_p.T @ W_p / alpha_p
-    return balance
+    eigenvalues = []
+    for name, values, closed in (("W_p", p, high), ("W W^T", F, high**2 / config.alpha_p)):
+        kept = values[values > 0.1 * closed]
+        if len(kept):
+            setting = {"modes": float(len(kept))}
+            eigenvalues.append(Row(setting, f"eigenvalues of {name}", float(kept.mean()), closed))
+    return [balance, *eigenvalues]

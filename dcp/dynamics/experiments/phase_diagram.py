@@ -12,8 +12,8 @@ from torch import Tensor
 
 from dcp.catalogue import VariantConfig
 from dcp.dynamics import closed_forms, flow, modes, rules
-from dcp.dynamics.experiments.base import Positive, Positives
-from dcp.dynamics.result import Figure, Line, Result, Row, line
+from dcp.dynamics.experiments.base import Positive, Positives, grid, rows, two_lines
+from dcp.dynamics.result import Figure, Line, Result
 
 ALIVE = 0.1  # share of w² at the start that a feature must still have; it is either far above or falls to 0
 
@@ -41,33 +41,34 @@ class Config(VariantConfig):
 def run(config: Config, seed: int) -> Result:
     """The boundary for each λ_d and σ²."""
     low, high = torch.tensor(config.sigma2, dtype=torch.float64).log()
-    sigma2 = torch.linspace(float(low), float(high), config.count, dtype=torch.float64).exp()
-    lambda_d = torch.tensor(config.lambda_d, dtype=torch.float64).repeat_interleave(config.count)
-    noise = sigma2.repeat(len(config.lambda_d))
-    lambda_s = lambda_d + noise
-    found, known = simulated(config, lambda_s, lambda_d), closed_forms.threshold(lambda_s, lambda_d)
-    rows = tuple(
-        Row({"lambda_d": d, "sigma2": s}, "eta at the boundary", a, b)
-        for d, s, a, b in zip(*(each.tolist() for each in (lambda_d, noise, found, known)), strict=True)
-    )
-    worst = float((found / known - 1).abs().max())
+    noise = torch.linspace(float(low), float(high), config.count, dtype=torch.float64).exp()
+    settings, (lambda_d, sigma2) = grid(lambda_d=config.lambda_d, sigma2=noise.tolist())
+    lambda_s = lambda_d + sigma2
+    boundary, closed = simulated(config, lambda_s, lambda_d), closed_forms.threshold(lambda_s, lambda_d)
+    lines: list[Line] = []
+    for i in sorted({0, len(config.lambda_d) // 2, len(config.lambda_d) - 1}):
+        part = slice(i * config.count, (i + 1) * config.count)
+        lines += two_lines(f"λ_d = {config.lambda_d[i]:g}", noise, boundary[part], closed[part])
+    note = "A feature survives below its curve and vanishes above it."
+    figure = Figure("Phase diagram", "noise σ²", "weight decay η", tuple(lines), note, log=True)
+    worst = float((boundary / closed - 1).abs().max())
     notes = (
-        f"{len(rows):,} boundaries, each found by {config.halvings} simulations; at most {100 * worst:.3f} % off.",
+        f"{len(settings):,} boundaries, each found by {config.halvings} simulations; at most {100 * worst:.3f} % off.",
         "Features below a curve survive, those above vanish. The closed form is derived here.",
     )
-    return Result(rows, (_figure(config, sigma2, found, known),), notes)
+    return Result(tuple(rows(settings, {"eta at the boundary": (boundary, closed)})), (figure,), notes)
 
 
 def simulated(config: Config, lambda_s: Tensor, lambda_d: Tensor) -> Tensor:
     """η [N] at which a feature that starts large just vanishes."""
-    by = rules.rule(torch.full_like(lambda_d, config.alpha))
+    rule = rules.rule(torch.full_like(lambda_d, config.alpha))
     best = lambda_d / lambda_s  # w_p without decay, so above every root
     start = (best ** (1 / config.alpha) / lambda_s).sqrt()[:, None]
     duration = config.time * lambda_s / lambda_d**2
 
     def survives(eta: Tensor) -> Tensor:
-        of = modes.Modes(*(each[:, None] for each in (lambda_s, lambda_d, eta, lambda_s)))
-        end = flow.advance(modes.squared(of, by), start, duration, tol=1e-6, decided=vanished)
+        parameters = modes.Modes(*(each[:, None] for each in (lambda_s, lambda_d, eta, lambda_s)))
+        end = flow.advance(modes.squared(parameters, rule), start, duration, tol=1e-6, decided=vanished)
         return ~vanished(end)
 
     def vanished(w: Tensor) -> Tensor:  # a mode alone never turns
@@ -75,13 +76,3 @@ def simulated(config: Config, lambda_s: Tensor, lambda_d: Tensor) -> Tensor:
 
     # growth is at most λ_d²/(4λ_s); nothing below four times that is assumed
     return flow.boundary(survives, torch.zeros_like(best), lambda_d * best, halvings=config.halvings)
-
-
-def _figure(config: Config, sigma2: Tensor, found: Tensor, known: Tensor) -> Figure:
-    lines: list[Line] = []
-    for i in sorted({0, len(config.lambda_d) // 2, len(config.lambda_d) - 1}):
-        part = slice(i * config.count, (i + 1) * config.count)
-        for name, values in (("simulated", found), ("closed form", known)):
-            lines.append(line(f"λ_d = {config.lambda_d[i]:g}, {name}", sigma2.tolist(), values[part].tolist()))
-    note = "A feature survives below its curve and vanishes above it."
-    return Figure("Phase diagram", "noise σ²", "weight decay η", tuple(lines), note, log=True)

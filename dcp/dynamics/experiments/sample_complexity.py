@@ -12,9 +12,9 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from dcp.dynamics import closed_forms, flow, matrices, rules
-from dcp.dynamics.experiments.base import Subspace
+from dcp.dynamics.experiments.base import Subspace, two_lines
 from dcp.dynamics.gaussian import gaussian
-from dcp.dynamics.result import Figure, Line, Result, Row, line
+from dcp.dynamics.result import Figure, Line, Result, Row
 
 Counts = tuple[Annotated[int, Field(ge=1, le=1000)], ...]
 RANK = 1e-10  # of eigenvalues of ZᵀZ below this share of the largest nothing is left in W
@@ -54,20 +54,26 @@ def run(config: Config, seed: int) -> Result:
     generator = torch.Generator().manual_seed(seed)
     W, P = learned(config)
     rows: list[Row] = []
-    for kind, of in (("features", W), ("raw x", torch.eye(config.dim, dtype=torch.float64))):
-        width = rank(of)
-        for n in sorted(config.labels):
-            if n > width + 3:  # below, the risk has no variance
-                risks = excess(config, of, P, n, generator)
-                error = float(risks.std() / len(risks) ** 0.5)
-                known = closed_forms.excess_risk(config.noise, width, n)
-                rows.append(Row({"on": kind, "labels": n}, "excess risk", float(risks.mean()), known, error=error))
+    lines: list[Line] = []
+    for kind, weight in (("features", W), ("raw x", torch.eye(config.dim, dtype=torch.float64))):
+        width = rank(weight)
+        labels = [n for n in sorted(config.labels) if n > width + 3]  # below, the risk has no variance
+        risks = [excess(config, weight, P, n, generator) for n in labels]
+        means = [float(each.mean()) for each in risks]
+        errors = [float(each.std() / len(each) ** 0.5) for each in risks]
+        closed = [closed_forms.excess_risk(config.noise, width, n) for n in labels]
+        rows += [
+            Row({"on": kind, "labels": n}, "excess risk", means[i], closed[i], error=errors[i])
+            for i, n in enumerate(labels)
+        ]
+        lines += two_lines(kind, labels, means, closed) if labels else []
+    figure = Figure("Excess risk over labels", "labels n", "excess risk", tuple(lines), log=True)
     notes = (
         f"Fewer than w + 4 labels are left out, w the directions left: {config.dim} on raw x, {rank(W)} on features.",
         f"S has r = {config.kept} of D = {config.dim} directions; regression on what is left of W pays for no others.",
         "The simulated numbers are means over drawings, with their standard errors.",
     )
-    return Result(tuple(rows), (_figure(rows),), notes)
+    return Result(tuple(rows), (figure,), notes)
 
 
 def rank(W: Tensor) -> int:
@@ -94,13 +100,3 @@ def excess(config: Config, W: Tensor, P: Tensor, n: int, generator: torch.Genera
         theta = torch.linalg.pinv(z.T @ z, rtol=RANK, hermitian=True) @ (z.T @ (x @ beta + noise))
         risks.append((W.T @ theta - beta).square().sum())
     return torch.stack(risks)
-
-
-def _figure(rows: list[Row]) -> Figure:
-    lines: list[Line] = []
-    for kind in dict.fromkeys(row.setting["on"] for row in rows):
-        of = [row for row in rows if row.setting["on"] == kind]
-        labels = [float(row.setting["labels"]) for row in of]
-        lines.append(line(f"{kind}, simulated", labels, [row.simulated for row in of]))
-        lines.append(line(f"{kind}, closed form", labels, [row.closed for row in of]))
-    return Figure("Excess risk over labels", "labels n", "excess risk", tuple(lines), log=True)

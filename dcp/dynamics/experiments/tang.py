@@ -10,12 +10,11 @@ from typing import Literal
 
 import torch
 from pydantic import Field, model_validator
-from torch import Tensor
 
 from dcp.catalogue import VariantConfig
 from dcp.dynamics import flow, matrices
-from dcp.dynamics.experiments.base import require_below
-from dcp.dynamics.result import Figure, Result, Row, line
+from dcp.dynamics.experiments.base import line, require_below
+from dcp.dynamics.result import Figure, Result, Row
 
 
 class Config(VariantConfig):
@@ -34,35 +33,21 @@ class Config(VariantConfig):
 
 def run(config: Config, seed: int) -> Result:
     """How far ΦᵀΦ has moved, and the overlap of its span with the top space."""
-    k = config.features
+    n, k = config.states, config.features
     generator = torch.Generator().manual_seed(seed)
-    T, top = _transitions(config.states, k, generator)
-    start = torch.randn(1, config.states, k, generator=generator, dtype=torch.float64) / config.states**0.5
+    U = torch.linalg.qr(torch.randn(n, n, generator=generator, dtype=torch.float64))[0]
+    T, top = (U * torch.linspace(1, 1 / n, n, dtype=torch.float64)) @ U.T, U[:, :k]
+    start = torch.randn(1, n, k, generator=generator, dtype=torch.float64) / n**0.5
     times = torch.linspace(0, config.time, 101, dtype=torch.float64)
     path = flow.course(matrices.self_predictive(T), start, times, tol=1e-11)[:, 0]
     moved = torch.linalg.matrix_norm(path.mT @ path - path[0].T @ path[0])
-    overlap = torch.stack([_overlap(phi, top) for phi in path])
-    setting = {"states": config.states, "features": k, "time": config.time}
+    # the mean squared cosine of the angles between two spaces, in [0, 1]
+    overlap = [float((torch.linalg.qr(phi)[0].T @ top).square().sum() / k) for phi in path]
+    setting = {"states": n, "features": k, "time": config.time}
     rows = (
         Row(setting, "change of Phi^T Phi", float(moved[-1]), 0.0),
-        Row(setting, "overlap with the top space", float(overlap[-1]), 1.0),
+        Row(setting, "overlap with the top space", overlap[-1], 1.0),
     )
-    lines = (
-        line("simulated", times.tolist(), overlap.tolist()),
-        line("closed form of the end", [0.0, config.time], [1.0, 1.0]),
-    )
+    lines = (line("simulated", times, overlap), line("closed form of the end", [0.0, config.time], [1.0, 1.0]))
     figure = Figure("The span of the features finds the top space", "time", "overlap, from 0 to 1", lines)
     return Result(rows, (figure,), ("The equations are derived here from notes on the paper.",))
-
-
-def _transitions(n: int, k: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """A symmetric positive T [n, n] with evenly spaced eigenvalues, and its top vectors [n, k]."""
-    U = torch.linalg.qr(torch.randn(n, n, generator=generator, dtype=torch.float64))[0]
-    return (U * torch.linspace(1, 1 / n, n, dtype=torch.float64)) @ U.T, U[:, :k]
-
-
-def _overlap(phi: Tensor, top: Tensor) -> Tensor:
-    """The mean squared cosine of the angles between two spaces, in [0, 1]."""
-    Q = torch.linalg.qr(phi)[0]
-    shared: Tensor = (Q.T @ top).square().sum() / top.shape[1]
-    return shared

@@ -5,7 +5,6 @@ thresholds, 1/(4(1+σ²)) of the scrambled directions and 1/4 of the kept ones. 
 Chen, Du, Tian 2021 have such a theorem, whose wording is unverified.
 """
 
-from itertools import product
 from typing import Literal
 
 import torch
@@ -13,9 +12,9 @@ from pydantic import Field
 from torch import Tensor
 
 from dcp.dynamics import closed_forms, flow, matrices, rules
-from dcp.dynamics.experiments.base import Exponents, Rates, Subspace
-from dcp.dynamics.gaussian import Gaussian, gaussian
-from dcp.dynamics.result import Figure, Line, Result, Row, line, unrest
+from dcp.dynamics.experiments.base import Exponents, Rates, Subspace, grid, line, rows
+from dcp.dynamics.gaussian import gaussian
+from dcp.dynamics.result import Figure, Line, Result, unrest
 
 MOVING = 1e-6  # |dW/dt| above which W is not at rest
 
@@ -37,38 +36,27 @@ class Config(Subspace):
 def run(config: Config, seed: int) -> Result:
     """Both sizes of W, on S and outside, for every η and α."""
     data = gaussian(config.dim, config.kept, config.sigma2, torch.Generator().manual_seed(seed))
-    points = list(product(config.alpha, config.eta))
-    alpha, eta = torch.tensor(points, dtype=torch.float64).T
-    W, speeds = ends(config, data, alpha, eta)
-    on, off = (_size(W, each) for each in (data.P, data.rest))
-    by_closed = torch.stack([_closed(config, alpha, eta, scrambled) for scrambled in (False, True)])
-    stray = (W - on[:, None, None] * data.P - off[:, None, None] * data.rest).abs().amax((1, 2))
-    rows: list[Row] = []
-    for i, (a, e) in enumerate(points):
-        setting = {"alpha": a, "eta": e}
-        rows += [
-            Row(setting, "W on S", float(on[i]), float(by_closed[0, i])),
-            Row(setting, "W outside S", float(off[i]), float(by_closed[1, i])),
-            Row(setting, "W beside both", float(stray[i]), 0.0),
-        ]
-    moving = unrest([{"alpha": a, "eta": e} for a, e in points], speeds.tolist(), MOVING)
-    return Result(tuple(rows), (_figure(config, on, off),), (*_notes(config), *moving))
-
-
-def ends(config: Config, data: Gaussian, alpha: Tensor, eta: Tensor) -> tuple[Tensor, Tensor]:
-    """W [N, D, D] at the end of the flow, and how fast it still moves, [N]."""
-    W = config.delta * torch.eye(config.dim, dtype=torch.float64).expand(len(eta), -1, -1)
+    settings, (alpha, eta) = grid(alpha=config.alpha, eta=config.eta)
+    start = config.delta * torch.eye(config.dim, dtype=torch.float64).expand(len(eta), -1, -1)
     derivative = matrices.set_by(data, rules.rule(alpha), eta, clean=config.clean)
-    end = flow.advance(derivative, W, config.time, rest=1e-8)
-    return end, flow.speed(derivative, end)
+    W = flow.advance(derivative, start, config.time, rest=1e-8)
+    on, off = ((W * P).sum((1, 2)) / P.trace() for P in (data.P, data.rest))  # the c [N] of the best c P
+    stray = (W - on[:, None, None] * data.P - off[:, None, None] * data.rest).abs().amax((1, 2))
+    pairs = {
+        "W on S": (on, _closed(config, alpha, eta, scrambled=False)),
+        "W outside S": (off, _closed(config, alpha, eta, scrambled=True)),
+        "W beside both": (stray, torch.zeros_like(stray)),
+    }
+    notes = (
+        f"Thresholds: 0.25 on S, {1 / (4 * (1 + config.sigma2)):.6g} outside. Between them W is a projector on S.",
+        "The closed form is derived here; the paper's own wording of the theorem is unverified.",
+        *unrest(settings, flow.speed(derivative, W).tolist(), MOVING),
+    )
+    return Result(tuple(rows(settings, pairs)), (_figure(config, on, off),), notes)
 
 
-def _size(W: Tensor, P: Tensor) -> Tensor:
-    """The c [N] of the best c P."""
-    return (W * P).sum((1, 2)) / P.trace()
-
-
-def _closed(config: Config, alpha: Tensor, eta: Tensor, scrambled: bool) -> Tensor:
+def _closed(config: Config, alpha: Tensor, eta: Tensor, *, scrambled: bool) -> Tensor:
+    """The size [N] of W at the end, on S or of what the views scramble."""
     one = torch.ones_like(eta)
     lambda_s = one + config.sigma2 if scrambled else one
     phi = one if config.clean else lambda_s
@@ -77,20 +65,12 @@ def _closed(config: Config, alpha: Tensor, eta: Tensor, scrambled: bool) -> Tens
 
 def _figure(config: Config, on: Tensor, off: Tensor) -> Figure:
     """Of the first α: the simulated sizes over η, and the closed form finely."""
-    alpha, n = config.alpha[0], len(config.eta)
-    order = sorted(range(n), key=lambda i: config.eta[i])
+    alpha, eta = config.alpha[0], torch.tensor(config.eta, dtype=torch.float64)
+    at = eta.argsort(stable=True)
     fine = torch.linspace(0, 1.2 * max(config.eta), 200, dtype=torch.float64)
     lines: list[Line] = []
     for name, sizes, scrambled in (("on S", on, False), ("outside S", off, True)):
-        y = _closed(config, torch.full_like(fine, alpha), fine, scrambled)
-        lines.append(line(f"{name}, simulated", [config.eta[i] for i in order], [float(sizes[i]) for i in order]))
-        lines.append(line(f"{name}, closed form", fine.tolist(), y.tolist()))
+        closed = _closed(config, torch.full_like(fine, alpha), fine, scrambled=scrambled)
+        lines += [line(f"{name}, simulated", eta[at], sizes[at]), line(f"{name}, closed form", fine, closed)]
     note = f"α = {alpha:g}, σ² = {config.sigma2:g}; simulated points are joined by lines."
     return Figure("What is left of W", "weight decay η", "W at the end", tuple(lines), note)
-
-
-def _notes(config: Config) -> tuple[str, ...]:
-    return (
-        f"Thresholds: 0.25 on S, {1 / (4 * (1 + config.sigma2)):.6g} outside. Between them W is a projector on S.",
-        "The closed form is derived here; the paper's own wording of the theorem is unverified.",
-    )
