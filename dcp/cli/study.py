@@ -70,7 +70,7 @@ def pretrain(
         console.print(render.table(result.comparison, scores_only=quiet))
     if result.beside:
         console.print()
-        console.print(render.drawn(page.published(result.study, result.beside)))
+        console.print(render.terminal(page.published(result.study, result.beside)))
     folder = request.runs / study.name
     console.print(f"\n{folder}: comparison.md, comparison.json, study.json", highlight=False, soft_wrap=True)
     if as_json:
@@ -97,7 +97,7 @@ def _dry(study: Study, request: Request, *, as_json: bool) -> int:
     """Check everything, print the plan, measure a few steps of one run."""
     states = grid.states(study, request.runs)
     steps = preflight.check(study, states, request)
-    Console().print(render.drawn(page.plan(study, states)))
+    Console().print(render.terminal(page.plan(study, states)))
     plan: dict[str, Any] = {
         "study": study.name,
         "runs": {str(cell.path(request.runs)): state for cell, state in states.items()},

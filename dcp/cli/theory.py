@@ -42,7 +42,7 @@ def theory(
     finally:
         timer.cancel()
     console = Console()
-    console.print(render.drawn(theory_page(checked.name, checked.experiment, result, rows_only=quiet)))
+    console.print(render.terminal(theory_page(checked.name, checked.experiment, result, rows_only=quiet)))
     if not quiet:
         text = f"\n{folder}: report.html, results.csv, figures.csv, theory.json, recipe.toml"
         console.print(text, highlight=False, soft_wrap=True)

@@ -105,18 +105,15 @@ def perform(theory: Theory, folder: Path | None = None) -> Result:
     try:
         result: Result = module.run(theory.theory, theory.run.seed)
     except ArithmeticError as error:
-        raise RunError(str(error), slug="flow-failed", where=theory.name, hint=_unusual(theory.theory)) from None
+        config = theory.theory
+        defaults = {key: field.default for key, field in type(config).model_fields.items()}
+        given = {key: getattr(config, key) for key in defaults}
+        changed = [f"theory.{key} = {toml.shown(value)}" for key, value in given.items() if value != defaults[key]]
+        hint = f"away from the defaults here: {', '.join(changed)}; values nearer to the defaults make it slower"
+        raise RunError(str(error), slug="flow-failed", where=theory.name, hint=hint) from None
     if folder is not None:
         write(theory, result, folder)
     return result
-
-
-def _unusual(config: AnyExperiment) -> str:
-    """Which settings are not the defaults, and so may be the cause."""
-    usual = {key: field.default for key, field in type(config).model_fields.items()}
-    given = {key: getattr(config, key) for key in usual}
-    found = [f"theory.{key} = {toml.shown(value)}" for key, value in given.items() if value != usual[key]]
-    return f"away from the defaults here: {', '.join(found)}; values nearer to the defaults make it slower"
 
 
 def write(theory: Theory, result: Result, folder: Path) -> None:

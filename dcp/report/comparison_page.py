@@ -6,7 +6,7 @@ from string import ascii_uppercase
 from typing import Any
 
 from dcp.comparison.arms import Arm
-from dcp.comparison.compare import ArmScore, Comparison, ScoreRow
+from dcp.comparison.compare import ArmScore, Comparison
 from dcp.comparison.difference import Difference
 from dcp.comparison.scores import is_share
 from dcp.report.findings import findings
@@ -41,28 +41,28 @@ def comparison_page(comparison: Comparison, *, scores_only: bool = False, every_
     shown = tuple(row for row in comparison.scores if every_score or is_main(row.evaluation, row.score))
     comparison = replace(comparison, scores=shown)
     letters = {arm.name: letter(i) for i, arm in enumerate(comparison.arms)}
-    title, scores = _title([arm.name for arm in comparison.arms]), _scores(comparison, letters)
+    names = [arm.name for arm in comparison.arms]
+    title = f"Comparison of {listed(names)}" if len(names) <= 3 else f"Comparison of {len(names)} recipes"
+    recipes = tuple((letters[arm.name], arm.name, ", ".join(map(str, arm.seeds))) for arm in comparison.arms)
+    arms, scores = Grid("Arms", ("", "recipe", "seeds"), (("", recipes),), numbers=False), _scores(comparison, letters)
     if scores_only:
-        return Page(title, (_arms(comparison, letters), scores))
+        return Page(title, (arms, scores))
+    settings = tuple((setting.key, *map(_value, setting.values)) for setting in comparison.settings)
     return Page(
         title=title,
         blocks=(
-            _arms(comparison, letters),
+            arms,
             scores,
             tests(comparison, letters),
             Lines("What the intervals show", tuple(findings(comparison, letters))),
-            Lines("What they cover", _covers(comparison)),
+            Lines("What they cover", (*_interval_kinds(comparison), *comparison.covers)),
             Lines("Take care", comparison.caveats),
-            _settings(comparison, letters),
+            Grid("Settings that differ", ("", *letters.values()), (("", settings),) if settings else ()),
             _cost(comparison, letters),
             equal_time(comparison, letters),
-            Lines("Collapse", _states(comparison, letters)),
+            Lines("Collapse", tuple(line for arm in comparison.arms for line in _states(arm, letters[arm.name]))),
         ),
     )
-
-
-def _title(names: list[str]) -> str:
-    return f"Comparison of {listed(names)}" if len(names) <= 3 else f"Comparison of {len(names)} recipes"
 
 
 def letter(index: int) -> str:
@@ -71,70 +71,52 @@ def letter(index: int) -> str:
     return ascii_uppercase[place] + (str(turn) if turn else "")
 
 
-def _arms(comparison: Comparison, letters: dict[str, str]) -> Grid:
-    rows = tuple((letters[arm.name], arm.name, _seeds(arm.seeds)) for arm in comparison.arms)
-    return Grid("Arms", ("", "recipe", "seeds"), (("", rows),), numbers=False)
-
-
 def _scores(comparison: Comparison, letters: dict[str, str]) -> Grid:
     level = f"{100 * comparison.level:.0f} %"
     columns = ("", "score", f"{level} interval", "untrained", f"minus A ({level} interval)")
     width = len(columns) if len(comparison.arms) > 1 else len(columns) - 1
-    groups = (
-        (_heading(row), tuple(cells[:width] for cells in _score_cells(row, letters))) for row in comparison.scores
-    )
+    groups = []
+    for row in comparison.scores:
+        unit, images = " in %" if is_share(row.score) else "", f", {count(row.n, 'test image')}" if row.n else ""
+        differences = {difference.arm: difference for difference in row.differences}
+        rows = tuple(
+            (
+                letters[arm.arm],
+                figure(row.score, arm.mean),
+                span(row.score, _interval(arm)),
+                figure(row.score, arm.untrained),
+                _difference(row.score, differences.get(arm.arm)),
+            )[:width]
+            for arm in row.arms
+        )
+        groups.append((f"{row.evaluation} {row.score}{unit}{images}", rows))
     return Grid("Scores", columns[:width], tuple(groups))
 
 
-def _heading(row: ScoreRow) -> str:
-    unit = " in %" if is_share(row.score) else ""
-    return f"{row.evaluation} {row.score}{unit}" + (f", {count(row.n, 'test image')}" if row.n else "")
+def _interval(arm: ArmScore) -> tuple[float, float] | None:
+    return arm.over_seeds if arm.over_seeds is not None else arm.over_images
 
 
-def _score_cells(row: ScoreRow, letters: dict[str, str]) -> list[Cells]:
-    by_arm = {one.arm: one for one in row.differences}
-    return [
-        (
-            letters[one.arm],
-            figure(row.score, one.mean),
-            span(row.score, _interval(one)),
-            figure(row.score, one.untrained),
-            _difference(row.score, by_arm.get(one.arm)),
-        )
-        for one in row.arms
-    ]
-
-
-def _interval(one: ArmScore) -> tuple[float, float] | None:
-    return one.over_seeds if one.over_seeds is not None else one.over_images
-
-
-def _difference(score: str, one: Difference | None) -> str:
-    if one is None:
+def _difference(score: str, difference: Difference | None) -> str:
+    if difference is None:
         return ""
-    if one.value is None:
+    if difference.value is None:
         return "not compared"
-    if one.nothing:
+    if difference.nothing:
         return "0"
-    around = f" ({signed(score, one.interval[0])} to {signed(score, one.interval[1])})" if one.interval else ""
-    return signed(score, one.value) + around
+    ends = difference.interval
+    interval = f" ({signed(score, ends[0])} to {signed(score, ends[1])})" if ends else ""
+    return signed(score, difference.value) + interval
 
 
-def _covers(comparison: Comparison) -> Cells:
-    kinds = {one.over_seeds is not None for row in comparison.scores for one in row.arms if _interval(one)}
-    own = {
-        frozenset({True}): ("The interval of a score is over its seeds (Student's t).",),
-        frozenset({False}): ("The interval of a score is over the test images.",),
-        frozenset({True, False}): (
-            "The interval of a score is over its seeds, of a single seed over the test images.",
-        ),
-    }
-    return own.get(frozenset(kinds), ()) + comparison.covers
-
-
-def _settings(comparison: Comparison, letters: dict[str, str]) -> Grid:
-    rows = tuple((one.key, *map(_value, one.values)) for one in comparison.settings)
-    return Grid("Settings that differ", ("", *letters.values()), (("", rows),) if rows else ())
+def _interval_kinds(comparison: Comparison) -> Cells:
+    """What the intervals of single scores are over."""
+    kinds = {arm.over_seeds is not None for row in comparison.scores for arm in row.arms if _interval(arm)}
+    if kinds == {True}:
+        return ("The interval of a score is over its seeds (Student's t).",)
+    if kinds == {False}:
+        return ("The interval of a score is over the test images.",)
+    return ("The interval of a score is over its seeds, of a single seed over the test images.",) if kinds else ()
 
 
 def _cost(comparison: Comparison, letters: dict[str, str]) -> Grid:
@@ -155,29 +137,18 @@ def _cost(comparison: Comparison, letters: dict[str, str]) -> Grid:
     return Grid("Cost of a seed", columns, (("", rows),))
 
 
-def _states(comparison: Comparison, letters: dict[str, str]) -> Cells:
-    return tuple(line for arm in comparison.arms for line in _states_of(arm, letters[arm.name]))
-
-
-def _states_of(arm: Arm, name: str) -> list[str]:
+def _states(arm: Arm, letter: str) -> list[str]:
     """A line for each seed; but one for all seeds that are healthy, or of which nothing is known."""
-    seeds: dict[str, list[tuple[int, str]]] = {}
+    by_state: dict[str, list[tuple[str, str]]] = {}
     for seed, state in zip(arm.seeds, arm.states, strict=True):
-        seeds.setdefault(state.name, []).append((seed, state.evidence))
-    return [
-        f"{name}, {_seed_words(group)}: {state}{f' ({group[0][1]})' if group[0][1] else ''}."
-        for state, found in seeds.items()
-        for group in ([found] if state in ("healthy", "unknown") else [[one] for one in found])
-    ]
-
-
-def _seed_words(group: list[tuple[int, str]]) -> str:
-    seeds = [str(seed) for seed, _ in group]
-    return f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {listed(seeds)}"
-
-
-def _seeds(seeds: tuple[int, ...]) -> str:
-    return ", ".join(map(str, seeds))
+        by_state.setdefault(state.name, []).append((str(seed), state.evidence))
+    lines = []
+    for name, of_state in by_state.items():
+        for group in [of_state] if name in ("healthy", "unknown") else [[each] for each in of_state]:
+            seeds, evidence = [seed for seed, _ in group], group[0][1]
+            which = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {listed(seeds)}"
+            lines.append(f"{letter}, {which}: {name}{f' ({evidence})' if evidence else ''}.")
+    return lines
 
 
 def _value(value: Any) -> str:

@@ -2,12 +2,10 @@
 
 from collections.abc import Mapping
 
-from dcp.comparison.compare import Comparison, ScoreRow
-from dcp.comparison.difference import TESTS, Difference
-from dcp.comparison.equal_time import ArmAtTime, EqualTime
+from dcp.comparison.compare import Comparison
+from dcp.comparison.difference import TESTS
 from dcp.report.page import NOTHING, Grid, duration, figure, probability
 
-Row = tuple[str, ...]
 Letters = Mapping[str, str]
 
 
@@ -18,21 +16,24 @@ def tests(comparison: Comparison, letters: Letters) -> Grid:
         comparison: what was compared.
         letters: by name of arm; the first has the letter A.
     """
-    groups: dict[str, list[Row]] = {}
+    groups: dict[str, list[tuple[str, ...]]] = {}
     for arm in comparison.arms[1:]:
         for row in comparison.scores:
-            for one in row.differences:
-                if one.arm == arm.name and one.p is not None:
-                    heading = f"{letters[arm.name]} against A, {one.method}: {TESTS[one.method]}"
-                    groups.setdefault(heading, []).append(_row(row, one))
+            for difference in row.differences:
+                if difference.arm != arm.name or difference.p is None:
+                    continue
+                heading = f"{letters[arm.name]} against A, {difference.method}: {TESTS[difference.method]}"
+                effect, needed = difference.effect, difference.seeds_needed
+                cells = (
+                    f"{row.evaluation} {row.score}",
+                    probability(difference.p),
+                    probability(difference.p_holm),
+                    NOTHING if effect is None else f"{effect:+.2f}",
+                    NOTHING if needed is None else f"{needed:,}",
+                )
+                groups.setdefault(heading, []).append(cells)
     columns = ("", "p", "Holm p", "effect", "seeds needed")
     return Grid("Tests", columns, tuple((heading, tuple(rows)) for heading, rows in groups.items()))
-
-
-def _row(row: ScoreRow, one: Difference) -> Row:
-    effect = NOTHING if one.effect is None else f"{one.effect:+.2f}"
-    needed = NOTHING if one.seeds_needed is None else f"{one.seeds_needed:,}"
-    return f"{row.evaluation} {row.score}", probability(one.p), probability(one.p_holm), effect, needed
 
 
 def equal_time(comparison: Comparison, letters: Letters) -> Grid:
@@ -42,13 +43,11 @@ def equal_time(comparison: Comparison, letters: Letters) -> Grid:
         comparison: what was compared.
         letters: by name of arm.
     """
-    groups = tuple((_heading(one), tuple(_arm(arm, letters) for arm in one.arms)) for one in comparison.equal_time)
-    return Grid("Accuracy at equal time", ("", "mean", "deviation", "seeds"), groups)
-
-
-def _heading(one: EqualTime) -> str:
-    return f"{one.readout} in %, after {duration(one.wall_s)} of training"
-
-
-def _arm(arm: ArmAtTime, letters: Letters) -> Row:
-    return letters[arm.arm], figure("top1", arm.mean), figure("top1", arm.deviation), str(len(arm.seeds))
+    groups = []
+    for readout in comparison.equal_time:
+        rows = tuple(
+            (letters[arm.arm], figure("top1", arm.mean), figure("top1", arm.deviation), str(len(arm.seeds)))
+            for arm in readout.arms
+        )
+        groups.append((f"{readout.readout} in %, after {duration(readout.wall_s)} of training", rows))
+    return Grid("Accuracy at equal time", ("", "mean", "deviation", "seeds"), tuple(groups))

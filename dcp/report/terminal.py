@@ -16,11 +16,10 @@ if TYPE_CHECKING:
 GAP = 2  # columns between two cells, and of indentation
 TITLE, HEADING, GROUP, HEADER, PLAIN = "bold", "bold cyan", "italic", "dim", ""
 Line = tuple[str, str]  # text and style
-Row = tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Drawn:
+class TerminalPage:
     """A page that rich draws to the width of its console."""
 
     page: Page
@@ -52,9 +51,11 @@ def lines(page: Page, width: int) -> Iterator[Line]:
 
 
 def _grid(grid: Grid, width: int) -> Iterator[Line]:
-    """All groups under one header, with their columns in line."""
+    """All groups under one header, with their columns in line: the first in any case, and as many more as fit."""
     indent = 2 * GAP if any(heading for heading, _ in grid.groups) else GAP
-    sizes = _sizes(grid, width - indent)
+    every = [grid.columns, *(row for _, rows in grid.groups for row in rows)]
+    sizes = [max(map(len, cells)) for cells in zip(*every, strict=True)]
+    sizes = [size for i, size in enumerate(sizes) if i == 0 or sum(sizes[: i + 1]) + i * GAP <= width - indent]
     header = _in_line(grid.columns, sizes, grid.numbers)
     if header.strip():
         yield " " * indent + header, HEADER
@@ -62,27 +63,16 @@ def _grid(grid: Grid, width: int) -> Iterator[Line]:
         if heading:
             yield from _wrapped(heading, width, GAP, GROUP)
         for row in rows:
-            yield from _row(grid, row, sizes, indent, width)
+            if len(sizes) > 1:
+                yield " " * indent + _in_line(row, sizes, grid.numbers), PLAIN
+            else:
+                yield from _wrapped(row[0], width, indent)
+            for name, cell in zip(grid.columns[len(sizes) :], row[len(sizes) :], strict=True):
+                if cell:
+                    yield from _wrapped(f"{name}: {cell}", width, indent + GAP)
 
 
-def _row(grid: Grid, row: Row, sizes: list[int], indent: int, width: int) -> Iterator[Line]:
-    if len(sizes) > 1:
-        yield " " * indent + _in_line(row, sizes, grid.numbers), PLAIN
-    else:
-        yield from _wrapped(row[0], width, indent)
-    for name, cell in zip(grid.columns[len(sizes) :], row[len(sizes) :], strict=True):
-        if cell:
-            yield from _wrapped(f"{name}: {cell}", width, indent + GAP)
-
-
-def _sizes(grid: Grid, width: int) -> list[int]:
-    """Widths of the columns that fit side by side: the first one in any case."""
-    rows = [grid.columns, *(row for _, rows in grid.groups for row in rows)]
-    sizes = [max(len(row[i]) for row in rows) for i in range(len(grid.columns))]
-    return [size for i, size in enumerate(sizes) if i == 0 or sum(sizes[: i + 1]) + i * GAP <= width]
-
-
-def _in_line(row: Row, sizes: list[int], numbers: bool) -> str:
+def _in_line(row: tuple[str, ...], sizes: list[int], numbers: bool) -> str:
     cells = zip(row, sizes, strict=False)  # what has no size stands below
     words = (cell.rjust(size) if numbers and i else cell.ljust(size) for i, (cell, size) in enumerate(cells))
     return (" " * GAP).join(words).rstrip()

@@ -91,6 +91,6 @@ def _write(result: Result, folder: Path) -> None:
         return
     text = render.markdown(result.comparison)
     if result.beside:
-        text += "\n" + render.marked(page.published(result.study, result.beside))
+        text += "\n" + render.page_markdown(page.published(result.study, result.beside))
     atomic_write(folder / "comparison.md", text.encode())
     atomic_write(folder / "comparison.json", to_json(result.comparison.to_dict()))
