@@ -26,7 +26,7 @@ def compare(
     from dcp.report import render
     from dcp.report.html import reports
     from dcp.runs.disk import atomic_write, make_folder
-    from dcp.runs.records import to_json
+    from dcp.runs.json_files import to_json
 
     comparison = compare_named(runs_, runs)
     if out is not None:

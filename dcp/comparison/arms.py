@@ -1,12 +1,11 @@
 """Arms of a comparison: runs of one recipe that differ in nothing but the seed."""
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from dcp.runs.records import Json
+from dcp.runs.records import ProbeRecord, RunRecord
 from dcp.runs.run import Run
 
 # Keys, or what they begin with, that decide no step of training: where data lie, what is said, what is measured
@@ -35,7 +34,7 @@ class Member:
 
     run: Run
     settings: dict[str, Any]
-    probes: dict[str, Json]
+    probes: dict[str, ProbeRecord]
 
     @property
     def asked(self) -> dict[str, Any]:
@@ -140,16 +139,22 @@ def describe(name: str, members: Sequence[Member]) -> Arm:
         name=name,
         runs=tuple(str(one.run.path) for one in members),
         seeds=tuple(one.run.seed for one in members),
-        statuses=tuple(str(record.get("status", "unknown")) for record in records),
-        states=tuple(_state(one) for one in members),
+        statuses=tuple(record.status for record in records),
+        states=tuple(
+            State(one.label, state.name or "unknown", state.evidence.rstrip("."))
+            for one in members
+            for state in [one.run.record.state]
+        ),
         cost=Cost(
-            images_per_s=_mean(records, "images_per_s"),
-            wall_s=_mean(records, "wall_s"),
-            peak_memory_bytes=_mean(records, "peak_memory_bytes"),
-            steps=_mean(records, "steps"),
-            device=_each(records, "device"),
-            processes=_each(records, "processes"),
-            flops=_mean([_flops(one) for one in members], "flops"),
+            images_per_s=_mean(record.images_per_s for record in records),
+            wall_s=_mean(record.wall_s for record in records),
+            peak_memory_bytes=_mean(record.peak_memory_bytes for record in records),
+            steps=_mean(record.steps for record in records),
+            device=", ".join(dict.fromkeys(record.device for record in records if record.device)),
+            processes=", ".join(
+                dict.fromkeys(str(record.processes) for record in records if record.processes is not None)
+            ),
+            flops=_mean(_flops(record) for record in records),
         ),
     )
 
@@ -162,22 +167,13 @@ def _names(arms: Sequence[Sequence[Member]]) -> list[str]:
     return [f"{name} #{names[: i + 1].count(name)}" if names.count(name) > 1 else name for i, name in enumerate(names)]
 
 
-def _state(one: Member) -> State:
-    state = one.run.record.get("state") or {}
-    return State(one.label, str(state.get("name", "unknown")), str(state.get("evidence") or "").rstrip("."))
+def _flops(record: RunRecord) -> float | None:
+    """Of all steps of a run; None where it does not say what an image costs, or how many it saw."""
+    if record.flops_per_image is None or record.images_seen is None:
+        return None
+    return record.flops_per_image * record.images_seen
 
 
-def _flops(one: Member) -> Json:
-    """FLOPs of all steps of a run; nothing where it does not say what an image costs and how many it saw."""
-    factors = one.run.record.get("flops_per_image"), one.run.record.get("images_seen")
-    known = [factor for factor in factors if isinstance(factor, (int, float))]
-    return {"flops": math.prod(known)} if len(known) == len(factors) else {}
-
-
-def _mean(records: Sequence[Json], key: str) -> float | None:
-    values = [float(record[key]) for record in records if isinstance(record.get(key), (int, float))]
-    return fmean(values) if values else None
-
-
-def _each(records: Sequence[Json], key: str) -> str:
-    return ", ".join(dict.fromkeys(str(record[key]) for record in records if record.get(key) is not None))
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [float(value) for value in values if value is not None]
+    return fmean(known) if known else None

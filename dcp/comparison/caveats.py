@@ -110,14 +110,14 @@ def _survivors(arms: Arms, absent: Iterable[Absent]) -> Iterator[str]:
 
 
 def _missing(members: Sequence[Member]) -> Iterator[str]:
-    known = {name for one in members for name, probe in one.probes.items() if probe.get("score")}
+    known = {name for one in members for name, probe in one.probes.items() if probe.score}
     for evaluation in sorted(known):
         without = [one for one in members if evaluation not in one.probes and not lost(one)]
         if without:
             names = ", ".join(one.label for one in without)
             yield f"No {evaluation} probe in {names}; `dcp probe` makes it."
         having = [one for one in members if evaluation in one.probes]
-        measured = {one.label: one.probes[evaluation].get("step") for one in having}
+        measured = {one.label: one.probes[evaluation].step for one in having}
         if len(set(measured.values())) > 1:
             steps = ", ".join(f"{name} at step {step}" for name, step in measured.items())
             yield f"The {evaluation} probes were taken at different points: {steps}."
@@ -163,18 +163,14 @@ def _used(one: Member, split: str) -> dict[str, str | None]:
 
 
 def _made_otherwise(members: Sequence[Member]) -> Iterator[str]:
-    if len({_machine(one) for one in members}) > 1:
+    if len({(one.run.record.device, one.run.record.processes) for one in members}) > 1:
         yield "The runs were made on different devices: their speeds, times and memory are not comparable."
-    versions = [one.run.record.get("versions") or {} for one in members]
+    versions = [one.run.record.versions for one in members]
     for package in ("dcp", "torch"):
-        found = dict.fromkeys(str(version[package]) for version in versions if package in version)
-        if len(found) > 1:
-            yield f"The runs were made by different versions of {package}: {', '.join(found)}."
+        different = dict.fromkeys(str(version[package]) for version in versions if package in version)
+        if len(different) > 1:
+            yield f"The runs were made by different versions of {package}: {', '.join(different)}."
 
 
-def _machine(one: Member) -> tuple[str, str]:
-    return str(one.run.record.get("device")), str(one.run.record.get("processes"))
-
-
-def _fingerprint(one: Member) -> object:
-    return (one.run.record.get("data") or {}).get("fingerprint")
+def _fingerprint(one: Member) -> str | None:
+    return one.run.record.data.fingerprint

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dcp.comparison.arms import Member
+from dcp.runs.records import ProbeRecord
 
 # Older probes named the seed among their settings; the runs of an arm differ in it by definition.
 NO_SETTING = ("seed",)
@@ -12,11 +13,11 @@ NO_SETTING = ("seed",)
 def not_comparable(a: Sequence[Member], b: Sequence[Member], evaluation: str) -> str:
     """Why the scores of two arms in one evaluation cannot be compared; "" if they can."""
     probes = [one.probes[evaluation] for one in (*a, *b)]
-    if len({probe.get("n") for probe in probes}) > 1:
-        return f"tested on {_against(probes, 'n')} images"
+    if len({probe.n for probe in probes}) > 1:
+        return f"tested on {_against([{'n': probe.n} for probe in probes if probe.n is not None], 'n')} images"
     if len(tests := {images_of(probe, "test") for probe in probes} - {None}) > 1:
         return "tested on other images"
-    settings = [_settings(probe) for probe in probes]
+    settings = [{key: value for key, value in probe.settings.items() if key not in NO_SETTING} for probe in probes]
     differing = sorted({key for one in settings for key in one if len({repr(s.get(key)) for s in settings}) > 1})
     if differing:
         return "measured differently: " + ", ".join(f"{key} {_against(settings, key)}" for key in differing)
@@ -24,10 +25,10 @@ def not_comparable(a: Sequence[Member], b: Sequence[Member], evaluation: str) ->
     return "" if known else data_differ(a[0], b[0])
 
 
-def images_of(probe: Mapping[str, Any], split: str) -> str | None:
+def images_of(probe: ProbeRecord, split: str) -> str | None:
     """Fingerprint of the "train" or "test" images of a probe; None in older probes."""
-    found = (probe.get("data") or {}).get(split)
-    return None if found is None else str(found)
+    fingerprint = probe.data.get(split)
+    return None if fingerprint is None else str(fingerprint)
 
 
 def share_tests(a: Member, b: Member) -> bool:
@@ -42,14 +43,10 @@ def data_differ(a: Member, b: Member) -> str:
     if sources[0] != sources[1]:
         return f"different data: {sources[0]} and {sources[1]}"
     asked = [{k: v for k, v in one.asked.items() if k.startswith("data.")} for one in (a, b)]
-    found = [(one.run.record.get("data") or {}).get("fingerprint") for one in (a, b)]
-    if asked[0] == asked[1] and None not in found and found[0] != found[1]:
-        return f"different files under the same data settings: fingerprints {found[0]} and {found[1]}"
+    files = [one.run.record.data.fingerprint for one in (a, b)]
+    if asked[0] == asked[1] and None not in files and files[0] != files[1]:
+        return f"different files under the same data settings: fingerprints {files[0]} and {files[1]}"
     return ""
-
-
-def _settings(probe: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in (probe.get("settings") or {}).items() if key not in NO_SETTING}
 
 
 def _against(tables: Sequence[Mapping[str, Any]], key: str) -> str:

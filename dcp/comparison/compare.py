@@ -19,10 +19,11 @@ from dcp.comparison.difference import Difference, difference
 from dcp.comparison.equal_time import EqualTime, at_equal_time, left_out
 from dcp.comparison.intervals import LEVEL, Interval, clipped, over_seeds
 from dcp.comparison.missing_runs import NO_FOLDER, Absent
-from dcp.comparison.scores import having, image_interval, is_share, score_of, values_of
+from dcp.comparison.scores import having, image_interval, score_of, values_of
 from dcp.errors import RequestError
+from dcp.runs.json_files import to_json
 from dcp.runs.lookup import without_folder
-from dcp.runs.records import to_json
+from dcp.runs.records import is_share
 from dcp.runs.run import Run, find
 
 SCHEMA = 1  # of comparison.json
@@ -133,7 +134,7 @@ def compare(runs: Iterable[Run], absent: Iterable[Absent] = ()) -> Comparison:
 def _known_scores(groups: Arms) -> list[tuple[str, str]]:
     """Every evaluation and score that some run has, in the order of their names."""
     probes = [item for members in groups.values() for one in members for item in one.probes.items()]
-    return sorted({(evaluation, score) for evaluation, probe in probes for score in probe.get("score") or {}})
+    return sorted({(evaluation, score) for evaluation, probe in probes for score in probe.score})
 
 
 def _rows(groups: Arms) -> tuple[ScoreRow, ...]:
@@ -145,7 +146,7 @@ def _rows(groups: Arms) -> tuple[ScoreRow, ...]:
 
 def _row(groups: Arms, evaluation: str, score: str, differences: tuple[Difference, ...]) -> ScoreRow:
     members = [one for arm in groups.values() for one in having(arm, evaluation, score)]
-    counts = {one.probes[evaluation].get("n") for one in members}
+    counts = {one.probes[evaluation].n for one in members}
     return ScoreRow(
         evaluation=evaluation,
         score=score,
@@ -160,7 +161,7 @@ def _arm_score(name: str, arm: Sequence[Member], evaluation: str, score: str) ->
     probes = [one.probes[evaluation] for one in members]
     values = values_of(members, evaluation, score)
     around = over_seeds(values)
-    untrained = [score_of(probe.get("random_encoder") or {}, score) for probe in probes]
+    untrained = [score_of(probe.random_encoder, score) for probe in probes]
     return ArmScore(
         arm=name,
         seeds=tuple(one.run.seed for one in members),

@@ -11,7 +11,8 @@ from dcp.comparison.effect_size import hedges, plan
 from dcp.comparison.intervals import LEVEL, Interval, clipped, p_of, unpaired_over_images
 from dcp.comparison.mcnemar import matched
 from dcp.comparison.pairing import paired_seeds, right_answers
-from dcp.comparison.scores import having, image_interval, is_share, score_of, values_of
+from dcp.comparison.scores import having, image_interval, score_of, values_of
+from dcp.runs.records import is_share
 
 PAIRED = "paired over test images"
 PAIRED_MEANS = "paired over test images, their values"

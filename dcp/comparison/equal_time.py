@@ -11,7 +11,7 @@ from statistics import fmean, stdev
 
 from dcp.comparison.arms import Member
 from dcp.comparison.comparable import data_differ
-from dcp.runs.records import Json
+from dcp.runs.json_files import Json
 
 READOUTS = ("online_knn", "online_linear")
 Arms = Mapping[str, Sequence[Member]]

@@ -33,17 +33,17 @@ class Absent(NamedTuple):
 
 def diverged(run: Run) -> bool:
     """Whether it ended because its loss was not finite."""
-    return "error[diverged]" in str(run.record.get("why", ""))
+    return "error[diverged]" in run.record.why
 
 
 def became(run: Run) -> str:
     """What became of a run that did not finish, the end of a sentence about its seed; "" if it finished."""
-    status = run.record.get("status", "unknown")
+    status = run.record.status
     if status == "done":
         return ""
     if diverged(run):
         return "diverged"
-    first = str(run.record.get("why") or "").partition("\n")[0].rstrip(".")
+    first = run.record.why.partition("\n")[0].rstrip(".")
     how = "running, or killed" if status == "running" else status
     return f"did not finish ({how}{first and f': {first}'})"
 
@@ -55,7 +55,7 @@ def lost(one: Member) -> bool:
 
 def scored(one: Member) -> bool:
     """Whether some probe gave it a score."""
-    return any(probe.get("score") for probe in one.probes.values())
+    return any(probe.score for probe in one.probes.values())
 
 
 def told(absent: Iterable[Absent], arms: Collection[str]) -> Iterator[str]:
@@ -80,7 +80,7 @@ def told(absent: Iterable[Absent], arms: Collection[str]) -> Iterator[str]:
 
 def half_way(one: Member) -> str:
     """A sentence on a run that has scores and did not finish."""
-    status, why = one.run.record.get("status", "unknown"), str(one.run.record.get("why") or "").rstrip(".")
+    status, why = one.run.record.status, one.run.record.why.rstrip(".")
     state = UNFINISHED.get(status, f"its status is {status}")
     return f"{one.label} is not finished: {state}{why and f' ({why})'}."
 

@@ -75,10 +75,10 @@ def _by_image(one: Member, evaluation: str, score: str) -> "tuple[Values, NDArra
     else:
         return None
     value = score_of(probe, score)
-    fits = values.ndim == 1 and len(values) == len(which) == probe.get("n") and value is not None
+    fits = values.ndim == 1 and len(values) == len(which) == probe.n and value is not None
     return (values, which) if fits and abs(float(values.mean()) - (value or 0)) < 0.5 / len(values) else None
 
 
 def _order(one: Member) -> tuple[dict[str, object], object]:
     asked = {key: value for key, value in one.asked.items() if key.startswith(ORDER)}
-    return asked, (one.run.record.get("data") or {}).get("fingerprint")
+    return asked, one.run.record.data.fingerprint

@@ -1,47 +1,36 @@
 """Scores as probes hold them."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from dcp.comparison.arms import Member
 from dcp.comparison.intervals import Interval
+from dcp.runs.records import ProbeRecord, Scored
 
 RIGHT = ("top1", "accuracy")  # the shares of test images whose prediction is their label
 LARGEST = 1e60  # what is larger is no measurement, and its fourth power, in degrees of freedom, overflows
 
 
-def is_share(score: str) -> bool:
-    """Whether a score is a share of the test images: it lies in [0, 1] and is shown in percent.
-
-    >>> is_share("top1"), is_share("rankme")
-    (True, False)
-    """
-    return score.startswith("top") or "accuracy" in score
-
-
-def score_of(probe: Mapping[str, Any], score: str) -> float | None:
+def score_of(probe: Scored, score: str) -> float | None:
     """The value of a score in a probe, if it is there and is a plausible number."""
-    return _number((probe.get("score") or {}).get(score))
+    return _plausible(probe.score.get(score))
 
 
-def image_interval(probe: Mapping[str, Any], score: str) -> Interval | None:
+def image_interval(probe: Scored, score: str) -> Interval | None:
     """The interval over test images that a probe gives for a score, if there is one."""
-    low, high = map(_number, (probe.get("interval") or {}).get(score) or (None, None))
+    low, high = map(_plausible, probe.interval.get(score) or (None, None))
     return None if low is None or high is None else (low, high)
 
 
 def having(members: Sequence[Member], evaluation: str, score: str) -> list[Member]:
     """Those of `members` whose probe has the score."""
-    return [one for one in members if score_of(one.probes.get(evaluation, {}), score) is not None]
+    return [one for one in members if score_of(one.probes.get(evaluation, ProbeRecord()), score) is not None]
 
 
 def values_of(members: Sequence[Member], evaluation: str, score: str) -> list[float]:
     """The score of each of `members` that has it."""
-    found = [score_of(one.probes.get(evaluation, {}), score) for one in members]
-    return [value for value in found if value is not None]
+    values = [score_of(one.probes.get(evaluation, ProbeRecord()), score) for one in members]
+    return [value for value in values if value is not None]
 
 
-def _number(value: object) -> float | None:
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
-        return None
-    return float(value) if abs(value) <= LARGEST else None  # nan is not, either
+def _plausible(value: float | None) -> float | None:
+    return float(value) if value is not None and abs(value) <= LARGEST else None  # nan is not, either

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dcp.data.datasets.base import DataConfig
 from dcp.errors import RequestError
-from dcp.runs.records import Json, read_json
+from dcp.runs.json_files import Json, read_json
 from dcp.runs.run import Run
 
 COMPARED = ("source", "test")  # other training images only change what the probe learned, and scores say so

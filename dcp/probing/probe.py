@@ -165,7 +165,7 @@ def _one(run: Run, name: str, measured: Measured) -> dict[str, Any]:
         },
         "settings": dict(scores.settings),
         "extra": dict(scores.extra),
-        "step": run.record.get("steps"),
+        "step": run.record.steps,
     }
     run.write_probe(name + place, record, _arrays(scores, random, subject.test) or None)
     return record

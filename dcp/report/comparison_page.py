@@ -8,7 +8,6 @@ from typing import Any
 from dcp.comparison.arms import Arm
 from dcp.comparison.compare import ArmScore, Comparison
 from dcp.comparison.difference import Difference
-from dcp.comparison.scores import is_share
 from dcp.report.findings import findings
 from dcp.report.page import (
     NOTHING,
@@ -26,6 +25,7 @@ from dcp.report.page import (
     span,
 )
 from dcp.report.significance_page import equal_time, tests
+from dcp.runs.records import is_share
 
 Cells = tuple[str, ...]
 

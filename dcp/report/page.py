@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from dcp.comparison.intervals import Interval
-from dcp.comparison.scores import is_share
 from dcp.errors import printable
+from dcp.runs.records import is_share
 
 NOTHING = "-"
 # Of these evaluations the terminal shows only some scores, those that docs/evaluation.md explains; JSON and Markdown

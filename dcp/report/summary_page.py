@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from dcp.comparison.scores import image_interval, is_share, score_of
+from dcp.comparison.scores import image_interval, score_of
 from dcp.report.page import Grid, Lines, Page, count, duration, figure, is_main, memory, significant, span
-from dcp.runs.records import Json
+from dcp.runs.json_files import Json
+from dcp.runs.records import ProbeRecord, RunRecord, is_share
 from dcp.runs.run import Run
 
 
@@ -31,13 +32,13 @@ def summary_page(run: Run, *, scores_only: bool = False, every_score: bool = Tru
 
 
 def _title(run: Run) -> str:
-    return f"{run.path.resolve().name}: {run.record.get('status', 'unknown')}"
+    return f"{run.path.resolve().name}: {run.record.status}"
 
 
-def _status(record: Json) -> list[str]:
-    if record.get("status") == "done":
+def _status(record: RunRecord) -> list[str]:
+    if record.status == "done":
         return []
-    why = str(record.get("why") or "").rstrip(".")
+    why = record.why.rstrip(".")
     return [f"Not finished: {why}." if why else "Not finished; what follows is as of its last files."]
 
 
@@ -45,19 +46,19 @@ def _scores(run: Run, every: bool) -> tuple[tuple[str, tuple[tuple[str, ...], ..
     groups = (
         (
             _heading(evaluation, probe),
-            tuple(_cells(probe, score) for score in probe.get("score") or {} if every or is_main(evaluation, score)),
+            tuple(_cells(probe, score) for score in probe.score if every or is_main(evaluation, score)),
         )
         for evaluation, probe in run.probes().items()
     )
     return tuple((heading, rows) for heading, rows in groups if rows)
 
 
-def _heading(evaluation: str, probe: Json) -> str:
-    return f"{evaluation}, {count(probe['n'], 'test image')}" if probe.get("n") else evaluation
+def _heading(evaluation: str, probe: ProbeRecord) -> str:
+    return f"{evaluation}, {count(probe.n, 'test image')}" if probe.n else evaluation
 
 
-def _cells(probe: Json, score: str) -> tuple[str, ...]:
-    before = score_of(probe.get("random_encoder") or {}, score)
+def _cells(probe: ProbeRecord, score: str) -> tuple[str, ...]:
+    before = score_of(probe.random_encoder, score)
     return (
         f"{score} in %" if is_share(score) else score,
         figure(score, score_of(probe, score)),
@@ -67,12 +68,12 @@ def _cells(probe: Json, score: str) -> tuple[str, ...]:
 
 
 def _diagnosis(run: Run) -> list[str]:
-    state = run.record.get("state") or {}
-    name, evidence = str(state.get("name", "")), str(state.get("evidence") or "").rstrip(".")
-    head = "No collapse" if name == "healthy" else name.capitalize()
-    verdict = [f"{head}: {evidence}." if evidence else f"{head}."] if name else []
-    said = (("Probable cause", "cause"), ("Try next", "advice"))
-    verdict += [f"{word}: {str(state[key]).rstrip('.')}." for word, key in said if state.get(key)]
+    state = run.record.state
+    evidence = state.evidence.rstrip(".")
+    head = "No collapse" if state.name == "healthy" else state.name.capitalize()
+    verdict = [f"{head}: {evidence}." if evidence else f"{head}."] if state.name else []
+    said = (("Probable cause", state.cause), ("Try next", state.advice))
+    verdict += [f"{word}: {text.rstrip('.')}." for word, text in said if text]
     return [*verdict, *_last(run.metrics(), "spread"), *_last(run.metrics(), "effective_rank")]
 
 
@@ -87,13 +88,13 @@ def _last(metrics: list[Json], key: str) -> list[str]:
     return [f"{key.replace('_', ' ').capitalize()} {significant(value)} at step {count(step)}."]
 
 
-def _speed(record: Json) -> list[str]:
+def _speed(record: RunRecord) -> list[str]:
     parts = [
-        f"{count(record['images_per_s'])} images/s" if record.get("images_per_s") else "",
-        duration(record["wall_s"]) if record.get("wall_s") is not None else "",
-        f"{count(record['steps'], 'step')}" if record.get("steps") else "",
-        f"peak memory {memory(record['peak_memory_bytes'])}" if record.get("peak_memory_bytes") else "",
-        str(record.get("device") or ""),
+        f"{count(record.images_per_s)} images/s" if record.images_per_s else "",
+        duration(record.wall_s) if record.wall_s is not None else "",
+        count(record.steps, "step") if record.steps else "",
+        f"peak memory {memory(record.peak_memory_bytes)}" if record.peak_memory_bytes else "",
+        record.device,
     ]
     text = ", ".join(part for part in parts if part)
     return [f"{text}."] if text else []

@@ -94,7 +94,7 @@ def load(run: Run, *, trained: bool = True) -> Encoder:
         path = run.path / FILE
         if not path.is_file():
             raise RequestError(
-                f"this run has no encoder; its status is {run.record.get('status')}",
+                f"this run has no encoder; its status is {run.record.status}",
                 slug="no-encoder",
                 where=str(run.path),
                 hint=f"finish it: dcp pretrain {run.path / 'recipe.toml'} --runs {run.path.parent} --resume",

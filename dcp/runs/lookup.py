@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dcp.errors import RequestError
-from dcp.runs.records import Json, read_json
+from dcp.runs.json_files import Json, read_json
 
 STUDY = "study.json"  # in the folder of a study, beside its runs
 LONGEST = 200  # bytes of a run's name: a file's may have 255, and seed and temporary endings need theirs

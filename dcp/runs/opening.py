@@ -4,14 +4,14 @@ import re
 from pathlib import Path
 
 from dcp.errors import RequestError
-from dcp.runs import validate
+from dcp.runs.json_files import broken, read_json
 from dcp.runs.lookup import first, is_run, nearest, runs_in
-from dcp.runs.records import Json, broken, check_schema, checked, read_json
+from dcp.runs.records import RunRecord, check_schema, typed
 
 _PLAIN = re.compile(r"[A-Za-z0-9_@-][A-Za-z0-9._@-]*[.]json")  # "knn.json", "linear@cifar100.json"
 
 
-def read_record(path: Path) -> Json:
+def read_record(path: Path) -> RunRecord:
     """Read run.json of the run folder `path`.
 
     Raises:
@@ -26,7 +26,7 @@ def read_record(path: Path) -> Json:
         raise RequestError(f"no such run: {error.strerror}", slug="no-such-run", where=str(path), hint=hint) from None
     record = read_json(path / "run.json")
     check_schema(record.get("schema"), path / "run.json")
-    return checked(record, validate.record(record), path / "run.json")
+    return typed(RunRecord, record, path / "run.json")
 
 
 def probes_in(folder: Path) -> list[Path]:
@@ -46,27 +46,19 @@ def probes_in(folder: Path) -> list[Path]:
 
 
 def _check_whole(path: Path) -> None:
+    if not path.exists():
+        hint = nearest(path.name, path.parent)
+        raise RequestError("no such run", slug="no-such-run", where=str(path), hint=hint)
     if not path.is_dir():
-        raise _not_there(path)
+        hint = f"It lies in one, though: {path.parent}." if is_run(path.parent) else ""
+        raise RequestError("a run is a folder, this is a file", slug="not-a-run", where=str(path), hint=hint)
     missing = [name for name in ("recipe.toml", "run.json") if not (path / name).is_file()]
     if len(missing) == 2:
-        raise _not_a_run(path)
+        inside = first([inner.name for inner in runs_in(path)])
+        hint = f"It holds runs, though: {inside}." if inside else "A run folder has a recipe.toml and a run.json."
+        raise RequestError("not a run folder", slug="not-a-run", where=str(path), hint=hint)
     if missing:
         there = "run.json" if missing == ["recipe.toml"] else "recipe.toml"
         hint = "dcp makes both in one move, so one was removed, or a copy was cut short. Copy it again."
         message = f"half a run: it has {there} but no {missing[0]}"
         raise RequestError(message, slug="half-written-run", where=str(path), hint=hint)
-
-
-def _not_there(path: Path) -> RequestError:
-    if path.exists():
-        hint = f"It lies in one, though: {path.parent}." if is_run(path.parent) else ""
-        return RequestError("a run is a folder, this is a file", slug="not-a-run", where=str(path), hint=hint)
-    hint = nearest(path.name, path.parent)
-    return RequestError("no such run", slug="no-such-run", where=str(path), hint=hint)
-
-
-def _not_a_run(path: Path) -> RequestError:
-    inside = first([inner.name for inner in runs_in(path)])
-    hint = f"It holds runs, though: {inside}." if inside else "A run folder has a recipe.toml and a run.json."
-    return RequestError("not a run folder", slug="not-a-run", where=str(path), hint=hint)

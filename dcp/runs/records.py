@@ -1,58 +1,195 @@
-"""The JSON of a run folder, written and read, and what is said when something is missing or broken."""
+"""Records: what run.json and probes/*.json hold, typed.
 
-import json
-import math
-import os
+Hands and other programs write these files too, and their readers rely on what is checked here. A value that is null is
+not known; keys that are not listed are kept as they are.
+"""
+
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Annotated, Any, TypeVar
 
-import tomli
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError
 
 from dcp.errors import RequestError
-from dcp.runs import validate
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from dcp.runs.json_files import broken, read_json
 
 SCHEMA = 1  # of run.json and of probes/*.json
-PER_IMAGE = ("prediction", "label", "random_prediction")  # of each test image; what else an evaluation keeps is its own
-Json = dict[str, Any]  # what a JSON object holds is known where it is read
+LARGEST = 1e300  # what is larger is no measurement, and arithmetic on it overflows
+SCORE_NAME = re.compile(r"[A-Za-z0-9_@.-]{1,200}")  # reports print it
 
 
-def to_json(value: object) -> bytes:
-    """Indented, sorted, UTF-8; numbers that are not finite become null, so that every reader can parse it."""
-    text = json.dumps(_plain(value), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    return text.encode() + b"\n"
+def is_share(score: str) -> bool:
+    """Whether a score is a share of the test images: it lies in [0, 1] and is shown in percent.
 
-
-def to_json_line(value: object) -> bytes:
-    """The same on one line, keys in the order given."""
-    return json.dumps(_plain(value), ensure_ascii=False, allow_nan=False).encode() + b"\n"
-
-
-def read_json(path: Path) -> Json:
-    """Read a JSON object.
-
-    Raises:
-        RequestError: "broken-run", with the reason.
+    >>> is_share("top1"), is_share("rankme")
+    (True, False)
     """
-    return _object(read_bytes(path), path)
+    return score.startswith("top") or "accuracy" in score
 
 
-def read_bytes(path: Path) -> bytes:
-    """The content of a file of a run.
+def _number(value: Any) -> float:
+    """The number as it is: an integer stays one, so that a file that is written again keeps its bytes."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        raise ValueError("no number")
+    if not abs(value) <= LARGEST:  # nan is not, either
+        raise ValueError("no finite number")
+    return value
+
+
+def _named(table: Any) -> Any:
+    """An object by names of scores; empty for null."""
+    odd = [name for name in table if not SCORE_NAME.fullmatch(name)] if isinstance(table, dict) else []
+    if odd:
+        said = f'an object with a score called "{odd[0][:60]}"; letters, digits and _ @ . - make its name'
+        raise ValueError(said)
+    return {} if table is None else table
+
+
+def _shares(scores: dict[str, Any]) -> dict[str, Any]:
+    for name, value in scores.items():
+        if is_share(name) and value is not None and not 0 <= value <= 1:
+            raise ValueError(f"an object whose {name} is {value}, and a share lies between 0 and 1")
+    return scores
+
+
+def _ends(value: Any) -> tuple[float | None, float | None]:
+    if not isinstance(value, list) or len(value) != 2:
+        raise ValueError("no list of two numbers")
+    low, high = (None if end is None else _number(end) for end in value)
+    return low, high
+
+
+NOT_KNOWN = BeforeValidator(lambda value: {} if value is None else value)
+Text = Annotated[str, BeforeValidator(lambda value: "" if value is None else value)]
+Table = Annotated[dict[str, Any], NOT_KNOWN]
+Whole = Annotated[int, Field(ge=0, lt=2**63)]
+Number = Annotated[float, PlainValidator(_number)]
+Ends = Annotated[tuple[float | None, float | None], PlainValidator(_ends)]
+
+
+class Record(BaseModel):
+    """An object in a file of a run."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="allow")
+
+
+class TrainedOn(Record):
+    """The training images of a run."""
+
+    fingerprint: str | None = None
+    n: Whole | None = None
+    source: str | None = None
+
+
+class State(Record):
+    """The diagnosis of a run; "" where there is none."""
+
+    name: Text = ""
+    evidence: Text = ""
+    cause: Text = ""
+    advice: Text = ""
+
+
+class RunRecord(Record):
+    """run.json: how a run was made, and what became of it.
+
+    Attributes:
+        name, seed: recipe keys `run.name` and `run.seed`.
+        status: "running", "done", "failed" or "interrupted".
+        why: why it did not end well; "" if it did.
+        error: slug of the error that ended it; None if none did, and in runs of older versions.
+        data: its training images.
+        state: the diagnosis.
+        versions: of packages, by name.
+        sittings: when, where and from which step on it was trained.
+        processes: that trained together.
+        steps: optimizer steps of the whole training.
+        flops_per_image: of a training step, a multiplication and an addition counted as two.
+        images_seen: by all steps.
+        images_per_s: images, not views, through a training step.
+        wall_s: seconds of training.
+        peak_memory_bytes: of the accelerator, or of the process on a CPU.
+    """
+
+    name: str = ""
+    seed: Whole = 0
+    status: str = "unknown"
+    why: Text = ""
+    error: str | None = None
+    data: Annotated[TrainedOn, NOT_KNOWN] = TrainedOn()
+    state: Annotated[State, NOT_KNOWN] = State()
+    versions: Table = {}
+    sittings: list[Any] = []
+    device: Text = ""
+    processes: Whole | None = None
+    steps: Whole | None = None
+    flops_per_image: Number | None = None
+    images_seen: Number | None = None
+    images_per_s: Number | None = None
+    wall_s: Number | None = None
+    peak_memory_bytes: Number | None = None
+
+
+class Scored(Record):
+    """Scores by name, shares in [0, 1]; and the 95 % intervals of those that have one."""
+
+    score: Annotated[dict[str, Number | None], BeforeValidator(_named), AfterValidator(_shares)] = {}
+    interval: Annotated[dict[str, Ends | None], BeforeValidator(_named)] = {}
+
+
+class ProbeRecord(Scored):
+    """probes/<evaluation>.json: what an evaluation found.
+
+    Attributes:
+        evaluation: its name.
+        n: test images.
+        random_encoder: the same of the untrained encoder.
+        data: source, and fingerprints of the "train" and "test" images; nothing in older probes.
+        settings: everything that decided how it was measured.
+        extra: findings that are no score.
+        step: steps that the encoder was trained.
+        predictions_sha256: of the file of predictions that belongs to these scores.
+    """
+
+    evaluation: str = ""
+    n: Whole | None = None
+    random_encoder: Annotated[Scored, NOT_KNOWN] = Scored()
+    data: Table = {}
+    settings: Table = {}
+    extra: Table = {}
+    step: Whole | None = None
+    predictions_sha256: str | None = None
+
+
+R = TypeVar("R", bound=Record)
+# what pydantic calls them, and what a person is told
+PROBLEMS = {
+    "string_type": "no text",
+    "int_type": "no whole number",
+    "greater_than_equal": "no whole number",
+    "less_than": "no whole number",
+    "list_type": "no list",
+    "dict_type": "no object",
+    "model_type": "no object",
+}
+
+
+def typed(kind: type[R], content: Mapping[str, Any], path: Path) -> R:
+    """The record that the file at `path` holds, or is to hold.
 
     Raises:
-        RequestError: "broken-run": a folder is in its place, or it may not be read.
+        RequestError: "broken-run", with a key whose value is wrong.
     """
     try:
-        return path.read_bytes()
-    except OSError as error:
-        raise broken(path, error.strerror or str(error)) from None
+        return kind.model_validate(content)
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+        words = PROBLEMS.get(problem["type"]) or str(problem["ctx"]["error"])
+        raise broken(path, " is an object whose ".join(map(str, problem["loc"])) + f" is {words}") from None
 
 
-def read_probe(path: Path) -> Json:
+def read_probe(path: Path) -> ProbeRecord:
     """Read scores of an evaluation.
 
     Raises:
@@ -60,136 +197,7 @@ def read_probe(path: Path) -> Json:
     """
     content = read_json(path)
     check_schema(content.get("schema", SCHEMA), path)
-    return checked(content, validate.probe(content), path)
-
-
-def read_lines(path: Path, kind: str | None = None) -> list[tuple[bytes, Json]]:
-    """The lines of a file of JSON lines, each as its bytes and as its object; a torn end is left out.
-
-    Args:
-        path: the file.
-        kind: read only the lines of this kind; of the others not even the form, which saves nearly all of the time.
-
-    Raises:
-        RequestError: "broken-run", a line before the end is not a JSON object.
-    """
-    lines = read_bytes(path).splitlines(keepends=True) if path.exists() else []
-    if lines and not lines[-1].endswith(b"\n"):
-        lines.pop()  # its writer was stopped in the middle of it, or is writing it now
-    wanted = re.compile(b"" if kind is None else rb'"kind"\s*:\s*"%s"' % re.escape(kind.encode()))
-    numbered = ((number, line) for number, line in enumerate(lines, start=1) if wanted.search(line))
-    return [(line, _metric(line, path, number)) for number, line in numbered]
-
-
-def cut_torn_end(file: BinaryIO) -> None:
-    """Cut a last line that has no end, so that the next line does not continue it."""
-    size = file.seek(0, os.SEEK_END)
-    file.seek(max(0, size - 1))
-    if size and file.read(1) != b"\n":
-        file.seek(0)
-        file.truncate(file.read().rfind(b"\n") + 1)
-
-
-def read_recipe(path: Path) -> Json:
-    """Read the recipe of a run as nested tables.
-
-    Raises:
-        RequestError: "broken-run", with the reason.
-    """
-    try:
-        table = tomli.loads(read_bytes(path).decode())
-        json.dumps(table)  # TOML has dates, and recipes do not
-    except (ValueError, TypeError) as error:
-        raise broken(path, str(error)) from None
-    except RecursionError:
-        raise broken(path, "it is nested too deeply") from None
-    return table
-
-
-def to_arrays(data: bytes, path: Path) -> "dict[str, NDArray[Any]]":
-    """Predictions per image and other arrays, as they are in the file at `path`.
-
-    Raises:
-        RequestError: "broken-run": not as many predictions as labels, or no whole numbers.
-    """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
-    try:
-        arrays = dict(load(data))
-    except (SafetensorError, KeyError, ValueError) as error:
-        raise broken(path, str(error)) from None
-    lists = [array for name, array in arrays.items() if name in PER_IMAGE]
-    if len({array.shape for array in lists}) > 1:
-        raise broken(path, "its lists are not of one length")
-    if any(array.ndim != 1 or array.dtype.kind != "i" for array in lists):
-        raise broken(path, "it holds something else than lists of whole numbers")
-    return arrays
-
-
-def broken(path: Path, reason: str) -> RequestError:
-    """The error for a file of a run that cannot be understood, with the way out."""
-    message = f"cannot read {path.name}: {reason}"
-    return RequestError(message, slug="broken-run", where=str(path), hint=_way_out(path))
-
-
-def _way_out(path: Path) -> str:
-    if path.parent.name == "probes":
-        name, _, data = path.stem.partition("@")
-        again = f"dcp probe {path.parent.parent} -e {name}"
-        return f"Delete it and measure again: {again}{f' --data {data}' if data else ''}"
-    if path.name == "metrics.jsonl":
-        return "Mend the line, or delete the file: only the course of the training is lost with it."
-    if path.suffix in (".json", ".toml"):
-        return "Restore it from a copy, or move the run folder away and train again."
-    return "It must be a folder, and you must be allowed to read all that is in it."
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, os.PathLike):
-        return os.fspath(value)
-    if not isinstance(value, (str, int)) and hasattr(value, "tolist"):
-        return _plain(value.tolist())  # a number or array of numpy or torch
-    return value
-
-
-def _metric(line: bytes, path: Path, number: int) -> Json:
-    content = _object(line, path, f"line {number}: ")
-    problem = validate.metric(content)
-    return checked(content, f"line {number}: {problem}" if problem else "", path)
-
-
-def _object(data: bytes, path: Path, place: str = "") -> Json:
-    try:
-        content = _DECODER.decode(data.decode(json.detect_encoding(data), "surrogatepass"))
-    except ValueError as error:
-        raise broken(path, f"{place}{error}") from None
-    except RecursionError:
-        raise broken(path, f"{place}it is nested too deeply") from None
-    if not isinstance(content, dict):
-        raise broken(path, f"{place}it holds a {type(content).__name__}, not an object")
-    return content
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no JSON; dcp writes null")
-
-
-# one for all: json.loads makes a new one for each of the thousands of lines of metrics.jsonl
-_DECODER = json.JSONDecoder(parse_constant=_refuse)
-
-
-def checked(content: Json, problem: str, path: Path) -> Json:
-    """`content` if there is no `problem` with it."""
-    if problem:
-        raise broken(path, problem)
-    return content
+    return typed(ProbeRecord, content, path)
 
 
 def check_schema(schema: object, path: Path) -> None:

@@ -6,21 +6,25 @@ also while it trains. Nothing here needs torch, so listing and comparing runs is
 
 import contextlib
 import hashlib
+import json
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
+import tomli
+
 from dcp.errors import RunExists
-from dcp.runs import lookup, opening, records
+from dcp.runs import json_files, lookup, metrics, opening, records
 from dcp.runs.disk import atomic_write, create_folder, in_plain_words, sweep
+from dcp.runs.json_files import Json, broken
 from dcp.runs.locking import locked
-from dcp.runs.records import SCHEMA, Json
+from dcp.runs.records import SCHEMA, ProbeRecord, RunRecord
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["SCHEMA", "Run", "find"]
+PER_IMAGE = ("prediction", "label", "random_prediction")  # of each test image; what else an evaluation keeps is its own
 
 
 @final
@@ -32,7 +36,7 @@ class Run:
         record: the content of run.json, as last read or written through this handle.
     """
 
-    def __init__(self, path: Path, record: Json) -> None:
+    def __init__(self, path: Path, record: RunRecord) -> None:
         self.path, self.record = path, record
 
     def __repr__(self) -> str:
@@ -47,7 +51,7 @@ class Run:
             name: recipe key `run.name`; a plain folder name.
             seed: recipe key `run.seed`.
             recipe_toml: the recipe with every default written out.
-            record: first content of run.json; "schema", "name", "seed" and the status "running" are added.
+            record: keys of a RunRecord; "schema", "name", "seed" and the status "running" are added.
 
         Raises:
             RunExists: there is one of this name and seed.
@@ -56,9 +60,10 @@ class Run:
         """
         lookup.check_name(name)
         path = Path(root) / f"{name}-s{seed}"
-        full = {"status": "running", **record, "schema": SCHEMA, "name": name, "seed": seed}
+        full = json_files.plain({"status": "running", **record, "schema": SCHEMA, "name": name, "seed": seed})
+        records.typed(RunRecord, full, path / "run.json")
         try:
-            create_folder(path, {"recipe.toml": recipe_toml.encode(), "run.json": records.to_json(full)})
+            create_folder(path, {"recipe.toml": recipe_toml.encode(), "run.json": json_files.to_json(full)})
         except FileExistsError:
             hint = (
                 "Go on with it: --resume. Start another beside it: run.name=NEW_NAME or --seed N.\n"
@@ -79,40 +84,54 @@ class Run:
     @property
     def name(self) -> str:
         """Recipe key `run.name`: what the seeds of one recipe have in common."""
-        return str(self.record.get("name", self.path.name))
+        return self.record.name or self.path.name
 
     @property
     def seed(self) -> int:
         """Recipe key `run.seed`."""
-        return int(self.record.get("seed", 0))
+        return self.record.seed
 
     def recipe(self) -> Json:
-        """The recipe with every default written out, as nested tables."""
-        return records.read_recipe(self.path / "recipe.toml")
+        """The recipe with every default written out, as nested tables.
+
+        Raises:
+            RequestError: "broken-run", with the reason.
+        """
+        path = self.path / "recipe.toml"
+        try:
+            table = tomli.loads(json_files.read_bytes(path).decode())
+            json.dumps(table)  # TOML has dates, and recipes do not
+        except (ValueError, TypeError) as error:
+            raise broken(path, str(error)) from None
+        except RecursionError:
+            raise broken(path, "it is nested too deeply") from None
+        return table
 
     def update(self, **fields: Any) -> None:
-        """Change fields of run.json, in one move; the other fields keep what is on disk."""
-        record = {**records.read_json(self.path / "run.json"), **fields}
-        atomic_write(self.path / "run.json", records.to_json(record))
-        self.record = records.read_json(self.path / "run.json")
+        """Change keys of a RunRecord in run.json, in one move; the others keep what is on disk."""
+        path = self.path / "run.json"
+        content = json_files.plain({**json_files.read_json(path), **fields})
+        record = records.typed(RunRecord, content, path)
+        atomic_write(path, json_files.to_json(content))
+        self.record = record
 
     def append(self, metric: Mapping[str, Any]) -> None:
         """Add a line to metrics.jsonl. Numbers that are not finite become null: the file stays valid JSON."""
         path = self.path / "metrics.jsonl"
         with in_plain_words(path), path.open("a+b") as file:
-            records.cut_torn_end(file)
-            file.write(records.to_json_line(metric))
+            metrics.cut_torn_end(file)
+            file.write(json_files.to_json_line(metric))
 
     def metrics(self, kind: str | None = None) -> list[Json]:
         """The lines of metrics.jsonl, of one `kind` ("step", "epoch") or all; a torn end is left out."""
-        entries = [entry for _, entry in records.read_lines(self.path / "metrics.jsonl", kind)]
+        entries = [entry for _, entry in metrics.read_lines(self.path / "metrics.jsonl", kind)]
         return [entry for entry in entries if kind is None or entry.get("kind") == kind]
 
     def keep_metrics_until(self, step: int) -> None:
         """Drop the lines whose "step" is past `step`, in one move; the others keep their bytes."""
         path = self.path / "metrics.jsonl"
         if path.exists():
-            kept = [line for line, entry in records.read_lines(path) if entry.get("step", -math.inf) <= step]
+            kept = [line for line, entry in metrics.read_lines(path) if entry.get("step", -math.inf) <= step]
             atomic_write(path, b"".join(kept))
 
     def write_probe(
@@ -125,11 +144,13 @@ class Run:
 
         Args:
             evaluation: its name; a later probe of the same name replaces the earlier.
-            scores: content of the file; "schema" and "evaluation" are added.
+            scores: keys of a ProbeRecord; "schema" and "evaluation" are added.
             predictions: "prediction", "label", and maybe "random_prediction", each int64 [n]; whatever else it has.
         """
         folder = self.path / "probes"
-        content = {**scores, "schema": SCHEMA, "evaluation": evaluation}
+        path = folder / f"{evaluation}.json"
+        content = json_files.plain({**scores, "schema": SCHEMA, "evaluation": evaluation})
+        records.typed(ProbeRecord, content, path)
         with in_plain_words(folder):
             folder.mkdir(exist_ok=True)
         if predictions is not None:
@@ -138,10 +159,10 @@ class Run:
             data = save(dict(predictions))
             content["predictions_sha256"] = hashlib.sha256(data).hexdigest()  # ties the two files together
             atomic_write(folder / f"{evaluation}.safetensors", data)
-        atomic_write(folder / f"{evaluation}.json", records.to_json(content))
+        atomic_write(path, json_files.to_json(content))
 
-    def probes(self, besides: Collection[str] = ()) -> dict[str, Json]:
-        """Scores by evaluation, in the order of their names, without those of `besides`.
+    def probes(self, besides: Collection[str] = ()) -> dict[str, ProbeRecord]:
+        """What evaluations found, by name, in the order of their names, without those of `besides`.
 
         Raises:
             RequestError: "broken-run", one of the files cannot be read.
@@ -150,15 +171,31 @@ class Run:
         return {path.stem: records.read_probe(path) for path in paths if path.stem not in besides}
 
     def predictions(self, evaluation: str) -> "dict[str, NDArray[Any]] | None":
-        """Predictions per image, int64 [n] each, and other arrays; None when there are none or of another probe."""
+        """Predictions per image, int64 [n] each, and other arrays; None when there are none or of another probe.
+
+        Raises:
+            RequestError: "broken-run": not as many predictions as labels, or no whole numbers.
+        """
         path = self.path / "probes" / f"{evaluation}.safetensors"
         if not path.exists():
             return None
-        data = records.read_bytes(path)
-        expected = self.probes().get(evaluation, {}).get("predictions_sha256")
-        if expected not in (None, hashlib.sha256(data).hexdigest()):
+        data = json_files.read_bytes(path)
+        probe = self.probes().get(evaluation)
+        if probe is not None and probe.predictions_sha256 not in (None, hashlib.sha256(data).hexdigest()):
             return None
-        return records.to_arrays(data, path)
+        from safetensors import SafetensorError
+        from safetensors.numpy import load
+
+        try:
+            arrays = dict(load(data))
+        except (SafetensorError, KeyError, ValueError) as error:
+            raise broken(path, str(error)) from None
+        lists = [array for name, array in arrays.items() if name in PER_IMAGE]
+        if len({array.shape for array in lists}) > 1:
+            raise broken(path, "its lists are not of one length")
+        if any(array.ndim != 1 or array.dtype.kind != "i" for array in lists):
+            raise broken(path, "it holds something else than lists of whole numbers")
+        return arrays
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:

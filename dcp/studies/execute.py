@@ -7,8 +7,8 @@ from typing import Any
 from dcp.comparison.compare import Comparison
 from dcp.report import render
 from dcp.runs.disk import atomic_write, make_folder
+from dcp.runs.json_files import Json, to_json
 from dcp.runs.lookup import STUDY
-from dcp.runs.records import Json, to_json
 from dcp.studies import page, previous, published
 from dcp.studies.grid import cells, states
 from dcp.studies.preflight import check

@@ -58,7 +58,7 @@ def state(cell: Cell, runs: Path) -> State:
             pass
     except RunBusy:
         return "busy"
-    if run.record.get("status") == "done" and (run.path / encoder.FILE).is_file():
+    if run.record.status == "done" and (run.path / encoder.FILE).is_file():
         return "unmeasured" if _missing(run, cell.recipe) else "done"
     # the same steps would follow: on a CPU bit by bit, on a GPU nearly so
     return "diverged" if diverged(run) else "stopped"

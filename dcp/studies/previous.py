@@ -7,8 +7,8 @@ from dcp.comparison.arms import member
 from dcp.comparison.missing_runs import NO_FOLDER, Absent, became
 from dcp.errors import RequestError
 from dcp.runs import encoder
+from dcp.runs.json_files import Json
 from dcp.runs.lookup import arms_of, lacking, named, seed_of, without_seed
-from dcp.runs.records import Json
 from dcp.runs.run import Run
 from dcp.studies.study import Study
 from dcp.training import resume

@@ -1,14 +1,14 @@
 """What a study came to: its arms compared, and published numbers beside ours. Nothing here needs torch."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from statistics import fmean, stdev
 from typing import Any
 
 from dcp.comparison.compare import Comparison, compare
 from dcp.comparison.missing_runs import Absent
-from dcp.comparison.scores import is_share
 from dcp.recipe.sections import Published
+from dcp.runs.records import ProbeRecord, is_share
 from dcp.runs.run import Run
 from dcp.studies.study import Study
 
@@ -53,16 +53,16 @@ def beside(study: Study, runs: Sequence[Run]) -> list[Beside]:
 def _beside(published: Published, runs: Sequence[Run]) -> Beside:
     evaluation, _, score = published.score.partition(".")
     unit = 100 if is_share(score) else 1
-    found = [_value(run.probes().get(evaluation, {}), score) for run in runs]
+    found = [_value(run.probes().get(evaluation, ProbeRecord()), score) for run in runs]
     values = tuple(unit * value for value in found if value is not None)
     spread = stdev(values) if len(values) > 1 else None
     return Beside(published, values, fmean(values) if values else None, spread)
 
 
-def _value(probe: Mapping[str, Any], score: str) -> float | None:
+def _value(probe: ProbeRecord, score: str) -> float | None:
     """A score, or one that a probe only tells beside its scores, as the best epoch on the test images."""
-    for part in ("score", "extra"):
-        value = (probe.get(part) or {}).get(score)
+    for part in (probe.score, probe.extra):
+        value = part.get(score)
         if isinstance(value, int | float):
             return float(value)
     return None

@@ -51,15 +51,14 @@ def check(run: Run, *, fingerprint: str, steps: int) -> None:
     Raises:
         RequestError: "data-differ" or "steps-differ".
     """
-    data = run.record.get("data") or {}
+    data, planned = run.record.data, run.record.steps
     hint = f"Put things back as they were, or train anew: run.name=NEW_NAME. The run is as it was: {run.path}"
-    if data.get("fingerprint", fingerprint) != fingerprint:
-        what = f"the images are not those that the run began with ({data.get('n', '?')} images then)"
+    if data.fingerprint not in (None, fingerprint):
+        images = "?" if data.n is None else data.n
+        what = f"the images are not those that the run began with ({images} images then)"
         raise RequestError(what, slug="data-differ", where=str(run.path), hint=hint)
-    if run.record.get("steps", steps) != steps:
-        what = (
-            f"the run has {run.record['steps']} steps, and would have {steps} now: the number of processes is another"
-        )
+    if planned not in (None, steps):
+        what = f"the run has {planned} steps, and would have {steps} now: the number of processes is another"
         raise RequestError(what, slug="steps-differ", where=str(run.path), hint=hint)
 
 

@@ -76,7 +76,7 @@ class Trainer:
         """Whether there is nothing left to train or to write."""
         if self.existing is None or not (self.path / encoder.FILE).is_file():
             return False
-        return self.existing.record.get("status") == "done"
+        return self.existing.record.status == "done"
 
     def run(self) -> Run:
         """Train to the end.
@@ -121,7 +121,7 @@ class Trainer:
         sitting = record.sitting(self.process, self.parts.precision)
         if run is not None:
             now = {"started": record.now(), "step": start, **sitting}
-            run.update(status="running", why="", sittings=[*run.record.get("sittings", []), now])
+            run.update(status="running", why="", sittings=[*run.record.sittings, now])
             self.write_recipe(run)
             run.keep_metrics_until(start - 1)
         loop = self.loop(run, progress, signals)

@@ -86,10 +86,10 @@ def test_a_run_that_lacks_its_encoder_alone_is_finished_with_the_diagnosis_that_
 ) -> None:
     shutil.copytree(trained, tmp_path / trained.name)
     (tmp_path / trained.name / "encoder.safetensors").unlink()
-    before = Run.open(trained).record["state"]
+    before = Run.open(trained).record.state
     assert before["name"] != "unknown"
     assert dcp("pretrain", trained / "recipe.toml", "--resume", "--runs", tmp_path).code == 0
-    assert Run.open(tmp_path / trained.name).record["state"] == before
+    assert Run.open(tmp_path / trained.name).record.state == before
 
 
 def test_another_seed_gives_another_encoder(trained: Path, tmp_path: Path, dcp: Callable) -> None:
@@ -219,7 +219,7 @@ def test_the_spectrum_of_F_is_of_the_F_that_the_predictor_saw(tmp_path: Path, dc
 
 
 def test_a_probe_says_which_images_it_was_made_on(trained: Path) -> None:
-    data = Run.open(trained).probes()["knn"]["data"]
+    data = Run.open(trained).probes()["knn"].data
     assert data["source"] == "shapes"
     assert len(data["train"]) == len(data["test"]) == 16
     assert data["train"] != data["test"]

@@ -23,7 +23,8 @@ from dcp.comparison.difference import (
     WELCH,
 )
 from dcp.errors import RequestError
-from dcp.runs.records import to_json
+from dcp.runs.json_files import to_json
+from dcp.runs.records import ProbeRecord
 from dcp.runs.run import Run
 
 HOLM = (
@@ -175,7 +176,7 @@ def test_a_score_that_predictions_do_not_give_is_not_paired(build):
     runs = []
     for name, count, top5 in (("a", 60, (0.8, 0.95)), ("b", 65, (0.9, 0.98))):
         run = build(name, right=right(count))
-        scores = run.probes()["linear"]
+        scores = run.probes()["linear"].model_dump(exclude_unset=True)
         score, around = {"top1": count / 100, "top5": 0.9}, {**scores["interval"], "top5": top5}
         arrays = run.predictions("linear")
         run.write_probe("linear", {**scores, "score": score, "interval": around}, arrays)
@@ -497,10 +498,12 @@ def test_a_comparison_has_no_number_that_json_does_not_know(build, monkeypatch):
     low, high = only_difference(compare([build(right=right(1, n=1)), build("b", right=right(0, n=1))])).interval
     assert (low, 0 < high < 1) == (-1, True)
     inf, nan = float("inf"), float("nan")
-    probe = {"score": {"top1": nan, "rankme": 5.0, "nesum": inf}, "n": 1, "interval": {"rankme": [nan, inf]}}
-    monkeypatch.setattr(Run, "probes", lambda self: {"linear": probe})
+    score, around = {"top1": nan, "rankme": 5.0, "nesum": inf}, {"rankme": (nan, inf)}
+    monkeypatch.setattr(
+        Run, "probes", lambda self: {"linear": ProbeRecord.model_construct(score=score, n=1, interval=around)}
+    )
     runs = [build(name, record={"wall_s": 1.0}) for name in ("c", "d")]
-    runs[0].record["wall_s"] = inf
+    runs[0].record = runs[0].record.model_copy(update={"wall_s": inf})
     comparison = compare(runs).to_dict()
     json.dumps(comparison, allow_nan=False)
     assert comparison["arms"][0]["cost"]["wall_s"] is None
@@ -531,7 +534,7 @@ def test_values_of_test_images_are_paired_where_the_queries_are_the_same(build):
 
     def retrieved(run, values, query):
         score = {"score": {"map": float(values.mean())}, "n": len(values), "interval": {"map": [0.1, 0.9]}}
-        run.write_probe("retrieval", {**score, "data": run.probes()["linear"]["data"]}, {"map": values, "query": query})
+        run.write_probe("retrieval", {**score, "data": run.probes()["linear"].data}, {"map": values, "query": query})
 
     for run, values in zip(runs, (a, b), strict=True):
         retrieved(run, values, np.arange(200))

@@ -7,7 +7,7 @@ import numpy as np
 
 import dcp
 
-SECONDS = 5.0
+SECONDS = 1.5
 CODE = """
 import sys, time
 from dcp.cli import app
@@ -18,13 +18,13 @@ sys.exit(code)
 """
 
 
-def test_ten_runs_of_10000_test_images_are_compared_in_five_seconds_without_torch(build, tmp_path):
+def test_ten_runs_of_10000_test_images_are_compared_in_a_second_and_a_half_without_torch(build, tmp_path):
     rng = np.random.default_rng(0)
     hard = rng.random(10_000)
     for name, more in (("one", 0.0), ("other", 0.02)):
         for seed in range(5):
             run = build(name, seed, right=hard + 0.2 * rng.random(10_000) < 0.6 + more)
-            run.write_probe("knn", run.probes()["linear"], run.predictions("linear"))
+            run.write_probe("knn", run.probes()["linear"].model_dump(exclude_unset=True), run.predictions("linear"))
             lines = (f'{{"kind": "step", "step": {i}, "epoch": {i // 40}, "loss": -3.9}}\n' for i in range(4000))
             (run.path / "metrics.jsonl").write_text("".join(lines))
             for epoch in range(100):

@@ -36,7 +36,7 @@ def test_sigterm_saves_in_all_and_ends_with_143(tmp_path: Path) -> None:
     _, err = process.communicate(timeout=90)
     assert process.returncode == 143, err
     assert err.count("checkpoint was saved") == 1
-    assert Run.open(tmp_path / "group_norm-s0").record["status"] == "interrupted"
+    assert Run.open(tmp_path / "group_norm-s0").record.status == "interrupted"
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc to find the processes")

@@ -62,7 +62,7 @@ def test_two_processes_of_32_images_give_the_losses_of_one_of_64(
     alone: Run, tmp_path: Path, launcher: tuple[str, ...], more: tuple[str, ...]
 ) -> None:
     together = pretrain(tmp_path, *launcher, more=more)
-    assert together.record["processes"] == 2
+    assert together.record.processes == 2
     assert len(losses(alone)) == 20
     torch.testing.assert_close(torch.tensor(losses(together)), torch.tensor(losses(alone)), atol=1e-5, rtol=0)
     F1, F2 = (read(run.path / "checkpoint/state.safetensors")[0]["moments.second"] for run in (alone, together))

@@ -38,9 +38,9 @@ def test_probes_on_other_images_are_written_beside_the_first(runs: list[Path], d
     written = json.loads(said.out.splitlines()[-1])[str(runs[0])]
     assert set(written) == {"linear@shapes", "knn@shapes"}
     found = Run.open(runs[0]).probes()["linear@shapes"]
-    assert found["n"] == 40 == len(Run.open(runs[0]).predictions("linear@shapes")["label"])
-    assert found["settings"]["train_images"] == 80
-    assert found["random_encoder"]["score"]["top1"] >= 0
+    assert found.n == 40 == len(Run.open(runs[0]).predictions("linear@shapes")["label"])
+    assert found.settings["train_images"] == 80
+    assert found.random_encoder.score["top1"] >= 0
 
 
 def test_an_evaluation_on_other_images_is_one_of_its_own_in_a_comparison(runs: list[Path], dcp: Callable) -> None:
@@ -102,7 +102,7 @@ def test_a_folder_that_is_called_as_a_data_set_does_not_replace_the_probe_of_tha
     said = dcp("probe", runs[0], "-e", "knn", "--data", "folder", "--set", pets(tmp_path / "shapes"))
     assert said.code == 2
     assert "error[probe-differs]" in said.err
-    assert Run.open(runs[0]).probes()["knn@shapes"]["n"] == 40
+    assert Run.open(runs[0]).probes()["knn@shapes"].n == 40
 
 
 def test_a_probe_that_cannot_be_read_or_does_not_name_its_images_is_replaced(runs: list[Path], tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_a_broken_probe_is_told_before_others_are_measured(runs: list[Path], dcp
 def test_the_broken_probe_itself_is_measured_again(runs: list[Path], dcp: Callable) -> None:
     (runs[0] / "probes/knn.json").write_text("[]")
     assert dcp("probe", runs[0], "-e", "knn").code == 0
-    assert Run.open(runs[0]).probes()["knn"]["n"] > 0
+    assert Run.open(runs[0]).probes()["knn"].n > 0
 
 
 def test_files_of_other_names_among_the_probes_are_left_alone(runs: list[Path], dcp: Callable) -> None:
@@ -161,12 +161,12 @@ def test_the_expensive_evaluations_run_from_the_command_and_are_compared(runs: l
     found = Run.open(runs[0]).probes()
     assert set(EXPENSIVE) <= set(found)
     for name in EXPENSIVE:
-        for score, (low, high) in found[name]["interval"].items():
-            assert low <= found[name]["score"][score] <= high
-        assert set(found[name]["random_encoder"]["score"]) == set(found[name]["score"])
+        for score, (low, high) in found[name].interval.items():
+            assert low <= found[name].score[score] <= high
+        assert set(found[name].random_encoder.score) == set(found[name].score)
     arrays = Run.open(runs[0]).predictions("retrieval")
     assert arrays["map"].dtype == np.float64
-    assert arrays["map"].mean() == pytest.approx(found["retrieval"]["score"]["map"])
+    assert arrays["map"].mean() == pytest.approx(found["retrieval"].score["map"])
     said = dcp("compare", *runs)
     assert said.code == 0
     assert all(name in said.out for name in EXPENSIVE)

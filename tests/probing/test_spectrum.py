@@ -191,7 +191,7 @@ def test_the_training_features_are_not_looked_at():
 def test_W_is_found_however_the_predictor_stores_it(name: str, tmp_path: Path) -> None:
     recipe = Recipe.read(f"tiny/{name}", ("train.epochs=1", "data.images=128", "probe.after=['spectrum']"))
     run = pretrain(recipe, Request(tmp_path, device="cpu"))
-    score = run.probes()["spectrum"]["score"]
+    score = run.probes()["spectrum"].score
     assert ("alignment" in score) == (name != "identity")
     if name == "symmetric":
         assert score["W_asymmetry"] == 0

@@ -17,4 +17,4 @@ def test_every_tiny_recipe_trains(name: str, trained: Path, tmp_path: Path, dcp:
     teacher = [f"target.teacher={trained}"] if name == "tiny/distill" else []
     said = dcp("pretrain", name, *SMALL, *teacher, "--runs", tmp_path, "--quiet")
     assert said.code == 0, said.err
-    assert Run.open(tmp_path / "tiny-s0").record["steps"] == 2
+    assert Run.open(tmp_path / "tiny-s0").record.steps == 2

@@ -196,7 +196,7 @@ def test_images_that_most_seeds_of_one_arm_get_right_and_of_the_other_wrong_are_
         for seed, prediction in enumerate(seeds):
             runs.append(make(name, seed, predictor=name))
             probes(runs[-1])
-            probe = runs[-1].probes()["linear"]
+            probe = runs[-1].probes()["linear"].model_dump(exclude_unset=True)
             runs[-1].write_probe("linear", probe, {"prediction": prediction, "label": label})
             pictures(runs[-1])
     section = disagreements.disagreements(of_comparison(compare(runs)), Sprites())
@@ -209,7 +209,7 @@ def test_images_that_most_seeds_of_one_arm_get_right_and_of_the_other_wrong_are_
 @pytest.mark.parametrize("what", ["other images", "other labels", "no pictures"])
 def test_arms_of_other_test_images_are_not_set_beside_each_other(full, what):
     runs = [full("a"), full("b", predictor="b")]
-    probe, arrays = runs[1].probes()["linear"], runs[1].predictions("linear")
+    probe, arrays = runs[1].probes()["linear"].model_dump(exclude_unset=True), runs[1].predictions("linear")
     if what == "other images":
         runs[1].write_probe("linear", {**probe, "data": {**probe["data"], "test": "others"}}, arrays)
     elif what == "other labels":

@@ -136,7 +136,7 @@ def test_what_runs_call_themselves_stays_text(full):
     first, second = full("a"), full("b", predictor="linear", why=HOSTILE, status="failed")
     for run in (first, second):
         run.update(name=f"{HOSTILE}{run.seed}{run.path.name}")
-        probe = run.probes()["pictures"]
+        probe = run.probes()["pictures"].model_dump(exclude_unset=True)
         arrays = run.predictions("pictures")
         run.write_probe("pictures", {**probe, "extra": {**probe["extra"], "classes": [HOSTILE] * 3}}, arrays)
     for text in (reports.comparison_html(compare([first, second])), reports.run_html(second)):
@@ -166,7 +166,7 @@ def test_a_report_of_ten_runs_stays_small_whatever_their_pictures(make):
         for name, last in {"map_row": 256, "map_label": 256}.items():
             arrays[name] = np.arange(last) % 3
         arrays["map_xy"] = draw.normal(size=(256, 2)).astype(np.float32)
-        runs[-1].write_probe("pictures", runs[-1].probes()["pictures"], arrays)
+        runs[-1].write_probe("pictures", runs[-1].probes()["pictures"].model_dump(exclude_unset=True), arrays)
     page = reports.comparison_html(compare(runs))
     assert 1_000_000 < len(page.encode()) < 3_000_000
     assert "the page has no room for more pictures" in Page(page).text

@@ -120,7 +120,7 @@ except RequestError as error:
     words = [finished(process)[1] for process in processes]
     assert sorted(words) == ["run-exists"] * 5 + ["won"]
     run = Run.open(tmp_path / "tiny-s0")
-    assert str(run.recipe()["winner"]) == run.record["winner"] == str(words.index("won"))
+    assert str(run.recipe()["winner"]) == run.record.winner == str(words.index("won"))
     assert leftovers(tmp_path) == []
 
 
@@ -251,7 +251,8 @@ def test_an_update_changes_its_fields_and_keeps_what_another_handle_wrote(tmp_pa
         **{"schema": 1, "name": "tiny", "seed": 0, "device": "cpu", "status": "done"},
         **{"images_per_s": 1200.5, "wall_s": None, "data": {"n": 3, "mean": 0.5}},
     }
-    assert run.record == Run.open(run.path).record == expected
+    assert run.record == Run.open(run.path).record
+    assert json.loads((run.path / "run.json").read_text()) == expected
 
 
 def test_text_is_written_as_utf8_and_not_escaped(tmp_path):
@@ -276,7 +277,7 @@ def test_a_write_that_fails_keeps_the_old_content_and_leaves_nothing_beside_it(t
         "  Check the folder's permissions, or write elsewhere (--runs or --out)."
     )
     assert (run.path / "run.json").read_bytes() == before
-    assert run.record["status"] == "running"
+    assert run.record.status == "running"
     assert leftovers(run.path) == []
 
 
@@ -314,7 +315,7 @@ def test_a_full_disk_is_said_plainly_and_the_old_content_stays(tmp_path, monkeyp
         f"error[disk-full]: the disk is full ({run.path / 'run.json'})\n"
         "  Free some space and go on with --resume, or write elsewhere (--runs or --out)."
     )
-    assert Run.open(run.path).record["status"] == "running"
+    assert Run.open(run.path).record.status == "running"
     assert run.metrics() == [{"kind": "step", "step": 1}]
     run.append({"kind": "step", "step": 2})
     assert [entry["step"] for entry in run.metrics()] == [1, 2]
@@ -365,7 +366,7 @@ for step in range(10**9):
         process.kill()
         process.communicate()
         reopened = Run.open(run.path)
-        assert len(reopened.record["text"]) == 100_000
+        assert len(reopened.record.text) == 100_000
         assert all(len(entry["text"]) == 5000 for entry in reopened.metrics())
     assert len(reopened.metrics("step")) > 4
 
@@ -436,7 +437,8 @@ def test_probes_come_back_with_their_predictions(tmp_path):
     run.write_probe("linear", {"score": {"top1": 2 / 3}, "n": 3}, arrays)
     run.write_probe("knn", {"score": {"top1": 0.5}, "n": 2, "interval": {"top1": (0.1, math.nan)}})
     assert list(run.probes()) == ["knn", "linear"]
-    assert run.probes()["knn"] == {
+    assert run.probes()["knn"].interval == {"top1": (0.1, None)}
+    assert json.loads((run.path / "probes/knn.json").read_text()) == {
         **{"schema": 1, "evaluation": "knn", "n": 2},
         **{"score": {"top1": 0.5}, "interval": {"top1": [0.1, None]}},
     }
@@ -460,7 +462,7 @@ def test_predictions_of_another_probe_than_the_scores_are_not_given_out(tmp_path
     monkeypatch.setattr("dcp.runs.run.atomic_write", stop_at_json)
     with pytest.raises(KeyboardInterrupt):
         run.write_probe("linear", {"score": {"top1": 0.0}}, {"prediction": np.array([2]), "label": np.array([1])})
-    assert run.probes()["linear"]["score"] == {"top1": 1.0}
+    assert run.probes()["linear"].score == {"top1": 1.0}
     assert run.predictions("linear") is None
 
 
@@ -496,7 +498,7 @@ with Run.open(sys.argv[1]).lock():
     process.kill()
     process.communicate()
     with run.lock():
-        assert run.record["status"] == "running"
+        assert run.record.status == "running"
 
 
 @POSIX

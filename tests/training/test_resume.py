@@ -76,7 +76,7 @@ def test_killed_at_ten_random_moments_and_resumed_ends_in_the_same_bytes(unbroke
         process.kill()
         process.communicate()
         if begun.exists():
-            assert Run.open(begun.parent).record["status"] in ("running", "done")
+            assert Run.open(begun.parent).record.status in ("running", "done")
             list(Run.open(begun.parent).metrics())
     process = start(tmp_path, "--resume")
     _, err = process.communicate(timeout=120)
@@ -95,7 +95,7 @@ def test_a_signal_saves_then_ends_with_its_code_and_resume_ends_in_the_same_byte
     _, err = process.communicate(timeout=60)
     assert process.returncode == code, err
     assert "checkpoint was saved" in err
-    assert Run.open(run).record["status"] == "interrupted"
+    assert Run.open(run).record.status == "interrupted"
     assert not (run / "encoder.safetensors").exists()
     assert dcp("pretrain", "tiny/directcopy", "--runs", tmp_path, *LONGER, "--resume").code == 0
     same(unbroken, run)
@@ -110,7 +110,7 @@ def test_sigusr1_saves_and_goes_on(tmp_path: Path) -> None:
     os.kill(process.pid, signal.SIGUSR1)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
-    assert Run.open(run).record["status"] == "done"
+    assert Run.open(run).record.status == "done"
 
 
 def test_resuming_a_finished_run_trains_nothing_and_measures_what_is_missing(tmp_path: Path, dcp: Callable) -> None:
@@ -191,7 +191,7 @@ def test_sigterm_to_the_whole_group_as_schedulers_send_it_saves_a_checkpoint(tmp
     _, err = process.communicate(timeout=60)
     assert process.returncode == 143, err
     assert "checkpoint was saved" in err
-    assert Run.open(tmp_path / "directcopy-s0").record["status"] == "interrupted"
+    assert Run.open(tmp_path / "directcopy-s0").record.status == "interrupted"
 
 
 def test_resume_on_other_images_is_refused_and_the_run_stays_as_it_was(tmp_path: Path, dcp: Callable) -> None:
@@ -215,7 +215,7 @@ def test_an_encoder_that_was_lost_is_written_again_from_the_checkpoint(tmp_path:
     path.unlink()
     assert dcp("pretrain", *sets, "--resume").code == 0
     assert path.read_bytes() == whole
-    assert len(Run.open(path.parent).record["sittings"]) == 2
+    assert len(Run.open(path.parent).record.sittings) == 2
 
 
 def test_free_keys_may_change_on_resume_and_are_noted_in_the_recipe(tmp_path: Path, dcp: Callable) -> None:
@@ -223,4 +223,4 @@ def test_free_keys_may_change_on_resume_and_are_noted_in_the_recipe(tmp_path: Pa
     more = ('probe.after=["knn"]', "probe.knn.k=3", "--runs", tmp_path, "--resume")
     assert dcp("pretrain", "tiny/directcopy", *more).code == 0
     run = Run.open(tmp_path / "directcopy-s0")
-    assert run.recipe()["probe"]["knn"]["k"] == run.probes()["knn"]["settings"]["k"] == 3
+    assert run.recipe()["probe"]["knn"]["k"] == run.probes()["knn"].settings["k"] == 3

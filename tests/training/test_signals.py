@@ -60,7 +60,7 @@ def test_ctrl_c_after_the_last_step_leaves_a_run_that_is_done_and_is_measured_by
         patch.setattr(encoder, "save", pressing(1, encoder.save))
         assert dcp(*WORDS, tmp_path).code == 130
     run = Run.open(tmp_path / "directcopy-s0")
-    assert (run.record["status"], run.probes()) == ("done", {})
+    assert (run.record.status, run.probes()) == ("done", {})
     assert dcp(*WORDS, tmp_path, "--resume").code == 0
     assert list(run.probes()) == ["knn"]
 
@@ -72,7 +72,7 @@ def test_ctrl_c_as_soon_as_the_folder_is_there_is_noted_after_a_checkpoint(
         patch.setattr(Run, "create", pressing(1, Run.create))
         assert dcp(*WORDS, tmp_path).code == 130
     run = Run.open(tmp_path / "directcopy-s0")
-    assert run.record["status"] == "interrupted"
+    assert run.record.status == "interrupted"
     assert (run.path / "checkpoint/state.safetensors").is_file()
     assert dcp(*WORDS, tmp_path, "--resume").code == 0
 
@@ -84,8 +84,8 @@ def test_a_second_ctrl_c_stops_at_once_and_the_record_says_so_in_words(
         patch.setattr(encoder, "save", pressing(2, encoder.save))
         assert dcp(*WORDS, tmp_path).code == 130
     record = Run.open(tmp_path / "directcopy-s0").record
-    assert record["status"] == "interrupted"
-    assert record["why"] == "stopped at once, without a new checkpoint; go on with --resume"
+    assert record.status == "interrupted"
+    assert record.why == "stopped at once, without a new checkpoint; go on with --resume"
     assert dcp(*WORDS, tmp_path, "--resume").code == 0
 
 

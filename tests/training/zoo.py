@@ -80,7 +80,7 @@ def diagnosed(sets: tuple[str, ...], seed: int = 0) -> dict[str, object]:
     tau = () if any(one.startswith("target.name=") for one in sets) else TAU
     with tempfile.TemporaryDirectory() as runs:
         recipe = Recipe.read("tiny/directcopy", (*BASE, *tau, *sets, f"run.seed={seed}"))
-        return dict(pretrain(recipe, Request(Path(runs), device="cpu")).record["state"])
+        return dict(pretrain(recipe, Request(Path(runs), device="cpu")).record.state)
 
 
 def expected() -> dict[str, tuple[str, tuple[str, ...]]]:

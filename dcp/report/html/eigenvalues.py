@@ -9,7 +9,7 @@ from dcp.report.charts.curves import Curve, draw_curves
 from dcp.report.html.document import Section, figure, figures
 from dcp.report.html.run_files import Source, Told, number
 from dcp.report.html.training_curves import MOST_POINTS, Quantity, course, unit_of
-from dcp.runs.records import Json
+from dcp.runs.json_files import Json
 
 RANKS = (1, 2, 4, 8, 16, 32, 64, 128)  # which of the falling eigenvalues are followed
 MOST_ARMS = 4  # whose eigenvalues are followed: each has charts of its own

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 from dcp.comparison.compare import ArmScore, Comparison, ScoreRow
-from dcp.comparison.scores import image_interval, is_share, score_of
+from dcp.comparison.scores import image_interval, score_of
 from dcp.report.charts.estimates import Estimate, Row, draw_estimates
 from dcp.report.html.document import Key, Section, figure, figures, paragraph
 from dcp.report.html.run_files import Source, Told
 from dcp.report.page import is_main
+from dcp.runs.records import is_share
 
 Interval = tuple[float, float]
 SCORES = "Scores as a picture"
@@ -33,10 +34,11 @@ def scores_of_run(told: Told) -> Section:
     """The same for a single run, whose intervals are over test images."""
     rows = [
         Row(
-            f"{evaluation} {score}", (_estimate(0, "", value, image_interval(probe, score), (), _before(probe, score)),)
+            f"{evaluation} {score}",
+            (_estimate(0, "", value, image_interval(probe, score), (), score_of(probe.random_encoder, score)),),
         )
         for evaluation, probe in told.probes.items()
-        for score in probe.get("score") or {}
+        for score in probe.score
         if is_share(score) and (value := score_of(probe, score)) is not None
     ]
     return _scores(rows, (), "probes/*.json, score, interval and random_encoder")
@@ -111,11 +113,6 @@ def _differing(row: ScoreRow, sources: Sequence[Source]) -> list[Estimate]:
         for one in row.differences
         if one.value is not None
     ]
-
-
-def _before(probe: dict[str, object], score: str) -> float | None:
-    untrained = probe.get("random_encoder")
-    return score_of(untrained, score) if isinstance(untrained, dict) else None
 
 
 def _key(sources: Sequence[Source]) -> Key:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from dcp.comparison.compare import Comparison
 from dcp.report.comparison_page import letter
-from dcp.runs.records import Json
+from dcp.runs.json_files import Json
+from dcp.runs.records import ProbeRecord
 from dcp.runs.run import Run
 
 if TYPE_CHECKING:
@@ -42,17 +43,17 @@ class Told:
             return (int(ends[-1]["step"]) + 1) / (epoch + 1)
         train = self.run.recipe().get("train")
         epochs = number(train.get("epochs")) if isinstance(train, dict) else None
-        steps = number(self.run.record.get("steps"))
+        steps = self.run.record.steps
         return steps / epochs if steps and epochs else None
 
     @cached_property
-    def probes(self) -> dict[str, Json]:
+    def probes(self) -> dict[str, ProbeRecord]:
         """Scores by evaluation."""
         return self.run.probes()
 
     def extra(self, evaluation: str) -> Json:
         """What a probe found besides its scores; empty without the probe."""
-        return dict(self.probes.get(evaluation, {}).get("extra") or {})
+        return self.probes.get(evaluation, ProbeRecord()).extra
 
     def arrays(self, evaluation: str) -> "dict[str, NDArray[Any]]":
         """Of a probe; empty without any."""

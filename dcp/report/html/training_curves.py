@@ -10,7 +10,7 @@ import numpy as np
 from dcp.report.charts.curves import Curve, draw_curves
 from dcp.report.html.document import Section, figure, figures
 from dcp.report.html.run_files import Source, Told, number
-from dcp.runs.records import Json
+from dcp.runs.json_files import Json
 
 TIMES = {"hours": 3600.0, "minutes": 60.0, "seconds": 1.0}
 MOST_POINTS = 200  # of a curve: more are less than two pixels apart
