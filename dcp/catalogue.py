@@ -2,6 +2,7 @@
 
 `dcp/method/predictors/directcopy.py` is the predictor "directcopy" because it lies there; no list is kept anywhere.
 Each file has a `Config` whose discriminator (`name`, for data sets `source`) is a literal equal to the file's name.
+Whoever has to know more of a variant than its keys asks for a fact, a class variable of the Config, and not for a name.
 `base.py` says what a variant of the folder is; a file with an underscore in front is shared by some of them.
 """
 
@@ -59,6 +60,11 @@ class VariantConfig(Strict):
     def clashes(self, recipe: Any) -> Iterator[tuple[str, str]]:
         """What in the rest of a checked recipe makes no sense beside this: (one sentence that says why, a way out)."""
         return iter(())
+
+    def facts(self) -> dict[str, bool]:
+        """What may be asked of it by who does not know its name: its class variables that are true or false."""
+        values = {name: getattr(self, name) for name in sorted(self.__class_vars__)}
+        return {name: value for name, value in values.items() if isinstance(value, bool)}
 
 
 @cache

@@ -100,6 +100,7 @@ class RunRecord(Record):
         why: why it did not end well; "" if it did.
         error: slug of the error that ended it; None if none did, and in runs of older versions.
         data: its training images.
+        facts: what the variants of the recipe say of themselves, which the diagnosis rests on.
         state: the diagnosis.
         versions: of packages, by name.
         sittings: when, where and from which step on it was trained.
@@ -118,6 +119,7 @@ class RunRecord(Record):
     why: Text = ""
     error: str | None = None
     data: Annotated[TrainedOn, NOT_KNOWN] = TrainedOn()
+    facts: Table = {}
     state: Annotated[State, NOT_KNOWN] = State()
     versions: Table = {}
     sittings: list[Any] = []

@@ -20,7 +20,7 @@ from dcp.probing.online import Readout
 from dcp.runs.run import Run
 from dcp.training import diagnostics
 from dcp.training.diagnosis.diagnose import diagnose
-from dcp.training.diagnosis.signs import Diagnosis, History
+from dcp.training.diagnosis.signs import Diagnosis, Facts, History
 from dcp.training.request import Watch
 
 
@@ -86,8 +86,9 @@ class Metrics:
     ) -> None:
         self.run, self.process, self.plan, self.log_every, self.watch = run, process, plan, log_every, watch
         self.readout, self.settings = readout, settings
+        self.facts: Facts = run.record.facts if run is not None else {}
         self.history = History(run.metrics() if run is not None else ())
-        self.diagnosis: Diagnosis = diagnose(self.history, settings)
+        self.diagnosis: Diagnosis = diagnose(self.history, settings, self.facts)
         self.ring = torch.zeros(log_every, device=process.device)
         self.pending: list[tuple[int, int]] = []  # (step, images of all processes) of the losses in the ring
         self.line = Mean(*progress.get("line", (0.0, 0)))  # since the last line
@@ -153,7 +154,7 @@ class Metrics:
         line = {"kind": "spectrum", "step": step, "epoch": self.plan.epoch_of(step), **values}
         line["done"] = (step + 1) / self.plan.steps
         self.history.add(line)
-        self.diagnosis = diagnose(self.history, self.settings)
+        self.diagnosis = diagnose(self.history, self.settings, self.facts)
         if self.run is not None:
             self.run.update(state={**self.diagnosis.plain(), **self.health})
         self._tell({**line, "state": self.diagnosis.name, "evidence": self.diagnosis.evidence})

@@ -86,13 +86,13 @@ def test_its_scale_can_be_set_and_must_be_positive(name: str):
 
 
 @targets
-def test_it_projects_images_without_gradient_unless_it_is_shared(name: str):
+def test_it_projects_images_without_gradient_unless_its_config_says_otherwise(name: str):
     online, x = branch(), normal(5, 3, 4, 4, seed=0)
     z = online(x)
     t = build_target(name, online)(x, z)
     assert t.shape == z.shape
     assert z.requires_grad
-    assert t.requires_grad == (name == "shared")
+    assert t.requires_grad == catalogue.load("targets", name).Config.gradient
 
 
 @targets
@@ -122,6 +122,16 @@ def test_its_state_survives_a_file_also_if_it_has_none(name: str):
 def test_its_weight_of_the_past_is_a_share_or_none(name: str):
     target = build_target(name, branch())
     assert all(tau is None or 0 <= tau <= 1 for tau in map(target.weight_of_past, (0.0, 0.5, 1.0)))
+
+
+@targets
+def test_a_target_that_calls_itself_given_does_not_follow(name: str):
+    online, x = branch(), normal(5, 3, 4, 4, seed=0)
+    target, other = build_target(name, branch(seed=5)), branch(seed=6)
+    before = target(x, online(x))
+    target.update(other, 0.5)
+    followed = not torch.equal(target(x, other(x)), before)
+    assert followed != catalogue.load("targets", name).Config.given
 
 
 @targets

@@ -140,9 +140,17 @@ def test_what_it_would_set_is_what_it_sets_and_asking_changes_nothing(name: str,
 def test_a_predictor_that_calls_itself_symmetric_is_and_has_no_negative_eigenvalue(name: str):
     predictor = build_predictor(name)
     refresh(predictor)
-    if getattr(catalogue.load("predictors", name).Config, "symmetric", True) and predictor.matrix is not None:
+    if CONFIGS[name].symmetric and predictor.matrix is not None:
         assert_close(predictor.matrix, predictor.matrix.T)
         assert torch.linalg.eigvalsh(predictor.matrix)[0] > -1e-6
+
+
+@every
+def test_a_predictor_that_calls_itself_the_identity_is_and_one_that_learns_has_parameters(name: str):
+    predictor, z = build_predictor(name), normal(5, 6, seed=0)
+    refresh(predictor)
+    assert torch.equal(predictor(z), z) == CONFIGS[name].identity
+    assert any(True for _ in predictor.parameters()) == CONFIGS[name]().learns
 
 
 @every

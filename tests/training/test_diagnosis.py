@@ -1,10 +1,20 @@
 """Every state is named by its own signs, says its evidence, and has advice."""
 
+from pathlib import Path
+from types import SimpleNamespace
+from typing import ClassVar
+
 import pytest
 
+from dcp import catalogue
+from dcp.method.objectives.base import ObjectiveConfig
+from dcp.method.predictors.base import LearntConfig, PredictorConfig
+from dcp.method.targets.base import TargetConfig
+from dcp.recipe.recipe import Recipe
+from dcp.runs.run import Run
 from dcp.training.diagnosis.causes import GENERAL
 from dcp.training.diagnosis.diagnose import UNKNOWN, diagnose
-from dcp.training.diagnosis.signs import History
+from dcp.training.diagnosis.signs import Diagnosis, History, facts_of
 from dcp.training.diagnosis.states import STATES
 
 HEALTH = {"spread": 0.9, "effective_rank": 6.0, "invariance": 0.3, "norm": 2.0, "dead": 0.0}
@@ -20,6 +30,22 @@ SETTINGS = {
     "target.tau": 0.99,
 }
 LEARNT = {**SETTINGS, "predictor.name": "linear"}
+
+
+def facts(settings: dict[str, object]) -> dict[str, bool]:
+    """What the variants that the settings name say of themselves, with the keys that they have."""
+    sections = {"predictor": "predictors", "objective": "objectives", "target": "targets"}
+    named = {"objective.name": "cosine", **settings}
+    chosen = {}
+    for section, folder in sections.items():
+        config = catalogue.load(folder, named[f"{section}.name"]).Config
+        keys = {key: named[f"{section}.{key}"] for key in config.model_fields if f"{section}.{key}" in named}
+        chosen[section] = config(**keys)
+    return dict(facts_of(SimpleNamespace(**chosen)))
+
+
+def diagnosed(lines: History, settings: dict[str, object]) -> Diagnosis:
+    return diagnose(lines, settings, facts(settings))
 
 
 def history(now: dict | None = None, last: dict | None = None, first: dict | None = None, count: int = 20) -> History:
@@ -47,7 +73,7 @@ WRONG = {
 
 @pytest.mark.parametrize("name", WRONG)
 def test_one_thing_wrong_gets_its_name_its_evidence_and_advice(name: str) -> None:
-    found = diagnose(history(**WRONG[name]), LEARNT if name == "predictor not aligned" else SETTINGS)
+    found = diagnosed(history(**WRONG[name]), LEARNT if name == "predictor not aligned" else SETTINGS)
     assert found.name == name
     assert any(sign.isdigit() for sign in found.evidence)
     assert found.advice
@@ -55,23 +81,23 @@ def test_one_thing_wrong_gets_its_name_its_evidence_and_advice(name: str) -> Non
 
 @pytest.mark.parametrize("name", ["regression", "orthogonal", "reweighting"])
 def test_a_predictor_that_need_not_align_with_F_is_not_blamed_for_it(name: str) -> None:
-    found = diagnose(history(**WRONG["predictor not aligned"]), {**SETTINGS, "predictor.name": name})
+    found = diagnosed(history(**WRONG["predictor not aligned"]), {**SETTINGS, "predictor.name": name})
     assert found.name == "healthy"
 
 
 @pytest.mark.parametrize("name", ["balance", "correlation", "smooth_l1"])
 def test_under_an_objective_that_the_theory_is_not_about_alignment_is_not_asked_for(name: str) -> None:
-    found = diagnose(history(**WRONG["predictor not aligned"]), {**LEARNT, "objective.name": name})
+    found = diagnosed(history(**WRONG["predictor not aligned"]), {**LEARNT, "objective.name": name})
     assert found.name == "healthy"
 
 
 def test_nothing_wrong_is_healthy() -> None:
-    found = diagnose(history(), SETTINGS)
+    found = diagnosed(history(), SETTINGS)
     assert (found.name, found.cause, found.advice) == ("healthy", "", "")
 
 
 def test_a_target_that_never_moves_is_named_by_its_tau() -> None:
-    found = diagnose(history(), {**SETTINGS, "target.tau": 1.0})
+    found = diagnosed(history(), {**SETTINGS, "target.tau": 1.0})
     assert found.name == "frozen target"
     assert "tau" in found.cause
 
@@ -82,22 +108,22 @@ def test_every_state_has_a_case_here_and_advice() -> None:
 
 
 def test_before_the_first_examination_nothing_is_known() -> None:
-    assert diagnose(History(), SETTINGS) == UNKNOWN
+    assert diagnosed(History(), SETTINGS) == UNKNOWN
 
 
 def test_lines_of_an_older_dcp_are_left_out() -> None:
     old = {"kind": "step", "step": 0, "spread": 0.01, "effective_rank": 1.0}
     torn = {"kind": "step", "step": 1, **HEALTH, "norm": None}
-    assert diagnose(History([old, torn]), SETTINGS) == UNKNOWN
+    assert diagnosed(History([old, torn]), SETTINGS) == UNKNOWN
 
 
 def test_views_may_be_strangers_in_a_training_of_a_few_steps() -> None:
     lines = [{**EXAMINATION, "step": step, "done": (step + 1) / 8} for step in (0, 7)]
-    assert diagnose(History(lines), SETTINGS).name == "healthy"
+    assert diagnosed(History(lines), SETTINGS).name == "healthy"
 
 
 def test_views_may_be_strangers_early_on() -> None:
-    assert diagnose(history(now={"invariance": 1.0}, count=5), SETTINGS).name == "healthy"
+    assert diagnosed(history(now={"invariance": 1.0}, count=5), SETTINGS).name == "healthy"
 
 
 CAUSES = {
@@ -105,6 +131,11 @@ CAUSES = {
     "shared": ({"target.name": "shared"}, {}, "target.name"),
     "eps": ({"predictor.eps": 1000.0}, {"W": [1001.0, 1000.0]}, "eps"),
     "squared": ({"objective.name": "euclidean", "predictor.norm": "spectral"}, {}, "predictor.norm"),
+    "squared past the predictor": (
+        {"objective.name": "straight_through", "objective.form": "euclidean", "predictor.norm": "fro"},
+        {},
+        "predictor.norm",
+    ),
     "fast": ({}, {"update": 0.4}, "single steps"),
     "decay": ({"optimizer.weight_decay": 0.5, "optimizer.name": "sgd"}, {}, "weight_decay"),
 }
@@ -113,7 +144,7 @@ CAUSES = {
 @pytest.mark.parametrize("name", CAUSES)
 def test_a_collapse_has_the_cause_that_the_recipe_shows(name: str) -> None:
     settings, last, word = CAUSES[name]
-    found = diagnose(history(now={"spread": 0.01}, last=last), {**SETTINGS, **settings})
+    found = diagnosed(history(now={"spread": 0.01}, last=last), {**SETTINGS, **settings})
     assert found.name == "complete collapse"
     assert word in found.cause
     assert found.advice
@@ -122,23 +153,85 @@ def test_a_collapse_has_the_cause_that_the_recipe_shows(name: str) -> None:
 @pytest.mark.parametrize("apart", [{"objective.name": "vicreg"}, {"objective.name": "minc"}, {"target.name": "frozen"}])
 def test_what_keeps_images_apart_by_itself_is_not_said_to_want_a_predictor(apart: dict[str, str]) -> None:
     settings = {**SETTINGS, "predictor.name": "identity", "target.name": "shared", **apart}
-    assert diagnose(history(now={"spread": 0.01}), settings).cause == ""
+    assert diagnosed(history(now={"spread": 0.01}), settings).cause == ""
+
+
+class Apart(ObjectiveConfig):
+    """A stranger's objective, of which dcp knows what its Config says."""
+
+    keeps_apart: ClassVar[bool] = True
+
+
+class Squared(ObjectiveConfig):
+    squared: ClassVar[bool] = True
+    aligns: ClassVar[bool] = True
+
+
+class Absent(PredictorConfig):
+    identity: ClassVar[bool] = True
+
+
+class Aligned(LearntConfig):
+    aligns: ClassVar[bool] = True
+
+
+class Both(TargetConfig):
+    gradient: ClassVar[bool] = True
+
+
+class Given(TargetConfig):
+    given: ClassVar[bool] = True
+
+
+PLAIN = SimpleNamespace(predictor=PredictorConfig(), objective=ObjectiveConfig(), target=TargetConfig())
+STRANGERS = {
+    "an identity": ({"predictor": Absent()}, "complete collapse", "without a predictor"),
+    "an identity beside what keeps apart": ({"predictor": Absent(), "objective": Apart()}, "complete collapse", ""),
+    "both branches": ({"target": Both()}, "complete collapse", 'target.name = "mine" lets the gradient through'),
+    "a teacher": ({"predictor": Absent(), "target": Given()}, "complete collapse", ""),
+    "a teacher with weak views": ({"target": Given()}, "views too weak", None),
+    "a square": ({"objective": Squared()}, "complete collapse", "the squared distance"),
+    "a learnt matrix": ({"predictor": Aligned(), "objective": Squared()}, "predictor not aligned", ""),
+    "a learnt matrix of no theory": ({"predictor": Aligned()}, "predictor not aligned", None),
+}
+
+
+@pytest.mark.parametrize("name", STRANGERS)
+def test_a_strangers_variant_is_diagnosed_by_what_its_config_says_of_itself(name: str) -> None:
+    variants, state, cause = STRANGERS[name]
+    settings = {**SETTINGS, "predictor.norm": "fro", "target.name": "mine"}
+    found = diagnose(history(**WRONG[state]), settings, facts_of(SimpleNamespace(**{**vars(PLAIN), **variants})))
+    assert found.name == ("healthy" if cause is None else state)
+    assert found.cause == "" if not cause else cause in found.cause
+
+
+def test_a_run_notes_what_its_variants_say_of_themselves(trained: Path) -> None:
+    run = Run.open(trained)
+    assert run.record["facts"] == facts_of(Recipe.read(trained / "recipe.toml"))
+    assert run.record["facts"]["objective.aligns"]
+    assert not run.record["facts"]["target.gradient"]
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_run_of_an_older_dcp_without_facts_still_has_a_state(name: str) -> None:
+    state = diagnose(history(**WRONG[name]), SETTINGS, {}).name
+    assert state == ("healthy" if name == "predictor not aligned" else name)
 
 
 @pytest.mark.parametrize("target", ["frozen", "distill"])
 def test_a_teacher_that_is_given_needs_no_strong_views(target: str) -> None:
-    assert diagnose(history(**WRONG["views too weak"]), {**SETTINGS, "target.name": target}).name == "healthy"
+    assert diagnosed(history(**WRONG["views too weak"]), {**SETTINGS, "target.name": target}).name == "healthy"
 
 
 def test_a_collapse_without_a_culprit_still_has_advice() -> None:
-    found = diagnose(history(now={"spread": 0.01}), SETTINGS)
+    found = diagnosed(history(now={"spread": 0.01}), SETTINGS)
     assert (found.cause, found.advice) == ("", GENERAL["complete collapse"])
 
 
 def test_a_long_memory_and_a_slow_predictor_are_named() -> None:
-    stale = diagnose(history(last={"lag": 0.5}), {**SETTINGS, "moments.rho": 0.9999})
+    stale = diagnosed(history(last={"lag": 0.5}), {**SETTINGS, "moments.rho": 0.9999})
     assert "10,000 steps" in stale.cause
-    slow = diagnose(history(last={"alignment": 0.2}), {**LEARNT, "predictor.lr_factor": 0.001})
+    slow = diagnosed(history(last={"alignment": 0.2}), {**LEARNT, "predictor.lr_factor": 0.001})
     assert "lr_factor" in slow.cause
 
 
@@ -156,22 +249,22 @@ FIRST = {
 
 @pytest.mark.parametrize("names", FIRST, ids=" before ".join)
 def test_of_two_things_wrong_the_one_that_explains_the_other_is_named(names: tuple[str, str]) -> None:
-    assert diagnose(history(**FIRST[names]), SETTINGS).name == names[0]
+    assert diagnosed(history(**FIRST[names]), SETTINGS).name == names[0]
 
 
 def test_numbers_that_are_not_finite_are_no_sign_of_health() -> None:
     nothing = {name: float("nan") for name in HEALTH}
-    assert diagnose(History([{**EXAMINATION, **nothing}]), SETTINGS) == UNKNOWN
+    assert diagnosed(History([{**EXAMINATION, **nothing}]), SETTINGS) == UNKNOWN
 
 
 def test_one_leap_at_the_start_does_not_count() -> None:
-    assert diagnose(history(first={"update": 0.4}), SETTINGS).name == "healthy"
+    assert diagnosed(history(first={"update": 0.4}), SETTINGS).name == "healthy"
 
 
 def test_an_untrained_predictor_may_be_unaligned() -> None:
-    assert diagnose(history(last={"alignment": 0.1}, count=3), LEARNT).name == "healthy"
+    assert diagnosed(history(last={"alignment": 0.1}, count=3), LEARNT).name == "healthy"
 
 
 def test_moments_that_no_predictor_uses_may_be_stale() -> None:
     settings = {key: value for key, value in SETTINGS.items() if key != "predictor.every"}
-    assert diagnose(history(last={"lag": 0.5}), settings).name == "healthy"
+    assert diagnosed(history(last={"lag": 0.5}), settings).name == "healthy"

@@ -3,7 +3,7 @@
     loss(p [B, D], z [B, D], t [B, D]) -> [B]
 
 p is the prediction made of the online projection z of one view, t the target's projection of the other view. Whether
-a gradient flows through t is the target's business, and none does but through `shared`. It is called for both
+a gradient flows through t is the target's business, and few let one through. It is called for both
 directions and the two are added, so an objective of a pair of views gives half of what it is published as.
 
 A variant is a file in `objectives/` with a `Config` and that function; or, where it needs more than these three
@@ -11,7 +11,7 @@ tensors, with `build(config, setting) -> loss`, which is called once before the 
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from pydantic import Field
 from torch import Tensor
@@ -26,16 +26,21 @@ Gather = Callable[[Tensor], tuple[Tensor, int]]
 
 
 class ObjectiveConfig(VariantConfig):
-    """Keys that every objective has."""
+    """Keys that every objective has; and what it says of itself.
+
+    Attributes:
+        keeps_apart: it keeps images apart by itself, so that neither predictor nor target has to.
+        squared: it is the squared distance, or has its gradient in z.
+        aligns: under it a learnt W takes on F's eigenvectors in the linear theory, or is expected to.
+    """
+
+    keeps_apart: ClassVar[bool] = False
+    squared: ClassVar[bool] = False
+    aligns: ClassVar[bool] = False
 
     scale: float = Field(
         1.0, gt=0, description="factor on the loss (0.25 turns -2cos - 2cos into SimSiam's -cos/2 - cos/2)"
     )
-
-
-def learns(predictor: VariantConfig) -> bool:
-    """Whether the optimizer steps on it, always or between two settings."""
-    return hasattr(predictor, "lr_factor") and getattr(predictor, "every", 2) > 1
 
 
 class IsoConfig(ObjectiveConfig):
@@ -44,19 +49,20 @@ class IsoConfig(ObjectiveConfig):
     def clashes(self, recipe: Any) -> Iterator[tuple[str, str]]:
         """A predictor without a symmetric W, or one that learns in between; a target that takes gradient."""
         mine, predictor = f'objective.name = "{recipe.objective.name}"', recipe.predictor
-        if getattr(predictor, "symmetric", True) and learns(predictor):
+        every = getattr(predictor, "every", 1)
+        if predictor.symmetric and every > 1:
             yield (
-                f"{mine} gives W no useful gradient, and predictor.every = {predictor.every} has it learn in between",
+                f"{mine} gives W no useful gradient, and predictor.every = {every} has it learn in between",
                 'predictor.every = 1, or objective.name = "cosine"',
             )
-        if not getattr(predictor, "symmetric", True):
+        if not predictor.symmetric:
             yield (
                 f'{mine} needs a symmetric W; predictor.name = "{predictor.name}" has none',
                 "take a predictor that is set from F (directcopy, directpred, directset), or cosine",
             )
-        if recipe.target.name == "shared":
+        if recipe.target.gradient:
             yield (
-                f'{mine} stops the gradient itself, and target.name = "shared" lets it through',
+                f'{mine} stops the gradient itself, and target.name = "{recipe.target.name}" lets it through',
                 'take target.name = "online", or objective.name = "cosine"',
             )
 
@@ -64,9 +70,11 @@ class IsoConfig(ObjectiveConfig):
 class PairConfig(ObjectiveConfig):
     """Keys of objectives that keep images apart themselves, and so want the gradient through both views."""
 
+    keeps_apart: ClassVar[bool] = True
+
     def clashes(self, recipe: Any) -> Iterator[tuple[str, str]]:
         """A target that stops the gradient."""
-        if recipe.target.name != "shared":
+        if not recipe.target.gradient:
             yield (
                 f'objective.name = "{recipe.objective.name}" is a loss of both views alike, '
                 f'and target.name = "{recipe.target.name}" gives one of them no gradient',

@@ -22,7 +22,7 @@ class Config(ObjectiveConfig):
 
     def clashes(self, recipe: Any) -> Iterator[tuple[str, str]]:
         """Positives that only some of the images have, and whose statistics would be those of a part."""
-        if recipe.positives.name != "none":
+        if recipe.positives.partial:
             yield (
                 'objective.name = "correlation" standardises over the whole batch, '
                 f'of which positives.name = "{recipe.positives.name}" gives only a part something to predict',

@@ -4,7 +4,7 @@ BYOL prints 2 - 2 cos (Grill et al. 2020, eq. 2), which is the same plus a const
 and the numbers of Tian, Chen, Ganguli 2021 use this form. The scale of p and t does not matter.
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch import Tensor
 from torch.nn import functional as fn
@@ -14,6 +14,8 @@ from dcp.method.objectives.base import ObjectiveConfig
 
 class Config(ObjectiveConfig):
     """Keys of the cosine objective."""
+
+    aligns: ClassVar[bool] = True
 
     name: Literal["cosine"] = "cosine"
 

@@ -5,7 +5,7 @@ normalised by F (`norm = "spectral"`) it collapses, because the top mode has wei
 "none"` with it.
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch import Tensor
 
@@ -14,6 +14,9 @@ from dcp.method.objectives.base import ObjectiveConfig
 
 class Config(ObjectiveConfig):
     """Keys of the euclidean objective."""
+
+    squared: ClassVar[bool] = True
+    aligns: ClassVar[bool] = True
 
     name: Literal["euclidean"] = "euclidean"
 

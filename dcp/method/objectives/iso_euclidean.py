@@ -4,7 +4,7 @@ Its gradient in z is that of the euclidean objective in p: the factor Wᵀ, by w
     speed, is gone.
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch import Tensor
 
@@ -13,6 +13,8 @@ from dcp.method.objectives.base import IsoConfig
 
 class Config(IsoConfig):
     """Keys of the euclidean IsoLoss."""
+
+    squared: ClassVar[bool] = True
 
     name: Literal["iso_euclidean"] = "iso_euclidean"
 

@@ -12,7 +12,7 @@ without a norm.
 """
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 from torch import Tensor
@@ -23,6 +23,8 @@ from dcp.method.objectives.base import Loss, ObjectiveConfig, Setting
 class Config(ObjectiveConfig):
     """Keys of MINC."""
 
+    keeps_apart: ClassVar[bool] = True
+
     name: Literal["minc"] = "minc"
     form: Literal["full", "lower"] = Field(
         "full", description="Λ, or its lower triangle, which orders the dimensions by eigenvalue"
@@ -30,7 +32,7 @@ class Config(ObjectiveConfig):
 
     def clashes(self, recipe: Any) -> Iterator[tuple[str, str]]:
         """A predictor beside the one that Λ is; F of this batch; a target that takes gradient."""
-        if recipe.predictor.name != "identity":
+        if not recipe.predictor.identity:
             yield (
                 f'objective.name = "minc" has F as its predictor, and predictor.name = "{recipe.predictor.name}" '
                 "would have no part in it",
@@ -38,9 +40,10 @@ class Config(ObjectiveConfig):
             )
         if recipe.moments.timing == "immediate":
             yield 'objective.name = "minc" takes the F of the steps before', 'moments.timing = "stale"'
-        if recipe.target.name == "shared":
+        if recipe.target.gradient:
             yield (
-                'objective.name = "minc" stops the gradient itself, and target.name = "shared" lets it through',
+                'objective.name = "minc" stops the gradient itself, '
+                f'and target.name = "{recipe.target.name}" lets it through',
                 'take target.name = "ema" or "online"',
             )
 

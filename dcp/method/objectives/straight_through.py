@@ -14,7 +14,7 @@ from pydantic import Field
 from torch import Tensor
 
 from dcp.method.objectives import cosine, euclidean
-from dcp.method.objectives.base import Loss, ObjectiveConfig, Setting, learns
+from dcp.method.objectives.base import Loss, ObjectiveConfig, Setting
 
 FORMS = {"cosine": cosine.loss, "euclidean": euclidean.loss}
 
@@ -25,9 +25,13 @@ class Config(ObjectiveConfig):
     name: Literal["straight_through"] = "straight_through"
     form: Literal["cosine", "euclidean"] = Field("cosine", description="ℓ, the loss of the prediction")
 
+    def facts(self) -> dict[str, bool]:
+        """Those of every objective; which gradient it has is a matter of `form`."""
+        return {**super().facts(), "squared": self.form == "euclidean"}
+
     def clashes(self, recipe: Any) -> Iterator[tuple[str, str]]:
         """A predictor that the optimizer steps on, always or in between."""
-        if learns(recipe.predictor):
+        if recipe.predictor.learns:
             yield (
                 f'objective.name = "straight_through" gives a predictor no gradient, '
                 f'and predictor.name = "{recipe.predictor.name}" would learn by it',

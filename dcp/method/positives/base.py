@@ -10,7 +10,7 @@ Shapes: B images in the batch, N images of all processes, D projection size.
 """
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from pydantic import Field
 from torch import Tensor, nn
@@ -18,8 +18,20 @@ from torch import Tensor, nn
 from dcp.catalogue import VariantConfig
 
 
-class LabelledConfig(VariantConfig):
+class PositivesConfig(VariantConfig):
+    """Keys of all positives, which are none; and what they say of themselves.
+
+    Attributes:
+        partial: only a part of the images has more to predict than the other view.
+    """
+
+    partial: ClassVar[bool] = False
+
+
+class LabelledConfig(PositivesConfig):
     """Keys of positives that are found by labels."""
+
+    partial: ClassVar[bool] = True
 
     labelled: float = Field(
         0.1, gt=0, le=1, description="share of the images whose labels are seen, alike in all classes"
@@ -28,10 +40,10 @@ class LabelledConfig(VariantConfig):
 
     def clashes(self, recipe: Any) -> Iterator[tuple[str, str]]:
         """A target that takes gradient, which remembered projections cannot have."""
-        if recipe.target.name == "shared":
+        if recipe.target.gradient:
             yield (
                 f'positives.name = "{recipe.positives.name}" predicts remembered projections, which take no gradient, '
-                'and target.name = "shared" wants one',
+                f'and target.name = "{recipe.target.name}" wants one',
                 'take target.name = "online" or "ema"',
             )
 

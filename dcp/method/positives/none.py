@@ -2,12 +2,11 @@
 
 from typing import Literal
 
-from dcp.catalogue import VariantConfig
 from dcp.method.objectives.base import Gather
-from dcp.method.positives.base import Positives
+from dcp.method.positives.base import Positives, PositivesConfig
 
 
-class Config(VariantConfig):
+class Config(PositivesConfig):
     """No positives, no keys."""
 
     name: Literal["none"] = "none"

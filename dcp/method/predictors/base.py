@@ -23,10 +23,27 @@ from dcp.method.moments import NOT_KEPT
 ITERATIONS = 8
 
 
-class LearntConfig(VariantConfig):
-    """Keys of a predictor that the optimizer steps on."""
+class PredictorConfig(VariantConfig):
+    """Keys of every predictor, which are none; and what it says of itself.
 
-    symmetric: ClassVar[bool] = False  # whether W is symmetric and positive, as IsoLoss needs it
+    Attributes:
+        symmetric: W is symmetric and positive, as IsoLoss needs it.
+        aligns: W is learnt, and takes on F's eigenvectors in the linear theory (Tian, Chen, Ganguli 2021, Theorem 3).
+        identity: p = z, which is no predictor at all.
+    """
+
+    symmetric: ClassVar[bool] = False
+    aligns: ClassVar[bool] = False
+    identity: ClassVar[bool] = False
+
+    @property
+    def learns(self) -> bool:
+        """Whether the optimizer steps on it, always or between two settings."""
+        return False
+
+
+class LearntConfig(PredictorConfig):
+    """Keys of a predictor that the optimizer steps on."""
 
     lr_factor: float = Field(1.0, gt=0, description="α_p: learning rate of the predictor over that of the encoder")
     lr_schedule: Literal["same", "constant"] = Field(
@@ -35,6 +52,11 @@ class LearntConfig(VariantConfig):
     weight_decay: float | None = Field(
         None, ge=0, description="weight decay of the predictor; without it optimizer.weight_decay"
     )
+
+    @property
+    def learns(self) -> bool:
+        """Always."""
+        return True
 
 
 class ClosedConfig(LearntConfig):
@@ -45,6 +67,11 @@ class ClosedConfig(LearntConfig):
         ge=1,
         description="W is set at every k-th step; in between the optimizer steps on it (k = 1: always set)",
     )
+
+    @property
+    def learns(self) -> bool:
+        """Between two settings, where there are steps between them."""
+        return self.every > 1
 
     def clashes(self, recipe: Any) -> Iterator[tuple[str, str]]:
         """Keys of the optimizer where it never moves W; W of every batch where it is set less often."""

@@ -5,17 +5,19 @@ disturbs decays (Tian, Chen, Ganguli 2021, arXiv:2102.06810, Theorem 2 and the r
 collapsing.
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch import Tensor
 
-from dcp.catalogue import VariantConfig
 from dcp.method.moments import Total
-from dcp.method.predictors.base import Predictor
+from dcp.method.predictors.base import Predictor, PredictorConfig
 
 
-class Config(VariantConfig):
+class Config(PredictorConfig):
     """The identity has no keys."""
+
+    symmetric: ClassVar[bool] = True
+    identity: ClassVar[bool] = True
 
     name: Literal["identity"] = "identity"
 

@@ -5,7 +5,7 @@ The SGD baseline of Tian, Chen, Ganguli 2021 (arXiv:2102.06810, Table 3).
 No bias in the paper's baseline. PyTorch's default initialisation of a linear layer, as in the official release.
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 from torch import Tensor, nn
@@ -16,6 +16,8 @@ from dcp.method.predictors.base import LearntConfig, Predictor
 
 class Config(LearntConfig):
     """Keys of the linear predictor."""
+
+    aligns: ClassVar[bool] = True
 
     name: Literal["linear"] = "linear"
     bias: bool = Field(False, description="p = W z + b")

@@ -17,13 +17,12 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from dcp.catalogue import VariantConfig
 from dcp.method.moments import NOT_KEPT, Total
 from dcp.method.predictors import directpred, directset
-from dcp.method.predictors.base import Predictor
+from dcp.method.predictors.base import Predictor, PredictorConfig
 
 
-class Config(VariantConfig):
+class Config(PredictorConfig):
     """Keys of the partition; six planes are the paper's best."""
 
     symmetric: ClassVar[bool] = True  # each sample's own W is

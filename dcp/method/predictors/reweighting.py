@@ -11,12 +11,11 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from dcp.catalogue import VariantConfig
 from dcp.method.moments import Total
-from dcp.method.predictors.base import Predictor
+from dcp.method.predictors.base import Predictor, PredictorConfig
 
 
-class Config(VariantConfig):
+class Config(PredictorConfig):
     """Keys of the re-weighting."""
 
     symmetric: ClassVar[bool] = True

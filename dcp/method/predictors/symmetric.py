@@ -7,7 +7,7 @@ release replaces W by (W + Wᵀ)/2 after every step of SGD; the gradient of A is
 symmetric start both take the same path, with momentum and weight decay too (but not with LARS or AdamW).
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 from torch import Tensor, nn
@@ -19,6 +19,8 @@ from dcp.method.predictors.base import LearntConfig, Predictor
 
 class Config(LearntConfig):
     """Keys of the symmetric predictor that is learnt; W need not be positive."""
+
+    aligns: ClassVar[bool] = True
 
     name: Literal["symmetric"] = "symmetric"
     bias: bool = Field(False, description="p = W z + b")

@@ -10,17 +10,32 @@ Shapes: B images in the batch, D projection size.
 """
 
 from collections.abc import Callable
+from typing import ClassVar
 
 from torch import Tensor, nn
 
+from dcp.catalogue import VariantConfig
+
 Fresh = Callable[[], nn.Module]
+
+
+class TargetConfig(VariantConfig):
+    """Keys of every target, which are none; and what it says of itself.
+
+    Attributes:
+        gradient: the gradient flows through it, so that both branches learn.
+        given: it never follows the online branch: what is to be learnt from it is there before the training.
+    """
+
+    gradient: ClassVar[bool] = False
+    given: ClassVar[bool] = False
 
 
 class Target(nn.Module):
     """Abstract."""
 
     def forward(self, x: Tensor, z: Tensor) -> Tensor:
-        """Projections t [B, D] of the images x [B, 3, H, W]; no gradient flows into them."""
+        """Projections t [B, D] of the images x [B, 3, H, W], without gradient unless the Config says otherwise."""
         raise NotImplementedError  # abstract: every file in targets/ has its own
 
     def update(self, online: nn.Module, fraction: float) -> None:

@@ -14,25 +14,26 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as fn
 
-from dcp.catalogue import VariantConfig
 from dcp.errors import RequestError, expanded_path, shortened
 from dcp.method.moments import Total
-from dcp.method.targets.base import Fresh, Target
+from dcp.method.targets.base import Fresh, Target, TargetConfig
 from dcp.method.weights import read
 
 FILE = "encoder.safetensors"
 KEY = "target.teacher"
 
 
-class Config(VariantConfig):
+class Config(TargetConfig):
     """Keys of the distilling target."""
+
+    given: ClassVar[bool] = True
 
     name: Literal["distill"] = "distill"
     teacher: str = Field("", description="the teacher: the folder of a finished run, or its encoder.safetensors")

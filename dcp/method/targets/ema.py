@@ -18,13 +18,12 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from dcp.catalogue import VariantConfig
 from dcp.method import schedules
 from dcp.method.moments import Total
-from dcp.method.targets.base import Fresh, Target
+from dcp.method.targets.base import Fresh, Target, TargetConfig
 
 
-class Config(VariantConfig):
+class Config(TargetConfig):
     """Keys of the EMA target."""
 
     name: Literal["ema"] = "ema"

@@ -15,13 +15,12 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from dcp.catalogue import VariantConfig
 from dcp.method import spectra
 from dcp.method.moments import Total, full
-from dcp.method.targets.base import Fresh, Target
+from dcp.method.targets.base import Fresh, Target, TargetConfig
 
 
-class Config(VariantConfig):
+class Config(TargetConfig):
     """Keys of the filter."""
 
     name: Literal["filtered"] = "filtered"

@@ -20,19 +20,20 @@ the paper has its teacher in evaluation mode.
 
 import copy
 import math
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from dcp.catalogue import VariantConfig
 from dcp.method.moments import Total
-from dcp.method.targets.base import Fresh, Target
+from dcp.method.targets.base import Fresh, Target, TargetConfig
 
 
-class Config(VariantConfig):
+class Config(TargetConfig):
     """Keys of the frozen target."""
+
+    given: ClassVar[bool] = True
 
     name: Literal["frozen"] = "frozen"
     alpha: float = Field(

@@ -7,12 +7,11 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from dcp.catalogue import VariantConfig
 from dcp.method.moments import Total
-from dcp.method.targets.base import Fresh, Target
+from dcp.method.targets.base import Fresh, Target, TargetConfig
 
 
-class Config(VariantConfig):
+class Config(TargetConfig):
     """The online target has no keys."""
 
     name: Literal["online"] = "online"

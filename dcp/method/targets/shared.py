@@ -5,17 +5,18 @@ pull views together it is expected to collapse (Chen, He 2021, section 4.1; Tian
 is here to show that.
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
-from dcp.catalogue import VariantConfig
 from dcp.method.moments import Total
-from dcp.method.targets.base import Fresh, Target
+from dcp.method.targets.base import Fresh, Target, TargetConfig
 
 
-class Config(VariantConfig):
+class Config(TargetConfig):
     """The shared target has no keys."""
+
+    gradient: ClassVar[bool] = True
 
     name: Literal["shared"] = "shared"
 

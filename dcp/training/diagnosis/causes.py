@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from dcp.training.diagnosis.signs import APART, FAST, GIVEN, Diagnosis, Signs
+from dcp.training.diagnosis.signs import FAST, Diagnosis, Signs
 
 Cause = tuple[str, str]  # what probably brought it about, and the next thing to try
 EVEN = 0.9  # smallest by largest eigenvalue of W: above it W is a multiple of the identity for all that training sees
@@ -10,40 +10,37 @@ HEAVY_DECAY = 1e-2  # weight decay per step of learning rate 1 beyond which it i
 COLLAPSES = ("complete collapse", "dimensional collapse", "vanishing")
 
 
-def cause(found: Diagnosis, signs: Signs) -> Diagnosis:
+def cause(diagnosis: Diagnosis, signs: Signs) -> Diagnosis:
     """The diagnosis with the first cause that its signs point to, or with general advice."""
-    known = next(filter(None, (look(found, signs) for look in LOOKS)), None)
-    return found.because(*(known or ("", GENERAL[found.name])))
+    likely = next(filter(None, (look(diagnosis, signs) for look in LOOKS)), None)
+    return diagnosis.because(*(likely or ("", GENERAL[diagnosis.name])))
 
 
-def no_stop_gradient(found: Diagnosis, signs: Signs) -> Cause | None:
+def no_stop_gradient(diagnosis: Diagnosis, signs: Signs) -> Cause | None:
     """Both branches learn, so that the shortest way to agreement is to say the same of every image."""
-    if found.name not in COLLAPSES or signs.setting("target.name") != "shared" or _kept_apart(signs):
+    if diagnosis.name not in COLLAPSES or signs.kept_apart or not signs.fact("target.gradient"):
         return None
     return (
-        'target.name = "shared" lets the gradient through both branches, and nothing else keeps images apart',
+        f'target.name = "{signs.setting("target.name")}" lets the gradient through both branches, '
+        "and nothing else keeps images apart",
         'target.name = "ema", or "online" with a predictor',
     )
 
 
-def no_predictor(found: Diagnosis, signs: Signs) -> Cause | None:
+def no_predictor(diagnosis: Diagnosis, signs: Signs) -> Cause | None:
     """Without a predictor agreement is reached by collapse (Tian, Chen, Ganguli 2021, section 3)."""
-    if found.name not in COLLAPSES or signs.setting("predictor.name") != "identity" or _kept_apart(signs):
+    if diagnosis.name not in COLLAPSES or signs.kept_apart or not signs.fact("predictor.identity"):
         return None
     return (
-        'predictor.name = "identity": without a predictor nothing keeps images apart',
+        f'predictor.name = "{signs.setting("predictor.name")}": without a predictor nothing keeps images apart',
         'predictor.name = "directcopy", "directpred", "linear" or "mlp"',
     )
 
 
-def _kept_apart(signs: Signs) -> bool:
-    return signs.setting("objective.name") in APART or signs.setting("target.name") in GIVEN
-
-
-def squared_with_norm(found: Diagnosis, signs: Signs) -> Cause | None:
+def squared_with_norm(diagnosis: Diagnosis, signs: Signs) -> Cause | None:
     """Under the squared distance a W of fixed size outlives every signal: the projections shrink to nothing."""
     norm = signs.setting("predictor.norm")
-    if found.name not in COLLAPSES or not _squared(signs) or norm in (None, "none"):
+    if diagnosis.name not in COLLAPSES or not signs.fact("objective.squared") or norm in (None, "none"):
         return None
     return (
         f'the squared distance with predictor.norm = "{norm}": W keeps its size while the projections shrink',
@@ -51,16 +48,10 @@ def squared_with_norm(found: Diagnosis, signs: Signs) -> Cause | None:
     )
 
 
-def _squared(signs: Signs) -> bool:
-    """Whether the loss is the squared distance, or has its gradient."""
-    name = signs.setting("objective.name")
-    return name in ("euclidean", "iso_euclidean") or signs.setting("objective.form") == "euclidean"
-
-
-def even_predictor(found: Diagnosis, signs: Signs) -> Cause | None:
+def even_predictor(diagnosis: Diagnosis, signs: Signs) -> Cause | None:
     """A W that treats all directions alike is no predictor."""
     evenness = signs.evenness
-    if found.name not in COLLAPSES or evenness is None or not evenness > EVEN:
+    if diagnosis.name not in COLLAPSES or evenness is None or not evenness > EVEN:
         return None
     if signs.setting("predictor.eps"):
         return (
@@ -73,10 +64,10 @@ def even_predictor(found: Diagnosis, signs: Signs) -> Cause | None:
     )
 
 
-def heavy_decay(found: Diagnosis, signs: Signs) -> Cause | None:
+def heavy_decay(diagnosis: Diagnosis, signs: Signs) -> Cause | None:
     """Beyond a threshold weight decay wins over every feature (Tian, Chen, Ganguli 2021, section 4)."""
     decay = signs.setting("optimizer.weight_decay") or 0.0
-    if found.name not in COLLAPSES or not decay > HEAVY_DECAY or signs.setting("optimizer.name") == "adamw":
+    if diagnosis.name not in COLLAPSES or not decay > HEAVY_DECAY or signs.setting("optimizer.name") == "adamw":
         return None
     return (
         f"optimizer.weight_decay = {decay:g}: beyond a threshold it shrinks every feature to nothing",
@@ -84,9 +75,9 @@ def heavy_decay(found: Diagnosis, signs: Signs) -> Cause | None:
     )
 
 
-def fast_steps(found: Diagnosis, signs: Signs) -> Cause | None:
+def fast_steps(diagnosis: Diagnosis, signs: Signs) -> Cause | None:
     """Steps that throw the weights about can end where nothing is told apart any more."""
-    if found.name not in COLLAPSES or not signs.fastest > FAST:
+    if diagnosis.name not in COLLAPSES or not signs.fastest > FAST:
         return None
     return (
         f"single steps changed the weights by {signs.fastest:.0%} of their size and more",
@@ -94,10 +85,10 @@ def fast_steps(found: Diagnosis, signs: Signs) -> Cause | None:
     )
 
 
-def slow_predictor(found: Diagnosis, signs: Signs) -> Cause | None:
+def slow_predictor(diagnosis: Diagnosis, signs: Signs) -> Cause | None:
     """A learnt predictor has to keep up with the encoder."""
     factor = signs.setting("predictor.lr_factor")
-    if found.name != "predictor not aligned" or not factor or factor >= 1:
+    if diagnosis.name != "predictor not aligned" or not factor or factor >= 1:
         return None
     return (
         f"predictor.lr_factor = {factor:g}: the predictor learns more slowly than the encoder",
@@ -105,10 +96,10 @@ def slow_predictor(found: Diagnosis, signs: Signs) -> Cause | None:
     )
 
 
-def long_memory(found: Diagnosis, signs: Signs) -> Cause | None:
+def long_memory(diagnosis: Diagnosis, signs: Signs) -> Cause | None:
     """An average over more steps than the projections stay as they are."""
     rho = signs.setting("moments.rho")
-    if found.name != "moments stale" or rho is None:
+    if diagnosis.name != "moments stale" or rho is None:
         return None
     steps = 1 / (1 - rho)
     return (

@@ -8,13 +8,17 @@ from typing import Any, TypeAlias
 
 Line: TypeAlias = Mapping[str, Any]
 Settings: TypeAlias = Mapping[str, Any]
+Facts: TypeAlias = Mapping[str, bool]
 RECENT = 10  # step lines that count as "now"
 MEASURED = ("spread", "effective_rank", "invariance", "norm", "dead")  # in every step line and examination
 FAST = 0.05  # change of the weights in one step, by their size: more is too much
-# objectives that keep images apart themselves, and targets that never follow: with these nothing else has to
-APART = ("balance", "barlow", "minc", "ntxent", "spectral_contrastive", "vicreg")
-GIVEN = ("distill", "frozen")
 LATE, LEAST = 0.5, 100  # of the training, and steps
+
+
+def facts_of(recipe: Any) -> Facts:
+    """What the variants of a recipe say of themselves, by dotted key, e.g. "objective.keeps_apart"."""
+    chosen = {section: getattr(recipe, section) for section in ("predictor", "objective", "target")}
+    return {f"{section}.{name}": value for section in chosen for name, value in chosen[section].facts().items()}
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,7 @@ class Signs:
         untrained: the examination of the first step, whose projections are those of the untrained network.
         last: the latest examination.
         settings: the recipe by dotted key.
+        facts: what its variants say of themselves, by dotted key.
         spread, effective_rank, invariance, norm, dead: of now: means over the last step lines.
         fastest: change of the weights in one step, by their size: the third largest of the examinations, so that one
             leap at the start does not count.
@@ -79,6 +84,7 @@ class Signs:
     untrained: Line
     last: Line
     settings: Settings
+    facts: Facts
     spread: float
     effective_rank: float
     invariance: float
@@ -88,17 +94,27 @@ class Signs:
     late: bool
 
     @classmethod
-    def of(cls, history: History, settings: Settings) -> "Signs":
+    def of(cls, history: History, settings: Settings, facts: Facts) -> "Signs":
         """From a history with an examination."""
-        first, last = history.examinations[0], history.examinations[-1]
+        untrained, last = history.examinations[0], history.examinations[-1]
         recent = history.recent or [last]
         means = {name: fmean(line[name] for line in recent) for name in MEASURED}
         fastest = sorted([0.0, 0.0, *(float(line["update"]) for line in history.examinations)])[-3]
-        return cls(first, last, settings, **means, fastest=fastest, late=_late(last))
+        late = bool(last.get("done", 1.0) >= LATE and last.get("step", 0) >= LEAST)
+        return cls(untrained, last, settings, facts, **means, fastest=fastest, late=late)
 
     def setting(self, key: str) -> Any:
         """The value of a key of the recipe; None where it has none."""
         return self.settings.get(key)
+
+    def fact(self, key: str) -> bool:
+        """What a variant says of itself; false in a run of an older dcp, which noted no facts."""
+        return self.facts.get(key, False)
+
+    @property
+    def kept_apart(self) -> bool:
+        """Whether images are kept apart by the objective, or by a target that does not follow."""
+        return self.fact("objective.keeps_apart") or self.fact("target.given")
 
     @property
     def evenness(self) -> float | None:
@@ -107,7 +123,3 @@ class Signs:
         if not eigenvalues or not eigenvalues[0] > 0:
             return None
         return max(0.0, float(eigenvalues[-1])) / float(eigenvalues[0])
-
-
-def _late(last: Line) -> bool:
-    return bool(last.get("done", 1.0) >= LATE and last.get("step", 0) >= LEAST)

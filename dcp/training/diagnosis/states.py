@@ -2,15 +2,13 @@
 
 from collections.abc import Callable
 
-from dcp.training.diagnosis.signs import FAST, GIVEN, Diagnosis, Signs
+from dcp.training.diagnosis.signs import FAST, Diagnosis, Signs
 
 COMPLETE = 0.1  # spread below this: the mean direction alone has a length above 0.995 of 1
 DIMENSIONAL = 1.25  # effective rank below this: nearly all variation is along one line
 GROWN, SHRUNK = 100.0, 0.01  # norm of the projections, by that of the untrained network
 DEAD = 0.5  # share of the dimensions that do not vary
 BEHIND = 0.1  # lag of F
-ALIGNING = ("linear", "symmetric")  # Tian, Chen, Ganguli 2021, Theorem 3; what is set, or orthogonal, need not align
-OF_THE_THEORY = (None, "cosine", "euclidean")  # objectives under which a learnt matrix is expected to align
 UNALIGNED = 0.5  # alignment of W with F's eigenvectors
 ALIKE = 0.05  # invariance of the untrained network
 STRANGERS = 0.85  # invariance of the trained one
@@ -74,12 +72,8 @@ def stale_moments(signs: Signs) -> Diagnosis | None:
 def unaligned(signs: Signs) -> Diagnosis | None:
     """A learnt matrix has not taken on F's eigenvectors, as those of the linear theory do."""
     alignment = signs.last.get("alignment")
-    if (
-        signs.setting("predictor.name") not in ALIGNING
-        or signs.setting("objective.name") not in OF_THE_THEORY
-        or alignment is None
-        or not (signs.late and alignment < UNALIGNED)
-    ):
+    of_the_theory = signs.fact("predictor.aligns") and signs.fact("objective.aligns")
+    if not of_the_theory or alignment is None or not (signs.late and alignment < UNALIGNED):
         return None
     evidence = f"only {alignment:.2f} of W lies in F's eigenvectors (1 is all of it)"
     return Diagnosis("predictor not aligned", evidence)
@@ -95,7 +89,7 @@ def too_fast(signs: Signs) -> Diagnosis | None:
 
 def weak_views(signs: Signs) -> Diagnosis | None:
     """Views that even an untrained network takes for the same, where there is no teacher to learn from instead."""
-    if signs.setting("target.name") in GIVEN or not signs.untrained["invariance"] < ALIKE:
+    if signs.fact("target.given") or not signs.untrained["invariance"] < ALIKE:
         return None
     evidence = (
         "to the untrained network the views of an image are nearly the same already: their distance is "
