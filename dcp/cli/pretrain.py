@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dcp.cli import options
-from dcp.cli.exit_codes import another_process, one_of_several
+from dcp.cli.exit_codes import is_launched, is_main
 from dcp.errors import RequestError
 from dcp.training.request import Request
 
@@ -58,18 +58,18 @@ def pretrain(
     checked = Recipe.read(recipe, sets)
     if dry_run:
         return _dry(checked.with_seed(asked[0]) if asked else checked, request, as_json=json_)
-    if processes > 1 and not one_of_several():
+    if processes > 1 and not is_launched():
         from dcp.cli import launch
 
         return launch.launch(sys.argv[1:], processes)
     trained = _train([checked.with_seed(each) for each in asked] or [checked], request, quiet=quiet)
-    if json_ and not another_process():
+    if json_ and is_main():
         print(json.dumps({"runs": [str(run.path) for run in trained]}))
     return 0
 
 
 def _train(recipes: "list[Recipe]", request: Request, *, quiet: bool) -> "list[Run]":
-    """Train and measure each; with several processes all are trained before the first one measures them."""
+    """Train and measure each; with several processes all are trained before the main one measures them."""
     from rich.console import Console
 
     from dcp.cli.progress import Watcher
@@ -80,18 +80,17 @@ def _train(recipes: "list[Recipe]", request: Request, *, quiet: bool) -> "list[R
 
     if choose_device(request.device) == "cpu":
         keep_freed_memory()
-    first, alone = not another_process(), not one_of_several()
     console, trained = Console(), []
-    for recipe in recipes if first else ():  # before the first one trains for hours
+    for recipe in recipes if is_main() else ():  # before the first one trains for hours
         resume.existing(request.runs / recipe.folder, recipe, resume=request.resume)
     for recipe in recipes:
-        with Watcher(console, quiet=quiet or not first) as watcher:
+        with Watcher(console, quiet=quiet or not is_main()) as watcher:
             request = replace(request, watch=watcher, say=watcher.say)
             trained.append(train(recipe, request))
-            if alone:
+            if not is_launched():
                 _measure(trained[-1], request, console)
     # the others do not wait for the probes: a collective has a time limit, and probes may take longer
-    for run in trained if first and not alone else ():
+    for run in trained if is_launched() and is_main() else ():
         _measure(run, request, console)
     return trained
 

@@ -42,8 +42,12 @@ class Bar:
     def lines(self, width: int) -> list[str]:
         """The lines that fit `width` columns; the numbers come first, then percent, then the bar."""
         text = GAP.join(self.words)
-        if len(text) > width:
-            return _filled(self.words, width)
+        if len(text) > width:  # as few lines as hold the words
+            lines = [self.words[0]]
+            for word in self.words[1:]:
+                longer = lines[-1] + GAP + word
+                lines = [*lines[:-1], longer] if len(longer) <= width else [*lines, word]
+            return lines
         percent = f"{100 * self.share:.0f}%"
         room = min(width - len(GAP.join((text, percent, ""))), LONGEST)
         if room < SHORTEST:
@@ -65,9 +69,9 @@ class Watcher:
         self.bar = Bar()
         self.live: Live | None = None
         self.epochs = self.steps = 1
-        self.state = ""  # that the last examination found
+        self.state = ""  # of the last examination
         self.readouts: tuple[str, ...] = ()  # of the last epoch
-        self.first = 0  # step that this sitting began with
+        self.start = 0  # step that this sitting began with
         self.started = self.drawn = time.monotonic()
 
     def __enter__(self) -> "Watcher":
@@ -77,24 +81,24 @@ class Watcher:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self.live is not None:
-            with self._reader_may_have_gone():
+            with self._silent_without_reader():
                 self.live.stop()
 
     def __call__(self, line: dict[str, Any]) -> None:
         """Show one line of metrics."""
         if not self.quiet:
-            with self._reader_may_have_gone():
+            with self._silent_without_reader():
                 show = {"start": self._start, "step": self._step, "epoch": self._epoch, "spectrum": self._spectrum}
                 show[line["kind"]](line)
 
     def say(self, text: str) -> None:
         """A sentence for the user."""
         if not self.quiet:
-            with self._reader_may_have_gone():
+            with self._silent_without_reader():
                 self.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     @contextlib.contextmanager
-    def _reader_may_have_gone(self) -> Iterator[None]:
+    def _silent_without_reader(self) -> Iterator[None]:
         """Fall silent where the output is gone, as behind `| head`: no reason to lose a training run."""
         try:
             yield
@@ -102,13 +106,14 @@ class Watcher:
             self.quiet = self.console.quiet = True
 
     def _start(self, line: dict[str, Any]) -> None:
-        self.epochs, self.steps, self.first = line["epochs"], line["steps"], line["step"]
+        self.epochs, self.steps, self.start = line["epochs"], line["steps"], line["step"]
         self.started = time.monotonic()
-        again = f", resumed at step {line['step']:,}" if line["step"] else ""
+        resumed = f", resumed at step {line['step']:,}" if line["step"] else ""
         counts = (count(line[f"{what}s"], what) for what in ("image", "epoch", "step"))
+        processes = f"{line['processes']} process{'' if line['processes'] == 1 else 'es'}"
         self.say(
-            f"{line['run']}: {', '.join(counts)}{again}; "
-            f"{line['device']}, {_processes(line['processes'])}, {line['precision']} ({line['why']})"
+            f"{line['run']}: {', '.join(counts)}{resumed}; "
+            f"{line['device']}, {processes}, {line['precision']} ({line['why']})"
         )
         if self.console.is_terminal and not self.console.is_dumb_terminal and not self.quiet:
             # drawn as lines come, not by a thread of its own: that one's errors would reach nobody
@@ -118,7 +123,7 @@ class Watcher:
 
     def _step(self, line: dict[str, Any]) -> None:
         done = line["step"] + 1
-        self.bar.words = (f"epoch {line['epoch'] + 1}/{self.epochs}", *self._numbers(line), self._left(done))
+        self.bar.words = self._words(line)
         self.bar.share = done / max(1, self.steps)
         if self.live is not None and (time.monotonic() - self.drawn > REDRAW_S or done == self.steps):
             self.drawn = time.monotonic()
@@ -131,43 +136,26 @@ class Watcher:
             self.say(f"step {line['step'] + 1:,}: {line['state']}: {line['evidence']}")
         self.state = line["state"]
 
-    def _numbers(self, line: dict[str, Any]) -> tuple[str, ...]:
-        return (*_numbers(line), *self.readouts, *([self.state] if self.state else []))
-
     def _epoch(self, line: dict[str, Any]) -> None:
         named = (("kNN", "online_knn"), ("linear", "online_linear"))
         self.readouts = tuple(f"{name} {line[key]:.0%}" for name, key in named if key in line)
         if self.live is None:
-            words = (f"epoch {line['epoch'] + 1}/{self.epochs}", *self._numbers(line), self._left(line["step"] + 1))
-            self.say(GAP.join(words))
+            self.say(GAP.join(self._words(line)))
 
-    def _left(self, done: int) -> str:
-        """Time left after `done` steps, at the pace of this sitting: others may have had another machine."""
-        pace = (time.monotonic() - self.started) / max(1, done - self.first)
-        return f"{duration(pace * (self.steps - done))} left"
-
-
-def _filled(words: tuple[str, ...], width: int) -> list[str]:
-    """As few lines as hold the words, broken between them."""
-    lines = [words[0]]
-    for word in words[1:]:
-        longer = lines[-1] + GAP + word
-        lines = [*lines[:-1], longer] if len(longer) <= width else [*lines, word]
-    return lines
-
-
-def _processes(count: int) -> str:
-    return "1 process" if count == 1 else f"{count} processes"
-
-
-def _numbers(line: dict[str, Any]) -> tuple[str, ...]:
-    waits = (f"waits {line['data_wait']:.0%}",) if line.get("data_wait", 0.0) >= WORTH_SAYING else ()
-    return (
-        f"loss {line['loss']:.3f}",
-        f"{line['images_per_s']:,.0f} img/s",
-        *waits,
-        f"rank {line['effective_rank']:.1f}",
-    )
+    def _words(self, line: dict[str, Any]) -> tuple[str, ...]:
+        done = line["step"] + 1
+        pace = (time.monotonic() - self.started) / max(1, done - self.start)  # earlier sittings may have had another
+        waits = line.get("data_wait", 0.0)
+        return (
+            f"epoch {line['epoch'] + 1}/{self.epochs}",
+            f"loss {line['loss']:.3f}",
+            f"{line['images_per_s']:,.0f} img/s",
+            *([f"waits {waits:.0%}"] if waits >= WORTH_SAYING else []),
+            f"rank {line['effective_rank']:.1f}",
+            *self.readouts,
+            *([self.state] if self.state else []),
+            f"{duration(pace * (self.steps - done))} left",
+        )
 
 
 def duration(seconds: float) -> str:

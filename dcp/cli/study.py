@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from dcp.cli import launch
-from dcp.cli.exit_codes import one_of_several
+from dcp.cli.exit_codes import is_launched
 from dcp.cli.progress import Watcher, duration
 from dcp.errors import DONE, FAILED, INTERRUPTED, REFUSED, TERMINATED, Interrupted, RequestError, RunError
 from dcp.hardware.device import choose_device
@@ -38,7 +38,7 @@ def pretrain(
     as_json: bool,
 ) -> int:
     """Do a study; the exit code: that of a failed run if one failed."""
-    if one_of_several():
+    if is_launched():
         hint = f"dcp pretrain {source} --processes N starts N of them for each run"
         raise RequestError("a study starts its processes itself", slug="bad-option", hint=hint)
     study = read(source, sets).with_seeds(seeds)

@@ -72,9 +72,9 @@ def read(config: DataConfig, kind: "type[CIFAR10] | type[STL10]", make: Callable
     root = data_root(config)
     files = [name for name, _ in (*kind.train_list, *kind.test_list)]
     place = Place(config.source, root / kind.base_folder, ", ".join(files), kind.url)
-    absent = [name for name in files if not (place.folder / name).is_file()]
-    if absent and not config.download:
-        raise place.missing(absent if len(absent) < len(files) else [])
+    missing = [name for name in files if not (place.folder / name).is_file()]
+    if missing and not config.download:
+        raise place.missing(missing if len(missing) < len(files) else [])
     with in_plain_words(place):
         return make(root, download=config.download)
 

@@ -102,7 +102,11 @@ def decode(path: Path) -> Tensor:
     """
     try:
         with Image.open(path) as image:
-            _refuse_size(image)
+            size = f"{image.width} x {image.height} pixels"
+            if image.width * image.height > MAX_PIXELS:
+                raise ValueError(f"{size} are more than the {MAX_PIXELS} that dcp decodes; scale it down or cut it up")
+            if image.width * image.height == 0:
+                raise ValueError(size)
             image.load()
             pixels = np.array(_rgb(_upright(image)))
     except MemoryError:
@@ -115,25 +119,13 @@ def decode(path: Path) -> Tensor:
 def broken(path: Path, error: Exception) -> RunError:
     """The error for a file that cannot be used, with Pillow's or the system's reason."""
     if not path.exists():
-        reason, way_out = (
-            "the file has gone since the folder was listed",
-            "Put it back and go on with --resume.",
-        )
+        reason = "the file has gone since the folder was listed"
+        hint = "Put it back and go on with --resume."
     else:
         reason = str(error).replace(repr(str(path)), "").strip() or type(error).__name__
-        way_out = (
-            "Replace the file, or take it out of the folder; without it a training needs a new name: run.name=NAME."
-        )
+        hint = "Replace the file, or take it out of the folder; without it a training needs a new name: run.name=NAME."
     where = str(path).encode(errors="backslashreplace").decode()  # a name that is not valid text must still print
-    return RunError(f"cannot read an image: {reason}", slug="broken-image", where=where, hint=way_out)
-
-
-def _refuse_size(image: Image.Image) -> None:
-    size = f"{image.width} x {image.height} pixels"
-    if image.width * image.height > MAX_PIXELS:
-        raise ValueError(f"{size} are more than the {MAX_PIXELS} that dcp decodes; scale it down or cut it up")
-    if image.width * image.height == 0:
-        raise ValueError(f"{size}")
+    return RunError(f"cannot read an image: {reason}", slug="broken-image", where=where, hint=hint)
 
 
 def _upright(image: Image.Image) -> Image.Image:

@@ -7,7 +7,7 @@ end. The order is that of the relative paths as bytes: the same on every machine
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -30,17 +30,27 @@ def images(folder: Path) -> Files:
     Raises:
         RequestError: the folder does not exist, cannot be read, or holds no image.
     """
-    require(folder)
-    found: list[bytes] = []
-    others: Counter[bytes] = Counter()
+    if not is_folder(folder):
+        what = "is a file, not a folder" if os.path.exists(folder) else "does not exist"  # noqa: PTH110
+        hint = "Give data.root the folder that holds the images; a relative path starts at the current folder."
+        raise RequestError(f"{folder.absolute()} {what}", slug="missing-folder", where="data.root", hint=hint)
+    names, others = [], Counter[bytes]()
     for name in _walk(folder):
-        if _is_image(name):
-            found.append(name)
+        extension = _extension(name)
+        if extension in _IMAGES:
+            names.append(name)
         else:
-            others[_extension(name)] += 1
-    if not found:
-        raise _no_images(folder, others)
-    return Files.listed(folder, found)
+            others[extension] += 1
+    if names:
+        return Files.listed(folder, names)
+    kinds = []
+    for extension, count in sorted(others.items(), key=lambda kind: (-kind[1], kind[0])):
+        files = "file" if count == 1 else "files"
+        ending = extension.decode(errors="replace")
+        kinds.append(f"{count} .{ending} {files}" if ending else f"{count} {files} without an ending")
+    content = f"it holds {_list(kinds)}" if kinds else "it is empty"
+    hint = f"Files that end in {', '.join(EXTENSIONS)} are read, in any case and at any depth."
+    raise RequestError(f"no images: {content}", slug="no-images", where=str(folder), hint=hint)
 
 
 def labelled(train: Path, test: Path, split: Split) -> Dataset:
@@ -51,14 +61,18 @@ def labelled(train: Path, test: Path, split: Split) -> Dataset:
     Raises:
         RequestError: no images, loose images beside class folders, or classes that differ.
     """
-    learning, testing = images(train), images(test)
-    labels, classes = _classes(learning)
+    train_images, test_images = images(train), images(test)
+    labels, classes = _classes(train_images)
     if labels is None:
-        return Dataset(testing if split == "test" else learning)
-    test_labels, test_classes = _classes(testing)
+        return Dataset(test_images if split == "test" else train_images)
+    test_labels, test_classes = _classes(test_images)
     if test_classes != classes:
-        raise _difference(train, classes, test, test_classes)
-    return Dataset(testing, test_labels, classes) if split == "test" else Dataset(learning, labels, classes)
+        sides = ((train, {*classes} - {*test_classes}), (test, {*test_classes} - {*classes}))
+        only = [f"only in {folder.name}/: {_list(sorted(names))}" for folder, names in sides if names]
+        rule = f"A class is a folder with an image in it; both need the same ones. {_unlabelled(train)}"
+        what, hint = f"{train.name}/ and {test.name}/ have different classes", "\n".join([*only, rule])
+        raise RequestError(what, slug="classes-differ", where=str(train.parent), hint=hint)
+    return Dataset(test_images, test_labels, classes) if split == "test" else Dataset(train_images, labels, classes)
 
 
 def has_classes(folder: Path) -> bool:
@@ -67,7 +81,8 @@ def has_classes(folder: Path) -> bool:
     Raises:
         RequestError: a folder may not be read.
     """
-    return any(_SEPARATOR in name for name in islice(filter(_is_image, _walk(folder)), 1))
+    names = (name for name in _walk(folder) if _extension(name) in _IMAGES)
+    return any(_SEPARATOR in name for name in islice(names, 1))
 
 
 def is_folder(path: Path) -> bool:
@@ -79,18 +94,6 @@ def _extension(name: bytes) -> bytes:
     return os.path.splitext(name)[1][1:].lower()  # noqa: PTH122 - a hundred thousand Paths take seconds
 
 
-def _is_image(name: bytes) -> bool:
-    return _extension(name) in _IMAGES
-
-
-def require(folder: Path) -> None:
-    """RequestError unless `folder` is a folder."""
-    if not is_folder(folder):
-        what = "is a file, not a folder" if os.path.exists(folder) else "does not exist"  # noqa: PTH110
-        hint = "Give data.root the folder that holds the images; a relative path starts at the current folder."
-        raise RequestError(f"{folder.absolute()} {what}", slug="missing-folder", where="data.root", hint=hint)
-
-
 def _walk(folder: Path) -> Iterator[bytes]:
     """Relative paths of all files below `folder`, sorted, hidden ones left out."""
     root, seen = os.fsencode(folder), set[tuple[int, int]]()
@@ -100,8 +103,8 @@ def _walk(folder: Path) -> Iterator[bytes]:
         if name and not name.endswith(_SEPARATOR):
             yield name
             continue
-        inside = _entries(os.path.join(root, name), seen)  # noqa: PTH118 - bytes
-        waiting.extend(name + entry for entry in sorted(inside, reverse=True))
+        entries = _entries(os.path.join(root, name), seen)  # noqa: PTH118 - bytes
+        waiting.extend(name + entry for entry in sorted(entries, reverse=True))
 
 
 def _entries(path: bytes, seen: set[tuple[int, int]]) -> list[bytes]:
@@ -133,53 +136,24 @@ def _visible(entry: os.DirEntry[bytes]) -> bytes:
 
 
 def _classes(files: Files) -> tuple[Tensor | None, tuple[str, ...]]:
-    """Labels int64 [N] and classes from the first folder of each path; (None, ()) without folders."""
+    """Labels int64 [N] and classes from the topmost folder of each path; (None, ()) without folders."""
     folders = [files.name(i).rpartition(_SEPARATOR)[0].partition(_SEPARATOR)[0] for i in range(len(files))]
     names = sorted(set(folders))
     if names == [b""]:
         return None, ()
     if b"" in names:
-        raise _mixed(files, folders.index(b""), len(names) - 1)
+        loose = files.path(folders.index(b"")).name
+        what = f"images lie beside class folders ({len(names) - 1}), for example {loose}"
+        hint = f"Move them into a class folder. {_unlabelled(files.root)}"
+        raise RequestError(what, slug="mixed-folder", where=str(files.root), hint=hint)
     number = {name: k for k, name in enumerate(names)}
     labels = torch.tensor([number[name] for name in folders])
     return labels, tuple(name.decode(errors="replace") for name in names)
-
-
-def _no_images(folder: Path, others: Counter[bytes]) -> RequestError:
-    kinds = [_files(count, ending) for ending, count in sorted(others.items(), key=_by_count)]
-    held = f"it holds {_some(kinds)}" if kinds else "it is empty"
-    hint = f"Files that end in {', '.join(EXTENSIONS)} are read, in any case and at any depth."
-    return RequestError(f"no images: {held}", slug="no-images", where=str(folder), hint=hint)
-
-
-def _by_count(item: tuple[bytes, int]) -> tuple[int, bytes]:
-    return -item[1], item[0]
-
-
-def _files(count: int, ending: bytes) -> str:
-    files = "file" if count == 1 else "files"
-    return f"{count} .{ending.decode(errors='replace')} {files}" if ending else f"{count} {files} without an ending"
-
-
-def _mixed(files: Files, loose: int, classes: int) -> RequestError:
-    what = f"images lie beside class folders ({classes}), for example {files.path(loose).name}"
-    hint = f"Move them into a class folder. {_unlabelled(files.root)}"
-    return RequestError(what, slug="mixed-folder", where=str(files.root), hint=hint)
-
-
-def _difference(train: Path, classes: tuple[str, ...], test: Path, found: tuple[str, ...]) -> RequestError:
-    missing, extra = sorted({*classes} - {*found}), sorted({*found} - {*classes})
-    sides = ((train, missing), (test, extra))
-    only = [f"only in {folder.name}/: {_some(names)}" for folder, names in sides if names]
-    rule = f"A class is a folder with an image in it; both need the same ones. {_unlabelled(train)}"
-    what, hint = f"{train.name}/ and {test.name}/ have different classes", "\n".join([*only, rule])
-    return RequestError(what, slug="classes-differ", where=str(train.parent), hint=hint)
 
 
 def _unlabelled(folder: Path) -> str:
     return f'Or train without labels: source = "folder", root = "{folder.as_posix()}".'
 
 
-def _some(names: Iterable[str], most: int = 8) -> str:
-    listed = list(names)
-    return ", ".join(listed[:most]) + (f" and {len(listed) - most} more" if len(listed) > most else "")
+def _list(names: Sequence[str], limit: int = 8) -> str:
+    return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")

@@ -4,6 +4,7 @@ import pytest
 import torchvision
 
 from dcp.data.datasets import base, imagenet, imagenette
+from dcp.data.image_files import Files
 from dcp.errors import RequestError
 
 
@@ -24,7 +25,7 @@ def test_imagenette_reads_torchvisions_folders_lazily_with_readable_class_names(
     write_imagenette(elsewhere, paint, {"train": 20, "val": 10})
     monkeypatch.setattr(imagenette, "COUNTS", {"pretrain": 20, "train": 20, "test": 10})
     train, test = (base.load(imagenette.Config(), split) for split in ("train", "test"))
-    assert isinstance(train.images, base.Files)
+    assert isinstance(train.images, Files)
     assert train.labels.bincount().tolist() == [2] * 10
     assert test.labels.tolist() == list(range(10))
     assert train.classes == test.classes

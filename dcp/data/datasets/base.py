@@ -26,8 +26,6 @@ from dcp import catalogue
 from dcp.data.image_files import Files
 from dcp.errors import RequestError, expanded_path
 
-__all__ = ["DataConfig", "Dataset", "Files", "Split", "balanced", "data_root", "load"]
-
 Split = Literal["pretrain", "train", "test"]
 
 SAMPLED = 2048  # images whose pixels enter a fingerprint: 6 MB of CIFAR, 57 MB of STL-10, so a fraction of a second
@@ -69,7 +67,9 @@ class Dataset:
                 digest.update(b"%s\0%d\0" % (name, self.images.size(i)))
         else:
             digest.update(repr(tuple(self.images.shape)).encode())
-            digest.update(self.images[_spread(len(self))].cpu().numpy().tobytes())
+            count = min(len(self), SAMPLED)  # both ends are among them
+            rows = torch.arange(count) * (len(self) - 1) // max(count - 1, 1)
+            digest.update(self.images[rows].cpu().numpy().tobytes())
         if self.labels is not None:
             digest.update(self.labels.cpu().numpy().astype("<i8").tobytes())
         return digest.hexdigest()[:16]
@@ -146,17 +146,15 @@ def data_root(config: DataConfig) -> Path:
     """
     head, *rest = Path("$DCP_DATA" if config.root is None else config.root).parts or (".",)
     if head in ("$DCP_DATA", "${DCP_DATA}"):
-        shared = os.environ.get("DCP_DATA") or f"{_cache()}/dcp"
-        return expanded_path(shared, slug=config.missing, where="DCP_DATA").joinpath(*rest)
+        if sys.platform == "win32":
+            cache = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
+        elif sys.platform == "darwin":
+            cache = "~/Library/Caches"
+        else:
+            cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+        folder = os.environ.get("DCP_DATA") or f"{cache}/dcp"
+        return expanded_path(folder, slug=config.missing, where="DCP_DATA").joinpath(*rest)
     return expanded_path(os.path.expandvars(config.root or ""), slug=config.missing, where="data.root")
-
-
-def _cache() -> str:
-    if sys.platform == "win32":
-        return os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
-    if sys.platform == "darwin":
-        return "~/Library/Caches"
-    return os.environ.get("XDG_CACHE_HOME") or "~/.cache"
 
 
 def _rank_in_class(labels: Tensor) -> Tensor:
@@ -167,9 +165,3 @@ def _rank_in_class(labels: Tensor) -> Tensor:
     rank = torch.empty_like(labels)
     rank[by_class] = torch.arange(len(labels)) - start
     return rank
-
-
-def _spread(n: int) -> Tensor:
-    """At most `SAMPLED` positions of 0..n-1, evenly spread, both ends among them."""
-    k = min(n, SAMPLED)
-    return torch.arange(k) * (n - 1) // max(k - 1, 1)

@@ -49,14 +49,12 @@ def load(config: Config, split: Split) -> Dataset:
         raise RequestError("a folder cannot be downloaded", slug="not-downloadable", where="data.download", hint=hint)
     root = data_root(config)
     held_out = _held_out(root)
-    return (
-        Dataset(image_folders.images(root))
-        if held_out is None
-        else image_folders.labelled(root / "train", held_out, split)
-    )
+    if held_out is None:
+        return Dataset(image_folders.images(root))
+    return image_folders.labelled(root / "train", held_out, split)
 
 
 def _held_out(root: Path) -> Path | None:
     """The folder of the test images; None where train and test are no folders of their own."""
-    found = (root / name for name in ("val", "test") if image_folders.is_folder(root / name))
-    return next(found, None) if image_folders.is_folder(root / "train") else None
+    folders = (root / name for name in ("val", "test") if image_folders.is_folder(root / name))
+    return next(folders, None) if image_folders.is_folder(root / "train") else None

@@ -5,7 +5,6 @@ the WordNet numbers. It cannot be downloaded: its terms must be accepted first. 
 needs them.
 """
 
-from pathlib import Path
 from typing import ClassVar, Literal
 
 from pydantic import Field
@@ -31,12 +30,8 @@ def load(config: Config, split: Split) -> Dataset:
     for folder in (root, root / "imagenet"):
         if (folder / "train").is_dir() and (folder / "val").is_dir():
             return image_folders.labelled(folder / "train", folder / "val", split)
-    raise _missing(root, asked=config.download)
-
-
-def _missing(root: Path, *, asked: bool) -> RequestError:
-    return RequestError(
-        "ImageNet cannot be downloaded by a program" if asked else "imagenet is not there",
+    raise RequestError(
+        "ImageNet cannot be downloaded by a program" if config.download else "imagenet is not there",
         slug="missing-data",
         where=str(root),
         hint=(

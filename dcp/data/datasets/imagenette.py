@@ -50,8 +50,13 @@ def load(config: Config, split: Split) -> Dataset:
     root, name = data_root(config), FOLDERS[config.size]
     contents = "train/ and val/, each with 10 folders"
     place = downloads.Place("imagenette", root / name, contents, f"{URL}{name}.tgz")
+    if not (place.folder.is_dir() or config.download):
+        raise place.missing([])
     if not place.folder.is_dir():
-        _download(config, place)
+        from torchvision.datasets import Imagenette
+
+        with downloads.in_plain_words(place):
+            Imagenette(root, split="train", size=config.size, download=True)
     train, val = place.folder / "train", place.folder / "val"
     if not (train.is_dir() and val.is_dir()):
         raise place.damaged("train/ and val/ are not both there")
@@ -59,12 +64,3 @@ def load(config: Config, split: Split) -> Dataset:
     if len(data) != COUNTS[split]:  # unpacking was interrupted; torchvision would take the folder for whole
         raise place.damaged(f"{len(data)} of {COUNTS[split]} images in its {split} split")
     return replace(data, classes=tuple(CLASSES.get(wnid, wnid) for wnid in data.classes))
-
-
-def _download(config: Config, place: downloads.Place) -> None:
-    from torchvision.datasets import Imagenette
-
-    if not config.download:
-        raise place.missing([])
-    with downloads.in_plain_words(place):
-        Imagenette(place.folder.parent, split="train", size=config.size, download=True)

@@ -26,15 +26,15 @@ def blur(x: Tensor, apply: Tensor, sigma: Tensor, kernel: int) -> Tensor:
     Returns:
         float32 [B, 3, S, S]: x, or where all images are blurred a tensor in its place.
     """
-    who = apply.nonzero()[:, 0]
-    if len(who) == 0 or kernel == 1:
+    rows = apply.nonzero()[:, 0]
+    if len(rows) == 0 or kernel == 1:
         return x
-    taps = gaussian(sigma[who], kernel).to(x.device, non_blocking=True)
-    smear = by_convolution if x.is_cpu else by_products
-    if len(who) == len(x):
-        return smear(x, taps)
-    who = who.to(x.device, non_blocking=True)
-    return x.index_copy_(0, who, smear(x.index_select(0, who), taps))
+    taps = gaussian(sigma[rows], kernel).to(x.device, non_blocking=True)
+    convolve = by_convolution if x.is_cpu else by_products
+    if len(rows) == len(x):
+        return convolve(x, taps)
+    rows = rows.to(x.device, non_blocking=True)
+    return x.index_copy_(0, rows, convolve(x.index_select(0, rows), taps))
 
 
 def gaussian(sigma: Tensor, kernel: int) -> Tensor:

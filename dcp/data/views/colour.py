@@ -79,20 +79,20 @@ def gray(x: Tensor) -> Tensor:
 
 def grayscale(x: Tensor, apply: Tensor) -> Tensor:
     """Replace the colours of the images with `apply` (bool [B], on the CPU) by their luma."""
-    who = apply.nonzero()[:, 0].to(x.device, non_blocking=True)
-    if len(who) == 0:
+    rows = apply.nonzero()[:, 0].to(x.device, non_blocking=True)
+    if len(rows) == 0:
         return x
-    return x.index_copy_(0, who, gray(x.index_select(0, who))[:, None].expand(-1, 3, -1, -1))
+    return x.index_copy_(0, rows, gray(x.index_select(0, rows))[:, None].expand(-1, 3, -1, -1))
 
 
 def solarize(x: Tensor, apply: Tensor, threshold: float) -> Tensor:
     """Invert the pixels from `threshold` up, in the images with `apply` (bool [B], on the CPU)."""
-    who = apply.nonzero()[:, 0].to(x.device, non_blocking=True)
-    if len(who) == 0:
+    rows = apply.nonzero()[:, 0].to(x.device, non_blocking=True)
+    if len(rows) == 0:
         return x
-    y = x.index_select(0, who)
+    y = x.index_select(0, rows)
     bright = torch.ge(y, threshold, out=torch.empty_like(y))
-    return x.index_copy_(0, who, y.lerp_(1 - y, bright))
+    return x.index_copy_(0, rows, y.lerp_(1 - y, bright))
 
 
 def _turn(x: Tensor, sixths: Tensor) -> None:
@@ -105,18 +105,15 @@ def _turn(x: Tensor, sixths: Tensor) -> None:
     most = torch.maximum(torch.maximum(red, green), blue)
     least = torch.minimum(torch.minimum(red, green), blue)
     spread = most - least
-    angle = _angle_times_spread(red, green, blue, most, spread)
+    # the angle times the spread, in sixths of the circle from red
+    at_red, at_green, at_blue = green - blue, blue - red, red - green
+    at_green.add_(spread, alpha=2)
+    at_blue.add_(spread, alpha=4)
+    reddest = torch.eq(red, most, out=torch.empty_like(most))
+    greenest = torch.eq(green, most, out=torch.empty_like(most))
+    angle = at_blue.lerp_(at_green, greenest).lerp_(at_red, reddest)
     h = angle.div_(spread.clamp_min(1e-20)).add_(sixths)  # where spread is 0 so is its product, and any h will do
     h.sub_((h * (1 / 6)).floor_(), alpha=6)
     shares = ((h - 3).abs_().sub_(1), 2 - (h - 2).abs_(), 2 - (h - 4).abs_())
     for channel, share in zip((red, green, blue), shares, strict=True):
         torch.addcmul(least, share.clamp_(0, 1), spread, out=channel)
-
-
-def _angle_times_spread(red: Tensor, green: Tensor, blue: Tensor, most: Tensor, spread: Tensor) -> Tensor:
-    reddest = torch.eq(red, most, out=torch.empty_like(most))
-    greenest = torch.eq(green, most, out=torch.empty_like(most))
-    at_red, at_green, at_blue = green - blue, blue - red, red - green
-    at_green.add_(spread, alpha=2)
-    at_blue.add_(spread, alpha=4)
-    return at_blue.lerp_(at_green, greenest).lerp_(at_red, reddest)

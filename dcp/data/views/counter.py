@@ -12,10 +12,7 @@ import torch
 from torch import Tensor
 
 _STEP = 0x9E3779B97F4A7C15  # the golden ratio times 2^64, odd
-_FACTORS = (
-    0xBF58476D1CE4E5B9,
-    0x94D049BB133111EB,
-)  # David Stafford's 13th variant
+_FACTORS = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)  # David Stafford's 13th variant
 _WORD = (1 << 64) - 1
 
 
@@ -35,7 +32,10 @@ def uniform(key: tuple[int, ...], index: Tensor, n: int) -> Tensor:
     >>> bool((uniform((0, 1), index, 2)[1] == uniform((0, 1), index[1:], 5)[0, :2]).all())
     True
     """
-    state = _scramble(index * _signed(_STEP) + _signed(_hash(key)))
+    hashed = len(key)
+    for part in key:
+        hashed = _scramble_integer((hashed + part + _STEP) & _WORD)
+    state = _scramble(index * _signed(_STEP) + _signed(hashed))
     steps = torch.arange(1, n + 1, device=index.device) * _signed(_STEP)
     words = _scramble(state[:, None] + steps)
     return _shift_right(words, 11).to(torch.float64) * 2.0**-53
@@ -52,15 +52,8 @@ def _shift_right(word: Tensor, bits: int) -> Tensor:
     return (word >> bits) & ((1 << (64 - bits)) - 1)
 
 
-def _hash(key: tuple[int, ...]) -> int:
-    # Python's integers rather than tensors of one element: a key is hashed in 3 µs instead of 60
-    word = len(key)
-    for part in key:
-        word = _scramble_integer((word + part + _STEP) & _WORD)
-    return word
-
-
 def _scramble_integer(word: int) -> int:
+    # Python's integers rather than tensors of one element: a key is hashed in 3 µs instead of 60
     word = ((word ^ (word >> 30)) * _FACTORS[0]) & _WORD
     word = ((word ^ (word >> 27)) * _FACTORS[1]) & _WORD
     return word ^ (word >> 31)

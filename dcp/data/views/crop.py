@@ -88,5 +88,5 @@ def weights(start: Tensor, length: Tensor, mirrored: Tensor, source: int, size: 
 
 def mirror(x: Tensor, flip: Tensor) -> Tensor:
     """Mirror left and right, in place, the images for which `flip` (bool [B], on the CPU) is true."""
-    who = flip.nonzero()[:, 0].to(x.device, non_blocking=True)
-    return x.index_copy_(0, who, x.index_select(0, who).flip(3)) if len(who) else x
+    rows = flip.nonzero()[:, 0].to(x.device, non_blocking=True)
+    return x.index_copy_(0, rows, x.index_select(0, rows).flip(3)) if len(rows) else x

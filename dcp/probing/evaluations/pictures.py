@@ -22,7 +22,8 @@ from torch import Tensor
 from torch.nn import functional as fn
 
 from dcp.catalogue import VariantConfig
-from dcp.data.datasets.base import Dataset, Files
+from dcp.data.datasets.base import Dataset
+from dcp.data.image_files import Files
 from dcp.data.views import apply, files
 from dcp.method import spectra
 from dcp.probing.evaluations import base, knn, spectrum
