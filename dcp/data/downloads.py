@@ -2,12 +2,12 @@
 
 import tarfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.error import URLError
 
 from dcp.data.datasets.base import DataConfig, data_root
@@ -16,7 +16,7 @@ from dcp.errors import RequestError
 if TYPE_CHECKING:  # importing torchvision takes seconds, and reading a recipe needs the Config only
     from torchvision.datasets import CIFAR10, STL10
 
-A = TypeVar("A")
+Reader = TypeVar("Reader", bound="CIFAR10 | STL10")
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,13 @@ class Place:
         return RequestError(what, slug="download-failed", where=self.url, hint=hint)
 
 
-def read(config: DataConfig, kind: "type[CIFAR10] | type[STL10]", make: Callable[..., A]) -> A:
-    """What `make(root, download=...)` returns; `kind` is torchvision's class, which lists the files it needs.
+def read(config: DataConfig, kind: type[Reader], **options: Any) -> Reader:
+    """The data set as torchvision's class `kind` reads it, which also lists the files it needs.
+
+    Args:
+        config: where it lies, and whether to download it.
+        kind: torchvision's class.
+        **options: of the class, such as the split.
 
     Raises:
         RequestError: missing, incomplete, damaged or not to be downloaded; it names the folder and the files.
@@ -76,7 +81,7 @@ def read(config: DataConfig, kind: "type[CIFAR10] | type[STL10]", make: Callable
     if missing and not config.download:
         raise place.missing(missing if len(missing) < len(files) else [])
     with in_plain_words(place):
-        return make(root, download=config.download)
+        return kind(root, download=config.download, **options)
 
 
 @contextmanager

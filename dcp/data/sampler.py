@@ -30,14 +30,19 @@ class Plan:
     processes: int = 1
 
     @property
+    def remainder(self) -> int:
+        """Images of the smaller batch at an epoch's end; 0 where there is none."""
+        rest = self.images % self.batch
+        return rest if rest >= 2 * self.processes else 0
+
+    @property
     def steps_per_epoch(self) -> int:
         """Optimizer steps an epoch.
 
         >>> Plan(images=50_000, batch=128, epochs=1, seed=0).steps_per_epoch
         391
         """
-        whole, rest = divmod(self.images, self.batch)
-        return whole + (rest >= 2 * self.processes)
+        return self.images // self.batch + (self.remainder > 0)
 
     @property
     def steps(self) -> int:
@@ -55,8 +60,7 @@ class Plan:
     @property
     def seen(self) -> int:
         """Images that the whole training sees, an image once an epoch."""
-        whole, rest = divmod(self.images, self.batch)
-        return self.epochs * (whole * self.batch + (rest if rest >= 2 * self.processes else 0))
+        return self.epochs * (self.images // self.batch * self.batch + self.remainder)
 
     def is_remainder(self, step: int) -> bool:
         """Whether the batch of `step` is what remains at an epoch's end, and less than half a batch.
@@ -66,8 +70,7 @@ class Plan:
         >>> [Plan(images=11, batch=8, epochs=1, seed=0).is_remainder(step) for step in range(2)]
         [False, True]
         """
-        rest = self.images % self.batch
-        return self.ends_epoch(step) and rest >= 2 * self.processes and 2 * rest < self.batch
+        return self.ends_epoch(step) and 0 < 2 * self.remainder < self.batch
 
     def order(self, epoch: int) -> Tensor:
         """The images in the order in which an epoch shows them, int64 [N]."""

@@ -4,7 +4,6 @@
 as torchvision lays it out; its reader also checks the md5 of every file.
 """
 
-from functools import partial
 from typing import ClassVar, Literal
 
 import torch
@@ -27,6 +26,6 @@ def load(config: Config, split: Split) -> Dataset:
     """One split in memory: uint8 [N, 3, 32, 32], 150 MB for the 50,000."""
     from torchvision.datasets import CIFAR10
 
-    data = downloads.read(config, CIFAR10, partial(CIFAR10, train=split != "test"))
+    data = downloads.read(config, CIFAR10, train=split != "test")
     images = torch.from_numpy(data.data.transpose(0, 3, 1, 2)).contiguous()
     return Dataset(images, torch.tensor(data.targets), tuple(data.classes))

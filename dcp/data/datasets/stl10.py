@@ -5,7 +5,6 @@ test has 8,000. On disk as torchvision lays it out; its reader also checks the m
 some seconds.
 """
 
-from functools import partial
 from typing import ClassVar, Literal
 
 import torch
@@ -31,8 +30,7 @@ def load(config: Config, split: Split) -> Dataset:
     """One split in memory: uint8 [N, 3, 96, 96]; pretrain takes 2.9 GB, twice that while it is read."""
     from torchvision.datasets import STL10
 
-    name = "train+unlabeled" if split == "pretrain" else split
-    data = downloads.read(config, STL10, partial(STL10, split=name))
+    data = downloads.read(config, STL10, split="train+unlabeled" if split == "pretrain" else split)
     images = torch.from_numpy(data.data).contiguous()  # the file's images lie column by column
     if split == "pretrain":
         return Dataset(images)
