@@ -15,7 +15,7 @@ from dcp.report.charts.curves import Curve, draw_curves
 from dcp.report.charts.estimates import Estimate, Row, draw_estimates
 from dcp.report.html import disagreements, estimates, flat_maps, reports, training_curves
 from dcp.report.html.confusion import counted
-from dcp.report.html.run_files import Source, Told, of_comparison, of_run
+from dcp.report.html.run_files import ArmFiles, RunFiles, of_comparison, of_run
 from dcp.report.html.sprites import Sprites
 from dcp.report.html.training_curves import Quantity, course, thinned
 
@@ -23,7 +23,7 @@ LOSS = Quantity("loss", "step", "Loss", "loss")
 
 
 def source(*runs, style=0, letter="A"):
-    return Source(style, letter, runs[0].name, tuple(map(Told, runs)))
+    return ArmFiles(style, letter, runs[0].name, tuple(map(RunFiles, runs)))
 
 
 def described(page: str) -> dict[str, str]:
@@ -66,7 +66,7 @@ def test_the_axis_counts_steps_where_no_epoch_is_known(make):
     assert training_curves.unit_of([source(run)]) == "steps"
     run.append({"kind": "epoch", "step": 7, "epoch": 1})
     assert training_curves.unit_of([source(run)]) == "epochs"
-    assert Told(run).epoch_length == 4
+    assert RunFiles(run).epoch_length == 4
 
 
 def test_a_long_curve_is_thinned_and_keeps_its_ends(make):

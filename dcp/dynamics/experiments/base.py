@@ -76,7 +76,9 @@ def rows_over_time(times: Tensor, pairs: Mapping[str, tuple[Tensor, Tensor]], *,
     """The same of values [101] at `times` [101]: at a tenth, the middle and the end of the way."""
     at = [10, 50, 100]
     settings: list[Setting] = [{"time": time} for time in times[at].tolist()]
-    return rows(settings, {name: (found[at], closed[at]) for name, (found, closed) in pairs.items()}, bound=bound)
+    return rows(
+        settings, {name: (simulated[at], closed[at]) for name, (simulated, closed) in pairs.items()}, bound=bound
+    )
 
 
 def line(label: str, x: Values, y: Values) -> Line:

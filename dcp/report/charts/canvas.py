@@ -92,28 +92,26 @@ def svg(
 
 
 def _inline(text: str, name: str, title: str, description: str) -> str:
+    """What matplotlib wrote, as a part of the page."""
+    head = f"<title>{escape(title)}</title><desc>{escape(description)}</desc>"
     text = text[text.index("<svg") :]
     box = re.search(r'viewBox="[^"]*"', text)
     assert box is not None, "matplotlib says how large its drawing is"
-    inside = text[text.index(">") + 1 : text.rindex("</svg>")]
-    inside = re.sub(r"<metadata>.*?</metadata>", "", inside, flags=re.DOTALL)
-    head = f"<title>{escape(title)}</title><desc>{escape(description)}</desc>"
-    return f'<svg class="chart" role="img" {box[0]} aria-label="{escape(title)}">{head}{_slim(inside, name)}</svg>'
-
-
-def _slim(text: str, name: str) -> str:
+    text = text[text.index(">") + 1 : text.rindex("</svg>")]
+    text = re.sub(r"<metadata>.*?</metadata>|<style[^>]*>.*?</style>", "", text, flags=re.DOTALL)
     text = text.replace("xlink:href", "href")
-    used = set(re.findall(r'(?:url\(|href=")#([^)"]+)', text))
-    text = re.sub(r' id="([^"]*)"', lambda found: f' id="{name}-{found[1]}"' if found[1] in used else "", text)
+    used = set(re.findall(r'(?:url\(|href=")#([^")]+)', text))
+    text = re.sub(r' id="([^"]*)"', lambda match: f' id="{name}-{match[1]}"' if match[1] in used else "", text)
     text = re.sub(r'(url\(|href=")#', rf"\1#{name}-", text)
-    text = re.sub(r"<style[^>]*>.*?</style>", "", text, flags=re.DOTALL)
-    text = re.sub(r'(?<= )(?:d|x|y|transform)="[^"]*"', _short, text)
+    text = re.sub(r'(?<= )(?:d|x|y|transform)="[^"]*"', _rounded, text)
     text = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px", text)
     for stand_in, css in _CSS.items():
         text = text.replace(stand_in, css)
-    return re.sub(r">\s+<", "><", text)
+    text = re.sub(r">\s+<", "><", text)
+    return f'<svg class="chart" role="img" {box[0]} aria-label="{escape(title)}">{head}{text}</svg>'
 
 
-def _short(found: re.Match[str]) -> str:
-    rounded = re.sub(r"-?\d+\.\d+", lambda number: f"{float(number[0]):.1f}".removesuffix(".0"), found[0])
-    return " ".join(rounded.split())
+def _rounded(attribute: re.Match[str]) -> str:
+    """Coordinates with one decimal, on one line."""
+    text = re.sub(r"-?\d+\.\d+", lambda number: f"{float(number[0]):.1f}".removesuffix(".0"), attribute[0])
+    return " ".join(text.split())

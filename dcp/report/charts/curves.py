@@ -63,7 +63,18 @@ def draw_curves(
 
     def paint(axes: "Axes") -> None:
         for line in lines:
-            _draw(axes, line)
+            few, dashes = int(np.isfinite(line.y).sum()) <= FEW, dash_of(line.style)
+            axes.plot(
+                line.x,
+                line.y,
+                color=colour(line.style),
+                linestyle=(0, dashes) if dashes else "solid",
+                alpha=line.strength,
+                marker="o" if few else None,
+                markersize=3.0,
+            )
+            if line.low is not None and line.high is not None:
+                axes.fill_between(line.x, line.low, line.high, color=colour(line.style), alpha=FAINT, linewidth=0)
         axes.set_xlabel(plain(x))
         axes.set_ylabel(plain(y))
         if log:
@@ -77,8 +88,7 @@ def described(lines: list[Curve], x: str, y: str) -> str:
     """In words where each curve begins and ends."""
     parts = []
     for line in lines:
-        known = np.flatnonzero(np.isfinite(line.y))
-        first, last = known[0], known[-1]
+        first, last = np.flatnonzero(np.isfinite(line.y))[[0, -1]]
         span = f"from {line.y[first]:.4g} at {line.x[first]:.4g} to {line.y[last]:.4g} at {line.x[last]:.4g}"
         parts.append(f"{line.label}: {span}")
     return f"{y} over {x}. {'; '.join(parts)}."
@@ -91,15 +101,6 @@ def power(value: float, _: int | None = None) -> str:
     ('0.01', '1e-7', '1e+6')
     """
     return f"{value:g}".replace("e-0", "e-").replace("e+0", "e+")
-
-
-def _draw(axes: "Axes", line: Curve) -> None:
-    style, few = colour(line.style), int(np.isfinite(line.y).sum()) <= FEW
-    dashes = (0, dash_of(line.style)) if dash_of(line.style) else "solid"
-    marks = {"marker": "o", "markersize": 3.0} if few else {}
-    axes.plot(line.x, line.y, color=style, linestyle=dashes, alpha=line.strength, **marks)  # type: ignore[arg-type]
-    if line.low is not None and line.high is not None:
-        axes.fill_between(line.x, line.low, line.high, color=style, alpha=FAINT, linewidth=0)
 
 
 def _ticks(axes: "Axes", *, whole: bool, log: bool) -> None:

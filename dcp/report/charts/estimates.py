@@ -58,65 +58,59 @@ def draw_estimates(rows: Sequence[Row], *, name: str, title: str, x: str, zero: 
         x: what the horizontal axis shows, with its unit.
         zero: draw a line at 0, which differences are judged by.
     """
-    places = _places(rows)
-    tall = places[-1][0] + STEP / 2 + GAP / 2
+    places, tall = _places(rows)
     left = min(0.25 + SIGN * max(len(label) for _, label, _ in places), 0.5 * WIDTH)
 
     def paint(axes: "Axes") -> None:
-        for y, _, one in places:
-            _draw(axes, one, y)
+        from matplotlib.ticker import MaxNLocator
+
+        for y, _, estimate in places:
+            _draw(axes, estimate, y)
         if zero:
             axes.axvline(0, color=INK, linewidth=1)
-        _dress(axes, places, tall, x)
+        axes.set_ylim(tall, 0)
+        axes.set_yticks([y for y, _, _ in places], [label for _, label, _ in places])
+        axes.tick_params(axis="y", length=0)
+        axes.grid(visible=False, axis="y")
+        axes.margins(x=0.06)
+        axes.set_xlabel(plain(x))
+        axes.xaxis.set_major_locator(MaxNLocator(5))
 
     return svg(paint, name=name, title=title, description=described(rows, x), height=tall + 0.62, left=left)
 
 
-def _places(rows: Sequence[Row]) -> list[Place]:
-    """Height and label of each value; the first of a row also has the row's name."""
+def _places(rows: Sequence[Row]) -> tuple[list[Place], float]:
+    """Height and label of each value, the first of a row also with the row's name; and the height of all."""
     places, y = [], GAP / 2
     for row in rows:
-        for i, one in enumerate(row.values):
-            label = f"{_cut(plain(row.name))}  {one.label}".rstrip() if i == 0 else one.label
-            places.append((y + STEP * (i + 0.5), label, one))
+        name = plain(row.name)
+        name = name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
+        for i, estimate in enumerate(row.values):
+            label = f"{name}  {estimate.label}".rstrip() if i == 0 else estimate.label
+            places.append((y + STEP * (i + 0.5), label, estimate))
         y += STEP * len(row.values) + GAP
-    return places
+    return places, places[-1][0] + STEP / 2 + GAP / 2
 
 
 def described(rows: Sequence[Row], x: str) -> str:
     """The values in words, row by row."""
-    return f"{x}. " + "; ".join(f"{row.name}: {', '.join(map(_said, row.values))}" for row in rows) + "."
+    parts = []
+    for row in rows:
+        values = []
+        for each in row.values:
+            ends = f" ({each.interval[0]:.4g} to {each.interval[1]:.4g})" if each.interval else ""
+            values.append(f"{each.label} {each.value:.4g}{ends}{' undecided' if each.undecided else ''}".lstrip())
+        parts.append(f"{row.name}: {', '.join(values)}")
+    return f"{x}. {'; '.join(parts)}."
 
 
-def _said(one: Estimate) -> str:
-    who = f"{one.label} " if one.label else ""
-    ends = f" ({one.interval[0]:.4g} to {one.interval[1]:.4g})" if one.interval else ""
-    return f"{who}{one.value:.4g}{ends}{' undecided' if one.undecided else ''}"
-
-
-def _draw(axes: "Axes", one: Estimate, y: float) -> None:
-    style = colour(one.style)
-    if one.interval is not None:
-        axes.plot(one.interval, (y, y), color=style, linewidth=2.2, solid_capstyle="butt", alpha=0.55)
-    if len(one.points) > 1:
-        axes.plot(one.points, [y] * len(one.points), "|", color=style, markersize=7)
-    if one.before is not None:
-        axes.plot([one.before], [y], "o", markersize=5, markerfacecolor="none", markeredgecolor=style)
-    face = PAPER if one.undecided else style
-    axes.plot([one.value], [y], "o", color=style, markerfacecolor=face, markersize=5)
-
-
-def _dress(axes: "Axes", places: list[Place], tall: float, x: str) -> None:
-    from matplotlib.ticker import MaxNLocator
-
-    axes.set_ylim(tall, 0)
-    axes.set_yticks([y for y, _, _ in places], [label for _, label, _ in places])
-    axes.tick_params(axis="y", length=0)
-    axes.grid(visible=False, axis="y")
-    axes.margins(x=0.06)
-    axes.set_xlabel(plain(x))
-    axes.xaxis.set_major_locator(MaxNLocator(5))
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+def _draw(axes: "Axes", estimate: Estimate, y: float) -> None:
+    style = colour(estimate.style)
+    if estimate.interval is not None:
+        axes.plot(estimate.interval, (y, y), color=style, linewidth=2.2, solid_capstyle="butt", alpha=0.55)
+    if len(estimate.points) > 1:
+        axes.plot(estimate.points, [y] * len(estimate.points), "|", color=style, markersize=7)
+    if estimate.before is not None:
+        axes.plot([estimate.before], [y], "o", markersize=5, markerfacecolor="none", markeredgecolor=style)
+    face = PAPER if estimate.undecided else style
+    axes.plot([estimate.value], [y], "o", color=style, markerfacecolor=face, markersize=5)

@@ -3,33 +3,33 @@
 from html import escape
 
 from dcp.report.html.document import Section, bullets
-from dcp.report.page import Grid, Lines, Page
+from dcp.report.page import Grid, Page
 
 
 def sections(page: Page) -> list[Section]:
     """A section for each block of the page, in order."""
-    return [Section(block.title, _body(block)) for block in page.content()]
+    return [
+        Section(block.title, grid(block) if isinstance(block, Grid) else bullets(block.lines))
+        for block in page.content()
+    ]
 
 
 def grid(block: Grid) -> str:
     """A table whose first column names its rows; each group is a body of its own."""
     head = "".join(f'<th scope="col">{escape(name)}</th>' if name else "<td></td>" for name in block.columns)
-    bodies = "".join(_group(heading, rows, len(block.columns)) for heading, rows in block.groups)
+    bodies = ""
+    for heading, rows in block.groups:
+        width = len(block.columns)
+        body = f'<tr><th scope="rowgroup" colspan="{width}">{escape(heading)}</th></tr>' if heading else ""
+        for name, *cells in rows:
+            cells_html = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+            body += f'<tr><th scope="row">{escape(name)}</th>{cells_html}</tr>'
+        bodies += f"<tbody>{body}</tbody>"
     kind = ' class="numbers"' if block.numbers else ""
     caption = f'<caption class="unseen">{escape(block.title)}</caption>' if block.title else ""
-    table = f"<table{kind}>{caption}<thead><tr>{head}</tr></thead>{bodies}</table>"
-    return f'<div class="scroll" role="region" aria-label="{escape(block.title)}" tabindex="0">{table}</div>'
+    return scrolling(block.title, f"<table{kind}>{caption}<thead><tr>{head}</tr></thead>{bodies}</table>")
 
 
-def _body(block: Grid | Lines) -> str:
-    return grid(block) if isinstance(block, Grid) else bullets(block.lines)
-
-
-def _group(heading: str, rows: tuple[tuple[str, ...], ...], width: int) -> str:
-    above = f'<tr><th scope="rowgroup" colspan="{width}">{escape(heading)}</th></tr>' if heading else ""
-    return f"<tbody>{above}{''.join(map(_row, rows))}</tbody>"
-
-
-def _row(cells: tuple[str, ...]) -> str:
-    first, *rest = cells
-    return f'<tr><th scope="row">{escape(first)}</th>{"".join(f"<td>{escape(cell)}</td>" for cell in rest)}</tr>'
+def scrolling(label: str, table: str) -> str:
+    """A table in a box that scrolls sideways, also by keys."""
+    return f'<div class="scroll" role="region" aria-label="{escape(label)}" tabindex="0">{table}</div>'

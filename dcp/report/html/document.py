@@ -30,10 +30,17 @@ class Section:
 
 def document(title: str, sections: Sequence[Section]) -> str:
     """The whole file; what the sections could not show stands at its end."""
-    missing = tuple(dict.fromkeys(sentence for one in sections for sentence in one.missing))
-    shown = [one for one in (*sections, Section("Not shown", bullets(missing))) if one.body]
-    links = "".join(f'<li><a href="#part-{i}">{escape(one.title)}</a></li>' for i, one in enumerate(shown) if one.title)
-    parts = "\n".join(_section(one, i) for i, one in enumerate(shown))
+    missing = tuple(dict.fromkeys(sentence for section in sections for sentence in section.missing))
+    shown = [section for section in (*sections, Section("Not shown", bullets(missing))) if section.body]
+    links, parts = "", []
+    for i, section in enumerate(shown):
+        if not section.title:
+            parts.append(section.body)
+            continue
+        heading = f'<h2 id="part-{i}">{escape(section.title)}</h2>'
+        links += f'<li><a href="#part-{i}">{escape(section.title)}</a></li>'
+        parts.append(f'<section aria-labelledby="part-{i}">\n{heading}\n{section.body}\n</section>')
+    body = "\n".join(parts)
     page = f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -49,7 +56,7 @@ def document(title: str, sections: Sequence[Section]) -> str:
 <nav aria-label="Contents"><ol>{links}</ol></nav>
 </header>
 <main id="main">
-{parts}
+{body}
 </main>
 <footer>Written by dcp {escape(version("dcp"))}; every figure names the file that its numbers are in.</footer>
 </body>
@@ -58,20 +65,10 @@ def document(title: str, sections: Sequence[Section]) -> str:
     return "\n".join(map(printable, page.split("\n")))  # names of runs, classes and images are anybody's
 
 
-def _section(one: Section, i: int) -> str:
-    if not one.title:
-        return one.body
-    heading = f'<h2 id="part-{i}">{escape(one.title)}</h2>'
-    return f'<section aria-labelledby="part-{i}">\n{heading}\n{one.body}\n</section>'
-
-
 def bullets(lines: Sequence[str]) -> str:
     """Sentences as a list, what stands between back ticks as code; "" without any."""
-    return f"<ul>{''.join(f'<li>{_coded(escape(line))}</li>' for line in lines)}</ul>" if lines else ""
-
-
-def _coded(text: str) -> str:
-    return re.sub("`([^`]+)`", r"<code>\1</code>", text)
+    items = (re.sub("`([^`]+)`", r"<code>\1</code>", escape(line)) for line in lines)
+    return f"<ul>{''.join(f'<li>{item}</li>' for item in items)}</ul>" if lines else ""
 
 
 def figure(title: str, body: str, *, note: str = "", source: str = "", key: Key = (), wide: bool = False) -> str:

@@ -6,7 +6,7 @@ from dcp.comparison.compare import ArmScore, Comparison, ScoreRow
 from dcp.comparison.scores import image_interval, score_of
 from dcp.report.charts.estimates import Estimate, Row, draw_estimates
 from dcp.report.html.document import Key, Section, figure, figures, paragraph
-from dcp.report.html.run_files import Source, Told
+from dcp.report.html.run_files import ArmFiles, RunFiles
 from dcp.report.page import is_main
 from dcp.runs.records import is_share
 
@@ -20,41 +20,41 @@ HOW_TO_READ = (
 )
 
 
-def scores_of(comparison: Comparison, sources: Sequence[Source]) -> Section:
+def scores_of(comparison: Comparison, arms: Sequence[ArmFiles]) -> Section:
     """The shares of the score table: means with intervals, seeds, and untrained encoders."""
     rows = [
         Row(f"{row.evaluation} {row.score}", values)
         for row in comparison.scores
-        if is_share(row.score) and (values := tuple(_scored(row, sources)))
+        if is_share(row.score) and (values := tuple(_scored(row, arms)))
     ]
-    return _scores(rows, _key(sources), 'the table "Scores" and comparison.json, from probes/*.json of each run')
+    return _scores(rows, _key(arms), 'the table "Scores" and comparison.json, from probes/*.json of each run')
 
 
-def scores_of_run(told: Told) -> Section:
+def scores_of_run(files: RunFiles) -> Section:
     """The same for a single run, whose intervals are over test images."""
     rows = [
         Row(
             f"{evaluation} {score}",
             (_estimate(0, "", value, image_interval(probe, score), (), score_of(probe.random_encoder, score)),),
         )
-        for evaluation, probe in told.probes.items()
+        for evaluation, probe in files.probes.items()
         for score in probe.score
         if is_share(score) and (value := score_of(probe, score)) is not None
     ]
     return _scores(rows, (), "probes/*.json, score, interval and random_encoder")
 
 
-def differences(comparison: Comparison, sources: Sequence[Source]) -> Section:
+def differences(comparison: Comparison, arms: Sequence[ArmFiles]) -> Section:
     """Each further arm minus the first: shares in one picture, every other score in one of its own unit."""
-    if len(sources) < 2:
+    if len(arms) < 2:
         return Section("", "")
-    rows = [(row, values) for row in comparison.scores if (values := tuple(_differing(row, sources)))]
+    rows = [(row, values) for row in comparison.scores if (values := tuple(_differing(row, arms)))]
     shares = [Row(f"{row.evaluation} {row.score}", values) for row, values in rows if is_share(row.score)]
-    parts = [_difference(0, "Right answers", shares, "minus A, in percentage points", sources)] if shares else []
+    parts = [_difference(0, "Right answers", shares, "minus A, in percentage points", arms)] if shares else []
     for row, values in rows:
         if not is_share(row.score) and is_main(row.evaluation, row.score):
             title, x = f"{row.evaluation} {row.score}", f"{row.score}, minus A"
-            parts.append(_difference(len(parts) + 1, title, [Row("", values)], x, sources))
+            parts.append(_difference(len(parts) + 1, title, [Row("", values)], x, arms))
     missing = () if parts else ("Differences: no score can be compared.",)
     return Section(DIFFERENCES, paragraph(HOW_TO_READ) + figures(parts) if parts else "", missing)
 
@@ -67,53 +67,55 @@ def _scores(rows: list[Row], key: Key, source: str) -> Section:
     return Section(SCORES, figures([figure("Right answers", chart, note=note, source=source, key=key)]))
 
 
-def _difference(i: int, title: str, rows: list[Row], x: str, sources: Sequence[Source]) -> str:
+def _difference(i: int, title: str, rows: list[Row], x: str, arms: Sequence[ArmFiles]) -> str:
     title = f"{title}: difference from A"
     chart = draw_estimates(rows, name=f"difference-{i}", title=title, x=x, zero=True)
-    shown = {one.style for row in rows for one in row.values}
-    key = _key([source for source in sources if source.style in shown])
+    shown = {estimate.style for row in rows for estimate in row.values}
+    key = _key([arm for arm in arms if arm.style in shown])
     return figure(title, chart, source='the table "Scores" and comparison.json', key=key)
 
 
-def _scored(row: ScoreRow, sources: Sequence[Source]) -> list[Estimate]:
-    by_name: dict[str, ArmScore] = {one.arm: one for one in row.arms}
+def _scored(row: ScoreRow, arms: Sequence[ArmFiles]) -> list[Estimate]:
+    by_name: dict[str, ArmScore] = {score.arm: score for score in row.arms}
+    scores = [(arm, by_name[arm.name]) for arm in arms]
     return [
-        _estimate(source.style, source.letter, one.mean, one.over_seeds or one.over_images, one.values, one.untrained)
-        for source in sources
-        if (one := by_name[source.name]).mean is not None
+        _estimate(
+            arm.style, arm.letter, score.mean, score.over_seeds or score.over_images, score.values, score.untrained
+        )
+        for arm, score in scores
+        if score.mean is not None
     ]
 
 
 def _estimate(
     style: int,
     label: str,
-    value: float | None,
+    value: float,
     interval: Interval | None,
     points: Sequence[float],
     before: float | None,
 ) -> Estimate:
     """A share as an estimate in percent."""
-    assert value is not None, "an arm without the score is left out"
     ends = None if interval is None else (100 * interval[0], 100 * interval[1])
     seeds = tuple(100 * point for point in points)
     return Estimate(style, label, 100 * value, ends, seeds, None if before is None else 100 * before)
 
 
-def _differing(row: ScoreRow, sources: Sequence[Source]) -> list[Estimate]:
+def _differing(row: ScoreRow, arms: Sequence[ArmFiles]) -> list[Estimate]:
     factor = 100.0 if is_share(row.score) else 1.0
-    by_name = {source.name: source for source in sources}
+    by_name = {arm.name: arm for arm in arms}
     return [
         Estimate(
-            by_name[one.arm].style,
-            by_name[one.arm].letter,
-            factor * one.value,
-            None if one.interval is None else (factor * one.interval[0], factor * one.interval[1]),
-            undecided=one.verdict == "undecided",
+            by_name[difference.arm].style,
+            by_name[difference.arm].letter,
+            factor * difference.value,
+            None if difference.interval is None else (factor * difference.interval[0], factor * difference.interval[1]),
+            undecided=difference.verdict == "undecided",
         )
-        for one in row.differences
-        if one.value is not None
+        for difference in row.differences
+        if difference.value is not None
     ]
 
 
-def _key(sources: Sequence[Source]) -> Key:
-    return [(source.style, source.label) for source in sources]
+def _key(arms: Sequence[ArmFiles]) -> Key:
+    return [(arm.style, arm.label) for arm in arms]

@@ -8,15 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dcp.report.charts.canvas import COLOURS
-from dcp.report.html.confusion import class_name
 from dcp.report.html.document import Section, figure, figures
-from dcp.report.html.run_files import Source, Told
-from dcp.report.html.sprites import Sprite, Sprites
+from dcp.report.html.run_files import NO_PICTURES, ArmFiles, RunFiles
+from dcp.report.html.sprites import Sprites
 
 SIDE, MARGIN = 400.0, 14.0  # of the map, in units of its SVG
 ACROSS = 15  # places for images in each direction: one image a place, so that none hides another
 MOST_CLASSES = 12
-NO_PICTURES = "no run has been probed for pictures (dcp probe RUN -e pictures)"
 # outlines of a mark around 0, so that classes differ in more than colour
 MARKS = (
     "M-3-3H3V3H-3Z",
@@ -26,24 +24,34 @@ MARKS = (
     "M0 4 4-3H-4Z",
     "M0-3A3 3 0 1 0 .1-3Z",
 )
-ARRAYS = {
-    *("map_xy", "map_row", "map_label", "map_image", "query_row", "query_label", "query_image", "near_row"),
-    *("near_label", "near_similarity", "near_image", "viewed_row", "viewed_image", "viewed_views"),
-}
 Places = NDArray[np.float64]
 
 
-def flat_maps(sources: Sequence[Source], sprites: Sprites) -> Section:
-    """For each arm the map of its first run that has one."""
-    parts = [text for source in sources for text in _of_arm(source, sprites)]
+def flat_maps(arms: Sequence[ArmFiles], sprites: Sprites) -> Section:
+    """For each arm the maps of its first run that has pictures: by class, where there are few, and by image."""
+    parts = []
+    for arm in arms:
+        if (pictures := arm.pictures()) is None:
+            continue
+        files, arrays = pictures
+        places, labels = placed(arrays["map_xy"].astype(np.float64)), arrays["map_label"]
+        source = f"probes/pictures.safetensors of {files.folder}, map_*"
+        how = files.extra("pictures").get("map")
+        note = "t-SNE of the features: neighbours are near, but distances and sizes of groups mean little."
+        if isinstance(how, dict) and how.get("kind") != "tsne":
+            along, up = (f"{100 * share:.0f} %" for share in how["variance"])
+            note = "First principal components of the features: "
+            note += f"{along} of their variance from left to right, {up} upwards."
+        if 1 <= len(np.unique(labels[labels >= 0])) <= MOST_CLASSES:
+            parts.append(figure(f"{arm.label}, by class", _dots(files, places, labels), note=note, source=source))
+        if (sprite := sprites.add(arrays["map_image"])) is not None:
+            size, shown = SIDE / ACROSS, apart(places)
+            images = "".join(sprite.at(i, x * size, y * size, size) for (x, y), i in sorted(shown.items()))
+            body = _frame(f"{len(shown)} test images at their places on the plane", images, places)
+            note += " Where images would overlap, one of them stands for all."
+            parts.append(figure(f"{arm.label}, by image", body, note=note, source=source))
     missing = () if parts else (f"Map of the features: {NO_PICTURES}.",)
     return Section("Map of the test images", figures(parts), missing)
-
-
-def pictured(source: Source) -> "tuple[Told, dict[str, NDArray[Any]]] | None":
-    """The first run of an arm that has pictures, and their arrays."""
-    found = ((told, told.arrays("pictures")) for told in source.runs)
-    return next(((told, arrays) for told, arrays in found if arrays.keys() >= ARRAYS), None)
 
 
 def placed(xy: Places) -> Places:
@@ -64,59 +72,23 @@ def apart(places: Places) -> dict[tuple[int, int], int]:
     return shown
 
 
-def _of_arm(source: Source, sprites: Sprites) -> list[str]:
-    found = pictured(source)
-    if found is None:
-        return []
-    told, arrays = found
-    places, labels = placed(arrays["map_xy"].astype(np.float64)), arrays["map_label"]
-    note, where = _how(told), f"probes/pictures.safetensors of {told.folder}, map_*"
-    parts = []
-    if 1 <= len(np.unique(labels[labels >= 0])) <= MOST_CLASSES:
-        parts.append(figure(f"{source.label}, by class", _dots(told, places, labels), note=note, source=where))
-    sprite = sprites.add(arrays["map_image"])
-    if sprite is not None:
-        body = _images(sprite, places)
-        more = f"{note} Where images would overlap, one of them stands for all."
-        parts.append(figure(f"{source.label}, by image", body, note=more, source=where))
-    return parts
-
-
-def _how(told: Told) -> str:
-    how = told.extra("pictures").get("map")
-    if not isinstance(how, dict) or how.get("kind") == "tsne":
-        return "t-SNE of the features: neighbours are near, but distances and sizes of groups mean little."
-    along, up = (f"{100 * share:.0f} %" for share in how["variance"])
-    return f"First principal components of the features: {along} of their variance from left to right, {up} upwards."
-
-
-def _dots(told: Told, places: Places, labels: NDArray[Any]) -> str:
+def _dots(files: RunFiles, places: Places, labels: NDArray[Any]) -> str:
+    """The map with a mark for each image, and its key."""
     classes = np.unique(labels).tolist()
-    marks = "".join(_dot(places[i], classes.index(int(labels[i]))) for i in range(len(labels)))
-    names = ["no label" if number < 0 else class_name(told, number) for number in classes]
-    entries = "".join(f"<li>{_sample(i)}{escape(name)}</li>" for i, name in enumerate(names))
+    names = ["no label" if number < 0 else files.class_name(number) for number in classes]
+    looks = [
+        f'd="{MARKS[i % len(MARKS)]}" fill="var(--s{i % COLOURS})" fill-opacity=".85"' for i in range(len(classes))
+    ]
+    marks = "".join(
+        f'<path transform="translate({x:.1f} {y:.1f})" {looks[classes.index(label)]}/>'
+        for (x, y), label in zip(places.tolist(), labels.tolist(), strict=True)
+    )
+    key = "".join(
+        f'<li><svg class="swatch" viewBox="-13 -5 26 10" aria-hidden="true"><path {look}/></svg>{escape(name)}</li>'
+        for look, name in zip(looks, names, strict=True)
+    )
     words = f"{len(labels)} test images as dots on a plane, in {len(classes)} classes: {', '.join(names)}"
-    return f'{_frame(words, marks, places)}<ul class="key">{entries}</ul>'
-
-
-def _dot(place: Places, style: int) -> str:
-    x, y = place.tolist()
-    return f'<path transform="translate({x:.1f} {y:.1f})" {_look(style)}/>'
-
-
-def _look(style: int) -> str:
-    return f'd="{MARKS[style % len(MARKS)]}" fill="var(--s{style % COLOURS})" fill-opacity=".85"'
-
-
-def _sample(style: int) -> str:
-    return f'<svg class="swatch" viewBox="-13 -5 26 10" aria-hidden="true"><path {_look(style)}/></svg>'
-
-
-def _images(sprite: Sprite, places: Places) -> str:
-    size = SIDE / ACROSS
-    shown = apart(places)
-    parts = "".join(sprite.at(i, x * size, y * size, size) for (x, y), i in sorted(shown.items()))
-    return _frame(f"{len(shown)} test images at their places on the plane", parts, places)
+    return f'{_frame(words, marks, places)}<ul class="key">{key}</ul>'
 
 
 def _frame(words: str, inside: str, places: Places) -> str:

@@ -19,7 +19,7 @@ from dcp.report.html import (
 )
 from dcp.report.html.confusion import confusion
 from dcp.report.html.document import Section, document
-from dcp.report.html.run_files import Source
+from dcp.report.html.run_files import ArmFiles
 from dcp.report.html.sprites import Sprites
 from dcp.report.page import Grid, Page
 from dcp.report.summary_page import summary_page
@@ -47,31 +47,24 @@ def run_html(run: Run) -> str:
     return _report(summary_page(run), [estimates.scores_of_run(alone[0].runs[0])], alone)
 
 
-def _report(page: Page, scores: list[Section], arms: Sequence[Source]) -> str:
+def _report(page: Page, scores: list[Section], arms: Sequence[ArmFiles]) -> str:
     """The words of the page with the pictures of the scores behind their table; then everything else."""
     words = blocks.sections(page)
-    after = next((i for i, one in enumerate(words, start=1) if one.title == "Scores"), len(words))
-    return document(page.title, [*words[:after], *scores, *words[after:], *_drawn(arms), _folders(arms)])
-
-
-def _drawn(arms: Sequence[Source]) -> list[Section]:
-    """The sections that are pictures; the small images are written once, before the first that shows one."""
+    after = next((i for i, section in enumerate(words, start=1) if section.title == "Scores"), len(words))
+    curves = [training_curves.training(arms), training_curves.over_time(arms)]
+    spectra = [eigenvalues.over_training(arms), eigenvalues.at_the_end(arms)]
     sprites = Sprites()
-    shown = [
+    pictures = [
         disagreements.disagreements(arms, sprites),
         confusion(arms),
         flat_maps.flat_maps(arms, sprites),
         examples.neighbours(arms, sprites),
-        examples.seen(arms, sprites),
+        examples.views(arms, sprites),
     ]
-    curves = [training_curves.training(arms), training_curves.over_time(arms)]
-    spectra = [eigenvalues.over_training(arms), eigenvalues.at_the_end(arms)]
-    return [*curves, *spectra, Section("", sprites.html()), *shown]
-
-
-def _folders(arms: Sequence[Source]) -> Section:
-    """Where the files are that the figures name."""
-    rows = tuple((told.folder, one.letter, str(told.run.seed), str(told.run.path)) for one in arms for told in one.runs)
-    return Section(
-        "Run folders", blocks.grid(Grid("Run folders", ("run", "arm", "seed", "folder"), (("", rows),), numbers=False))
+    store = Section("", sprites.html())  # the small images, once, before the first that shows one
+    rows = tuple(
+        (files.folder, arm.letter, str(files.run.seed), str(files.run.path)) for arm in arms for files in arm.runs
     )
+    folders = Grid("Run folders", ("run", "arm", "seed", "folder"), (("", rows),), numbers=False)
+    sections = [*words[:after], *scores, *words[after:], *curves, *spectra, store, *pictures]
+    return document(page.title, [*sections, Section(folders.title, blocks.grid(folders))])

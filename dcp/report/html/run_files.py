@@ -14,6 +14,12 @@ from dcp.runs.run import Run
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+NO_PICTURES = "no run has been probed for pictures (dcp probe RUN -e pictures)"
+PICTURES = {
+    *("map_xy", "map_row", "map_label", "map_image", "query_row", "query_label", "query_image", "near_row"),
+    *("near_label", "near_similarity", "near_image", "viewed_row", "viewed_image", "viewed_views"),
+}
+
 
 def number(value: object) -> float | None:
     """The value, if it is a number."""
@@ -21,7 +27,7 @@ def number(value: object) -> float | None:
 
 
 @dataclass(frozen=True)
-class Told:
+class RunFiles:
     """One run, and what its folder says."""
 
     run: Run
@@ -59,11 +65,12 @@ class Told:
         """Of a probe; empty without any."""
         return self.run.predictions(evaluation) or {} if evaluation in self.probes else {}
 
-    @property
-    def classes(self) -> list[str]:
-        """Names of the classes, where the pictures say them."""
+    def class_name(self, label: int) -> str:
+        """The name of a class where the pictures say it, else its number; "" for an image without a label."""
         names = self.extra("pictures").get("classes")
-        return list(map(str, names)) if isinstance(names, list) else []
+        if label < 0:
+            return ""
+        return str(names[label]) if isinstance(names, list) and label < len(names) else f"class {label}"
 
     @property
     def folder(self) -> str:
@@ -72,8 +79,8 @@ class Told:
 
 
 @dataclass(frozen=True)
-class Source:
-    """One arm.
+class ArmFiles:
+    """One arm, and what the folders of its runs say.
 
     Attributes:
         style: its colour and dashes.
@@ -85,26 +92,31 @@ class Source:
     style: int
     letter: str
     name: str
-    runs: tuple[Told, ...]
+    runs: tuple[RunFiles, ...]
 
     @property
     def label(self) -> str:
         """Letter and name."""
         return f"{self.letter} {self.name}".strip()
 
+    def pictures(self) -> "tuple[RunFiles, dict[str, NDArray[Any]]] | None":
+        """The first run that has been probed for pictures, and their arrays."""
+        probed = ((files, files.arrays("pictures")) for files in self.runs)
+        return next(((files, arrays) for files, arrays in probed if arrays.keys() >= PICTURES), None)
 
-def of_comparison(comparison: Comparison) -> list[Source]:
+
+def of_comparison(comparison: Comparison) -> list[ArmFiles]:
     """The arms of a comparison, with the letters of its page.
 
     Raises:
         RequestError: a run folder can no longer be read.
     """
     return [
-        Source(i, letter(i), arm.name, tuple(Told(Run.open(path)) for path in arm.runs))
+        ArmFiles(i, letter(i), arm.name, tuple(RunFiles(Run.open(path)) for path in arm.runs))
         for i, arm in enumerate(comparison.arms)
     ]
 
 
-def of_run(run: Run) -> list[Source]:
+def of_run(run: Run) -> list[ArmFiles]:
     """A single run."""
-    return [Source(0, "", run.path.resolve().name, (Told(run),))]
+    return [ArmFiles(0, "", run.path.resolve().name, (RunFiles(run),))]

@@ -50,7 +50,7 @@ class Sprites:
     """The pictures of a page, each store of them once."""
 
     def __init__(self) -> None:
-        self.found: dict[str, Sprite] = {}
+        self.by_hash: dict[str, Sprite] = {}
         self.written: list[str] = []
         self.bytes = 0
 
@@ -62,40 +62,34 @@ class Sprites:
         """
         flat = np.ascontiguousarray(images.reshape(-1, *images.shape[-3:]))
         key = hashlib.sha256(repr(flat.shape).encode() + flat.tobytes()).hexdigest()
-        if key in self.found:
-            return self.found[key]
-        data, kind = _encoded(_sheet(flat))
+        if key in self.by_hash:
+            return self.by_hash[key]
+        data, kind = _encoded(flat)
         if not len(flat) or self.bytes + len(data) > MOST_BYTES:
             return None
         self.bytes += len(data)
-        sprite = self.found[key] = Sprite(f"pictures-{len(self.found)}", flat.shape[-1])
-        self.written.append(_stored(sprite, len(flat), f"data:image/{kind};base64,{data}"))
+        sprite = self.by_hash[key] = Sprite(f"pictures-{len(self.by_hash)}", flat.shape[-1])
+        width, height = ACROSS * sprite.side, -(-len(flat) // ACROSS) * sprite.side
+        address = f"data:image/{kind};base64,{data}"
+        self.written.append(f'<image id="{sprite.name}" width="{width}" height="{height}" href="{address}"/>')
         return sprite
 
     def html(self) -> str:
         """What the page needs, once, before any picture is shown; "" without any."""
-        return f'<svg class="store" aria-hidden="true"><defs>{"".join(self.written)}</defs></svg>' if self.found else ""
+        defs = f"<defs>{''.join(self.written)}</defs>"
+        return f'<svg class="store" aria-hidden="true">{defs}</svg>' if self.written else ""
 
 
-def _sheet(images: NDArray[Any]) -> NDArray[Any]:
-    """Pictures [M, 3, s, s] in rows of 16: [height, width, 3]."""
+def _encoded(images: NDArray[Any]) -> tuple[str, str]:
+    """Pictures [M, 3, s, s] in rows of 16 as one file, in base64; and its kind."""
+    from PIL import Image, features
+
     side, down = images.shape[-1], -(-len(images) // ACROSS)
     padded = np.zeros((down * ACROSS, 3, side, side), dtype=np.uint8)
     padded[: len(images)] = images
-    sheet = padded.reshape(down, ACROSS, 3, side, side).transpose(0, 3, 1, 4, 2)
-    return np.ascontiguousarray(sheet.reshape(down * side, ACROSS * side, 3))
-
-
-def _encoded(sheet: NDArray[Any]) -> tuple[str, str]:
-    from PIL import Image, features
-
+    sheet = padded.reshape(down, ACROSS, 3, side, side).transpose(0, 3, 1, 4, 2).reshape(down * side, -1, 3)
     kind = "webp" if features.check("webp") else "png"
     file = io.BytesIO()
     if sheet.size:
-        Image.fromarray(sheet).save(file, format=kind, quality=QUALITY, method=4)
+        Image.fromarray(np.ascontiguousarray(sheet)).save(file, format=kind, quality=QUALITY, method=4)
     return base64.b64encode(file.getvalue()).decode(), kind
-
-
-def _stored(sprite: Sprite, many: int, address: str) -> str:
-    width, height = ACROSS * sprite.side, -(-many // ACROSS) * sprite.side
-    return f'<image id="{sprite.name}" width="{width}" height="{height}" href="{address}"/>'

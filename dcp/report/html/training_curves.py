@@ -1,7 +1,6 @@
 """What metrics.jsonl says over epochs and over time, for each arm a line and a band over its seeds."""
 
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
@@ -9,13 +8,11 @@ import numpy as np
 
 from dcp.report.charts.curves import Curve, draw_curves
 from dcp.report.html.document import Section, figure, figures
-from dcp.report.html.run_files import Source, Told, number
+from dcp.report.html.run_files import ArmFiles, RunFiles, number
 from dcp.runs.json_files import Json
 
 TIMES = {"hours": 3600.0, "minutes": 60.0, "seconds": 1.0}
 MOST_POINTS = 200  # of a curve: more are less than two pixels apart
-Point = tuple[int, float, float]  # step, place on the horizontal axis, value
-Place = Callable[[Json], float | None]  # where on the horizontal axis a line belongs
 
 
 @dataclass(frozen=True)
@@ -43,91 +40,86 @@ TRAINING = (
 )
 TIMED = (
     Quantity("loss", "epoch", "Loss over time", "loss (mean of an epoch)"),
-    *(replace(one, title=f"{one.title}, over time") for one in ONLINE),
+    *(replace(quantity, title=f"{quantity.title}, over time") for quantity in ONLINE),
 )
 
 
-def training(sources: Sequence[Source]) -> Section:
+def training(arms: Sequence[ArmFiles]) -> Section:
     """Curves over epochs."""
-    return _section("Training", sources, TRAINING, unit_of(sources))
+    return _section("Training", arms, TRAINING, unit_of(arms))
 
 
-def over_time(sources: Sequence[Source]) -> Section:
+def over_time(arms: Sequence[ArmFiles]) -> Section:
     """The same over the time of training, for what the quantities above have."""
-    told = [told for source in sources for told in source.runs]
-    times = [
-        seconds for one in told for line in one.lines["epoch"] if (seconds := number(line.get("wall_s"))) is not None
-    ]
-    unit = next((unit for unit, length in TIMES.items() if max(times, default=0.0) > 3 * length), "seconds")
-    shown = _section("Training over time", sources, TIMED, unit)
+    lines = (line for arm in arms for files in arm.runs for line in files.lines["epoch"])
+    longest = max((wall for line in lines if (wall := number(line.get("wall_s"))) is not None), default=0.0)
+    unit = next((unit for unit, seconds in TIMES.items() if longest > 3 * seconds), "seconds")
+    shown = _section("Training over time", arms, TIMED, unit)
     missing = () if shown.body else ("Training over time: no run has an epoch line with wall_s in metrics.jsonl.",)
     return Section(shown.title, shown.body, missing)
 
 
-def unit_of(sources: Sequence[Source]) -> str:
+def unit_of(arms: Sequence[ArmFiles]) -> str:
     """What the horizontal axis counts: epochs, or steps where a run does not say how long an epoch is."""
-    return "epochs" if all(told.epoch_length for source in sources for told in source.runs) else "steps"
+    return "epochs" if all(files.epoch_length for arm in arms for files in arm.runs) else "steps"
 
 
-def _section(title: str, sources: Sequence[Source], quantities: Sequence[Quantity], unit: str) -> Section:
-    drawn, missing = [], []
-    for one in quantities:
-        lines = [line for source in sources if (line := course(source, one, unit)) is not None]
-        if lines:
-            drawn.append(_figure(one, lines, sources, unit))
+def _section(title: str, arms: Sequence[ArmFiles], quantities: Sequence[Quantity], unit: str) -> Section:
+    charts, missing = [], []
+    for quantity in quantities:
+        if chart := quantity_figure(arms, quantity, unit):
+            charts.append(chart)
         else:
-            missing.append(f'{one.title}: no run has "{one.key}" in its {one.kind} lines of metrics.jsonl.')
-    return Section(title, figures(drawn), tuple(missing))
+            missing.append(
+                f'{quantity.title}: no run has "{quantity.key}" in its {quantity.kind} lines of metrics.jsonl.'
+            )
+    return Section(title, figures(charts), tuple(missing))
 
 
-def _figure(one: Quantity, lines: list[Curve], sources: Sequence[Source], unit: str) -> str:
-    name = f"{one.key}-{unit}"
-    chart = draw_curves(lines, name=name, title=one.title, x=unit, y=one.axis)
+def quantity_figure(arms: Sequence[ArmFiles], quantity: Quantity, unit: str) -> str:
+    """A line for each arm that has the quantity; "" without any."""
+    lines = [line for arm in arms if (line := course(arm, quantity, unit)) is not None]
+    if not lines:
+        return ""
+    name = f"{quantity.key}-{unit}"
+    chart = draw_curves(lines, name=name, title=quantity.title, x=unit, y=quantity.axis)
     banded = any(line.low is not None for line in lines)
     note = "Mean of the seeds; the band reaches from the least to the most." if banded else ""
-    where = f'metrics.jsonl of each run, lines of kind "{one.kind}", key "{one.key}"'
-    where += " and wall_s" if unit in TIMES else ""
-    return figure(one.title, chart, note=note, source=where, key=[(line.style, line.label) for line in lines])
+    source = f'metrics.jsonl of each run, lines of kind "{quantity.kind}", key "{quantity.key}"'
+    source += " and wall_s" if unit in TIMES else ""
+    return figure(quantity.title, chart, note=note, source=source, key=[(line.style, line.label) for line in lines])
 
 
-def course(source: Source, one: Quantity, unit: str) -> Curve | None:
+def course(arm: ArmFiles, quantity: Quantity, unit: str) -> Curve | None:
     """The line of an arm; None if no run of it has a number to show.
 
     Where seeds are of unequal length, each point is of those that have got so far.
     """
-    shown = thinned(sorted({line["step"] for told in source.runs for line in told.lines[one.kind] if one.key in line}))
-    by_step: dict[int, list[tuple[float, float]]] = defaultdict(list)
-    for told in source.runs:
-        for step, x, y in points(told, one, unit, frozenset(shown)):
-            by_step[step].append((x, y))
-    steps = [step for step in shown if step in by_step]
-    if not steps:
+    every = {line["step"] for files in arm.runs for line in files.lines[quantity.kind] if quantity.key in line}
+    by_step: dict[int, list[tuple[float, float]]] = {step: [] for step in thinned(sorted(every))}
+    for files in arm.runs:
+        for line in files.lines[quantity.kind]:
+            if line["step"] in by_step:
+                x, y = _place(files, line, unit), number(line.get(quantity.key))
+                if x is not None and y is not None:
+                    by_step[line["step"]].append((x, quantity.factor * y))
+    points = [seeds for seeds in by_step.values() if seeds]
+    if not points:
         return None
-    x, y = np.array([[fmean(pair[i] for pair in by_step[step]) for step in steps] for i in (0, 1)])
-    if len(source.runs) == 1:
-        return Curve(source.label, source.style, x, y)
-    low, high = np.array([[end(pair[1] for pair in by_step[step]) for step in steps] for end in (min, max)])
-    return Curve(source.label, source.style, x, y, low, high)
+    x, y = np.array([[fmean(seed[i] for seed in seeds) for seeds in points] for i in (0, 1)])
+    if len(arm.runs) == 1:
+        return Curve(arm.label, arm.style, x, y)
+    low, high = np.array([[end(seed[1] for seed in seeds) for seeds in points] for end in (min, max)])
+    return Curve(arm.label, arm.style, x, y, low, high)
 
 
-def points(told: Told, one: Quantity, unit: str, steps: frozenset[int] | None = None) -> list[Point]:
-    """Step, place and value of each line of a run that has the quantity, or of those at `steps` alone."""
-    place = _place(told, unit)
-    found = []
-    for line in told.lines[one.kind]:
-        if steps is not None and line["step"] not in steps:
-            continue
-        x, y = place(line), number(line.get(one.key))
-        if x is not None and y is not None:
-            found.append((line["step"], x, one.factor * y))
-    return found
-
-
-def _place(told: Told, unit: str) -> Place:
+def _place(files: RunFiles, line: Json, unit: str) -> float | None:
+    """Where on the horizontal axis a line of metrics.jsonl belongs."""
     if unit in TIMES:
-        return lambda line: None if (wall := number(line.get("wall_s"))) is None else wall / TIMES[unit]
-    length = told.epoch_length if unit == "epochs" else 1.0
-    return lambda line: None if length is None else (int(line["step"]) + 1) / length
+        wall = number(line.get("wall_s"))
+        return None if wall is None else wall / TIMES[unit]
+    length = files.epoch_length if unit == "epochs" else 1.0
+    return None if length is None else (int(line["step"]) + 1) / length
 
 
 def thinned(steps: list[int]) -> list[int]:
