@@ -75,12 +75,13 @@ def study(
         dcp.errors.RequestError: something in it cannot be done; nothing was written. A run that fails on its way is
             no exception: it is told as failed, and the others are trained.
     """
+    from dcp.report import render
     from dcp.studies import execute
     from dcp.studies.study import read
     from dcp.training.request import Request
 
     result = execute.run(read(str(recipe), tuple(sets)).with_seeds(seeds), Request(Path(runs), device=device))
-    return {**result.to_dict(), "comparison": result.comparison and result.comparison.to_dict()}
+    return {**result.to_dict(), "comparison": result.comparison and render.plain(result.comparison)}
 
 
 def theory(
@@ -147,8 +148,9 @@ def compare(runs_: Sequence[str | Path], *, runs: str | Path = "runs") -> dict[s
         dcp.errors.RequestError: no such run, or fewer than two.
     """
     from dcp.comparison.compare import compare_named
+    from dcp.report import render
 
-    return compare_named([str(word) for word in runs_], Path(runs)).to_dict()
+    return render.plain(compare_named([str(word) for word in runs_], Path(runs)))
 
 
 def load_encoder(run: str | Path, *, runs: str | Path = "runs") -> "Encoder":

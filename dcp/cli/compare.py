@@ -32,8 +32,8 @@ def compare(
     if out is not None:
         make_folder(out)
         atomic_write(out / "comparison.md", render.markdown(comparison).encode())
-        atomic_write(out / "comparison.json", to_json(comparison.to_dict()))
+        atomic_write(out / "comparison.json", to_json(render.plain(comparison)))
         atomic_write(out / "comparison.html", reports.comparison_html(comparison).encode())
     Console().print(render.table(comparison, scores_only=quiet))
     if json_:
-        print(json.dumps(json.loads(to_json(comparison.to_dict()))))
+        print(json.dumps(render.plain(comparison)))

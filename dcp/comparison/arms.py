@@ -47,6 +47,9 @@ class Member:
         return self.run.path.name or self.run.path.resolve().name
 
 
+Members = Mapping[str, Sequence[Member]]  # by name of their arm, in the order of their seeds
+
+
 @dataclass(frozen=True)
 class Cost:
     """What the runs of an arm took, each a mean over its seeds; None where no run says.

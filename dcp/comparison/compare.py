@@ -1,32 +1,27 @@
-"""Runs side by side, as data: scores and differences with intervals, settings, cost, and what cannot be said.
+"""Runs side by side, as data: scores and differences with intervals, settings, cost.
 
-Every difference is against the first arm, and has an interval or says why it has none. How it looks is the
-business of `dcp.report`; nothing here needs torch.
+Every difference is against the first arm, and has an interval or says why it has none. How it looks, and what must be
+said besides, is the business of `dcp.report`; nothing here needs torch.
 """
 
-import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from dcp.comparison import arms as arm_module
-from dcp.comparison.arms import Arm, Member
-from dcp.comparison.caveats import Arms, caveats, covers
+from dcp.comparison.arms import Arm, Member, Members
 from dcp.comparison.correction import corrected
 from dcp.comparison.difference import Difference, difference
-from dcp.comparison.equal_time import EqualTime, at_equal_time, left_out
+from dcp.comparison.equal_time import EqualTime, at_equal_time
 from dcp.comparison.intervals import LEVEL, Interval, clipped, over_seeds
-from dcp.comparison.missing_runs import NO_FOLDER, Absent
+from dcp.comparison.missing_runs import Absent
 from dcp.comparison.scores import having, image_interval, score_of, values_of
 from dcp.errors import RequestError
-from dcp.runs.json_files import to_json
 from dcp.runs.lookup import without_folder
 from dcp.runs.records import is_share
 from dcp.runs.run import Run, find
-
-SCHEMA = 1  # of comparison.json
 
 
 @dataclass(frozen=True)
@@ -80,8 +75,8 @@ class Comparison:
         arms: in the order given; the first is what the others are compared with.
         scores: by evaluation and score.
         settings: recipe keys that differ, without the table [run].
-        covers: what the intervals cover, and what they do not; whole sentences.
-        caveats: what cannot be compared, or only with care; whole sentences.
+        members: the runs of each arm, by its name.
+        absent: runs that belong to arms and have no part in the scores.
         level: coverage that the intervals aim at.
         equal_time: readouts during training, after as long as all runs have trained; none if no run has them. Arms that
             learned other data than the first are left out.
@@ -90,19 +85,10 @@ class Comparison:
     arms: tuple[Arm, ...]
     scores: tuple[ScoreRow, ...]
     settings: tuple[Setting, ...]
-    covers: tuple[str, ...]
-    caveats: tuple[str, ...]
+    members: Members
+    absent: tuple[Absent, ...] = ()
     level: float = LEVEL
     equal_time: tuple[EqualTime, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, as comparison.json holds them: no tuple, and null for what is not finite."""
-        content = {"schema": SCHEMA, **asdict(self)}
-        for row, plain in zip(self.scores, content["scores"], strict=True):
-            for one, entry in zip(row.differences, plain["differences"], strict=True):
-                entry["verdict"] = one.verdict
-        plain_values: dict[str, Any] = json.loads(to_json(content))
-        return plain_values
 
 
 def compare(runs: Iterable[Run], absent: Iterable[Absent] = ()) -> Comparison:
@@ -110,7 +96,7 @@ def compare(runs: Iterable[Run], absent: Iterable[Absent] = ()) -> Comparison:
 
     Args:
         runs: at least two.
-        absent: runs that belong to these arms and have no part in the scores; the caveats name them.
+        absent: runs that belong to these arms and have no part in the scores; a report names them.
 
     Raises:
         RequestError: "too-few-runs", or what reading a run folder raises.
@@ -120,31 +106,30 @@ def compare(runs: Iterable[Run], absent: Iterable[Absent] = ()) -> Comparison:
         hint = "Give two run folders or names, or one name without -s<seed> that has several seeds."
         raise RequestError("compare needs at least two runs", slug="too-few-runs", hint=hint)
     groups = arm_module.group(arm_module.member(run) for run in unique.values())
-    scores, equal_time = _rows(groups), at_equal_time(groups)
     return Comparison(
         arms=tuple(arm_module.describe(name, members) for name, members in groups.items()),
-        scores=scores,
+        scores=_rows(groups),
         settings=_settings(groups),
-        covers=covers(groups, [one for row in scores for one in row.differences], timed=bool(equal_time)),
-        caveats=(*caveats(groups, absent), *left_out(groups)),
-        equal_time=equal_time,
+        members=groups,
+        absent=tuple(absent),
+        equal_time=at_equal_time(groups),
     )
 
 
-def _known_scores(groups: Arms) -> list[tuple[str, str]]:
+def _known_scores(groups: Members) -> list[tuple[str, str]]:
     """Every evaluation and score that some run has, in the order of their names."""
     probes = [item for members in groups.values() for one in members for item in one.probes.items()]
     return sorted({(evaluation, score) for evaluation, probe in probes for score in probe.score})
 
 
-def _rows(groups: Arms) -> tuple[ScoreRow, ...]:
+def _rows(groups: Members) -> tuple[ScoreRow, ...]:
     """All scores; Holm's correction is over those of one arm against the first."""
     known, (first, *others) = _known_scores(groups), groups
     by_arm = [corrected([difference(groups, name, first, *score) for score in known]) for name in others]
     return tuple(_row(groups, *score, tuple(arm[i] for arm in by_arm)) for i, score in enumerate(known))
 
 
-def _row(groups: Arms, evaluation: str, score: str, differences: tuple[Difference, ...]) -> ScoreRow:
+def _row(groups: Members, evaluation: str, score: str, differences: tuple[Difference, ...]) -> ScoreRow:
     members = [one for arm in groups.values() for one in having(arm, evaluation, score)]
     counts = {one.probes[evaluation].n for one in members}
     return ScoreRow(
@@ -173,7 +158,7 @@ def _arm_score(name: str, arm: Sequence[Member], evaluation: str, score: str) ->
     )
 
 
-def _settings(groups: Arms) -> tuple[Setting, ...]:
+def _settings(groups: Members) -> tuple[Setting, ...]:
     recipes = [arm[0].settings for arm in groups.values()]
     keys = dict.fromkeys(key for recipe in recipes for key in recipe)
     rows = [Setting(key, tuple(recipe.get(key) for recipe in recipes)) for key in keys]
@@ -198,5 +183,5 @@ def compare_named(words: Sequence[str], root: Path) -> Comparison:
     Raises:
         RequestError: "no-such-run", "too-few-runs", or what reading a run folder raises.
     """
-    absent = [Absent(name, seed, NO_FOLDER) for name, seed in without_folder(words, root)]
+    absent = [Absent(name, seed, "no folder") for name, seed in without_folder(words, root)]
     return compare(find(words, root), absent=absent)

@@ -9,12 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
-from dcp.comparison.arms import Member
+from dcp.comparison.arms import Member, Members
 from dcp.comparison.comparable import data_differ
 from dcp.runs.json_files import Json
 
 READOUTS = ("online_knn", "online_linear")
-Arms = Mapping[str, Sequence[Member]]
 Lines = list[tuple[int, list[Json]]]  # seeds with their epoch lines
 
 
@@ -52,32 +51,26 @@ class EqualTime:
     arms: tuple[ArmAtTime, ...]
 
 
-def at_equal_time(arms: Arms) -> tuple[EqualTime, ...]:
+def at_equal_time(arms: Members) -> tuple[EqualTime, ...]:
     """The readouts that runs of at least two arms have, of the arms that learned the data of the first."""
-    others = _of_other_data(arms)
+    others = of_other_data(arms)
     lines = {name: _lines(members) for name, members in arms.items() if name not in others}
     found = (_readout(lines, readout) for readout in READOUTS)
     return tuple(one for one in found if one is not None)
 
 
-def left_out(arms: Arms) -> tuple[str, ...]:
-    """Whole sentences on the arms that have readouts, and learned other data."""
-    told = {name: why for name, why in _of_other_data(arms).items() if _has_readout(_lines(arms[name]))}
-    return tuple(f"{name} is left out of the accuracy at equal time: {why}." for name, why in told.items())
-
-
-def _of_other_data(arms: Arms) -> dict[str, str]:
-    """Which arms did not learn the data of the first, and how theirs differ."""
+def of_other_data(arms: Members, *, with_readout: bool = False) -> dict[str, str]:
+    """Which arms did not learn the data of the first, and how theirs differ; all, or those that have a readout."""
     (_, first), *others = arms.items()
-    return {name: why for name, members in others if (why := data_differ(first[0], members[0]))}
+    differing = {name: why for name, members in others if (why := data_differ(first[0], members[0]))}
+    if not with_readout:
+        return differing
+    entries = {name: [entry for _, entries in _lines(arms[name]) for entry in entries] for name in differing}
+    return {name: differing[name] for name in differing if any(_course(entries[name], key) for key in READOUTS)}
 
 
 def _lines(members: Sequence[Member]) -> Lines:
     return [(one.run.seed, one.run.metrics("epoch")) for one in members]
-
-
-def _has_readout(lines: Lines) -> bool:
-    return any(_course(of_seed, readout) for _, of_seed in lines for readout in READOUTS)
 
 
 def _readout(lines: Mapping[str, Lines], readout: str) -> EqualTime | None:

@@ -8,6 +8,7 @@ from typing import Any
 from dcp.comparison.arms import Arm
 from dcp.comparison.compare import ArmScore, Comparison
 from dcp.comparison.difference import Difference
+from dcp.report.caveats import caveats, covers
 from dcp.report.findings import findings
 from dcp.report.page import (
     NOTHING,
@@ -39,7 +40,7 @@ def comparison_page(comparison: Comparison, *, scores_only: bool = False, every_
         every_score: or only the main ones.
     """
     shown = tuple(row for row in comparison.scores if every_score or is_main(row.evaluation, row.score))
-    comparison = replace(comparison, scores=shown)
+    whole, comparison = comparison, replace(comparison, scores=shown)
     letters = {arm.name: letter(i) for i, arm in enumerate(comparison.arms)}
     names = [arm.name for arm in comparison.arms]
     title = f"Comparison of {listed(names)}" if len(names) <= 3 else f"Comparison of {len(names)} recipes"
@@ -55,8 +56,8 @@ def comparison_page(comparison: Comparison, *, scores_only: bool = False, every_
             scores,
             tests(comparison, letters),
             Lines("What the intervals show", tuple(findings(comparison, letters))),
-            Lines("What they cover", (*_interval_kinds(comparison), *comparison.covers)),
-            Lines("Take care", comparison.caveats),
+            Lines("What they cover", (*_interval_kinds(comparison), *covers(whole))),
+            Lines("Take care", caveats(whole)),
             Grid("Settings that differ", ("", *letters.values()), (("", settings),) if settings else ()),
             _cost(comparison, letters),
             equal_time(comparison, letters),

@@ -1,16 +1,22 @@
 """Draws pages: for the terminal (rich) and as Markdown. What stands on them is said elsewhere."""
 
-from typing import TYPE_CHECKING
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from dcp.comparison.compare import Comparison
+from dcp.report.caveats import caveats, covers
 from dcp.report.comparison_page import comparison_page
 from dcp.report.page import Lines, Page, one_line
 from dcp.report.summary_page import summary_page
 from dcp.report.terminal import TerminalPage
+from dcp.runs.json_files import to_json
 from dcp.runs.run import Run
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+SCHEMA = 1  # of comparison.json
 
 
 def table(comparison: Comparison, *, scores_only: bool = False) -> "RenderableType":
@@ -26,6 +32,26 @@ def table(comparison: Comparison, *, scores_only: bool = False) -> "RenderableTy
 def markdown(comparison: Comparison) -> str:
     """A comparison as Markdown with every score, without anything that only one renderer knows."""
     return page_markdown(comparison_page(comparison))
+
+
+def plain(comparison: Comparison) -> dict[str, Any]:
+    """A comparison as comparison.json holds it: plain values, no tuple, and null for what is not finite."""
+    scores = [asdict(row) for row in comparison.scores]
+    for row, table in zip(comparison.scores, scores, strict=True):
+        for difference, entry in zip(row.differences, table["differences"], strict=True):
+            entry["verdict"] = difference.verdict
+    content = {
+        "schema": SCHEMA,
+        "arms": [asdict(arm) for arm in comparison.arms],
+        "scores": scores,
+        "settings": [asdict(setting) for setting in comparison.settings],
+        "covers": covers(comparison),
+        "caveats": caveats(comparison),
+        "level": comparison.level,
+        "equal_time": [asdict(readout) for readout in comparison.equal_time],
+    }
+    values: dict[str, Any] = json.loads(to_json(content))
+    return values
 
 
 def summary(run: Run, *, scores_only: bool = False) -> "RenderableType":

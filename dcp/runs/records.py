@@ -98,7 +98,7 @@ class RunRecord(Record):
         name, seed: recipe keys `run.name` and `run.seed`.
         status: "running", "done", "failed" or "interrupted".
         why: why it did not end well; "" if it did.
-        error: slug of the error that ended it; None if none did, and in runs of older versions.
+        error: slug of the error that ended it; "" if none did, and in runs of older versions.
         data: its training images.
         facts: what the variants of the recipe say of themselves, which the diagnosis rests on.
         state: the diagnosis.
@@ -117,7 +117,7 @@ class RunRecord(Record):
     seed: Whole = 0
     status: str = "unknown"
     why: Text = ""
-    error: str | None = None
+    error: Text = ""
     data: Annotated[TrainedOn, NOT_KNOWN] = TrainedOn()
     facts: Table = {}
     state: Annotated[State, NOT_KNOWN] = State()

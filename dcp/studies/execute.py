@@ -93,4 +93,4 @@ def _write(result: Result, folder: Path) -> None:
     if result.beside:
         text += "\n" + render.page_markdown(page.published(result.study, result.beside))
     atomic_write(folder / "comparison.md", text.encode())
-    atomic_write(folder / "comparison.json", to_json(result.comparison.to_dict()))
+    atomic_write(folder / "comparison.json", to_json(render.plain(result.comparison)))

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from dcp.comparison.arms import member
-from dcp.comparison.missing_runs import NO_FOLDER, Absent, became
+from dcp.comparison.missing_runs import Absent, unfinished
 from dcp.errors import RequestError
 from dcp.runs import encoder
 from dcp.runs.json_files import Json
@@ -37,11 +37,15 @@ def parted(names: Sequence[str], seeds: Iterable[int], runs: Path, say: Say) -> 
         say: is told which run cannot be read, and so has no part in the results.
     """
     done: list[Run] = []
-    absent = [Absent(name, seed, NO_FOLDER) for name, seed in lacking(names, seeds, runs)]
+    absent = [Absent(name, seed, "no folder") for name, seed in lacking(names, seeds, runs)]
     for path in named(names, runs):
-        run = _read(path, say)
-        if run is None or (why := _lost(run)):
-            absent.append(Absent(without_seed(path.name), seed_of(path.name), "cannot be read" if run is None else why))
+        run, name = _read(path, say), without_seed(path.name)
+        if run is None:
+            absent.append(Absent(name, seed_of(path.name), "unreadable"))
+        elif lost := unfinished(name, run):
+            absent.append(lost)
+        elif not (run.path / encoder.FILE).is_file():
+            absent.append(Absent(name, run.seed, "no encoder"))
         else:
             done.append(run)
     return done, sorted(absent, key=lambda one: (names.index(one.arm), one.seed))
@@ -51,11 +55,6 @@ def of_study(study: Study, found: Iterable[Run]) -> list[Run]:
     """Those that were trained as the study's arms are now, so that published numbers may stand beside them."""
     recipes = {arm.recipe.run.name: arm.recipe for arm in study.arms}
     return [run for run in found if run.name in recipes and resume.agrees(run, recipes[run.name].with_seed(run.seed))]
-
-
-def _lost(run: Run) -> str:
-    """Why a run is not done; "" if it is."""
-    return became(run) or ("" if (run.path / encoder.FILE).is_file() else "lost the encoder")
 
 
 def _read(path: Path, say: Say) -> Run | None:

@@ -21,7 +21,7 @@ def noted(path: Path, run: Run | None) -> Iterator[None]:
         _note(run, "interrupted", "stopped by a signal after a checkpoint was saved; go on with --resume")
         raise
     except DcpError as error:
-        _note(run or _opened(path), "failed", str(error))
+        _note(run or _opened(path), "failed", str(error), error.slug)
         raise
     except Exception as error:  # noted and raised again: whatever it is, run.json must not say "running"
         _note(run, "failed", f"a bug in dcp: {error!r}")
@@ -61,10 +61,10 @@ def _opened(path: Path) -> Run | None:
     return None
 
 
-def _note(run: Run | None, status: str, why: str) -> None:
+def _note(run: Run | None, status: str, why: str, slug: str = "") -> None:
     if run is not None:
         with contextlib.suppress(DcpError):  # a full disk must not hide the error that is on its way
-            run.update(status=status, why=why, ended=now())
+            run.update(status=status, why=why, error=slug, ended=now())
 
 
 def _out_of_memory(text: str) -> RunError:

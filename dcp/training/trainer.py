@@ -121,7 +121,7 @@ class Trainer:
         sitting = record.sitting(self.process, self.parts.precision)
         if run is not None:
             now = {"started": record.now(), "step": start, **sitting}
-            run.update(status="running", why="", sittings=[*run.record.sittings, now])
+            run.update(status="running", why="", error="", sittings=[*run.record.sittings, now])
             self.write_recipe(run)
             run.keep_metrics_until(start - 1)
         loop = self.loop(run, progress, signals)

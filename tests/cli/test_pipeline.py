@@ -87,7 +87,7 @@ def test_a_run_that_lacks_its_encoder_alone_is_finished_with_the_diagnosis_that_
     shutil.copytree(trained, tmp_path / trained.name)
     (tmp_path / trained.name / "encoder.safetensors").unlink()
     before = Run.open(trained).record.state
-    assert before["name"] != "unknown"
+    assert before.name != "unknown"
     assert dcp("pretrain", trained / "recipe.toml", "--resume", "--runs", tmp_path).code == 0
     assert Run.open(tmp_path / trained.name).record.state == before
 

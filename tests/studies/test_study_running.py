@@ -83,7 +83,7 @@ def test_a_run_that_fails_stops_no_other_and_one_that_diverged_is_not_trained_ag
         run = pretrain(cell.recipe, Request(tmp_path, device="cpu"))
         if cell.arm.name == "lr0.03-eps0.3":
             error = RunError("the loss is not finite at step 3", slug="diverged")
-            run.update(status="failed", why=str(error))
+            run.update(status="failed", why=str(error), error=error.slug)
             raise error
         return run
 

@@ -27,7 +27,7 @@ def trainer(runs: Path, diverging: Collection[str] = (), without_folder: Collect
         run = (train if name in diverging else pretrain)(cell.recipe, Request(runs, device="cpu"))
         if name in diverging:
             error = RunError("the loss is not finite at step 3", slug="diverged")
-            run.update(status="failed", why=str(error))
+            run.update(status="failed", why=str(error), error=error.slug)
             raise error
         return run
 
