@@ -26,19 +26,12 @@ def on_parabola(p: float, tau: float = 1.0) -> torch.Tensor:
     return torch.tensor([[p, p * p / ALPHA_P, tau]], dtype=torch.float64)
 
 
-def test_W_and_W_p_balance_at_the_rate_of_the_decay() -> None:
-    start = random(1, 2, 4, 4) / 2
-    data = gaussian(4, 2, SIGMA2)
-    end = flow.advance(matrices.learnt(data, ETA, ALPHA_P), start, 3.0)
-    first, last = (W @ W.T - W_p.T @ W_p / ALPHA_P for W, W_p in (start[0], end[0]))
-    torch.testing.assert_close(last, math.exp(-2 * ETA * 3.0) * first, rtol=0, atol=1e-7)
-
-
-def test_balancing_holds_with_a_moving_average_too() -> None:
-    start = random(1, 3, 3, 3) / 2
-    end = flow.advance(matrices.learnt(gaussian(3, 1, SIGMA2), ETA, ALPHA_P, 0.7), start, 2.0)
+@pytest.mark.parametrize("beta", [None, 0.7])
+def test_W_and_W_p_balance_at_the_rate_of_the_decay_with_a_moving_average_too(beta: float | None) -> None:
+    start = random(1, 2 if beta is None else 3, 4, 4) / 2
+    end = flow.advance(matrices.learnt(gaussian(4, 2, SIGMA2), ETA, ALPHA_P, beta), start, 3.0)
     first, last = (state[0, 0] @ state[0, 0].T - state[0, 1].T @ state[0, 1] / ALPHA_P for state in (start, end))
-    torch.testing.assert_close(last, math.exp(-2 * ETA * 2.0) * first, rtol=0, atol=1e-7)
+    torch.testing.assert_close(last, math.exp(-2 * ETA * 3.0) * first, rtol=0, atol=1e-7)
 
 
 def test_whole_random_matrices_end_on_the_stable_point() -> None:
@@ -78,12 +71,6 @@ def test_DirectSet_with_the_root_moves_on_this_parabola() -> None:
     torch.testing.assert_close(w[:, 0, 0], path[:, 0, 0], rtol=0, atol=1e-8)
 
 
-def test_the_ratio_of_a_moving_average_is_its_integral() -> None:
-    times = torch.linspace(0, 6, 601, dtype=torch.float64)
-    path = flow.course(learnt(beta=0.5), on_parabola(0.8, tau=0.0), times, tol=1e-7)[:, 0]
-    torch.testing.assert_close(path[:, 2], closed_forms.ema_ratio(times, path[:, 0], 0.5), rtol=0, atol=1e-5)
-
-
 def test_the_commutator_obeys_its_own_equation_and_shrinks_at_least_as_promised() -> None:
     F, W_p = random(2, 4, 4) @ random(2, 4, 4).mT / 4
     start = torch.stack([F, W_p, F @ W_p - W_p @ F])[None]
@@ -96,26 +83,10 @@ def test_the_commutator_obeys_its_own_equation_and_shrinks_at_least_as_promised(
     assert float(L.norm()) <= math.exp(-2 * least * 3.0) * float(start[0, 2].norm())
 
 
-def test_without_a_predictor_W_decays_as_the_exponential() -> None:
-    data, W = gaussian(4, 2, 1.0, torch.Generator().manual_seed(0)), random(1, 4, 4)
-    end = flow.advance(matrices.no_predictor(data, 0.0), W, 2.0, tol=1e-11)[0]
-    torch.testing.assert_close(
-        end, closed_forms.without_predictor(W[0], data.X_s, data.X_d, 0.0, 2.0), rtol=0, atol=1e-9
-    )
-    torch.testing.assert_close(end @ data.P, W[0] @ data.P, rtol=0, atol=1e-9)
-    assert float((end @ data.rest).norm()) < 0.2 * float((W[0] @ data.rest).norm())
-
-
-def test_without_stop_gradient_W_decays_as_the_exponential_of_H() -> None:
-    data, start = gaussian(3, 1, SIGMA2, torch.Generator().manual_seed(0)), random(1, 2, 3, 3)
-    end = flow.advance(matrices.no_stop_gradient(data, ETA, 0.0), start, 1.5, tol=1e-11)[0, 0]
+def test_without_stop_gradient_H_is_above_the_decay_and_with_a_learnt_predictor_W_only_shrinks() -> None:
+    data, start = gaussian(3, 1, SIGMA2), random(1, 2, 3, 3)
     H = closed_forms.hessian(start[0, 1], data.X_s, data.X_d, ETA)
     assert float(torch.linalg.eigvalsh(H)[0]) > ETA - 1e-12
-    torch.testing.assert_close(end, closed_forms.without_stop_gradient(start[0, 0], H, 1.5), rtol=0, atol=1e-9)
-
-
-def test_without_stop_gradient_and_with_a_learnt_predictor_W_only_shrinks() -> None:
-    data, start = gaussian(3, 1, SIGMA2), random(1, 2, 3, 3)
     path = flow.course(matrices.no_stop_gradient(data, ETA, ALPHA_P), start, torch.linspace(0, 30, 61).double())
     lengths = path[:, 0, 0].norm(dim=(1, 2))
     assert (lengths.diff() < 0).all()

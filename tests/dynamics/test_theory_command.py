@@ -11,7 +11,7 @@ import dcp as package
 from dcp import catalogue
 from dcp.dynamics import simulate
 from dcp.dynamics.result import Row
-from dcp.errors import Problems, RunError
+from dcp.errors import Problems
 from dcp.recipe import shipped
 
 # smaller than they ship, and by which share simulated and closed form may differ
@@ -26,12 +26,12 @@ QUICK: dict[str, tuple[tuple[str, ...], float]] = {
         ("theory.alpha=[1.0]", "theory.dim=3", "theory.kept=1", "theory.steps=900", "theory.lr=0.05"),
         0.4,  # the noise of SGD at this rate, on its way; test_samples holds the end against the projector
     ),
-    "no_predictor": ((), 1e-7),
-    "no_stop_gradient": (("theory.dim=3", "theory.time=5.0"), 1e-7),
+    "no_predictor": ((), 1e-8),
+    "no_stop_gradient": (("theory.dim=3", "theory.time=5.0"), 1e-8),
     "parabola": (("theory.dim=2", "theory.time=8.0"), 1e-4),
     "phase_diagram": (("theory.count=4", "theory.lambda_d=[0.5,2.0]", "theory.halvings=8", "theory.time=200.0"), 2e-2),
     "sample_complexity": (("theory.dim=10", "theory.labels=[40]", "theory.trials=50"), 0.15),
-    "tang": (("theory.states=5", "theory.features=2"), 1e-3),
+    "tang": (("theory.states=5", "theory.features=2"), 1e-8),
     "threshold": (("theory.alpha=[1.0]", "theory.eta=[0.1,0.2]", "theory.dim=4", "theory.time=200.0"), 1e-6),
 }
 
@@ -70,7 +70,7 @@ def agree(row: Row, off: float) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(QUICK))
-def test_a_recipe_as_it_ships_agrees_and_takes_seconds(name: str) -> None:
+def test_a_recipe_as_it_ships_agrees_and_takes_seconds_though_its_boundaries_are_a_thousand(name: str) -> None:
     import time
 
     started = time.process_time()
@@ -79,20 +79,9 @@ def test_a_recipe_as_it_ships_agrees_and_takes_seconds(name: str) -> None:
     worst = max((abs(row.difference) for row in result.rows if not row.bound), default=0.0)
     print(f"{name}: {len(result.rows)} rows, largest difference {worst:.2e}, {spent:.1f} s of one core")
     assert all(agree(row, QUICK[name][1]) for row in result.rows)
-
-
-@pytest.mark.slow
-def test_a_thousand_boundaries_are_within_two_per_cent_in_under_ten_seconds() -> None:
-    import time
-
-    started = time.process_time()
-    result = simulate.perform(simulate.read("theory/phase_diagram"))
-    spent = time.process_time() - started
-    worst = max(abs(row.simulated / row.closed - 1) for row in result.rows)
-    print(f"{len(result.rows)} boundaries, {100 * worst:.3f} % off at most, {spent:.1f} s of one core")
-    assert len(result.rows) == 1000
-    assert worst < 0.02
-    assert spent < 10
+    if name == "phase_diagram":
+        assert len(result.rows) == 1000
+        assert spent < 10
 
 
 SMALL = ("theory/eps_at_origin", *QUICK["eps_at_origin"][0], "theory.eps=[0.3]")
@@ -159,9 +148,3 @@ def test_recipes_knows_them(dcp: Callable, tmp_path: Path) -> None:
     assert "halvings" in dcp("recipes", "show", "theory/depth", "--full").out
     assert "dcp theory" in dcp("recipes", "copy", "theory/depth", tmp_path / "mine.toml").out
     assert dcp("recipes", "check", tmp_path / "mine.toml").code == 0
-
-
-def test_a_flow_that_explodes_ends_in_words() -> None:
-    theory = simulate.read("theory/threshold", ("theory.delta=10.0", "theory.alpha=[16.0]", "theory.eta=[0.1]"))
-    with pytest.raises(RunError, match="the flow needs"):
-        simulate.perform(theory)

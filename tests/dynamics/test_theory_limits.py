@@ -75,9 +75,9 @@ def test_what_has_not_come_to_rest_is_said(name: str) -> None:
     assert any(note.startswith("Not at rest at the end: ") for note in notes)
 
 
-def test_a_flow_that_fails_names_the_settings_away_from_the_defaults() -> None:
+def test_a_flow_that_explodes_ends_in_words_with_the_settings_away_from_the_defaults() -> None:
     theory = simulate.read("theory/threshold", ("theory.delta=10.0", "theory.alpha=[16.0]", "theory.eta=[0.1]"))
-    with pytest.raises(RunError) as caught:
+    with pytest.raises(RunError, match="the flow needs") as caught:
         simulate.perform(theory)
     assert "theory.delta = 10.0" in caught.value.hint
     assert "theory.alpha = [16.0]" in caught.value.hint
@@ -88,16 +88,8 @@ def test_a_long_simulation_says_that_it_goes_on(dcp: Callable, tmp_path: Path, m
     from dcp.cli import theory
 
     monkeypatch.setattr(theory, "PATIENCE", 0.01)
-    said = dcp(
-        "theory",
-        "theory/eps_at_origin",
-        "theory.alpha=[1.0]",
-        "theory.eps=[0.3]",
-        "theory.time=300.0",
-        "--out",
-        tmp_path / "out",
-        "--quiet",
-    )
+    small = ("theory.alpha=[1.0]", "theory.eps=[0.3]", "theory.time=300.0")
+    said = dcp("theory", "theory/eps_at_origin", *small, "--out", tmp_path / "out", "--quiet")
     assert said.code == 0
     assert "eps_at_origin: still simulating" in said.err
 

@@ -112,10 +112,6 @@ def test_no_chart_is_empty(page):
         assert "nan" not in drawing.lower()
 
 
-def test_it_is_below_three_megabytes(page):
-    assert len(page.encode()) < 3_000_000
-
-
 def test_what_is_missing_is_named_with_the_way_to_it(make):
     text = Page(reports.run_html(make("a", status="running"))).text
     for words in ("Loss: no run has", "dcp probe RUN -e pictures", "dcp probe RUN -e spectrum", "Confusion matrix: no"):
