@@ -68,9 +68,9 @@ def pretrain(
     if result.comparison is not None:
         console.print()
         console.print(render.table(result.comparison, scores_only=quiet))
-    if result.beside:
+    if result.reproductions:
         console.print()
-        console.print(render.terminal(page.published(result.study, result.beside)))
+        console.print(render.terminal(page.published(result.study, result.reproductions)))
     folder = request.runs / study.name
     console.print(f"\n{folder}: comparison.md, comparison.json, study.json", highlight=False, soft_wrap=True)
     if as_json:

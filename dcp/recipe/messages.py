@@ -45,7 +45,13 @@ EXAMPLES: dict[str, object] = {
 
 
 def refusal(slug: str, message: str, hint: str) -> PydanticCustomError:
-    """What a check in a model raises where it can say more than one sentence; `explain` hands it on as it is."""
+    """What a check in a model raises where a slug and a hint of its own help.
+
+    Args:
+        slug: as in `RequestError`.
+        message: with {path} where the dotted key of the value is to stand.
+        hint: what would be right.
+    """
     return PydanticCustomError(slug, message, {"hint": hint})
 
 
@@ -89,7 +95,7 @@ def dotted(loc: Sequence[int | str], table: Mapping[str, Any]) -> str:
 def _message(item: ErrorDetails, path: str, known: Sequence[Table], where: str) -> RequestError:
     kind, owners, context = item["type"], schema.owners(item["loc"], known), item.get("ctx", {})
     if "hint" in context:
-        return RequestError(item["msg"], slug=kind, where=where, hint=context["hint"])
+        return RequestError(item["msg"].replace("{path}", path), slug=kind, where=where, hint=context["hint"])
     if kind == "extra_forbidden":
         what = f"section [{path}]" if "." not in path and isinstance(item["input"], Mapping) else f"key {path}"
         return RequestError(f"there is no {what}", slug="unknown-key", where=where, hint=_near(path, owners, known))

@@ -5,11 +5,17 @@ Every key has a default, a one-line meaning with its unit, and bounds; docs/reci
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from dcp import catalogue
 from dcp.catalogue import Strict as Section
+from dcp.errors import RequestError
+from dcp.recipe import seeds
+from dcp.recipe.messages import refusal
 
 Seeds = Annotated[tuple[Annotated[int, Field(ge=0, lt=2**31)], ...], Field(min_length=1)]
+Values = Annotated[tuple[Any, ...], Field(min_length=1)]
+Arm = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$")]  # a part of the names of its runs
 NAMED = r"^$|^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$"
 WIDEST = 2**20  # channels; what is wider has weights that no machine holds
 
@@ -129,14 +135,33 @@ class Published(Section):
     source: str = Field(min_length=1, description="who has published it, where: author, year, table")
     note: str = Field("", description="what a reader must know to compare: protocol, selection, what is not certain")
 
+    @field_validator("score")
+    @classmethod
+    def _names_a_score(cls, score: str) -> str:
+        evaluation, _, name = score.partition(".")
+        known = catalogue.names("evaluations")
+        if evaluation not in known or not name:
+            raise refusal("bad-value", f'{{path}} is "{score}"', f"EVALUATION.SCORE, of {', '.join(known)}")
+        return score
+
 
 class Study(Section):
     """Many runs as one: every arm, at every point of the axes, with every seed."""
 
-    seeds: str | Seeds = Field("0-4", description='of every arm: "0-4", "0,1,2", or a list')
-    arms: dict[str, dict[str, Any]] = Field(
+    seeds: Annotated[tuple[int, ...], catalogue.checked_as(str | Seeds)] = Field(
+        "0-4", validate_default=True, description='of every arm: "0-4", "0,1,2", or a list'
+    )
+    arms: dict[Arm, dict[str, Any]] = Field(
         {}, description="named sets of keys, each a part of a recipe; extends puts another recipe below"
     )
-    axes: dict[str, Any] = Field({}, description="dotted keys, each with the list of its values")
+    axes: dict[str, Values] = Field({}, description="dotted keys, each with the list of its values")
     skip: tuple[str, ...] = Field((), description='arms that are left out, by name or pattern: "linear-eps*"')
     published: tuple[Published, ...] = Field((), description="what papers report, shown beside ours")
+
+    @field_validator("seeds")
+    @classmethod
+    def _ascending(cls, given: str | Seeds) -> tuple[int, ...]:
+        try:
+            return tuple(seeds.parse(given) if isinstance(given, str) else sorted(set(given)))
+        except RequestError as error:
+            raise refusal(error.slug, f"{{path}}: {error.message}", error.hint) from None

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dcp.comparison.compare import Comparison
+from dcp.comparison.compare import Comparison, compare
 from dcp.report import render
 from dcp.runs.disk import atomic_write, make_folder
 from dcp.runs.json_files import Json, to_json
@@ -12,11 +12,11 @@ from dcp.runs.lookup import STUDY
 from dcp.studies import page, previous, published
 from dcp.studies.grid import cells, states
 from dcp.studies.preflight import check
-from dcp.studies.published import Beside
+from dcp.studies.published import Reproduction
 from dcp.studies.study import Study
 from dcp.studies.worker import Outcome, Train, work
 from dcp.training.pretrain import pretrain
-from dcp.training.request import Request, Say
+from dcp.training.request import Request
 
 SCHEMA = 1  # of study.json
 
@@ -30,14 +30,14 @@ class Result:
         outcome: which runs of this call are done, failed or busy.
         arms: those of earlier calls too, each its name and that of its runs.
         comparison: of all finished runs of these arms, whichever call trained them; None for fewer than two.
-        beside: published numbers and ours.
+        reproductions: published numbers and ours.
     """
 
     study: Study
     outcome: Outcome
     arms: list[Json]
     comparison: Comparison | None
-    beside: list[Beside]
+    reproductions: list[Reproduction]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as study.json holds them."""
@@ -51,7 +51,7 @@ class Result:
             "skipped": self.outcome.skipped,
             "failed": self.outcome.failed,
             "busy": self.outcome.busy,
-            "published": [one.to_dict() for one in self.beside],
+            "published": [each.to_dict() for each in self.reproductions],
         }
 
 
@@ -71,16 +71,14 @@ def run(study: Study, request: Request, train: Train | None = None) -> Result:
     check(study, states(study, runs), request)
     quiet = Request(runs, resume=True, device=request.device)
     outcome = work(cells(study), runs, train=train or (lambda cell: pretrain(cell.recipe, quiet)), say=request.say)
-    result = _result(study, outcome, runs, request.say)
+
+    arms = previous.arms(study, runs)
+    done, absent = previous.done_and_absent([arm["run"] for arm in arms], study.seeds, runs, request.say)
+    comparison = compare(done, absent) if len(done) > 1 else None
+    reproductions = published.reproductions(study, previous.with_settings_of(study, done))
+    result = Result(study, outcome, arms, comparison, reproductions)
     _write(result, runs / study.name)
     return result
-
-
-def _result(study: Study, outcome: Outcome, runs: Path, say: Say) -> Result:
-    arms = previous.arms(study, runs)
-    done, absent = previous.parted([arm["run"] for arm in arms], study.seeds, runs, say)
-    beside = published.beside(study, previous.of_study(study, done))
-    return Result(study, outcome, arms, published.compared(done, absent), beside)
 
 
 def _write(result: Result, folder: Path) -> None:
@@ -90,7 +88,7 @@ def _write(result: Result, folder: Path) -> None:
     if result.comparison is None:
         return
     text = render.markdown(result.comparison)
-    if result.beside:
-        text += "\n" + render.page_markdown(page.published(result.study, result.beside))
+    if result.reproductions:
+        text += "\n" + render.page_markdown(page.published(result.study, result.reproductions))
     atomic_write(folder / "comparison.md", text.encode())
     atomic_write(folder / "comparison.json", to_json(render.plain(result.comparison)))

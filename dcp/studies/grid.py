@@ -11,7 +11,7 @@ from dcp.recipe.recipe import Recipe
 from dcp.runs import encoder
 from dcp.runs.run import Run
 from dcp.studies.study import Arm, Study
-from dcp.studies.validate import Gathered
+from dcp.studies.validate import ArmProblems
 from dcp.training import resume
 
 State = Literal["new", "stopped", "busy", "diverged", "unmeasured", "done"]
@@ -71,11 +71,11 @@ def states(study: Study, runs: Path) -> dict[Cell, State]:
         Problems: folders that cannot be gone on with, all of them.
     """
     found: dict[Cell, State] = {}
-    wrong = Gathered(study.source, [arm.name for arm in study.arms])
+    problems = ArmProblems(study.source, [arm.name for arm in study.arms])
     for cell in cells(study):
-        with wrong.arm(cell.arm.name):
+        with problems.noted(cell.arm.name):
             found[cell] = state(cell, runs)
-    wrong.tell()
+    problems.raise_all()
     return found
 
 

@@ -22,13 +22,17 @@ def arms(study: Study, runs: Path) -> list[Json]:
     earlier arm of which no run folder is left is forgotten.
     """
     now = [{"name": arm.name, "run": arm.recipe.run.name} for arm in study.arms]
-    before = [arm for arm in _before(runs / study.name) if arm in now or named([arm.get("run")], runs)]
+    try:
+        listed = arms_of(runs / study.name)
+    except RequestError:  # none yet, or a damaged list, which is written anew
+        listed = []
+    before = [arm for arm in listed if arm in now or named([arm.get("run")], runs)]
     more, fewer = (now, before) if len(now) >= len(before) else (before, now)
     return more + [arm for arm in fewer if arm not in more]
 
 
-def parted(names: Sequence[str], seeds: Iterable[int], runs: Path, say: Say) -> tuple[list[Run], list[Absent]]:
-    """The runs of these names that are trained to their end, with every seed there is, and those that are not.
+def done_and_absent(names: Sequence[str], seeds: Iterable[int], runs: Path, say: Say) -> tuple[list[Run], list[Absent]]:
+    """The runs of these names that were trained to their end, with every seed there is, and those that were not.
 
     Args:
         names: of runs, without their seed.
@@ -39,35 +43,23 @@ def parted(names: Sequence[str], seeds: Iterable[int], runs: Path, say: Say) -> 
     done: list[Run] = []
     absent = [Absent(name, seed, "no folder") for name, seed in lacking(names, seeds, runs)]
     for path in named(names, runs):
-        run, name = _read(path, say), without_seed(path.name)
-        if run is None:
-            absent.append(Absent(name, seed_of(path.name), "unreadable"))
-        elif lost := unfinished(name, run):
+        try:
+            run = member(Run.open(path)).run
+        except RequestError as error:
+            say(f"{path} has no part in the results\n{error}")
+            absent.append(Absent(without_seed(path.name), seed_of(path.name), "unreadable"))
+            continue
+        name = without_seed(path.name)
+        if lost := unfinished(name, run):
             absent.append(lost)
         elif not (run.path / encoder.FILE).is_file():
             absent.append(Absent(name, run.seed, "no encoder"))
         else:
             done.append(run)
-    return done, sorted(absent, key=lambda one: (names.index(one.arm), one.seed))
+    return done, sorted(absent, key=lambda run: (names.index(run.arm), run.seed))
 
 
-def of_study(study: Study, found: Iterable[Run]) -> list[Run]:
+def with_settings_of(study: Study, runs: Iterable[Run]) -> list[Run]:
     """Those that were trained as the study's arms are now, so that published numbers may stand beside them."""
     recipes = {arm.recipe.run.name: arm.recipe for arm in study.arms}
-    return [run for run in found if run.name in recipes and resume.agrees(run, recipes[run.name].with_seed(run.seed))]
-
-
-def _read(path: Path, say: Say) -> Run | None:
-    """A run whose files can all be read."""
-    try:
-        return member(Run.open(path)).run
-    except RequestError as error:
-        say(f"{path} has no part in the results\n{error}")
-        return None
-
-
-def _before(folder: Path) -> list[Json]:
-    try:
-        return arms_of(folder)
-    except RequestError:  # none yet, or a damaged one, which is written anew
-        return []
+    return [run for run in runs if run.name in recipes and resume.agrees(run, recipes[run.name].with_seed(run.seed))]

@@ -4,7 +4,7 @@ Everything that is wrong is told at once: first what is wrong in [study] itself,
 recipes, with the names of the arms.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from itertools import product
@@ -13,9 +13,9 @@ from typing import Any
 import tomli_w
 from pydantic import ValidationError
 
-from dcp.catalogue import VariantConfig
+from dcp.catalogue import Strict
 from dcp.errors import Problems
-from dcp.recipe import layers, messages, seeds
+from dcp.recipe import layers, messages
 from dcp.recipe.layers import Table
 from dcp.recipe.recipe import Recipe, Training
 from dcp.recipe.sections import Published
@@ -73,7 +73,7 @@ class Study:
     def toml(self) -> str:
         """TOML text of the same study with every arm and every default written out."""
         arms = {arm.name: _body(arm.recipe.table()) for arm in self.arms}
-        published = [one.model_dump(exclude={"at"}, exclude_none=True) for one in self.published]
+        published = [number.model_dump(exclude={"at"}, exclude_none=True) for number in self.published]
         study = {"seeds": list(self.seeds), "arms": arms, "published": published}
         run = {"name": self.name, "tracker": self.arms[0].recipe.run.tracker}
         return tomli_w.dumps({"run": run, "study": study})
@@ -98,17 +98,23 @@ def read(source: str, sets: Sequence[str] = ()) -> Study:
     files = read_files(source, tuple(sets))
     section = _section(files)
     arms = _arms(files, section)
+    published = [  # once for each arm that it is of; what is of no arm of this study is left out
+        number.model_copy(update={"arm": name, "at": {}})
+        for number in section.published
+        for name, (point, _) in arms.items()
+        if point == (number.arm, layers.flat(nested(number.at)))
+    ]
     return Study(
         files.name,
         tuple(Arm(name, recipe) for name, (_, recipe) in arms.items()),
-        _seeds(section),
-        tuple(_beside(section, {name: point for name, (point, _) in arms.items()})),
+        section.seeds,
+        tuple(published),
         files.sets,
         str(files.path),
     )
 
 
-class _Holder(VariantConfig):
+class _Holder(Strict):
     """A file, of which only [study] is looked at."""
 
     study: Section
@@ -118,19 +124,18 @@ Point = tuple[str, dict[str, Any]]  # key in [study.arms], "" without any, and v
 
 
 def _section(files: Files) -> Section:
-    where, table = str(files.path), {"study": files.study}
+    """The section [study], checked."""
+    where, study = str(files.path), files.study
+    if isinstance(study, dict) and isinstance(study.get("axes"), dict):
+        study = {**study, "axes": layers.flat(study["axes"])}
+    table = {"study": study}
     try:
         section = _Holder.model_validate(layers.frozen(table)).study
     except ValidationError as error:
         raise Problems(messages.explain(error, table, Training, where)) from None
-    if found := list(validate.of_section(section, files)):
-        raise Problems(found)
+    if problems := list(validate.of_section(section, files)):
+        raise Problems(problems)
     return section
-
-
-def _seeds(section: Section) -> tuple[int, ...]:
-    given = section.seeds
-    return tuple(seeds.parse(given) if isinstance(given, str) else sorted(set(given)))
 
 
 def _arms(files: Files, section: Section) -> dict[str, tuple[Point, Recipe]]:
@@ -139,40 +144,30 @@ def _arms(files: Files, section: Section) -> dict[str, tuple[Point, Recipe]]:
     Raises:
         Problems: what is wrong with them.
     """
-    where, points = str(files.path), list(_points(section))
+    where = str(files.path)
+    points: list[Point] = [
+        (arm, dict(zip(section.axes, values, strict=True)))
+        for arm, values in product(section.arms or {"": {}}, product(*section.axes.values()))
+    ]
     names = [label(*point) for point in points]
-    if found := list(validate.of_names(names, section, files.name, where)):
-        raise Problems(found)
+    if problems := list(validate.of_names(names, section, files.name, where)):
+        raise Problems(problems)
     kept = {n: p for n, p in zip(names, points, strict=True) if not any(fnmatchcase(n, s) for s in section.skip)}
-    checked, recipes = validate.Gathered(where, list(kept)), {}
-    for name, (of, at) in kept.items():
-        table = _named(files.arm(section.arms.get(of, {}), nested(at)), f"{files.name}-{name}")
-        with checked.arm(name):
+    of_arms, recipes = validate.ArmProblems(where, list(kept)), {}
+    for name, (arm, at) in kept.items():
+        with of_arms.noted(name):
+            body = section.arms.get(arm, {})
+            validate.check_keys(layers.flat(body), f"study.arms.{arm}")
+            validate.check_keys(at, "study.axes")
+            table = files.arm(body, nested(at))
+            run = table.get("run", {})
+            if isinstance(run, dict):
+                table = {**table, "run": {**run, "name": f"{files.name}-{name}"}}
             recipes[name] = Recipe.check(table, "")
-    checked.tell()
-    if found := list(validate.of_twins({name: _body(each.table()) for name, each in recipes.items()}, where)):
-        raise Problems(found)
+    of_arms.raise_all()
+    if problems := list(validate.of_twins({name: _body(recipe.table()) for name, recipe in recipes.items()}, where)):
+        raise Problems(problems)
     return {name: (kept[name], recipe) for name, recipe in recipes.items()}
-
-
-def _points(section: Section) -> Iterator[Point]:
-    axes = layers.flat(section.axes)
-    for of, chosen in product(section.arms or {"": {}}, product(*axes.values())):
-        yield of, dict(zip(axes, chosen, strict=True))
-
-
-def _beside(section: Section, points: Mapping[str, Point]) -> Iterator[Published]:
-    """What was published, once for each arm that it is of; what is of no arm of this study is left out."""
-    for one in section.published:
-        at = layers.flat(nested(one.at))
-        for name, point in points.items():
-            if point == (one.arm, at):
-                yield one.model_copy(update={"arm": name, "at": {}})
-
-
-def _named(table: Table, name: str) -> Table:
-    run = table.get("run", {})
-    return {**table, "run": {**run, "name": name}} if isinstance(run, dict) else table
 
 
 def _body(table: Table) -> Table:

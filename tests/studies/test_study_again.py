@@ -44,7 +44,7 @@ def test_a_call_for_another_seed_compares_the_seeds_of_the_calls_before_too(tiny
     result = execute.run(read(str(tiny)).with_seeds((1,)), Request(runs, device="cpu"))
     assert len(result.outcome.done) == 2
     assert seeds_of_arms(runs) == {"little-lr0.03-eps0.3": [0, 1], "little-lr0.1-eps0.3": [0, 1]}
-    assert [len(one.values) for one in result.beside] == [2]
+    assert [len(one.values) for one in result.reproductions] == [2]
 
 
 def test_a_call_for_a_part_of_the_arms_keeps_the_others_and_their_order(tiny, runs, dcp):
@@ -69,8 +69,8 @@ def test_an_arm_whose_runs_were_deleted_leaves_the_study(tiny, runs):
 
 def test_runs_with_other_settings_are_compared_as_such_and_do_not_stand_beside_published_numbers(tiny, runs):
     sets = (ONE_RATE, "study.seeds=[1]", "optimizer.momentum=0.8")
-    (beside,) = execute.run(read(str(tiny), sets), Request(runs, device="cpu")).beside
-    assert len(beside.values) == 1
+    (ours,) = execute.run(read(str(tiny), sets), Request(runs, device="cpu")).reproductions
+    assert len(ours.values) == 1
     assert content(runs, "comparison.json")["settings"][-1]["key"] == "optimizer.momentum"
     assert len(seeds_of_arms(runs)) == 3
 
