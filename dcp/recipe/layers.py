@@ -44,23 +44,16 @@ def overridden(table: Table, sets: tuple[str, ...]) -> Table:
     """
     above: Table = {}
     for text in sets:
-        one = override(text)
-        _check_place(above, one, text)
-        above = merge(above, one)
-    return merge(named(table), above)
-
-
-def _check_place(above: Table, one: Table, text: str) -> None:
-    """Refuse an override that makes a value a table, or a table a value: one of the two would be lost in silence."""
-    path, here, there = "", above, one
-    while len(there) == 1 and next(iter(there)) in here:
-        (key,) = there
-        path, here, there = f"{path}.{key}" if path else key, here[key], there[key]
-        if isinstance(here, dict) != isinstance(there, dict):
+        table_of_text = override(text)
+        # one that makes a value a table, or a table a value, would lose one of the two in silence
+        path, old, new = "", above, table_of_text
+        while isinstance(old, dict) and isinstance(new, dict) and len(new) == 1 and (key := next(iter(new))) in old:
+            path, old, new = f"{path}.{key}".lstrip("."), old[key], new[key]
+        if isinstance(old, dict) != isinstance(new, dict):
             what, hint = f'"{cut(text)}" and another override of {path} exclude each other', "leave one of them out"
             raise RequestError(what, slug="bad-override", where="--set", hint=hint)
-        if not isinstance(here, dict):
-            return
+        above = merge(above, table_of_text)
+    return merge(named(table), above)
 
 
 def named(table: Table) -> Table:
@@ -101,18 +94,18 @@ def layers(path: Path) -> list[tuple[Path, Table]]:
     Raises:
         RequestError: "bad-extends", or one of the files cannot be read.
     """
-    found: dict[Path, Table] = {}
+    tables: dict[Path, Table] = {}
     while True:
-        table = found[path.resolve()] = parse(path)
+        table = tables[path.resolve()] = parse(path)
         if "extends" not in table:
-            return list(found.items())
+            return list(tables.items())
         base = parent(path, table.pop("extends"))
-        if base in found:
-            family = list(found)
-            circle = " -> ".join(each.name for each in (*family[family.index(base) :], base))
+        if base in tables:
+            line = list(tables)
+            circle = " -> ".join(file.name for file in (*line[line.index(base) :], base))
             hint = "one of them must stand without extends"
             raise RequestError(f"extends goes in a circle: {circle}", slug="bad-extends", where=str(path), hint=hint)
-        if len(found) > LONGEST_LINE:
+        if len(tables) > LONGEST_LINE:
             what, hint = f"extends goes over more than {LONGEST_LINE} files", "write the settings of some into one"
             raise RequestError(what, slug="bad-extends", where=str(path), hint=hint)
         path = base
@@ -135,17 +128,17 @@ def parent(path: Path, name: object) -> Path:
         raise RequestError(f"extends is {shown(name)}, no string", slug="bad-type", where=str(path), hint=hint)
     what = f"extends = {shown(name)}: there is no such recipe"
     try:
-        beside = (path.parent / name).resolve()
-        if beside.is_file():
-            return beside
+        file = (path.parent / name).resolve()
+        if file.is_file():
+            return file
     except (OSError, ValueError, RuntimeError) as error:  # a name that no file can have, or a link to itself
         hint = f"no file can be called this: {getattr(error, 'strerror', None) or error}"
         raise RequestError(what, slug="bad-extends", where=str(path), hint=hint) from None
-    if found := shipped.named(name):
-        return found.resolve()
-    files = [file.name for file in sorted(beside.parent.glob("*.toml")) if file.resolve() != path.resolve()]
-    near = get_close_matches(name, [*files, *shipped.names()], n=3)
-    hint = f"it is looked for at {beside}, and among the recipes that ship"
+    if ships := shipped.named(name):
+        return ships.resolve()
+    others = [other.name for other in sorted(file.parent.glob("*.toml")) if other.resolve() != path.resolve()]
+    near = get_close_matches(name, [*others, *shipped.names()], n=3)
+    hint = f"it is looked for at {file}, and among the recipes that ship"
     if near:
         hint += f"\ndid you mean {', '.join(near)}?"
     raise RequestError(what, slug="bad-extends", where=str(path), hint=hint)
@@ -158,18 +151,13 @@ def merge(below: Table, above: Table) -> Table:
     {'predictor': {'name': 'linear'}}
     """
     merged = dict(below)
-    for key, value in above.items():
-        old = below.get(key)
-        if isinstance(old, dict) and isinstance(value, dict) and not _another_variant(key, old, value):
-            merged[key] = merge(old, value)
-        else:
-            merged[key] = value
+    for key, new in above.items():
+        old, choice = below.get(key), CHOICES.get(key)
+        merged[key] = new
+        if isinstance(old, dict) and isinstance(new, dict):
+            another_variant = choice in old and choice in new and old[choice] != new[choice]
+            merged[key] = new if another_variant else merge(old, new)
     return merged
-
-
-def _another_variant(key: str, old: Table, new: Table) -> bool:
-    choice = CHOICES.get(key)
-    return choice in old and choice in new and old[choice] != new[choice]
 
 
 def override(text: str) -> Table:
@@ -196,8 +184,8 @@ def _value(value: str, text: str) -> object:
         hint = "an empty string is KEY='\"\"'; a key that is to have its default is left out"
         raise RequestError(f'"{cut(text)}" has no value', slug="bad-override", where="--set", hint=hint)
     try:
-        if len(found := loads(f"value = {value}")) == 1:  # and no second line
-            return found["value"]
+        if len(table := loads(f"value = {value}")) == 1:  # and no second line
+            return table["value"]
     except ValueError:
         if re.fullmatch(r"[A-Za-z_~./][\w./~-]*", value):
             return value
@@ -218,7 +206,7 @@ def flat(table: Table, prefix: str = "") -> dict[str, Any]:
     >>> flat({"a": {"b": 1}, "c": 2})
     {'a.b': 1, 'c': 2}
     """
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for key, value in table.items():
-        found |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
-    return found
+        values |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return values

@@ -19,12 +19,12 @@ def parse(text: str, where: str = "--seeds") -> list[int]:
     >>> parse("2147483647")
     [2147483647]
     """
-    found: set[int] = set()
+    seeds: set[int] = set()
     for part in text.split(","):
         match = re.fullmatch(r"\s*(?P<first>[0-9]{1,10})(-(?P<last>[0-9]{1,10}))?\s*", part)
         chosen = range(int(match["first"]), int(match["last"] or match["first"]) + 1) if match else range(0)
         if not 0 < len(chosen) <= MOST or chosen[-1] > LARGEST:
             hint = f"e.g. 0-4 or 0,1,2; at most {MOST} in one command, each at most {LARGEST}"
             raise RequestError(f'"{text}" names no seeds', slug="bad-option", where=where, hint=hint)
-        found |= set(chosen)
-    return sorted(found)
+        seeds |= set(chosen)
+    return sorted(seeds)

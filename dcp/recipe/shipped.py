@@ -60,10 +60,17 @@ def find(source: str) -> Path:
         raise unreadable(Path(source), error) from None
     except OSError:  # a name too long for the system
         path = Path()
-    if found := named(source):
-        return found
-    name = source.removesuffix(".toml")
-    raise RequestError(f'there is no recipe "{source}"', slug="no-such-recipe", hint=_instead(path, name))
+    if ships := named(source):
+        return ships
+    if path != Path() and (path / "recipe.toml").is_file():
+        hint = f"this is a run folder; its recipe is {path / 'recipe.toml'}"
+    else:
+        files = {file.stem: str(file) for file in sorted(path.parent.glob("*.toml"))}
+        near = get_close_matches(source.removesuffix(".toml"), [*_all(), *files], n=3, cutoff=0.5)
+        near = [files.get(name, name) for name in near]
+        near += [files[name] for name in get_close_matches(path.stem, files, n=1) if files[name] not in near]
+        hint = (f"did you mean {', '.join(near)}?\n" if near else "") + "`dcp recipes` lists those that ship"
+    raise RequestError(f'there is no recipe "{source}"', slug="no-such-recipe", hint=hint)
 
 
 def named(source: str) -> Path | None:
@@ -93,13 +100,3 @@ def unreadable(path: Path, error: OSError | UnicodeDecodeError) -> RequestError:
         message = f"cannot read it: {error.strerror}"
         hint = "Check that it is a file and that you may read it, or start from one that ships: `dcp recipes`."
     return RequestError(message, slug="bad-file", where=str(path), hint=hint)
-
-
-def _instead(path: Path, name: str) -> str:
-    """What may have been meant by a path or name that is none."""
-    if (path / "recipe.toml").is_file() and path != Path():
-        return f"this is a run folder; its recipe is {path / 'recipe.toml'}"
-    beside = {file.stem: str(file) for file in sorted(path.parent.glob("*.toml"))}
-    near = [beside.get(match, match) for match in get_close_matches(name, [*_all(), *beside], n=3, cutoff=0.5)]
-    near += [beside[match] for match in get_close_matches(path.stem, beside, n=1) if beside[match] not in near]
-    return (f"did you mean {', '.join(near)}?\n" if near else "") + "`dcp recipes` lists those that ship"
