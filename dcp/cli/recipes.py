@@ -5,7 +5,7 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -117,22 +117,17 @@ def _write_new(target: Path, name: str, text: str) -> Path:
 
 def _with_parents_in_full(text: str, source: Path) -> str:
     """The same, with parents that are named by their place beside `source` named so that they are found anywhere."""
-    names = [*shipped.names(), *shipped.studies(), *shipped.theories()]
-    ships = {(shipped.folder() / f"{each}.toml").resolve(): each for each in names}
-    full = {}
-    for name in _extended(layers.parse(source)):
-        parent = layers.parent(source, name)
-        full[name] = json.dumps(ships.get(parent, str(parent)), ensure_ascii=False)
-
-    def named(found: re.Match[str]) -> str:
-        return found[1] + full.get(loads(f"name = {found[2]}")["name"], found[2])
-
-    return re.sub(r"""((?:^\s*|[{,]\s*)extends\s*=\s*)("[^"\n]*"|'[^'\n]*')""", named, text, flags=re.MULTILINE)
-
-
-def _extended(table: layers.Table) -> list[Any]:
-    """What a recipe, and the arms of a study, say that they extend."""
+    table = layers.parse(source)
     study = table.get("study")
     arms = study.get("arms") if isinstance(study, dict) else None
     bodies = [table, *(arms.values() if isinstance(arms, dict) else ())]
-    return [body["extends"] for body in bodies if isinstance(body, dict) and "extends" in body]
+    ships = {(shipped.folder() / f"{name}.toml").resolve(): name for name in shipped.every()}
+    full = {}
+    for name in (body["extends"] for body in bodies if isinstance(body, dict) and "extends" in body):
+        parent = layers.parent(source, name)
+        full[name] = json.dumps(ships.get(parent, str(parent)), ensure_ascii=False)
+
+    def in_full(match: re.Match[str]) -> str:
+        return match[1] + full.get(loads(f"name = {match[2]}")["name"], match[2])
+
+    return re.sub(r"""((?:^\s*|[{,]\s*)extends\s*=\s*)("[^"\n]*"|'[^'\n]*')""", in_full, text, flags=re.MULTILINE)

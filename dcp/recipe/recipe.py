@@ -33,14 +33,14 @@ class Experiment(VariantConfig):
     experiment: str
 
 
-class Probe(Strict):
+class ProbeSection(Strict):
     """What is known of [probe] before the evaluations are looked up."""
 
     after: tuple[str, ...]
     data: DataConfig | None
 
 
-def _probe() -> type[Probe]:
+def _probe() -> type[ProbeSection]:
     """The model of [probe], with the names of all evaluations, and one table for each."""
     names = catalogue.names("evaluations")
     fields: dict[str, Any] = {
@@ -56,11 +56,11 @@ def _probe() -> type[Probe]:
     for name in names:
         config = catalogue.load("evaluations", name).Config
         fields[name] = (config, Field(config(), description=f"settings of the {name} evaluation"))
-    return create_model("Probe", __base__=Probe, __doc__="What is measured.", **fields)
+    return create_model("Probe", __base__=ProbeSection, __doc__="What is measured.", **fields)
 
 
 AnyExperiment = Annotated[Experiment, variant("experiments", "experiment")]
-PROBE = _probe()
+Probe = _probe()  # under the name of the class, so that recipes can be pickled
 
 
 def _chosen(folder: str, section: str, meaning: str) -> Any:
@@ -86,8 +86,8 @@ class Recipe(Strict):
     )
     optimizer: Optimizer = Field(Optimizer(), description="how the encoder learns")
     train: Train = Field(Train(), description="the loop")
-    probe: Annotated[Probe, catalogue.checked_as(PROBE)] = Field(
-        default_factory=PROBE, description="what is measured afterwards"
+    probe: Annotated[ProbeSection, catalogue.checked_as(Probe)] = Field(
+        default_factory=Probe, description="what is measured afterwards"
     )
 
     @classmethod
@@ -123,9 +123,8 @@ class Recipe(Strict):
             recipe = cls.model_validate(layers.frozen(table))
         except ValidationError as error:
             raise Problems(messages.explain(error, table, Training, where)) from None
-        if clashes := [
-            RequestError(text, slug="bad-combination", where=where, hint=hint) for text, hint in _clashes(recipe)
-        ]:
+        clashes = [RequestError(text, slug="bad-combination", where=where, hint=h) for text, h in _clashes(recipe)]
+        if clashes:
             raise Problems(clashes)
         return recipe
 

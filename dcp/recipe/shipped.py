@@ -21,7 +21,7 @@ def names() -> list[str]:
     >>> "tiny/directcopy" in names()
     True
     """
-    return [name for name in _all() if not name.startswith((STUDIES, THEORY))]
+    return [name for name in every() if not name.startswith((STUDIES, THEORY))]
 
 
 def studies() -> list[str]:
@@ -30,7 +30,7 @@ def studies() -> list[str]:
     >>> "studies/paper_cifar10" in studies()
     True
     """
-    return [name for name in _all() if name.startswith(STUDIES)]
+    return [name for name in every() if name.startswith(STUDIES)]
 
 
 def theories() -> list[str]:
@@ -39,10 +39,11 @@ def theories() -> list[str]:
     >>> "theory/threshold" in theories()
     True
     """
-    return [name for name in _all() if name.startswith(THEORY)]
+    return [name for name in every() if name.startswith(THEORY)]
 
 
-def _all() -> list[str]:
+def every() -> list[str]:
+    """Names of all recipes that ship, of any kind."""
     return sorted(path.relative_to(folder()).with_suffix("").as_posix() for path in folder().rglob("*.toml"))
 
 
@@ -66,7 +67,7 @@ def find(source: str) -> Path:
         hint = f"this is a run folder; its recipe is {path / 'recipe.toml'}"
     else:
         files = {file.stem: str(file) for file in sorted(path.parent.glob("*.toml"))}
-        near = get_close_matches(source.removesuffix(".toml"), [*_all(), *files], n=3, cutoff=0.5)
+        near = get_close_matches(source.removesuffix(".toml"), [*every(), *files], n=3, cutoff=0.5)
         near = [files.get(name, name) for name in near]
         near += [files[name] for name in get_close_matches(path.stem, files, n=1) if files[name] not in near]
         hint = (f"did you mean {', '.join(near)}?\n" if near else "") + "`dcp recipes` lists those that ship"
@@ -76,7 +77,7 @@ def find(source: str) -> Path:
 def named(source: str) -> Path | None:
     """The file of the recipe that ships under a name, if there is one; ".toml" and "recipes/" may be written too."""
     name = source.removeprefix("recipes/").removesuffix(".toml")
-    return folder() / f"{name}.toml" if name in _all() else None
+    return folder() / f"{name}.toml" if name in every() else None
 
 
 def read(path: Path) -> str:

@@ -66,8 +66,7 @@ def read(source: str, sets: Sequence[str] = ()) -> Files:
     path = shipped.find(source)
     layers = tables.layers(path)
     lowest = max((i for i, (_, table) in enumerate(layers) if "study" in table), default=0)
-    ours = [_straight(file, table) for file, table in layers[: lowest + 1]]
-    own = tables.merged(ours)
+    own = tables.merged(_normalised(file, table) for file, table in layers[: lowest + 1])
     of_study = [text for text in sets if text.partition("=")[0].strip().partition(".")[0] == "study"]
     for text in of_study:
         own = tables.merge(own, tables.override(text))
@@ -94,16 +93,16 @@ def nested(table: Table) -> Table:
     >>> nested({"predictor.eps": 0.1, "predictor": {"name": "directcopy"}})
     {'predictor': {'eps': 0.1, 'name': 'directcopy'}}
     """
-    found: Table = {}
+    tree: Table = {}
     for key, value in table.items():
-        part: Any = nested(value) if isinstance(value, dict) else value
+        branch: Any = nested(value) if isinstance(value, dict) else value
         for name in reversed(key.split(".")):
-            part = {name: part}
-        found = tables.merge(found, part)
-    return found
+            branch = {name: branch}
+        tree = tables.merge(tree, branch)
+    return tree
 
 
-def _straight(path: Path, table: Table) -> Table:
+def _normalised(path: Path, table: Table) -> Table:
     """The same with [study] ready to be merged: dotted keys nested, and what arms extend as whole paths."""
     study = table.get("study")
     if not isinstance(study, dict):
@@ -112,12 +111,8 @@ def _straight(path: Path, table: Table) -> Table:
     if isinstance(study.get("axes"), dict):
         study["axes"] = nested(study["axes"])
     if isinstance(study.get("arms"), dict):
-        study["arms"] = {name: _arm(path, body) for name, body in study["arms"].items()}
+        study["arms"] = {name: nested(arm) if isinstance(arm, dict) else arm for name, arm in study["arms"].items()}
+        for arm in study["arms"].values():
+            if isinstance(arm, dict) and "extends" in arm:
+                arm["extends"] = str(tables.parent(path, arm["extends"]))
     return {**table, "study": study}
-
-
-def _arm(path: Path, body: Any) -> Any:
-    if not isinstance(body, dict):
-        return body
-    body = nested(body)
-    return {**body, "extends": str(tables.parent(path, body["extends"]))} if "extends" in body else body

@@ -1,5 +1,6 @@
 """Write, read, equal: for what ships, and for whatever the models allow."""
 
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -36,12 +37,13 @@ def or_reject(make: Callable[[], Recipe]) -> Recipe:
 
 
 @pytest.mark.parametrize("name", shipped.names())
-def test_a_shipped_recipe_written_out_and_read_again_is_equal(name: str, tmp_path: Path) -> None:
+def test_a_shipped_recipe_written_out_or_pickled_and_read_again_is_equal(name: str, tmp_path: Path) -> None:
     recipe = Recipe.read(name)
     (tmp_path / "other.toml").write_text(recipe.toml(), encoding="utf-8")
     again = Recipe.read(str(tmp_path / "other.toml"))
     assert again == recipe
     assert again.toml() == recipe.toml()
+    assert pickle.loads(pickle.dumps(recipe)) == recipe
 
 
 @slow_to_draw
