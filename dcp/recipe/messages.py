@@ -67,6 +67,8 @@ def explain(error: ValidationError, table: Mapping[str, Any], model: type[BaseMo
     known = schema.tables(model)
     messages: dict[str, RequestError] = {}
     for item in error.errors():
+        if item["type"] == "too_short" and item["input"]:
+            continue  # too short without those of its values that are refused by themselves
         message = _message(item, dotted(item["loc"], table), known, where)
         before = messages.get(message.message)
         # a list that is too short lacks each place by itself, and the last one tells how many there should be

@@ -114,6 +114,7 @@ BAD_VALUE = {
     "eps = nan": ("predictor.eps is nan", "expected a finite number"),
     "[optimizer]\nlr = inf": ("optimizer.lr is inf", "expected a finite number"),
     "[views]\ncrop_ratio = [1, inf]": ("views.crop_ratio[1] is inf", "expected a finite number"),
+    "[probe.linear]\nl2 = [nan]": ("probe.linear.l2[0] is nan", "expected a finite number"),
     f"[train]\nepochs = {2**63}": (f"train.epochs is {2**63}", "expected a number of at most 64 bits"),
     '[network]\nbackbone = "a\\u0000b"': (
         'network.backbone is "a\\u0000b"',
