@@ -102,7 +102,7 @@ def test_a_shipped_recipe_is_right_and_its_run_is_named_after_it(name: str) -> N
     assert Recipe.read(name).run.name == name.rpartition("/")[2]
 
 
-@pytest.mark.parametrize("name", shipped.names())
+@pytest.mark.parametrize("name", shipped.every())
 def test_the_first_line_says_in_one_sentence_what_the_recipe_is(name: str) -> None:
     first = text(name).partition("\n")[0]
     assert first.startswith("# ")
@@ -111,7 +111,7 @@ def test_the_first_line_says_in_one_sentence_what_the_recipe_is(name: str) -> No
 
 
 def test_no_two_recipes_say_the_same_of_themselves() -> None:
-    comments = [text(name).partition("\n")[0] for name in shipped.names()]
+    comments = [text(name).partition("\n")[0] for name in shipped.every()]
     assert len(set(comments)) == len(comments)
 
 

@@ -1,5 +1,6 @@
 """From a file with [study] to arms: what lies over what, and what is said when it is wrong."""
 
+import re
 import time
 from pathlib import Path
 
@@ -13,9 +14,9 @@ from dcp.studies.study import Study, is_study
 BASE = 'extends = "tiny/directcopy"\n'
 
 
-def read(path: Path, text: str, *sets: str) -> Study:
+def read(path: Path, text: str, *sets: str, base: str = BASE) -> Study:
     file = path / "mine.toml"
-    file.write_text(text)
+    file.write_text(base + text)
     return study_module.read(str(file), sets)
 
 
@@ -26,9 +27,7 @@ def refused(path: Path, text: str, *sets: str) -> str:
 
 
 def test_every_arm_is_trained_at_every_point_of_the_axes_and_runs_are_named_after_both(tmp_path):
-    text = (
-        BASE
-        + """
+    text = """
 [study]
 seeds = "0-2"
 [study.arms]
@@ -38,7 +37,6 @@ linear = { predictor.name = "linear" }
 optimizer.weight_decay = [0.0, 4e-4]
 train.epochs = [1, 2]
 """
-    )
     study = read(tmp_path, text)
     assert [arm.name for arm in study.arms][:3] == [
         "directcopy-weight_decay0.0-epochs1",
@@ -53,9 +51,7 @@ train.epochs = [1, 2]
 
 
 def test_an_arm_is_its_recipe_under_the_studys_sections_under_its_own_keys_under_the_axes_under_set(tmp_path):
-    text = (
-        BASE
-        + """
+    text = """
 [train]
 epochs = 7
 batch = 16
@@ -67,7 +63,6 @@ train.batch = 8
 [study.axes]
 moments.rho = [0.125]
 """
-    )
     (arm,) = read(tmp_path, text, "optimizer.lr=0.5").arms
     recipe = arm.recipe
     assert (recipe.data.source, recipe.predictor.name) == ("cifar10", "directpred")  # of what the arm extends
@@ -78,16 +73,14 @@ moments.rho = [0.125]
 
 
 def test_dotted_keys_may_be_quoted_or_not(tmp_path):
-    plain = read(tmp_path, BASE + "[study.axes]\noptimizer.lr = [0.1, 0.2]\n[study.arms.a]\npredictor.eps = 0.5\n")
-    quoted = read(
-        tmp_path, BASE + '[study.axes]\n"optimizer.lr" = [0.1, 0.2]\n[study.arms]\na = {"predictor.eps" = 0.5}\n'
-    )
+    plain = read(tmp_path, "[study.axes]\noptimizer.lr = [0.1, 0.2]\n[study.arms.a]\npredictor.eps = 0.5\n")
+    quoted = read(tmp_path, '[study.axes]\n"optimizer.lr" = [0.1, 0.2]\n[study.arms]\na = {"predictor.eps" = 0.5}\n')
     assert plain == quoted
 
 
 def test_a_study_may_extend_a_study_and_overrides_may_change_its_axes(tmp_path):
     (tmp_path / "below.toml").write_text(BASE + "[study]\nseeds = [3]\n[study.axes]\noptimizer.lr = [0.1, 0.2]\n")
-    study = read(tmp_path, 'extends = "below.toml"\n[train]\nepochs = 1\n', "study.axes.optimizer.lr=[0.4]")
+    study = read(tmp_path, "[train]\nepochs = 1\n", "study.axes.optimizer.lr=[0.4]", base='extends = "below.toml"\n')
     assert [arm.name for arm in study.arms] == ["lr0.4"]
     assert study.arms[0].recipe.train.epochs == 1
     assert (study.name, study.seeds) == ("mine", (3,))
@@ -98,19 +91,17 @@ def test_what_an_arm_extends_is_looked_for_beside_the_file_that_says_so(tmp_path
     folder.mkdir()
     (folder / "other.toml").write_text(BASE + "[predictor]\neps = 0.7\n")
     (folder / "below.toml").write_text(BASE + '[study.arms]\na = {}\nb = { extends = "other.toml" }\n')
-    study = read(tmp_path, 'extends = "inner/below.toml"\n')
+    study = read(tmp_path, "", base='extends = "inner/below.toml"\n')
     assert study.arms[1].recipe.predictor.eps == 0.7
 
 
 def test_axes_of_whole_tables_and_words_give_their_names_to_the_arms(tmp_path):
-    text = BASE + '[study.axes]\npredictor = [{ name = "linear" }, { name = "directcopy" }]\ntarget.name = ["online"]\n'
+    text = '[study.axes]\npredictor = [{ name = "linear" }, { name = "directcopy" }]\ntarget.name = ["online"]\n'
     assert [arm.name for arm in read(tmp_path, text).arms] == ["linear-online", "directcopy-online"]
 
 
 def test_arms_that_make_no_sense_are_left_out_by_name_or_pattern(tmp_path):
-    text = (
-        BASE
-        + """
+    text = """
 [study]
 skip = ["linear-eps*"]
 [study.arms]
@@ -119,7 +110,6 @@ linear = { predictor.name = "linear" }
 [study.axes]
 predictor.eps = [0.1, 0.3]
 """
-    )
     assert [arm.name for arm in read(tmp_path, text).arms] == ["directcopy-eps0.1", "directcopy-eps0.3"]
     said = refused(tmp_path, text.replace('skip = ["linear-eps*"]', ""))
     assert "there is no key predictor.eps" in said
@@ -127,9 +117,7 @@ predictor.eps = [0.1, 0.3]
 
 
 def test_what_is_wrong_in_all_arms_is_told_once_and_what_is_wrong_in_some_with_their_names(tmp_path):
-    text = (
-        BASE
-        + """
+    text = """
 [train]
 epochz = 3
 [study.arms]
@@ -137,7 +125,6 @@ a = { optimizer.lr = -1.0 }
 b = { predictor = { name = "directcopy", lr_factor = 2.0 } }
 c = {}
 """
-    )
     with pytest.raises(Problems) as error:
         read(tmp_path, text)
     told = [(one.message, one.where.rpartition("mine.toml")[2]) for one in error.value.problems]
@@ -149,6 +136,9 @@ c = {}
     assert "arm b" in said
 
 
+PUBLISHED = (
+    "[study.arms]\na = {}\n[study.axes]\ntrain.epochs = [1, 2]\n[[study.published]]\nvalue = 1.0\nsource = 'x'\n"
+)
 WRONG = {
     "[study]\nseeds = [0]": "neither arms nor axes",
     "[study.axes]\noptimizer.lr = 0.1": "study.axes.optimizer.lr is 0.1",
@@ -182,60 +172,55 @@ WRONG = {
         "expected text of 1 or more characters"
     ),
     "[study.axes]\nviews.flip = [nan]": "a finite number",
+    PUBLISHED + "arm = 'aa'\nscore = 'knn.top1'": 'there is no arm called "aa"',
+    PUBLISHED + "arm = 'a'\nscore = 'top1'": 'study.published[0].score is "top1"',
+    PUBLISHED + "score = 'knn.top1'\nat = { train.epoch = 1 }": "study.published[0].at.train.epoch is no axis",
+    PUBLISHED + "arm = 'a'\nscore = 'knn.top1'\nvalues = 2": "there is no key study.published[0].values",
+    PUBLISHED + "arm = 'a'": "study.published[0].score is missing",
 }
 
 
 @pytest.mark.parametrize("text", WRONG, ids=[words[:60] for words in WRONG.values()])
 def test_a_wrong_study_is_answered_in_words(text, tmp_path):
-    said = refused(tmp_path, BASE + text + "\n")
+    said = refused(tmp_path, text + "\n")
     assert WRONG[text] in said
     assert "mine.toml" in said or "cifar10_small.toml" in said
+
+
+def test_all_that_is_wrong_in_the_section_is_told_at_once(tmp_path):
+    published = "[[study.published]]\nvalue = 1.0\nsource = 'x'\nscore = 'top1'\n"
+    text = f"[study]\nseeds = 'many'\n{published}[study.arms]\n'-a' = {{}}\n[study.axes]\na.b = 1\na.c = []\n"
+    with pytest.raises(Problems) as error:
+        read(tmp_path, text)
+    keys = {re.split("[: ]", problem.message)[0] for problem in error.value.problems}
+    assert keys == {"study.seeds", "study.arms.-a", "study.axes.a.b", "study.axes.a.c", "study.published[0].score"}
 
 
 def test_more_arms_than_anyone_trains_are_counted_and_none_of_them_is_made(tmp_path):
     begun = time.monotonic()
     text = f"[study.axes]\noptimizer.lr = {[i / 1e5 for i in range(1, 2000)]}\npredictor.eps = {list(range(1, 2001))}\n"
-    said = refused(tmp_path, BASE + text + "[study.arms]\na = {}\nb = {}\n")
+    said = refused(tmp_path, text + "[study.arms]\na = {}\nb = {}\n")
     assert "error[bad-value]: the study has 7,996,000 arms" in said
     assert "at most 10,000" in said
     assert time.monotonic() - begun < 10  # to make them would take hours
 
 
-PUBLISHED = (
-    "[study.arms]\na = {}\n[study.axes]\ntrain.epochs = [1, 2]\n[[study.published]]\nvalue = 1.0\nsource = 'x'\n"
-)
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("arm = 'aa'\nscore = 'knn.top1'", 'there is no arm called "aa"'),
-        ("arm = 'a'\nscore = 'top1'", 'study.published[0].score is "top1"'),
-        ("arm = 'a'\nscore = 'knn.top1'\nat = { train.epoch = 1 }", "study.published[0].at.train.epoch is no axis"),
-        ("arm = 'a'\nscore = 'knn.top1'\nvalues = 2", "there is no key study.published[0].values"),
-        ("arm = 'a'", "study.published[0].score is missing"),
-    ],
-)
-def test_a_wrong_published_number_is_answered_in_words(text, said, tmp_path):
-    assert said in refused(tmp_path, BASE + PUBLISHED + text + "\n")
-
-
 def test_a_published_number_stands_beside_the_one_arm_whose_point_it_names(tmp_path):
     entry = "arm = 'a'\nscore = 'knn.top1'\nat = { train.epochs = 2 }\n"
-    study = read(tmp_path, BASE + PUBLISHED + entry)
+    study = read(tmp_path, PUBLISHED + entry)
     assert [(one.arm, one.value) for one in study.published] == [("a-epochs2", 1.0)]
-    assert not read(tmp_path, BASE + PUBLISHED + entry, "study.axes.train.epochs=[1]").published
-    assert not read(tmp_path, BASE + PUBLISHED + entry.replace("at =", "# at =")).published
+    assert not read(tmp_path, PUBLISHED + entry, "study.axes.train.epochs=[1]").published
+    assert not read(tmp_path, PUBLISHED + entry.replace("at =", "# at =")).published
 
 
 def test_an_override_of_an_axis_is_refused_with_the_way_out(tmp_path):
-    said = refused(tmp_path, BASE + "[study.axes]\noptimizer.lr = [0.1, 0.2]\n", "optimizer.lr=1.0")
+    said = refused(tmp_path, "[study.axes]\noptimizer.lr = [0.1, 0.2]\n", "optimizer.lr=1.0")
     assert "optimizer.lr is an axis of the study" in said
     assert "study.axes.optimizer.lr=[...]" in said
 
 
 def test_an_override_that_makes_two_arms_one_is_refused(tmp_path):
-    text = BASE + "[study.arms]\na = { predictor.eps = 0.1 }\nb = {}\n"
+    text = "[study.arms]\na = { predictor.eps = 0.1 }\nb = {}\n"
     assert "the same recipe" in refused(tmp_path, text, "predictor.eps=0.5")
 
 
@@ -249,7 +234,7 @@ def test_a_study_is_no_recipe_of_one_run(tmp_path):
 
 
 def test_written_out_in_full_it_is_the_same_study(tmp_path):
-    text = BASE + PUBLISHED + "arm = 'a'\nscore = 'knn.top1'\nat = { train.epochs = 2 }\n"
+    text = PUBLISHED + "arm = 'a'\nscore = 'knn.top1'\nat = { train.epochs = 2 }\n"
     study = read(tmp_path, text)
-    assert read(tmp_path, study.toml()) == study
+    assert read(tmp_path, study.toml(), base="") == study
     assert study.published
