@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from dcp.runs.records import ProbeRecord, RunRecord
+from dcp.runs.records import ProbeRecord
 from dcp.runs.run import Run
 
 # Keys, or what they begin with, that decide no step of training: where data lie, what is said, what is measured
@@ -35,6 +35,12 @@ class Member:
     run: Run
     settings: dict[str, Any]
     probes: dict[str, ProbeRecord]
+
+    @classmethod
+    def of(cls, run: Run) -> "Member":
+        """Read what a comparison needs of `run`."""
+        settings = {key: value for key, value in flatten(run.recipe()) if not key.startswith("run.")}
+        return cls(run, settings, run.probes())
 
     @property
     def asked(self) -> dict[str, Any]:
@@ -107,57 +113,48 @@ def flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
             yield f"{prefix}{key}", value
 
 
-def member(run: Run) -> Member:
-    """Read what a comparison needs of `run`."""
-    settings = {key: value for key, value in flatten(run.recipe()) if not key.startswith("run.")}
-    return Member(run, settings, run.probes())
-
-
 def group(members: Iterable[Member]) -> dict[str, list[Member]]:
     """Arms by name, in the order of their first run: same `run.name`, same settings, every seed once.
 
     A seed that comes again (the same recipe run elsewhere, or by another version of dcp) opens a further arm.
     """
-    found: list[list[Member]] = []
-    for one in members:
-        fits = (
-            arm
-            for arm in found
-            if (arm[0].run.name, arm[0].asked) == (one.run.name, one.asked)
-            and one.run.seed not in {other.run.seed for other in arm}
-        )
-        arm = next(fits, None)
-        if arm is None:
-            found.append([one])
+    arms: list[list[Member]] = []
+    for member in members:
+        for arm in arms:
+            same = (arm[0].run.name, arm[0].asked) == (member.run.name, member.asked)
+            if same and member.run.seed not in {other.run.seed for other in arm}:
+                arm.append(member)
+                break
         else:
-            arm.append(one)
-    ordered = [sorted(arm, key=lambda one: one.run.seed) for arm in found]
+            arms.append([member])
+    ordered = [sorted(arm, key=lambda member: member.run.seed) for arm in arms]
     return dict(zip(_names(ordered), ordered, strict=True))
 
 
 def describe(name: str, members: Sequence[Member]) -> Arm:
     """What is known of an arm besides its scores."""
-    records = [one.run.record for one in members]
+    records = [member.run.record for member in members]
     return Arm(
         name=name,
-        runs=tuple(str(one.run.path) for one in members),
-        seeds=tuple(one.run.seed for one in members),
+        runs=tuple(str(member.run.path) for member in members),
+        seeds=tuple(member.run.seed for member in members),
         statuses=tuple(record.status for record in records),
         states=tuple(
-            State(one.label, state.name or "unknown", state.evidence.rstrip("."))
-            for one in members
-            for state in [one.run.record.state]
+            State(member.label, record.state.name or "unknown", record.state.evidence.rstrip("."))
+            for member, record in zip(members, records, strict=True)
         ),
         cost=Cost(
-            images_per_s=_mean(record.images_per_s for record in records),
-            wall_s=_mean(record.wall_s for record in records),
-            peak_memory_bytes=_mean(record.peak_memory_bytes for record in records),
-            steps=_mean(record.steps for record in records),
+            images_per_s=mean(record.images_per_s for record in records),
+            wall_s=mean(record.wall_s for record in records),
+            peak_memory_bytes=mean(record.peak_memory_bytes for record in records),
+            steps=mean(record.steps for record in records),
             device=", ".join(dict.fromkeys(record.device for record in records if record.device)),
-            processes=", ".join(
-                dict.fromkeys(str(record.processes) for record in records if record.processes is not None)
+            processes=", ".join(dict.fromkeys(str(r.processes) for r in records if r.processes is not None)),
+            flops=mean(
+                record.flops_per_image * record.images_seen
+                for record in records
+                if record.flops_per_image is not None and record.images_seen is not None
             ),
-            flops=_mean(_flops(record) for record in records),
         ),
     )
 
@@ -170,13 +167,7 @@ def _names(arms: Sequence[Sequence[Member]]) -> list[str]:
     return [f"{name} #{names[: i + 1].count(name)}" if names.count(name) > 1 else name for i, name in enumerate(names)]
 
 
-def _flops(record: RunRecord) -> float | None:
-    """Of all steps of a run; None where it does not say what an image costs, or how many it saw."""
-    if record.flops_per_image is None or record.images_seen is None:
-        return None
-    return record.flops_per_image * record.images_seen
-
-
-def _mean(values: Iterable[float | None]) -> float | None:
+def mean(values: Iterable[float | None]) -> float | None:
+    """Of those that are known; None without any."""
     known = [float(value) for value in values if value is not None]
     return fmean(known) if known else None

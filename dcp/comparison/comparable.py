@@ -1,6 +1,6 @@
 """Whether scores may be compared at all: the same images, the same settings, the same data."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from dcp.comparison.arms import Member
@@ -14,13 +14,14 @@ def not_comparable(a: Sequence[Member], b: Sequence[Member], evaluation: str) ->
     """Why the scores of two arms in one evaluation cannot be compared; "" if they can."""
     probes = [one.probes[evaluation] for one in (*a, *b)]
     if len({probe.n for probe in probes}) > 1:
-        return f"tested on {_against([{'n': probe.n} for probe in probes if probe.n is not None], 'n')} images"
+        return f"tested on {_against('none' if probe.n is None else probe.n for probe in probes)} images"
     if len(tests := {images_of(probe, "test") for probe in probes} - {None}) > 1:
         return "tested on other images"
     settings = [{key: value for key, value in probe.settings.items() if key not in NO_SETTING} for probe in probes]
-    differing = sorted({key for one in settings for key in one if len({repr(s.get(key)) for s in settings}) > 1})
-    if differing:
-        return "measured differently: " + ", ".join(f"{key} {_against(settings, key)}" for key in differing)
+    keys = sorted({key for table in settings for key in table})
+    if differing := [key for key in keys if len({repr(table.get(key)) for table in settings}) > 1]:
+        listed = (f"{key} {_against(table.get(key, 'none') for table in settings)}" for key in differing)
+        return "measured differently: " + ", ".join(listed)
     known = bool(tests) and all(images_of(probe, "test") for probe in probes)
     return "" if known else data_differ(a[0], b[0])
 
@@ -49,5 +50,5 @@ def data_differ(a: Member, b: Member) -> str:
     return ""
 
 
-def _against(tables: Sequence[Mapping[str, Any]], key: str) -> str:
-    return " and ".join(dict.fromkeys(str(table.get(key, "none")) for table in tables))
+def _against(values: Iterable[Any]) -> str:
+    return " and ".join(dict.fromkeys(map(str, values)))

@@ -10,10 +10,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from dcp.comparison import arms as arm_module
-from dcp.comparison.arms import Arm, Member, Members
-from dcp.comparison.correction import corrected
-from dcp.comparison.difference import Difference, difference
+from dcp.comparison.arms import Arm, Member, Members, describe, group, mean
+from dcp.comparison.difference import Difference, corrected, difference
 from dcp.comparison.equal_time import EqualTime, at_equal_time
 from dcp.comparison.intervals import LEVEL, Interval, clipped, over_seeds
 from dcp.comparison.missing_runs import Absent
@@ -105,76 +103,60 @@ def compare(runs: Iterable[Run], absent: Iterable[Absent] = ()) -> Comparison:
     if len(unique) < 2:
         hint = "Give two run folders or names, or one name without -s<seed> that has several seeds."
         raise RequestError("compare needs at least two runs", slug="too-few-runs", hint=hint)
-    groups = arm_module.group(arm_module.member(run) for run in unique.values())
+    arms = group(map(Member.of, unique.values()))
+    recipes = [members[0].settings for members in arms.values()]
+    settings = [
+        Setting(key, tuple(recipe.get(key) for recipe in recipes))
+        for key in dict.fromkeys(key for recipe in recipes for key in recipe)
+    ]
     return Comparison(
-        arms=tuple(arm_module.describe(name, members) for name, members in groups.items()),
-        scores=_rows(groups),
-        settings=_settings(groups),
-        members=groups,
+        arms=tuple(describe(name, members) for name, members in arms.items()),
+        scores=_rows(arms),
+        settings=tuple(row for row in settings if any(value != row.values[0] for value in row.values)),
+        members=arms,
         absent=tuple(absent),
-        equal_time=at_equal_time(groups),
+        equal_time=at_equal_time(arms),
     )
 
 
-def _known_scores(groups: Members) -> list[tuple[str, str]]:
-    """Every evaluation and score that some run has, in the order of their names."""
-    probes = [item for members in groups.values() for one in members for item in one.probes.items()]
-    return sorted({(evaluation, score) for evaluation, probe in probes for score in probe.score})
-
-
-def _rows(groups: Members) -> tuple[ScoreRow, ...]:
-    """All scores; Holm's correction is over those of one arm against the first."""
-    known, (first, *others) = _known_scores(groups), groups
-    by_arm = [corrected([difference(groups, name, first, *score) for score in known]) for name in others]
-    return tuple(_row(groups, *score, tuple(arm[i] for arm in by_arm)) for i, score in enumerate(known))
-
-
-def _row(groups: Members, evaluation: str, score: str, differences: tuple[Difference, ...]) -> ScoreRow:
-    members = [one for arm in groups.values() for one in having(arm, evaluation, score)]
-    counts = {one.probes[evaluation].n for one in members}
-    return ScoreRow(
-        evaluation=evaluation,
-        score=score,
-        n=counts.pop() if len(counts) == 1 else None,
-        arms=tuple(_arm_score(name, arm, evaluation, score) for name, arm in groups.items()),
-        differences=differences,
-    )
+def _rows(arms: Members) -> tuple[ScoreRow, ...]:
+    """Every score that some run has; Holm's correction is over those of one arm against the first."""
+    probes = [item for members in arms.values() for member in members for item in member.probes.items()]
+    scores = sorted({(evaluation, score) for evaluation, probe in probes for score in probe.score})
+    first, *others = arms
+    by_arm = [corrected([difference(arms, name, first, *score) for score in scores]) for name in others]
+    rows = []
+    for i, (evaluation, score) in enumerate(scores):
+        members = [member for arm in arms.values() for member in having(arm, evaluation, score)]
+        counts = {member.probes[evaluation].n for member in members}
+        row = ScoreRow(
+            evaluation=evaluation,
+            score=score,
+            n=counts.pop() if len(counts) == 1 else None,
+            arms=tuple(_arm_score(name, arm, evaluation, score) for name, arm in arms.items()),
+            differences=tuple(differences[i] for differences in by_arm),
+        )
+        rows.append(row)
+    return tuple(rows)
 
 
 def _arm_score(name: str, arm: Sequence[Member], evaluation: str, score: str) -> ArmScore:
     members = having(arm, evaluation, score)
-    probes = [one.probes[evaluation] for one in members]
+    probes = [member.probes[evaluation] for member in members]
     values = values_of(members, evaluation, score)
     around = over_seeds(values)
     untrained = [score_of(probe.random_encoder, score) for probe in probes]
+    intervals = [ends for probe in probes if (ends := image_interval(probe, score)) is not None]
+    every = bool(probes) and len(intervals) == len(probes)
     return ArmScore(
         arm=name,
-        seeds=tuple(one.run.seed for one in members),
+        seeds=tuple(member.run.seed for member in members),
         values=tuple(values),
-        mean=_mean(values),
-        over_images=_mean_interval([image_interval(probe, score) for probe in probes]),
+        mean=mean(values),
+        over_images=(fmean(low for low, _ in intervals), fmean(high for _, high in intervals)) if every else None,
         over_seeds=clipped(around, 0.0, 1.0) if is_share(score) else around,
-        untrained=_mean(untrained),
+        untrained=mean(untrained),
     )
-
-
-def _settings(groups: Members) -> tuple[Setting, ...]:
-    recipes = [arm[0].settings for arm in groups.values()]
-    keys = dict.fromkeys(key for recipe in recipes for key in recipe)
-    rows = [Setting(key, tuple(recipe.get(key) for recipe in recipes)) for key in keys]
-    return tuple(row for row in rows if any(value != row.values[0] for value in row.values))
-
-
-def _mean(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return fmean(known) if known else None
-
-
-def _mean_interval(intervals: Sequence[Interval | None]) -> Interval | None:
-    known = [ends for ends in intervals if ends is not None]
-    if not known or len(known) < len(intervals):
-        return None
-    return fmean(low for low, _ in known), fmean(high for _, high in known)
 
 
 def compare_named(words: Sequence[str], root: Path) -> Comparison:

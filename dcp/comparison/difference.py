@@ -1,39 +1,39 @@
 """The difference between two arms in one score: how large, how sure, or why it cannot be said."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 
 from dcp.comparison import seeds_and_images
-from dcp.comparison.arms import Member
+from dcp.comparison.arms import Member, Members
 from dcp.comparison.comparable import not_comparable
 from dcp.comparison.effect_size import hedges, plan
 from dcp.comparison.intervals import LEVEL, Interval, clipped, p_of, unpaired_over_images
-from dcp.comparison.mcnemar import matched
+from dcp.comparison.mcnemar import McNemar
 from dcp.comparison.pairing import paired_seeds, right_answers
 from dcp.comparison.scores import having, image_interval, score_of, values_of
 from dcp.runs.records import is_share
 
-PAIRED = "paired over test images"
-PAIRED_MEANS = "paired over test images, their values"
-UNPAIRED = "unpaired over test images"
-WELCH = "over seeds (Welch)"
-PAIRED_SEEDS = "over seeds, paired"
-ONE_AGAINST_SEEDS = "over seeds (one seed against several)"
-CROSSED = "over seeds and test images"
-CROSSED_PAIRED = "over seeds and test images, seeds paired"
-CROSSED_ONE = "over seeds and test images (one seed against several)"
-# What the p-value of each is of; crossed.py and matched.py say how.
+IMAGES_PAIRED = "paired over test images"
+IMAGES_PAIRED_VALUES = "paired over test images, their values"
+IMAGES_UNPAIRED = "unpaired over test images"
+SEEDS = "over seeds (Welch)"
+SEEDS_PAIRED = "over seeds, paired"
+SEEDS_ONE = "over seeds (one seed against several)"
+SEEDS_AND_IMAGES = "over seeds and test images"
+SEEDS_AND_IMAGES_PAIRED = "over seeds and test images, seeds paired"
+SEEDS_AND_IMAGES_ONE = "over seeds and test images (one seed against several)"
+# What the p-value of each is of; seeds_and_images.py and mcnemar.py say how.
 TESTS = {
-    PAIRED: "McNemar's exact test",
-    PAIRED_MEANS: "paired t test over test images",
-    UNPAIRED: "normal test",
-    WELCH: "Welch's t test",
-    PAIRED_SEEDS: "paired t test",
-    ONE_AGAINST_SEEDS: "t test",
-    CROSSED: "t test, seeds and images at random",
-    CROSSED_PAIRED: "paired t test, seeds and images at random",
-    CROSSED_ONE: "t test, seeds and images at random",
+    IMAGES_PAIRED: "McNemar's exact test",
+    IMAGES_PAIRED_VALUES: "paired t test over test images",
+    IMAGES_UNPAIRED: "normal test",
+    SEEDS: "Welch's t test",
+    SEEDS_PAIRED: "paired t test",
+    SEEDS_ONE: "t test",
+    SEEDS_AND_IMAGES: "t test, seeds and images at random",
+    SEEDS_AND_IMAGES_PAIRED: "paired t test, seeds and images at random",
+    SEEDS_AND_IMAGES_ONE: "t test, seeds and images at random",
 }
 TWO_SEEDS = "2 seeds: wide by nature"
 NO_SPREAD = "the seeds agree to the last digit: no spread to judge by"
@@ -104,7 +104,7 @@ class Difference:
         return self.firm and self.interval is not None and not self.interval[0] <= 0 <= self.interval[1]
 
 
-def difference(arms: Mapping[str, Sequence[Member]], arm: str, against: str, evaluation: str, score: str) -> Difference:
+def difference(arms: Members, arm: str, against: str, evaluation: str, score: str) -> Difference:
     """Compare two arms in one score, over seeds where there are several, and over test images where they are known.
 
     Args:
@@ -114,40 +114,55 @@ def difference(arms: Mapping[str, Sequence[Member]], arm: str, against: str, eva
         evaluation: e.g. "linear".
         score: e.g. "top1".
     """
-    first, second = (having(arms[name], evaluation, score) for name in (against, arm))
-    missing = [name for name, members in ((against, first), (arm, second)) if not members]
-    why = f"no {evaluation} {_what(arms, missing, evaluation)} in {' and '.join(missing)}" if missing else ""
-    if why := why or not_comparable(first, second, evaluation):
+    a, b = (having(arms[name], evaluation, score) for name in (against, arm))
+    if missing := [name for name, members in ((against, a), (arm, b)) if not members]:
+        # is it the probe that is missing, or this score in it? not every predictor has a matrix
+        probed = any(evaluation in member.probes for name in missing for member in arms[name])
+        why = f"no {evaluation} {'score of this name' if probed else 'probe'} in {' and '.join(missing)}"
+    else:
+        why = not_comparable(a, b, evaluation)
+    if why:
         return Difference(arm, against, why=why, seeds_why="not compared")
-    a, b = values_of(first, evaluation, score), values_of(second, evaluation, score)
-    found = Difference(arm, against, fmean(b) - fmean(a))
-    by = _over_seeds if max(len(a), len(b)) > 1 else _over_images
-    found = by(found, first, second, evaluation, score)
+    values = [*values_of(a, evaluation, score), *values_of(b, evaluation, score)]
+    means = Difference(arm, against, fmean(values[len(a) :]) - fmean(values[: len(a)]))
+    judge = _over_seeds if max(len(a), len(b)) > 1 else _over_images
+    result = judge(means, a, b, evaluation, score)
     if is_share(score):
-        found = replace(found, interval=clipped(found.interval, -1.0, 1.0))
-    return _without_rounding(found, max(1.0, *map(abs, (*a, *b))))
+        result = replace(result, interval=clipped(result.interval, -1.0, 1.0))
+    ends = (result.value, *(result.interval or ()))
+    if any(end is None or abs(end) > NEGLIGIBLE * max(1.0, *map(abs, values)) for end in ends):
+        return result
+    return Difference(  # what is rounding beside scores of this size is 0, and then without a test
+        arm,
+        against,
+        0.0,
+        result.interval and (0.0, 0.0),
+        result.method,
+        result.why,
+        result.firm,
+        seeds_why="no difference",
+        discordant=result.discordant,
+    )
 
 
-def _what(arms: Mapping[str, Sequence[Member]], missing: list[str], evaluation: str) -> str:
-    """Whether it is the probe that is missing, or this score in it: not every predictor has a matrix."""
-    probed = any(evaluation in one.probes for name in missing for one in arms[name])
-    return "score of this name" if probed else "probe"
-
-
-def _over_seeds(
-    found: Difference, first: Sequence[Member], second: Sequence[Member], evaluation: str, score: str
-) -> Difference:
-    a, b = values_of(first, evaluation, score), values_of(second, evaluation, score)
-    paired, answers = paired_seeds(first, second), right_answers(first, second, evaluation, score)
+def _over_seeds(means: Difference, a: Sequence[Member], b: Sequence[Member], evaluation: str, score: str) -> Difference:
+    x, y = values_of(a, evaluation, score), values_of(b, evaluation, score)
+    paired, answers = paired_seeds(a, b), right_answers(a, b, evaluation, score)
     both = None if isinstance(answers, str) else seeds_and_images.over_seeds_and_images(*answers, paired=paired)
-    estimate = both or seeds_and_images.over_seeds(a, b, paired=paired)
-    why = "" if estimate.spread else NO_SPREAD
-    why = why or (TWO_SEEDS if 2 in (len(a), len(b)) else "")
-    (effect, kind), (needed, no_number) = hedges(a, b, paired=paired), plan(a, b, estimate, paired=paired).needed()
+    estimate = both or seeds_and_images.over_seeds(x, y, paired=paired)
+    why = NO_SPREAD if not estimate.spread else TWO_SEEDS if 2 in (len(x), len(y)) else ""
+    if min(len(x), len(y)) == 1:
+        method = SEEDS_AND_IMAGES_ONE if both else SEEDS_ONE
+    elif paired:
+        method = SEEDS_AND_IMAGES_PAIRED if both else SEEDS_PAIRED
+    else:
+        method = SEEDS_AND_IMAGES if both else SEEDS
+    effect, kind = hedges(x, y, paired=paired)
+    needed, no_number = plan(x, y, estimate, paired=paired).needed()
     return replace(
-        found,
+        means,
         interval=estimate.interval(),
-        method=_method(both is not None, paired, min(len(a), len(b))),
+        method=method,
         why=why,
         firm=not why,
         p=estimate.p,
@@ -158,39 +173,47 @@ def _over_seeds(
     )
 
 
-def _method(images: bool, paired: bool, fewest: int) -> str:
-    if fewest == 1:
-        return CROSSED_ONE if images else ONE_AGAINST_SEEDS
-    if paired:
-        return CROSSED_PAIRED if images else PAIRED_SEEDS
-    return CROSSED if images else WELCH
-
-
 def _over_images(
-    found: Difference, first: Sequence[Member], second: Sequence[Member], evaluation: str, score: str
+    means: Difference, a: Sequence[Member], b: Sequence[Member], evaluation: str, score: str
 ) -> Difference:
-    answers = right_answers(first, second, evaluation, score)
+    answers = right_answers(a, b, evaluation, score)
     if not isinstance(answers, str) and answers[0].dtype != bool:
         estimate = seeds_and_images.over_images(answers[0][0], answers[1][0])
-        return replace(found, interval=estimate.interval(), method=PAIRED_MEANS, p=estimate.p)
+        return replace(means, interval=estimate.interval(), method=IMAGES_PAIRED_VALUES, p=estimate.p)
     if not isinstance(answers, str):
-        counts = matched(answers[0][0], answers[1][0])
+        counts = McNemar.of(answers[0][0], answers[1][0])
         discordant = (counts.only_a, counts.only_b)
-        return replace(found, interval=counts.interval(), method=PAIRED, p=counts.p, discordant=discordant)
-    (value_a, around_a), (value_b, around_b) = (
-        (score_of(one.probes[evaluation], score), image_interval(one.probes[evaluation], score))
-        for one in (first[0], second[0])
+        return replace(means, interval=counts.interval(), method=IMAGES_PAIRED, p=counts.p, discordant=discordant)
+    (x, around_x), (y, around_y) = (
+        (score_of(member.probes[evaluation], score), image_interval(member.probes[evaluation], score))
+        for member in (a[0], b[0])
     )
-    if value_a is None or value_b is None or around_a is None or around_b is None:
-        return replace(found, why="no interval: one seed each, and none over test images")
-    interval = unpaired_over_images(value_a, around_a, value_b, around_b)
-    return replace(found, interval=interval, method=UNPAIRED, why=answers, p=p_of(value_b - value_a, interval))
+    if x is None or y is None or around_x is None or around_y is None:
+        return replace(means, why="no interval: one seed each, and none over test images")
+    interval = unpaired_over_images(x, around_x, y, around_y)
+    return replace(means, interval=interval, method=IMAGES_UNPAIRED, why=answers, p=p_of(y - x, interval))
 
 
-def _without_rounding(found: Difference, size: float) -> Difference:
-    """The same with 0 for what is rounding beside scores of this size, and then without a test."""
-    ends = (found.value, *(found.interval or ()))
-    if any(end is None or abs(end) > NEGLIGIBLE * size for end in ends):
-        return found
-    none = Difference(found.arm, found.against, 0.0, found.interval and (0.0, 0.0), found.method, found.why, found.firm)
-    return replace(none, seeds_why="no difference", discordant=found.discordant)
+def holm(p: Sequence[float]) -> list[float]:
+    """Holm's (1979) step-down p-values, which hold the chance of one false finding among all down to its level.
+
+    The j-th smallest of m is multiplied by m - j + 1, is no smaller than those before it, and at most 1.
+
+    >>> holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
+    """
+    order = sorted(range(len(p)), key=p.__getitem__)
+    corrected, largest = [1.0] * len(p), 0.0
+    for j, index in enumerate(order):
+        largest = max(largest, min(1.0, (len(p) - j) * p[index]))
+        corrected[index] = largest
+    return corrected
+
+
+def corrected(differences: Sequence[Difference]) -> list[Difference]:
+    """The differences of one arm from the first, in all scores, with their corrected p-values."""
+    tested = [(i, each.p) for i, each in enumerate(differences) if each.p is not None]
+    result = list(differences)
+    for (i, _), p in zip(tested, holm([p for _, p in tested]), strict=True):
+        result[i] = replace(result[i], p_holm=p)
+    return result

@@ -97,13 +97,13 @@ class Plan:
         return NormalDist().cdf(abs(self.value) / self.images.variance**0.5 - quantile(ALPHA / 2))
 
 
-def plan(a: Sequence[float], b: Sequence[float], found: Estimate, *, paired: bool = False) -> Plan:
+def plan(a: Sequence[float], b: Sequence[float], difference: Estimate, *, paired: bool = False) -> Plan:
     """The plan that follows from a difference over seeds.
 
     Args:
         a: the score of each seed of the arm that is subtracted.
         b: the same of the other arm.
-        found: their difference.
+        difference: of their means.
         paired: whether a_s and b_s belong to the same seed.
     """
     if paired:
@@ -111,4 +111,4 @@ def plan(a: Sequence[float], b: Sequence[float], found: Estimate, *, paired: boo
     else:
         known = [between(values) for values in (a, b) if len(values) > 1]
         spreads = (known[0], known[-1])  # a single seed is taken to vary as those of the other arm do
-    return Plan(found.value, spreads, found.images, max(len(a), len(b)))
+    return Plan(difference.value, spreads, difference.images, max(len(a), len(b)))

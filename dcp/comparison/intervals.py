@@ -1,4 +1,4 @@
-"""95 % intervals of a mean and of a difference of two scores; what is over several things at once is in crossed.py.
+"""95 % intervals of a mean and of a difference of two scores; what is over both at once is in seeds_and_images.py.
 
 Over images: what another draw of as many test images could have shown of the *same* trained encoders.
 Over seeds: what another training could have shown. Neither says anything about the other.
@@ -55,8 +55,8 @@ def between(values: Sequence[float]) -> float:
     >>> between([0.1 + 0.2, 0.3])
     0.0
     """
-    found = variance(values)
-    return found if found**0.5 > ROUNDING * max(1.0, *map(abs, values)) else 0.0
+    spread = variance(values)
+    return spread if spread**0.5 > ROUNDING * max(1.0, *map(abs, values)) else 0.0
 
 
 def quantile(tail: float) -> float:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class Matched(NamedTuple):
+class McNemar(NamedTuple):
     """Counts of test images.
 
     Attributes:
@@ -29,6 +29,16 @@ class Matched(NamedTuple):
     only_a: int
     only_b: int
     n: int
+
+    @classmethod
+    def of(cls, a: "NDArray[np.bool_]", b: "NDArray[np.bool_]") -> "McNemar":
+        """Count what two encoders have right, [n] each, image by image.
+
+        >>> import numpy as np
+        >>> McNemar.of(np.array([True, True, False]), np.array([True, False, False]))
+        McNemar(only_a=1, only_b=0, n=3)
+        """
+        return cls(int((a & ~b).sum()), int((b & ~a).sum()), len(a))
 
     @property
     def value(self) -> float:
@@ -69,13 +79,3 @@ class Matched(NamedTuple):
             return outermost
         low, high = sorted((self.value, edge))
         return float(brentq(lambda d: self.score(d) - z, low, high, xtol=1e-14))
-
-
-def matched(a: "NDArray[np.bool_]", b: "NDArray[np.bool_]") -> Matched:
-    """Count what two encoders have right, [n] each, image by image.
-
-    >>> import numpy as np
-    >>> matched(np.array([True, True, False]), np.array([True, False, False]))
-    Matched(only_a=1, only_b=0, n=3)
-    """
-    return Matched(int((a & ~b).sum()), int((b & ~a).sum()), len(a))

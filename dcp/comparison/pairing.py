@@ -30,7 +30,7 @@ def paired_seeds(a: Sequence[Member], b: Sequence[Member]) -> bool:
         a: the runs of an arm that have the score, by seed.
         b: the same of another.
     """
-    seeds = [[one.run.seed for one in arm] for arm in (a, b)]
+    seeds = [[member.run.seed for member in arm] for arm in (a, b)]
     return seeds[0] == seeds[1] and len(seeds[0]) > 1 and _order(a[0]) == _order(b[0])
 
 
@@ -47,17 +47,16 @@ def right_answers(a: Sequence[Member], b: Sequence[Member], evaluation: str, sco
     """
     import numpy as np
 
-    found = [_by_image(one, evaluation, score) for one in (*a, *b)]
-    known = [answers for answers in found if answers is not None]
-    if len(known) < len(found):
+    answers = [answer for member in (*a, *b) if (answer := _by_image(member, evaluation, score)) is not None]
+    if len(answers) < len(a) + len(b):
         return NO_ANSWERS
-    if not all(np.array_equal(which, known[0][1]) for _, which in known):
+    if not all(np.array_equal(which, answers[0][1]) for _, which in answers):
         return OTHER_LABELS
-    values = np.stack([values for values, _ in known])
+    values = np.stack([values for values, _ in answers])
     return cast("Answers", (values[: len(a)], values[len(a) :]))
 
 
-def _by_image(one: Member, evaluation: str, score: str) -> "tuple[Values, NDArray[np.int64]] | None":
+def _by_image(member: Member, evaluation: str, score: str) -> "tuple[Values, NDArray[np.int64]] | None":
     """The value of each test image, and its label or number; None if the score is not the mean of such values.
 
     Which values those are is decided by the score's name, as other scores may come near to the accuracy by chance.
@@ -65,7 +64,7 @@ def _by_image(one: Member, evaluation: str, score: str) -> "tuple[Values, NDArra
     """
     import numpy as np
 
-    arrays, probe = one.run.predictions(evaluation) or {}, one.probes[evaluation]
+    arrays, probe = member.run.predictions(evaluation) or {}, member.probes[evaluation]
     values: Values
     if score in arrays:
         values = np.asarray(arrays[score], dtype=np.float64)
@@ -79,6 +78,6 @@ def _by_image(one: Member, evaluation: str, score: str) -> "tuple[Values, NDArra
     return (values, which) if fits and abs(float(values.mean()) - (value or 0)) < 0.5 / len(values) else None
 
 
-def _order(one: Member) -> tuple[dict[str, object], object]:
-    asked = {key: value for key, value in one.asked.items() if key.startswith(ORDER)}
-    return asked, one.run.record.data.fingerprint
+def _order(member: Member) -> tuple[dict[str, object], str | None]:
+    asked = {key: value for key, value in member.asked.items() if key.startswith(ORDER)}
+    return asked, member.run.record.data.fingerprint

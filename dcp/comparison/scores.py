@@ -8,6 +8,7 @@ from dcp.runs.records import ProbeRecord, Scored
 
 RIGHT = ("top1", "accuracy")  # the shares of test images whose prediction is their label
 LARGEST = 1e60  # what is larger is no measurement, and its fourth power, in degrees of freedom, overflows
+NO_PROBE = ProbeRecord()
 
 
 def score_of(probe: Scored, score: str) -> float | None:
@@ -23,12 +24,12 @@ def image_interval(probe: Scored, score: str) -> Interval | None:
 
 def having(members: Sequence[Member], evaluation: str, score: str) -> list[Member]:
     """Those of `members` whose probe has the score."""
-    return [one for one in members if score_of(one.probes.get(evaluation, ProbeRecord()), score) is not None]
+    return [member for member in members if score_of(member.probes.get(evaluation, NO_PROBE), score) is not None]
 
 
 def values_of(members: Sequence[Member], evaluation: str, score: str) -> list[float]:
     """The score of each of `members` that has it."""
-    values = [score_of(one.probes.get(evaluation, ProbeRecord()), score) for one in members]
+    values = [score_of(member.probes.get(evaluation, NO_PROBE), score) for member in members]
     return [value for value in values if value is not None]
 
 

@@ -6,16 +6,16 @@ from dcp.comparison.arms import Member
 from dcp.comparison.comparable import data_differ, images_of, share_tests
 from dcp.comparison.compare import Comparison
 from dcp.comparison.difference import (
-    CROSSED,
-    CROSSED_ONE,
-    CROSSED_PAIRED,
-    ONE_AGAINST_SEEDS,
-    PAIRED,
-    PAIRED_MEANS,
-    PAIRED_SEEDS,
+    IMAGES_PAIRED,
+    IMAGES_PAIRED_VALUES,
+    IMAGES_UNPAIRED,
+    SEEDS,
+    SEEDS_AND_IMAGES,
+    SEEDS_AND_IMAGES_ONE,
+    SEEDS_AND_IMAGES_PAIRED,
+    SEEDS_ONE,
+    SEEDS_PAIRED,
     TWO_SEEDS,
-    UNPAIRED,
-    WELCH,
 )
 from dcp.comparison.equal_time import of_other_data
 from dcp.comparison.missing_runs import Absent, scored, unfinished
@@ -64,19 +64,23 @@ def covers(comparison: Comparison) -> tuple[str, ...]:
 def _intervals(comparison: Comparison, methods: set[str]) -> Iterator[str]:
     if len(comparison.arms) == 1:
         yield "All of these are seeds of one recipe; there is nothing to compare it with."
-    if methods & {PAIRED, PAIRED_MEANS, UNPAIRED}:
+    if methods & {IMAGES_PAIRED, IMAGES_PAIRED_VALUES, IMAGES_UNPAIRED}:
         yield (
             "Differences between single seeds have intervals over test images: how far they could move with"
             " other images of the same kind. They say nothing about how training varies from seed to seed;"
             " for that, train several (--seeds 0-4)."
         )
-    if methods & {CROSSED, CROSSED_PAIRED, CROSSED_ONE}:
+    if methods & {SEEDS_AND_IMAGES, SEEDS_AND_IMAGES_PAIRED, SEEDS_AND_IMAGES_ONE}:
         yield (
             "Differences between several seeds have intervals over seeds and test images: how far they could move"
             " with other trainings, judged on other images of the same kind."
         )
-    if methods & {WELCH, PAIRED_SEEDS, ONE_AGAINST_SEEDS}:
-        of = " of scores without predictions per image" if methods & {CROSSED, CROSSED_PAIRED, CROSSED_ONE} else ""
+    if methods & {SEEDS, SEEDS_PAIRED, SEEDS_ONE}:
+        of = (
+            " of scores without predictions per image"
+            if methods & {SEEDS_AND_IMAGES, SEEDS_AND_IMAGES_PAIRED, SEEDS_AND_IMAGES_ONE}
+            else ""
+        )
         yield (
             f"Differences between several seeds{of} have intervals over seeds: how far they could move with other"
             " trainings, judged on the same test images."
@@ -84,12 +88,12 @@ def _intervals(comparison: Comparison, methods: set[str]) -> Iterator[str]:
 
 
 def _seeds(comparison: Comparison, methods: set[str]) -> Iterator[str]:
-    if methods & {PAIRED_SEEDS, CROSSED_PAIRED}:
+    if methods & {SEEDS_PAIRED, SEEDS_AND_IMAGES_PAIRED}:
         yield "Seeds are paired where both arms have the same ones, and a seed gives both the same images in one order."
     arms = comparison.members.values()
     if any(len(members) == 2 and members[0].probes.keys() & members[1].probes.keys() for members in arms):
         yield f"Intervals over {TWO_SEEDS}, and no verdict rests on them; train more (--seeds 0-4)."
-    if methods & {ONE_AGAINST_SEEDS, CROSSED_ONE}:
+    if methods & {SEEDS_ONE, SEEDS_AND_IMAGES_ONE}:
         yield "Where an arm has one seed only, it is taken to vary as the seeds of the other arm do."
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from dcp.comparison.arms import member
+from dcp.comparison.arms import Member
 from dcp.comparison.missing_runs import Absent, unfinished
 from dcp.errors import RequestError
 from dcp.runs import encoder
@@ -44,7 +44,7 @@ def done_and_absent(names: Sequence[str], seeds: Iterable[int], runs: Path, say:
     absent = [Absent(name, seed, "no folder") for name, seed in lacking(names, seeds, runs)]
     for path in named(names, runs):
         try:
-            run = member(Run.open(path)).run
+            run = Member.of(Run.open(path)).run
         except RequestError as error:
             say(f"{path} has no part in the results\n{error}")
             absent.append(Absent(without_seed(path.name), seed_of(path.name), "unreadable"))

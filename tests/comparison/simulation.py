@@ -16,7 +16,7 @@ import numpy as np
 from scipy import stats
 
 from dcp.comparison.intervals import Interval
-from dcp.comparison.mcnemar import matched
+from dcp.comparison.mcnemar import McNemar
 from dcp.comparison.seeds_and_images import over_seeds, over_seeds_and_images
 
 Answers = tuple[np.ndarray, np.ndarray]  # [S_a, n] and [S_b, n], bool
@@ -88,7 +88,7 @@ def over_seeds_alone(paired: bool) -> Judge:
 
 
 def single(a: np.ndarray, b: np.ndarray) -> tuple[Interval, float]:
-    found = matched(a[0], b[0])
+    found = McNemar.of(a[0], b[0])
     return found.interval(), found.p
 
 

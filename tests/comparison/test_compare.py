@@ -13,14 +13,14 @@ import dcp
 from dcp.comparison import intervals, seeds_and_images
 from dcp.comparison.compare import Comparison, compare
 from dcp.comparison.difference import (
-    CROSSED,
-    CROSSED_ONE,
-    CROSSED_PAIRED,
-    ONE_AGAINST_SEEDS,
-    PAIRED,
-    PAIRED_SEEDS,
-    UNPAIRED,
-    WELCH,
+    IMAGES_PAIRED,
+    IMAGES_UNPAIRED,
+    SEEDS,
+    SEEDS_AND_IMAGES,
+    SEEDS_AND_IMAGES_ONE,
+    SEEDS_AND_IMAGES_PAIRED,
+    SEEDS_ONE,
+    SEEDS_PAIRED,
 )
 from dcp.errors import RequestError
 from dcp.report import render
@@ -150,7 +150,7 @@ def test_each_run_says_whether_it_collapsed(build):
 def test_single_seeds_are_paired_over_the_images_they_share(build):
     a, b = right(60), right(65, first=5)
     one = only_difference(compare([build(right=a), build("byol", right=b)]))
-    assert (one.arm, one.against, one.method, one.why) == ("byol", "stl10_directcopy", PAIRED, "")
+    assert (one.arm, one.against, one.method, one.why) == ("byol", "stl10_directcopy", IMAGES_PAIRED, "")
     assert one.value == pytest.approx(0.05)
     assert one.discordant == (5, 10)
     assert one.p == pytest.approx(stats.binomtest(10, 15).pvalue, abs=1e-12)
@@ -162,15 +162,15 @@ def test_pairing_decides_what_unpaired_intervals_leave_open(build):
     a, b = right(600, 1000), right(630, 1000)
     paired = only_difference(compare([build(right=a), build("byol", right=b)]))
     unpaired = only_difference(compare([build("a", top1=0.6, n=1000), build("b", top1=0.63, n=1000)]))
-    assert (paired.method, paired.verdict) == (PAIRED, "higher")
-    assert (unpaired.method, unpaired.verdict) == (UNPAIRED, "undecided")
+    assert (paired.method, paired.verdict) == (IMAGES_PAIRED, "higher")
+    assert (unpaired.method, unpaired.verdict) == (IMAGES_UNPAIRED, "undecided")
     assert unpaired.why == "not paired: no predictions per image for this score"
 
 
 def test_other_labels_are_not_paired(build):
     label = np.arange(100)[::-1].copy() % 10
     one = only_difference(compare([build(right=right(60)), build("byol", right=right(65), label=label)]))
-    assert one.method == UNPAIRED
+    assert one.method == IMAGES_UNPAIRED
     assert one.why == "not paired: by their labels, the test images are others or in another order"
 
 
@@ -184,7 +184,7 @@ def test_a_score_that_predictions_do_not_give_is_not_paired(build):
         run.write_probe("linear", {**scores, "score": score, "interval": around}, arrays)
         runs.append(run)
     methods = {row.score: row.differences[0].method for row in compare(runs).scores}
-    assert methods == {"top1": PAIRED, "top5": UNPAIRED}
+    assert methods == {"top1": IMAGES_PAIRED, "top5": IMAGES_UNPAIRED}
 
 
 def test_several_seeds_are_compared_over_seeds(build):
@@ -193,7 +193,7 @@ def test_several_seeds_are_compared_over_seeds(build):
     comparison = compare(runs)
     one = only_difference(comparison)
     expected = stats.ttest_ind(b, a, equal_var=False).confidence_interval(0.95)
-    assert (one.method, one.value) == (WELCH, pytest.approx(0.04))
+    assert (one.method, one.value) == (SEEDS, pytest.approx(0.04))
     assert one.interval == pytest.approx(tuple(expected))
     score = top1(comparison).arms[0]
     assert (score.seeds, score.values, score.mean) == ((0, 1, 2), (0.60, 0.62, 0.61), pytest.approx(0.61))
@@ -232,7 +232,11 @@ def test_answers_to_the_same_images_bring_the_images_into_the_interval(build):
         for arm in (runs[:3], runs[3:])
     )
     expected = seeds_and_images.over_seeds_and_images(a, b, paired=True)
-    assert (one.method, one.interval, one.p) == (CROSSED_PAIRED, pytest.approx(expected.interval()), expected.p)
+    assert (one.method, one.interval, one.p) == (
+        SEEDS_AND_IMAGES_PAIRED,
+        pytest.approx(expected.interval()),
+        expected.p,
+    )
     assert "judged on other images of the same kind" in covers(compare(runs))[0]
 
 
@@ -250,7 +254,10 @@ def test_seeds_are_paired_only_where_they_are_the_same_and_give_the_same_images_
     }
     methods = {why: only_difference(compare([*a, *arm])).method for why, arm in others.items()}
     paired = {"same", "other predictor"}
-    assert methods == {**{w: CROSSED_PAIRED if w in paired else CROSSED for w in others}, "one seed": CROSSED_ONE}
+    assert methods == {
+        **{w: SEEDS_AND_IMAGES_PAIRED if w in paired else SEEDS_AND_IMAGES for w in others},
+        "one seed": SEEDS_AND_IMAGES_ONE,
+    }
 
 
 def test_the_correction_counts_the_scores_of_one_pair_of_arms_and_a_verdict_needs_it(build):
@@ -314,7 +321,7 @@ def test_a_difference_of_rounding_is_none(build):
 
 def test_one_seed_against_several_says_what_it_assumes(build):
     comparison = compare([build(top1=0.6), build("b", 0, top1=0.7), build("b", 1, top1=0.71)])
-    assert only_difference(comparison).method == ONE_AGAINST_SEEDS
+    assert only_difference(comparison).method == SEEDS_ONE
     assert "Where an arm has one seed only, it is taken to vary as the seeds of the other arm do." in covers(comparison)
 
 
@@ -364,7 +371,7 @@ def test_probes_with_other_settings_are_not_compared(build):
 def test_the_seed_among_the_settings_of_older_probes_makes_no_difference(build):
     names = [(name, seed) for name in "ab" for seed in range(3)]
     runs = [build(name, seed, top1=0.5 + seed / 100, settings={"l2": 1, "seed": seed}) for name, seed in names]
-    assert only_difference(compare(runs)).method == PAIRED_SEEDS
+    assert only_difference(compare(runs)).method == SEEDS_PAIRED
 
 
 def test_a_missing_probe_is_named(build):
@@ -406,14 +413,14 @@ OLDER = (
 
 def test_a_probe_that_does_not_name_its_images_is_paired_by_labels_with_a_caveat(build):
     comparison = compare([build(right=right(60)), build("byol", right=right(65), data=None)])
-    assert only_difference(comparison).method == PAIRED
+    assert only_difference(comparison).method == IMAGES_PAIRED
     assert caveats(comparison) == (OLDER.format("byol-s0"),)
 
 
 def test_probes_with_other_training_images_are_compared_and_said(build):
     images = {"source": "stl10", "train": "half of them", "test": "test of stl10"}
     comparison = compare([build(right=right(60)), build("byol", right=right(65), data=images)])
-    assert only_difference(comparison).method == PAIRED
+    assert only_difference(comparison).method == IMAGES_PAIRED
     assert caveats(comparison) == ("The probes of byol and stl10_directcopy had other training images (linear).",)
 
 
@@ -421,7 +428,7 @@ def test_runs_of_other_data_are_compared_on_the_same_test_images(build):
     images = {"source": "stl10", "train": "train of stl10", "test": "test of stl10"}
     cifar = build("b", right=right(65), recipe={"data": {"source": "cifar10"}}, data=images)
     comparison = compare([build(right=right(60)), cifar])
-    assert only_difference(comparison).method == PAIRED
+    assert only_difference(comparison).method == IMAGES_PAIRED
     assert caveats(comparison) == (
         "b and stl10_directcopy were trained on different images (different data: stl10 and cifar10).",
     )
@@ -559,7 +566,7 @@ def test_a_score_that_only_happens_to_be_near_the_accuracy_is_not_tested_on_its_
         arrays = {"label": label, "prediction": np.where(right(round(200 * accuracy), 200), label, (label + 1) % 10)}
         run.write_probe("clustering", {"score": score, "n": 200, "interval": around}, arrays)
     found = {row.score: row.differences[0] for row in compare(runs).scores}
-    assert (found["accuracy"].method, found["accuracy"].discordant) == (PAIRED, (0, 20))
+    assert (found["accuracy"].method, found["accuracy"].discordant) == (IMAGES_PAIRED, (0, 20))
     for score in ("nmi", "ari"):
         assert (found[score].interval, found[score].p, found[score].discordant) == (None, None, None)
         assert found[score].value == pytest.approx(0.1)
@@ -571,4 +578,4 @@ def test_a_score_that_only_happens_to_be_near_the_accuracy_is_not_tested_on_its_
         score = {"accuracy": (100 + run.seed) / 200, "nmi": (100 + run.seed) / 200 + 0.001}
         run.write_probe("clustering", {"score": score, "n": 200}, arrays)
     methods = {row.score: row.differences[0].method for row in compare(several).scores}
-    assert methods == {"accuracy": CROSSED_PAIRED, "nmi": PAIRED_SEEDS}
+    assert methods == {"accuracy": SEEDS_AND_IMAGES_PAIRED, "nmi": SEEDS_PAIRED}

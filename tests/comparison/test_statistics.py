@@ -13,10 +13,10 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestIndPower, TTestPower
 from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
 
-from dcp.comparison.correction import holm
+from dcp.comparison.difference import holm
 from dcp.comparison.effect_size import MORE_IMAGES, Plan, hedges, plan
 from dcp.comparison.intervals import p_of
-from dcp.comparison.mcnemar import Matched, matched
+from dcp.comparison.mcnemar import McNemar
 from dcp.comparison.seeds_and_images import Estimate, Part, over_images, over_seeds, over_seeds_and_images
 
 EXACT = {"rel": 1e-9, "abs": 1e-12}
@@ -146,7 +146,7 @@ def test_no_difference_has_p_1_and_no_images_but_one_have_no_variance():
 
 @pytest.mark.parametrize(("only_a", "only_b"), [(5, 15), (30, 30), (0, 7), (1, 0), (140, 190)])
 def test_mcnemars_test_is_exact(only_a, only_b):
-    found, table = Matched(only_a, only_b, 1000), [[500, only_a], [only_b, 10]]
+    found, table = McNemar(only_a, only_b, 1000), [[500, only_a], [only_b, 10]]
     assert found.p == pytest.approx(stats.binomtest(only_b, only_a + only_b).pvalue, **EXACT)
     assert found.p == pytest.approx(mcnemar(table, exact=True).pvalue, **EXACT)
     assert found.score(0.0) ** 2 == pytest.approx(mcnemar(table, exact=False, correction=False).statistic, **EXACT)
@@ -154,7 +154,7 @@ def test_mcnemars_test_is_exact(only_a, only_b):
 
 @pytest.mark.parametrize(("only_a", "only_b", "n"), [(5, 15, 100), (3, 1, 20), (0, 7, 50), (140, 190, 1000)])
 def test_tangos_interval_ends_where_the_score_of_the_likeliest_proportions_is_the_quantile(only_a, only_b, n):
-    found = Matched(only_a, only_b, n)
+    found = McNemar(only_a, only_b, n)
 
     def unlikely(q: float, d: float) -> float:  # q: the share that only the first has right
         return -sum(special.xlogy([only_a, only_b, n - only_a - only_b], [q, q + d, 1 - 2 * q - d]))
@@ -168,26 +168,26 @@ def test_tangos_interval_ends_where_the_score_of_the_likeliest_proportions_is_th
 
 def test_two_encoders_that_are_right_on_the_same_images_still_have_an_interval():
     z2 = stats.norm.ppf(0.975) ** 2
-    found = Matched(0, 0, 100)
+    found = McNemar(0, 0, 100)
     assert (found.value, found.p) == (0, 1)
     assert found.interval() == pytest.approx((-z2 / (100 + z2), z2 / (100 + z2)), abs=1e-9)
-    assert Matched(0, 1, 1).interval()[1] == 1
-    assert Matched(1, 0, 1).interval()[0] == -1
+    assert McNemar(0, 1, 1).interval()[1] == 1
+    assert McNemar(1, 0, 1).interval()[0] == -1
 
 
 def test_tangos_interval_holds_the_truth_as_often_as_it_says_and_swaps_with_the_arms():
     rng, held = np.random.default_rng(0), 0
     for a, b, _ in rng.multinomial(200, [0.05, 0.10, 0.85], size=2000):
-        low, high = Matched(int(a), int(b), 200).interval()
+        low, high = McNemar(int(a), int(b), 200).interval()
         held += low <= 0.05 <= high
     assert 0.94 <= held / 2000 <= 0.96
-    low, high = Matched(5, 9, 60).interval()
-    assert Matched(9, 5, 60).interval() == pytest.approx((-high, -low), abs=1e-9)
+    low, high = McNemar(5, 9, 60).interval()
+    assert McNemar(9, 5, 60).interval() == pytest.approx((-high, -low), abs=1e-9)
 
 
 def test_images_are_counted_by_who_is_right():
     a, b = np.array([True, True, False, False, True]), np.array([True, False, True, False, False])
-    assert matched(a, b) == Matched(only_a=2, only_b=1, n=5)
+    assert McNemar.of(a, b) == McNemar(only_a=2, only_b=1, n=5)
 
 
 def test_the_p_value_of_an_interval_is_the_normal_tests():
