@@ -1,18 +1,27 @@
 """Features: what a frozen encoder makes of every image of a data set, without augmentation.
 
-Shapes: N images, B of a batch, D features.
+Shapes: N images, B of a batch, D features, D' size of the projection.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
+from dcp import catalogue
 from dcp.data import center_crops
-from dcp.data.datasets.base import Dataset
+from dcp.data.datasets.base import Dataset, Split
 from dcp.data.views import apply
-from dcp.probing.evaluations.base import Features
+from dcp.method import weights
+from dcp.method.moments import own
+from dcp.probing.evaluations.base import Features, Origin, Subject
+from dcp.recipe.recipe import Recipe
+from dcp.runs import checkpoint
 from dcp.runs.encoder import Encoder
+from dcp.runs.run import Run
+
+PREDICTOR = "predictor."  # what the names of its tensors begin with
 
 
 @torch.no_grad()
@@ -32,3 +41,47 @@ def features(encoders: Sequence[Encoder], data: Dataset, device: str) -> list[Fe
             part.append(module(x).float())
     labels = torch.full((len(data),), -1) if data.labels is None else data.labels
     return [Features(torch.cat(part), labels) for part in parts]
+
+
+def subjects(
+    run: Run, recipe: Recipe, encoders: Sequence[Encoder], splits: dict[Split, Dataset], device: str
+) -> tuple[Subject, Subject]:
+    """The trained encoder, with F and W, and the untrained one; each image is read once for both."""
+    train, test = splits["train"], splits["test"]
+    trained, untrained = (
+        Subject(x, x_test, train.classes, origin=Origin(encoder, train, test, encoder.size, encoder.config))
+        for encoder, x, x_test in zip(
+            encoders, features(encoders, train, device), features(encoders, test, device), strict=True
+        )
+    )
+    F, W = matrices(run, recipe)
+    return replace(trained, F=F, W=W), untrained
+
+
+def matrices(run: Run, recipe: Recipe) -> tuple[Tensor | None, Tensor | None]:
+    """F [D', D'] at the end of training, centred if the recipe says so, and W where the predictor is one matrix."""
+    path = run.path / checkpoint.FILE
+    tensors = weights.read(path)[0] if path.exists() else {}
+    F, m = tensors.get("moments.second"), tensors.get("moments.first")
+    if F is not None and m is not None and recipe.moments.zero_mean:
+        F = F - torch.outer(m, m)
+    return F, _predictor_matrix(recipe, tensors)
+
+
+def _predictor_matrix(recipe: Recipe, tensors: dict[str, Tensor]) -> Tensor | None:
+    """W of the predictor in a checkpoint, however it stores it; None where it is no matrix, or there is no checkpoint.
+
+    A recipe of an older or newer version may build a predictor that these tensors are not of: no W then, either.
+    """
+    state = {name.removeprefix(PREDICTOR): value for name, value in tensors.items() if name.startswith(PREDICTOR)}
+    if not state:
+        return None
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        module = catalogue.load("predictors", recipe.predictor.name)
+        predictor = module.build(recipe.predictor, recipe.network.projector.out, own)
+        try:
+            predictor.load_state_dict(state)
+        except RuntimeError:
+            return None
+        W: Tensor | None = predictor.matrix
+        return W

@@ -73,16 +73,13 @@ class Readout(nn.Module):
         y = self.labels[index].to(h.device, non_blocking=True)
         unit, x = fn.normalize(h), fn.pad(standardised(h), (0, 1), value=1.0)
         if len(guessed):
-            self._guess(unit[guessed], x[guessed], y[guessed])
+            remembers, seen = (self.label != NO_CLASS).any(), torch.full_like(self.tally[0], len(guessed))
+            by_neighbours = (self._neighbours(unit[guessed]) == y[guessed]) & remembers
+            by_linear = (x[guessed] @ self.weight.T).argmax(1) == y[guessed]
+            self.tally += torch.stack([by_neighbours.sum(), seen * remembers, by_linear.sum(), seen])
         self._learn(x[learnt], y[learnt])
         self.bank.copy_(torch.cat([self.bank, unit[learnt]])[-REMEMBERED:])
         self.label.copy_(torch.cat([self.label, y[learnt]])[-REMEMBERED:])
-
-    def _guess(self, unit: Tensor, x: Tensor, y: Tensor) -> None:
-        remembers = (self.label != NO_CLASS).any()
-        seen = torch.full_like(self.tally[0], len(y))
-        right = (self._neighbours(unit) == y) & remembers
-        self.tally += torch.stack([right.sum(), seen * remembers, ((x @ self.weight.T).argmax(1) == y).sum(), seen])
 
     def _neighbours(self, unit: Tensor) -> Tensor:
         """The class that the neighbours of each row vote for; anything while nothing is remembered."""
@@ -106,8 +103,8 @@ class Readout(nn.Module):
         """Shares right since the last reading, over all processes; begins anew. Asks the device."""
         knn_right, knn_seen, right, seen = self.total(self.tally.clone()).tolist()
         self.tally.zero_()
-        found = {"online_knn": (knn_right, knn_seen), "online_linear": (right, seen)}
-        return {name: hits / count for name, (hits, count) in found.items() if count}
+        counts = {"online_knn": (knn_right, knn_seen), "online_linear": (right, seen)}
+        return {name: hits / count for name, (hits, count) in counts.items() if count}
 
     def gather(self, *, first: bool) -> None:
         """Bring what was counted to the first process, whose state a checkpoint keeps; called by all of them."""

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from dcp.data.datasets.base import DataConfig
 from dcp.errors import RequestError
-from dcp.runs.json_files import Json, read_json
+from dcp.runs.json_files import read_json
 from dcp.runs.run import Run
 
 COMPARED = ("source", "test")  # other training images only change what the probe learned, and scores say so
 
 
-def place(config: DataConfig | None) -> str:
+def short_name(config: DataConfig | None) -> str:
     """A short name of a data set for file names: its source; of a folder of images the folder's name."""
     root = getattr(config, "root", None)
     name = Path(root).name if root and getattr(config, "source", "") == "folder" else ""
@@ -30,7 +30,14 @@ def check(run: Run, names: Sequence[str], data: Mapping[str, str]) -> None:
     Raises:
         RequestError: "probe-differs".
     """
-    differing = [name for name in names if _differs(_data(run, name), data)]
+    differing = []
+    for name in names:
+        try:
+            existing = read_json(run.path / "probes" / f"{name}.json").get("data")
+        except RequestError:  # there is none, or one that cannot be read and so is no loss
+            continue
+        if isinstance(existing, dict) and any(existing.get(key, data[key]) != data[key] for key in COMPARED):
+            differing.append(name)
     if not differing:
         return
     files = ", ".join(f"{name}.{ending}" for name in differing for ending in ("json", "safetensors"))
@@ -39,16 +46,3 @@ def check(run: Run, names: Sequence[str], data: Mapping[str, str]) -> None:
         hint += "\nTo keep both, give the folder another name, or make a link of another name to it."
     what = f"{' and '.join(differing)} of this run {'is' if len(differing) == 1 else 'are'} of other images"
     raise RequestError(what, slug="probe-differs", where=str(run.path), hint=hint)
-
-
-def _differs(known: Json, data: Mapping[str, str]) -> bool:
-    return any(key in known and known[key] != data[key] for key in COMPARED)
-
-
-def _data(run: Run, name: str) -> Json:
-    """What a probe says of its images; empty where there is none, or one that cannot be read and so is no loss."""
-    try:
-        found = read_json(run.path / "probes" / f"{name}.json").get("data")
-    except RequestError:
-        found = None
-    return found if isinstance(found, dict) else {}

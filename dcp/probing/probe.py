@@ -1,15 +1,16 @@
 """Probes: every evaluation on features of the frozen encoder, made once; the untrained encoder goes the same way."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from dcp import catalogue
 from dcp.data.datasets import base
 from dcp.data.datasets.base import Dataset, Split
 from dcp.errors import RequestError
 from dcp.hardware.device import choose_device
-from dcp.probing import other_data, subjects
-from dcp.probing.evaluations.base import Features, Scores, Subject
+from dcp.probing import other_data
+from dcp.probing.evaluations.base import Scores, Subject
+from dcp.probing.features import subjects
 from dcp.recipe import layers
 from dcp.recipe.recipe import Recipe
 from dcp.runs import encoder
@@ -22,10 +23,6 @@ SPLITS: tuple[Split, ...] = ("train", "test")
 Say = Callable[[str], None]
 
 
-def _silent(text: str) -> None:
-    """Say nothing."""
-
-
 def probe(
     run: Run,
     names: tuple[str, ...] = (),
@@ -33,7 +30,7 @@ def probe(
     sets: tuple[str, ...] = (),
     data: str | None = None,
     device: str = "auto",
-    say: Say = _silent,
+    say: Say = lambda text: None,
     forgiving: bool = False,
 ) -> dict[str, Any]:
     """Evaluate a run's encoder and the untrained one; write `probes/<evaluation>.json` and its predictions.
@@ -57,36 +54,36 @@ def probe(
         RequestError: no such evaluation, no encoder, no data; "probe-differs".
     """
     recipe = _recipe(run, sets if data is None else (*sets, f"probe.data.source={data}"))
-    for name in names or recipe.probe.after:
-        _check_name(name)
+    names, known = names or recipe.probe.after, catalogue.names("evaluations")
+    for name in names:
+        if name not in known:
+            hint = f"known: {', '.join(known)}"
+            raise RequestError(f'there is no evaluation "{name}"', slug="unknown-name", hint=hint)
     encoders = [encoder.load(run), encoder.load(run, trained=False)]
     splits = loaded(recipe)
-    allowed = _allowed(names or recipe.probe.after, splits, say if forgiving else None)
-    if not allowed:
+    names = _allowed(names, splits, say if forgiving else None)
+    if not names:
         return {}
-    made_of, place = _made_of(recipe, splits), "" if data is None else f"@{other_data.place(recipe.probe.data)}"
-    if place:
-        other_data.check(run, [name + place for name in allowed], made_of)
-    run.probes(besides=[name + place for name in allowed])  # a damaged one is told now, not after an hour
-    pair = subjects.pair(run, recipe, encoders, splits, choose_device(device))
-    measured = Measured(recipe, *pair, made_of, place)
-    return _all(run, allowed, measured, say=say if forgiving else None)
-
-
-def _made_of(recipe: Recipe, splits: dict[Split, Dataset]) -> dict[str, str]:
-    """Source, and the fingerprints of both splits."""
-    source = (recipe.probe.data or recipe.data).source
-    return {"source": source, **{split: images.fingerprint() for split, images in splits.items()}}
-
-
-class Measured(NamedTuple):
-    """What evaluations are given, and what is written about it."""
-
-    recipe: Recipe
-    subject: Subject
-    baseline: Subject
-    data: dict[str, str]  # source, and the fingerprints of both splits
-    place: str  # what the names of the files end in: "@cifar100", or nothing
+    images = {"source": (recipe.probe.data or recipe.data).source}
+    images |= {split: dataset.fingerprint() for split, dataset in splits.items()}
+    ending = "" if data is None else f"@{other_data.short_name(recipe.probe.data)}"
+    if ending:
+        other_data.check(run, [name + ending for name in names], images)
+    run.probes(besides=[name + ending for name in names])  # a damaged one is told now, not after an hour
+    trained, untrained = subjects(run, recipe, encoders, splits, choose_device(device))
+    written = {}
+    for name in names:
+        try:
+            scores, arrays = _measured(name, recipe, trained, untrained)
+        except RequestError as error:
+            if not forgiving:
+                raise
+            say(f"{name} not measured: {error}")
+        else:
+            record = {"data": images, **scores, "step": run.record.steps}
+            run.write_probe(name + ending, record, arrays or None)
+            written[name + ending] = record
+    return written
 
 
 def loaded(recipe: Recipe, only: tuple[Split, ...] = SPLITS) -> dict[Split, Dataset]:
@@ -104,34 +101,15 @@ def loaded(recipe: Recipe, only: tuple[Split, ...] = SPLITS) -> dict[Split, Data
         raise
 
 
-def _all(run: Run, names: tuple[str, ...], measured: Measured, *, say: Say | None) -> dict[str, Any]:
-    """Each evaluation's record; with `say`, one that these data do not allow is said and skipped."""
-    found = {}
-    for name in names:
-        try:
-            found[name + measured.place] = _one(run, name, measured)
-        except RequestError as error:
-            if say is None:
-                raise
-            say(f"{name} not measured: {error}")
-    return found
-
-
 def _recipe(run: Run, sets: tuple[str, ...]) -> Recipe:
     """The run's recipe with other settings of its probes."""
-    for one in sets:
-        key = one.partition("=")[0].strip()
+    for override in sets:
+        key = override.partition("=")[0].strip()
         if not key.startswith(("probe.", "data.root", "data.download")):
             what = f"{key} is settled: the run has been trained with it"
             hint = "probe takes probe.*, data.root and data.download"
             raise RequestError(what, slug="bad-override", where="--set", hint=hint)
     return Recipe.check(layers.overridden(run.recipe(), sets), str(run.path / "recipe.toml"))
-
-
-def _check_name(name: str) -> None:
-    known = catalogue.names("evaluations")
-    if name not in known:
-        raise RequestError(f'there is no evaluation "{name}"', slug="unknown-name", hint=f"known: {', '.join(known)}")
 
 
 def _allowed(names: tuple[str, ...], splits: dict[Split, Dataset], say: Say | None) -> tuple[str, ...]:
@@ -148,31 +126,26 @@ def _allowed(names: tuple[str, ...], splits: dict[Split, Dataset], say: Say | No
     return tuple(name for name in names if name not in wanting)
 
 
-def _one(run: Run, name: str, measured: Measured) -> dict[str, Any]:
-    recipe, subject, baseline, data, place = measured
-    evaluate = catalogue.load("evaluations", name).evaluate
-    config = getattr(recipe.probe, name)
-    scores: Scores = evaluate(subject, config, seed=recipe.run.seed)
-    random: Scores = evaluate(baseline, config, seed=recipe.run.seed)
+def _measured(
+    name: str, recipe: Recipe, trained: Subject, untrained: Subject
+) -> "tuple[dict[str, Any], dict[str, NDArray[Any]]]":
+    """Keys of a ProbeRecord; and what is written beside it: predictions with their labels, if any, and arrays."""
+    evaluate, config = catalogue.load("evaluations", name).evaluate, getattr(recipe.probe, name)
+    scores: Scores = evaluate(trained, config, seed=recipe.run.seed)
+    random: Scores = evaluate(untrained, config, seed=recipe.run.seed)
     record = {
-        "data": data,
         "score": scores.score,
         "n": scores.n,
-        "interval": {key: list(value) for key, value in scores.interval.items()},
+        "interval": {key: list(ends) for key, ends in scores.interval.items()},
         "random_encoder": {
             "score": random.score,
-            "interval": {k: list(v) for k, v in random.interval.items()},
+            "interval": {key: list(ends) for key, ends in random.interval.items()},
         },
         "settings": dict(scores.settings),
         "extra": dict(scores.extra),
-        "step": run.record.steps,
     }
-    run.write_probe(name + place, record, _arrays(scores, random, subject.test) or None)
-    return record
-
-
-def _arrays(scores: Scores, random: Scores, test: Features) -> "dict[str, NDArray[Any]]":
-    """What is written beside the scores: predictions with their labels, if there are any, and arrays."""
-    tensors = {"prediction": scores.predictions, "label": test.y, "random_prediction": random.predictions}
-    found = {key: value for key, value in tensors.items() if value is not None and scores.predictions is not None}
-    return {key: value.cpu().contiguous().numpy() for key, value in (found | scores.arrays).items()}
+    tensors = dict(scores.arrays)
+    if scores.predictions is not None:
+        tensors |= {"prediction": scores.predictions, "label": trained.test.y}
+        tensors |= {} if random.predictions is None else {"random_prediction": random.predictions}
+    return record, {key: value.cpu().contiguous().numpy() for key, value in tensors.items()}

@@ -39,7 +39,12 @@ def save(
         if module is not None
         for name, value in module.state_dict().items()
     }
-    tensors |= _optimizer_tensors(method, optimizer)
+    tensors |= {
+        f"optimizer.{name}|{key}": value.detach().contiguous().cpu()
+        for name, param in method.named_parameters()
+        for key, value in optimizer.state.get(param, {}).items()
+        if isinstance(value, Tensor)
+    }
     path = folder / FILE
     with in_plain_words(path.parent):
         path.parent.mkdir(exist_ok=True)
@@ -73,7 +78,8 @@ def load(folder: Path, method: nn.Module, optimizer: Optimizer, readout: nn.Modu
     except RuntimeError:
         raise weights.unusable("the checkpoint is of another network", path) from None
     _load_optimizer(method, optimizer, tensors, path)
-    if progress["next_step"] > 0 and _remembers(optimizer) and not optimizer.state:
+    stateful = any(group.get("momentum") or "betas" in group for group in optimizer.param_groups)
+    if progress["next_step"] > 0 and stateful and not optimizer.state:
         raise weights.unusable("the optimizer's state is missing", path)
     return progress
 
@@ -91,20 +97,6 @@ def _progress(metadata: dict[str, str], path: Path) -> dict[str, Any]:
     if not right or any(type(number) not in (int, float) for number in numbers):
         raise weights.unusable("its header holds something else than numbers", path)
     return dict(progress)
-
-
-def _remembers(optimizer: Optimizer) -> bool:
-    """Whether the optimizer has a state from its first step on."""
-    return any(group.get("momentum") or "betas" in group for group in optimizer.param_groups)
-
-
-def _optimizer_tensors(method: nn.Module, optimizer: Optimizer) -> dict[str, Tensor]:
-    return {
-        f"optimizer.{name}|{key}": value.detach().contiguous().cpu()
-        for name, param in method.named_parameters()
-        for key, value in optimizer.state.get(param, {}).items()
-        if isinstance(value, Tensor)
-    }
 
 
 def _load_optimizer(method: nn.Module, optimizer: Optimizer, tensors: dict[str, Tensor], path: Path) -> None:

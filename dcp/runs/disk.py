@@ -39,20 +39,16 @@ def in_plain_words(path: Path) -> Iterator[None]:
         # by its name, because a comparison starts without the package
         if not isinstance(error, OSError) and type(error).__name__ != "SafetensorError":
             raise
-        number, reason = _reason(error)
+        if isinstance(error, OSError):
+            number, reason = error.errno or 0, error.strerror or type(error).__name__
+        else:  # safetensors has the system's number of an error in its text only
+            said = re.search(r"\(os error (\d+)\)", str(error))
+            number, reason = int(said[1]) if said else 0, str(error)
         if number in _FULL:
             hint = "Free some space and go on with --resume, or write elsewhere (--runs or --out)."
             raise RunError(_FULL[number], slug="disk-full", where=str(path), hint=hint) from error
         hint = "Check the folder's permissions, or write elsewhere (--runs or --out)."
         raise RunError(f"cannot write: {reason}", slug="cannot-write", where=str(path), hint=hint) from error
-
-
-def _reason(error: Exception) -> tuple[int, str]:
-    """The system's number of an error, 0 without one, and its words; safetensors has both in its text only."""
-    if isinstance(error, OSError):
-        return error.errno or 0, error.strerror or type(error).__name__
-    number = re.search(r"\(os error (\d+)\)", str(error))
-    return int(number[1]) if number else 0, str(error)
 
 
 @contextlib.contextmanager

@@ -50,8 +50,8 @@ def seed_of(name: str) -> int:
     >>> seed_of("stl10_directcopy-s12")
     12
     """
-    found = re.search(r"-s(\d+)$", name)
-    return int(found[1]) if found else 0
+    ending = re.search(r"-s(\d+)$", name)
+    return int(ending[1]) if ending else 0
 
 
 def matches(word: str, root: Path) -> list[Path]:
@@ -69,13 +69,13 @@ def matches(word: str, root: Path) -> list[Path]:
     if _is_there(base / name, Path.is_dir):
         return [base / name]
     fits = fnmatch.fnmatchcase if re.search(r"[*?[]", name) else str.__eq__
-    found = [run for run in runs_in(base) if fits(run.name, name) or fits(without_seed(run.name), name)]
-    if not found and _is_there(base / name, Path.exists):
+    runs = [run for run in runs_in(base) if fits(run.name, name) or fits(without_seed(run.name), name)]
+    if not runs and _is_there(base / name, Path.exists):
         return [base / name]  # opening it says what it is
-    if not found:
+    if not runs:
         hint = nearest(name, base)
         raise RequestError(f'no run is called "{name}"', slug="no-such-run", where=str(base), hint=hint)
-    return found
+    return runs
 
 
 def arms_of(folder: Path) -> list[Json]:
@@ -90,22 +90,27 @@ def arms_of(folder: Path) -> list[Json]:
 
 def named(names: Sequence[Any], root: Path) -> list[Path]:
     """The run folders under `root` that have one of these names without their seed, in the order of names and seeds."""
-    found = [run for run in runs_in(root) if without_seed(run.name) in names]
-    return sorted(found, key=lambda run: names.index(without_seed(run.name)))
+    runs = [run for run in runs_in(root) if without_seed(run.name) in names]
+    return sorted(runs, key=lambda run: names.index(without_seed(run.name)))
 
 
 def lacking(names: Sequence[str], seeds: Iterable[int], root: Path) -> list[tuple[str, int]]:
     """Name and seed of runs without a folder under `root`: every name should have `seeds`, and those of the others."""
-    there = {path.name for path in named(names, root)}
-    every = sorted({*seeds, *map(seed_of, there)})
-    return [(name, seed) for name in names for seed in every if f"{name}-s{seed}" not in there]
+    folders = {path.name for path in named(names, root)}
+    every = sorted({*seeds, *map(seed_of, folders)})
+    return [(name, seed) for name in names for seed in every if f"{name}-s{seed}" not in folders]
 
 
 def without_folder(words: Sequence[str], root: Path) -> list[tuple[str, int]]:
     """Name and seed of the runs without a folder, of the studies among `words`; each once."""
-    folders = [Path(word) if Path(word).name != word else root / word for word in words if not is_run(Path(word))]
-    found = (lacking(_names(one), _seeds(one), one.parent) for one in folders if _is_study(one))
-    return list(dict.fromkeys(run for of_one in found for run in of_one))
+    missing: dict[tuple[str, int], None] = {}
+    for word in words:
+        folder = Path(word) if Path(word).name != word else root / word
+        if not is_run(Path(word)) and _is_study(folder):
+            seeds = read_json(folder / STUDY).get("seeds")  # those of its last call
+            whole = [seed for seed in seeds if isinstance(seed, int)] if isinstance(seeds, list) else []
+            missing |= dict.fromkeys(lacking(_names(folder), whole, folder.parent))
+    return list(missing)
 
 
 def _is_study(folder: Path) -> bool:
@@ -116,12 +121,6 @@ def _is_study(folder: Path) -> bool:
 def _names(folder: Path) -> list[str]:
     """What the runs of a study are called, without seed."""
     return [str(arm["run"]) for arm in arms_of(folder) if "run" in arm]
-
-
-def _seeds(folder: Path) -> list[int]:
-    """Those of the last call of a study."""
-    seeds = read_json(folder / STUDY).get("seeds")
-    return [seed for seed in seeds if isinstance(seed, int)] if isinstance(seeds, list) else []
 
 
 def _is_there(path: Path, kind: Callable[[Path], bool]) -> bool:
@@ -135,21 +134,15 @@ def nearest(name: str, root: Path) -> str:
     """A hint: the runs under `root` whose names are most like `name`, or what else there is."""
     names = [path.name for path in runs_in(root)]
     if not names:
-        reason = _unreadable(root)
+        reason = ""
+        try:
+            next(root.iterdir(), None)
+        except OSError as error:
+            reason = "" if isinstance(error, FileNotFoundError) else f" that can be seen ({error.strerror})"
         return f"There are no runs in {root}{reason}; --runs DIR says where they are."
-    known = dict.fromkeys([*map(without_seed, names), *names])
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    candidates = dict.fromkeys([*map(without_seed, names), *names])
+    close = difflib.get_close_matches(name, candidates, n=3, cutoff=0.5)
     return f"Did you mean {' or '.join(close)}?" if close else f"In {root} there are {first(names)}."
-
-
-def _unreadable(root: Path) -> str:
-    try:
-        next(root.iterdir(), None)
-    except FileNotFoundError:
-        return ""
-    except OSError as error:
-        return f" that can be seen ({error.strerror})"
-    return ""
 
 
 def first(names: list[str], count: int = 5) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 import dcp as package
 from dcp.errors import RequestError
-from dcp.probing import subjects
+from dcp.probing import features
 from dcp.runs.run import Run
 
 OTHERS = ("--set", "probe.data.images=80", "--set", "probe.data.test_images=40")
@@ -79,7 +79,7 @@ def test_a_probe_of_another_folder_of_the_same_name_is_refused_before_any_featur
     package.probe(runs[0], ["knn"], data="folder", sets=[cats])
     written = {path: path.read_bytes() for path in (runs[0] / "probes").iterdir()}
     with monkeypatch.context() as patch:
-        patch.setattr(subjects, "features", lambda *_: pytest.fail("features were made"))
+        patch.setattr(features, "features", lambda *_: pytest.fail("features were made"))
         with pytest.raises(RequestError) as refused:
             package.probe(runs[0], ["knn", "spectrum"], data="folder", sets=[dogs])
     assert refused.value.slug == "probe-differs"

@@ -74,12 +74,12 @@ def matched(cluster: "NDArray[np.int32]", y: "NDArray[np.int64]", clusters: int,
     import numpy as np
     from scipy.optimize import linear_sum_assignment
 
-    together = np.zeros((clusters, classes), dtype=np.int64)
-    np.add.at(together, (cluster, y), 1)
-    of = torch.full((clusters,), base.UNLABELLED)
-    for one, label in zip(*linear_sum_assignment(together, maximize=True), strict=True):
-        of[one] = int(label)
-    return of
+    contingency = np.zeros((clusters, classes), dtype=np.int64)
+    np.add.at(contingency, (cluster, y), 1)
+    class_of = torch.full((clusters,), base.UNLABELLED)
+    for number, label in zip(*linear_sum_assignment(contingency, maximize=True), strict=True):
+        class_of[number] = int(label)
+    return class_of
 
 
 def agreement(y: "NDArray[np.int64]", cluster: "NDArray[np.int32]") -> dict[str, float]:
@@ -100,8 +100,8 @@ def intervals(
 
     draw, z = np.random.default_rng(seed), NormalDist().inv_cdf(0.975)
     samples = [draw.integers(len(y), size=len(y)) for _ in range(resamples)]
-    found = [agreement(y[rows], cluster[rows]) for rows in samples]
-    reach = {name: z * float(np.std([one[name] for one in found], ddof=1)) for name in found[0]}
+    resampled = [agreement(y[rows], cluster[rows]) for rows in samples]
+    reach = {name: z * float(np.std([scores[name] for scores in resampled], ddof=1)) for name in resampled[0]}
     score, least = agreement(y, cluster), {"nmi": 0.0, "ari": -0.5}
     return {name: (max(least[name], score[name] - r), min(1.0, score[name] + r)) for name, r in reach.items()}
 

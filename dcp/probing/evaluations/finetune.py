@@ -99,7 +99,9 @@ def trained(origin: Origin, data: Dataset, y: Tensor, classes: int, config: Conf
     device = next(origin.encoder.parameters()).device
     with torch.random.fork_rng([device] if device.type == "cuda" else []), torch.enable_grad():
         torch.manual_seed(seed)  # for networks with dropout
-        model = Classifier(origin.encoder, _dim(origin, device), classes).train()
+        with torch.no_grad():
+            dim = origin.encoder(torch.zeros(1, 3, origin.size, origin.size, device=device)).shape[1]
+        model = Classifier(origin.encoder, dim, classes).train()
         plan = Plan(len(data), min(config.batch, len(data)), config.epochs, seed)
         _train(model, origin, data, y.to(device), plan, lr, config.weight_decay)
     return model.eval()
@@ -118,12 +120,6 @@ def _train(
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
-
-
-def _dim(origin: Origin, device: torch.device) -> int:
-    """D."""
-    with torch.no_grad():
-        return int(origin.encoder(torch.zeros(1, 3, origin.size, origin.size, device=device)).shape[1])
 
 
 @torch.no_grad()
@@ -149,8 +145,8 @@ def chosen(
     for lr in rates:
         model = trained(origin, data.subset(fitted), y[fitted], classes, config, lr, seed)
         accuracy.append(float((logits(model, data.subset(held), origin).argmax(1) == y[held]).double().mean()))
-    told: list[Json] = [{"lr": lr, "top1": value} for lr, value in zip(rates, accuracy, strict=True)]
-    return rates[accuracy.index(max(accuracy))], told
+    by_rate: list[Json] = [{"lr": lr, "top1": value} for lr, value in zip(rates, accuracy, strict=True)]
+    return rates[accuracy.index(max(accuracy))], by_rate
 
 
 def evaluate(subject: Subject, config: Config, *, seed: int) -> Scores:
@@ -175,8 +171,8 @@ def evaluate(subject: Subject, config: Config, *, seed: int) -> Scores:
     each = max(1, round(config.share * len(y) / len(y.unique())))
     few = torch.arange(len(y)) if config.share == 1 else splits.few(y, each, seed)
     data, y = origin.train.subset(few), y[few]
-    lr, told = chosen(origin, data, y, classes, config, seed)
-    said = logits(trained(origin, data, y, classes, config, lr, seed), origin.test, origin)
-    ranking = said.sort(dim=1, descending=True, stable=True).indices[:, :5]
-    extra: dict[str, Json] = {"lr": lr, "held_out": told, "labelled_images": len(y), "seed": seed}
+    lr, held_out = chosen(origin, data, y, classes, config, seed)
+    predicted = logits(trained(origin, data, y, classes, config, lr, seed), origin.test, origin)
+    ranking = predicted.sort(dim=1, descending=True, stable=True).indices[:, :5]
+    extra: dict[str, Json] = {"lr": lr, "held_out": held_out, "labelled_images": len(y), "seed": seed}
     return base.ranked(ranking, subject, config.model_dump(mode="json"), extra)

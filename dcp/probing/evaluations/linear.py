@@ -67,7 +67,7 @@ def standardise(train: Tensor, test: Tensor) -> tuple[Tensor, Tensor]:
     return (train - mean) * scale, (test.to(train) - mean) * scale
 
 
-def place(y: Tensor, present: Tensor) -> Tensor:
+def among(y: Tensor, present: Tensor) -> Tensor:
     """Where each class of y [N] stands among the sorted `present` [K], -1 for a class that is not there."""
     where = torch.searchsorted(present, y).clamp_max(len(present) - 1)
     return torch.where(present[where] == y, where, base.UNLABELLED)
@@ -109,9 +109,9 @@ def optimum(task: Task, config: Config, *, seed: int) -> tuple[Tensor, dict[str,
     accuracy: dict[float, float] = {}
     if len(l2) > 1 and len(task.y) > 1:
         fitted, held = (task.part(rows) for rows in splits.hold_out(task.y, config.holdout, seed))
-        found = list(path(fitted, held, l2, curvature, iterations))
-        best, start, _ = max(found, key=lambda one: one[2])
-        accuracy = {strength: value for strength, _, value in found}
+        fits = list(path(fitted, held, l2, curvature, iterations))
+        best, start, _ = max(fits, key=lambda fit: fit[2])
+        accuracy = {strength: value for strength, _, value in fits}
     fit = _logistic.fit(task, best, curvature, start, TOLERANCE, iterations)
     return fit.weight, {
         "l2": best,
@@ -172,7 +172,7 @@ def evaluate(subject: Subject, config: Config, *, seed: int) -> Scores:
     present, y = torch.unique(subject.train.y.to(x.device), return_inverse=True)
     task = Task(x, y, len(present))
     if config.method == "adam":
-        y_test = place(subject.test.y.to(x.device), present)
+        y_test = among(subject.test.y.to(x.device), present)
         weight, extra = by_adam(task, Task(x_test, y_test, len(present)), config, seed=seed)
     else:
         weight, extra = optimum(task, config, seed=seed)

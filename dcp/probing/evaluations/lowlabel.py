@@ -113,13 +113,21 @@ def evaluate(subject: Subject, config: Config, *, seed: int) -> Scores:
         base.check(features, split, labels=True)
     x, x_test = linear.standardise(subject.train.x, subject.test.x)
     present, y = torch.unique(subject.train.y.to(x.device), return_inverse=True)
-    task, test = Task(x, y, len(present)), Task(x_test, linear.place(subject.test.y.to(x.device), present), 0)
+    task, test = Task(x, y, len(present)), Task(x_test, linear.among(subject.test.y.to(x.device), present), 0)
     arrays: dict[str, Tensor] = {}
     extra: dict[str, Json] = {"seed": seed}
     for name, each in sizes(config, len(x), len(present)).items():
-        found = [drawn(task, test, each, config, seed * config.draws + i) for i in range(config.draws)]
-        arrays[name] = torch.stack([right.cpu().double() for right, _ in found]).mean(0)
-        extra[name] = _told(each, [float(right.cpu().double().mean()) for right, _ in found], [l2 for _, l2 in found])
+        draws = [drawn(task, test, each, config, seed * config.draws + i) for i in range(config.draws)]
+        right = torch.stack([correct.cpu().double() for correct, _ in draws])
+        accuracy = right.mean(1).tolist()
+        arrays[name] = right.mean(0)
+        extra[name] = {
+            "images_a_class": each,
+            "draws": accuracy,
+            "mean": fmean(accuracy),
+            "std_over_draws": stdev(accuracy) if len(accuracy) > 1 else None,
+            "l2": [l2 for _, l2 in draws],
+        }
     return Scores(
         score={name: float(value.mean()) for name, value in arrays.items()},
         n=len(subject.test),
@@ -128,9 +136,3 @@ def evaluate(subject: Subject, config: Config, *, seed: int) -> Scores:
         extra=extra,
         arrays=arrays,
     )
-
-
-def _told(each: int, accuracy: list[float], l2: list[float]) -> Json:
-    """How the draws of one score went."""
-    spread = stdev(accuracy) if len(accuracy) > 1 else None
-    return {"images_a_class": each, "draws": accuracy, "mean": fmean(accuracy), "std_over_draws": spread, "l2": l2}

@@ -77,11 +77,12 @@ def evaluate(subject: Subject, config: Config, *, seed: int) -> Scores:
     gallery, y_gallery = fn.normalize(subject.train.x), subject.train.y.to(subject.train.x.device)
     n = min(config.queries, len(subject.test))
     asking = splits.evenly(subject.test.y, n, seed=0).sort().values  # the same for all runs, that they can be paired
+    at = [(f"precision_at_{k}", k) for k in config.at]
     parts: list[dict[str, Tensor]] = []
     for rows in torch.split(asking, max(1, SIMILARITIES_AT_A_TIME // len(gallery))):
         query = fn.normalize(subject.test.x[rows.to(subject.test.x.device)]).to(gallery)
         hit = relevant(query, gallery, subject.test.y[rows].to(gallery.device), y_gallery)
-        parts.append({"map": average_precision(hit)} | {name: hit[:, :k].sum(1) / k for name, k in _at(config)})
+        parts.append({"map": average_precision(hit)} | {name: hit[:, :k].sum(1) / k for name, k in at})
     arrays = {name: torch.cat([part[name].cpu() for part in parts]).double() for name in parts[0]}
     return Scores(
         score={name: float(value.mean()) for name, value in arrays.items()},
@@ -90,7 +91,3 @@ def evaluate(subject: Subject, config: Config, *, seed: int) -> Scores:
         settings={**config.model_dump(mode="json"), "train_images": len(gallery)},
         arrays={**arrays, "query": asking},
     )
-
-
-def _at(config: Config) -> list[tuple[str, int]]:
-    return [(f"precision_at_{k}", k) for k in config.at]
