@@ -127,7 +127,7 @@ def test_a_diverging_run_fails_and_names_the_step(tmp_path: Path, dcp: Callable)
     assert said.code == 1
     assert "not finite at step" in said.err
     record = json.loads((tmp_path / "directcopy-s0" / "run.json").read_text())
-    assert record["status"] == "failed"
+    assert (record["status"], record["error"]) == ("failed", "diverged")
     assert "not finite at step" in record["why"]
     assert not (tmp_path / "directcopy-s0" / "encoder.safetensors").exists()
 

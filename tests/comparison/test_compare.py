@@ -163,6 +163,8 @@ def test_pairing_decides_what_unpaired_intervals_leave_open(build):
     paired = only_difference(compare([build(right=a), build("byol", right=b)]))
     unpaired = only_difference(compare([build("a", top1=0.6, n=1000), build("b", top1=0.63, n=1000)]))
     assert (paired.method, paired.verdict) == (IMAGES_PAIRED, "higher")
+    said = covers(compare([build("one", right=a), build("other", right=b)]))[0]
+    assert "They say nothing about how training varies from seed to seed" in said
     assert (unpaired.method, unpaired.verdict) == (IMAGES_UNPAIRED, "undecided")
     assert unpaired.why == "not paired: no predictions per image for this score"
 
@@ -249,7 +251,7 @@ def test_seeds_are_paired_only_where_they_are_the_same_and_give_the_same_images_
         "fewer seeds": three_seeds(build, "fewer", 0.05, seeds=range(2)),
         "other batch": three_seeds(build, "batch", 0.05, recipe={"train": {"batch": 64}}),
         "other amount": three_seeds(build, "amount", 0.05, recipe={"data": {"limit": 10}}),
-        "other files": three_seeds(build, "files", 0.05, record={"data": {"fingerprint": "ffff"}}),
+        "other files": three_seeds(build, "files", 0.05, record=OTHER_FILES),
         "one seed": three_seeds(build, "one", 0.05, seeds=[0]),
     }
     methods = {why: only_difference(compare([*a, *arm])).method for why, arm in others.items()}
@@ -325,12 +327,6 @@ def test_one_seed_against_several_says_what_it_assumes(build):
     assert "Where an arm has one seed only, it is taken to vary as the seeds of the other arm do." in covers(comparison)
 
 
-def test_single_seeds_are_said_to_say_nothing_about_training(build):
-    comparison = compare([build(right=right(60)), build("b", right=right(90))])
-    assert only_difference(comparison).verdict == "higher"
-    assert "They say nothing about how training varies from seed to seed" in covers(comparison)[0]
-
-
 def test_a_score_stands_beside_its_image_interval_and_the_untrained_encoder(build):
     comparison = compare([build(seed=0, top1=0.6, n=100), build(seed=1, top1=0.7, n=100)])
     (score,) = top1(comparison).arms
@@ -350,22 +346,31 @@ def test_without_an_interval_there_is_no_winner(build):
 # what cannot be compared
 
 
-def why(runs) -> str:
-    one = only_difference(compare(runs))
-    assert one.value is None
-    assert one.interval is None
-    return one.why
+CIFAR = {"data": {"source": "cifar10"}}
+OTHER_FILES = {"data": {"fingerprint": "ffff"}}
+SAME_CLASSES = {"source": "stl10", "train": "train of stl10", "test": "another seed of the same classes"}
+NOT_COMPARED = {
+    "tested on 8000 and 1000 images": ({}, {"n": 1000}),
+    "measured differently: k 20 and 200, t none and 0.1": (
+        {"settings": {"k": 20}},
+        {"settings": {"k": 200, "t": 0.1}},
+    ),
+    "tested on other images": ({}, {"data": SAME_CLASSES}),
+    "different data: stl10 and cifar10": ({"data": None}, {"data": None, "recipe": CIFAR}),
+    "different files under the same data settings: fingerprints 0123456789abcdef and ffff": (
+        {"data": None},
+        {"data": None, "record": OTHER_FILES},
+    ),
+}
 
 
-def test_other_numbers_of_test_images_are_not_compared(build):
-    runs = [build(top1=0.5, n=8000), build("b", top1=0.6, n=1000)]
-    assert why(runs) == "tested on 8000 and 1000 images"
-    assert top1(compare(runs)).n is None
-
-
-def test_probes_with_other_settings_are_not_compared(build):
-    runs = [build(top1=0.5, settings={"k": 20}), build("b", top1=0.6, settings={"k": 200, "t": 0.1})]
-    assert why(runs) == "measured differently: k 20 and 200, t none and 0.1"
+@pytest.mark.parametrize("why", NOT_COMPARED)
+def test_scores_that_mean_different_things_are_not_compared_and_the_reason_is_said(build, why):
+    a, b = NOT_COMPARED[why]
+    comparison = compare([build("a", top1=0.5, **a), build("b", top1=0.6, **b)])
+    one = only_difference(comparison)
+    assert (one.value, one.interval, one.why) == (None, None, why)
+    assert top1(comparison).n == (None if "8000" in why else 8000)
 
 
 def test_the_seed_among_the_settings_of_older_probes_makes_no_difference(build):
@@ -376,7 +381,7 @@ def test_the_seed_among_the_settings_of_older_probes_makes_no_difference(build):
 
 def test_a_missing_probe_is_named(build):
     runs = [build(top1=0.5), build("b")]
-    assert why(runs) == "no linear probe in b"
+    assert only_difference(compare(runs)).why == "no linear probe in b"
     assert "No linear probe in b-s0; `dcp probe` makes it." in caveats(compare(runs))
 
 
@@ -397,12 +402,6 @@ def test_numbers_at_the_edge_of_what_counts_are_compared_without_overflow(build)
     assert rows["large"].p > 0
     assert rows["larger"].why == "no other score of this name in a and b"
     assert (rows["small"].value, rows["small"].p) == (0, None)
-
-
-def test_other_test_images_are_not_compared_though_their_labels_agree(build):
-    images = {"source": "stl10", "train": "train of stl10", "test": "another seed of the same classes"}
-    runs = [build(right=right(60)), build("byol", right=right(65), data=images)]
-    assert why(runs) == "tested on other images"
 
 
 OLDER = (
@@ -426,7 +425,7 @@ def test_probes_with_other_training_images_are_compared_and_said(build):
 
 def test_runs_of_other_data_are_compared_on_the_same_test_images(build):
     images = {"source": "stl10", "train": "train of stl10", "test": "test of stl10"}
-    cifar = build("b", right=right(65), recipe={"data": {"source": "cifar10"}}, data=images)
+    cifar = build("b", right=right(65), recipe=CIFAR, data=images)
     comparison = compare([build(right=right(60)), cifar])
     assert only_difference(comparison).method == IMAGES_PAIRED
     assert caveats(comparison) == (
@@ -434,24 +433,16 @@ def test_runs_of_other_data_are_compared_on_the_same_test_images(build):
     )
 
 
-def test_other_data_are_not_compared(build):
-    cifar = {"data": {"source": "cifar10"}}
-    assert why([build("new", top1=0.5), build("newer", top1=0.6, recipe=cifar)]) == "tested on other images"
-    runs = [build(top1=0.5, data=None), build("b", top1=0.6, recipe=cifar, data=None)]
-    assert why(runs) == "different data: stl10 and cifar10"
+def test_other_data_that_cannot_be_compared_are_said(build):
+    runs = [build(top1=0.5, data=None), build("b", top1=0.6, recipe=CIFAR, data=None)]
     assert caveats(compare(runs)) == (
         "b and stl10_directcopy cannot be compared in their scores: different data: stl10 and cifar10.",
         OLDER.format("stl10_directcopy-s0, b-s0"),
     )
 
 
-def test_other_files_under_the_same_settings_are_not_compared(build):
-    runs = [build(top1=0.5, data=None), build("b", top1=0.6, record={"data": {"fingerprint": "ffff"}}, data=None)]
-    assert why(runs) == "different files under the same data settings: fingerprints 0123456789abcdef and ffff"
-
-
 def test_another_amount_of_the_same_data_is_compared_and_said(build):
-    other = build("b", top1=0.6, recipe={"data": {"limit": 500}}, record={"data": {"fingerprint": "ffff"}})
+    other = build("b", top1=0.6, recipe={"data": {"limit": 500}}, record=OTHER_FILES)
     comparison = compare([build(top1=0.5), other])
     assert only_difference(comparison).value == pytest.approx(0.1)
     assert caveats(comparison) == ("b and stl10_directcopy were trained on different images of the same source.",)
@@ -469,6 +460,17 @@ def test_a_run_that_is_not_finished_is_named_with_the_reason(build, record, word
     assert caveats(compare([build(top1=0.5), build("b", top1=0.6, record=record)])) == (
         f"b-s0 is not finished: {words}.",
     )
+
+
+@pytest.mark.parametrize(
+    ("error", "fate"),
+    [("diverged", "diverged"), ("", "did not finish (failed: error[diverged]: the loss is not finite at step 3)")],
+)
+def test_that_a_run_diverged_is_read_in_its_error_and_not_in_its_text(build, error, fate):
+    why = "error[diverged]: the loss is not finite at step 3"
+    lost = build("b", 1, record={"status": "failed", "why": why, "error": error})
+    comparison = compare([build("a", top1=0.5), build("b", top1=0.6), lost])
+    assert caveats(comparison) == (f"b, seed 1 {fate}; b's scores are those of its other seeds.",)
 
 
 def test_other_devices_versions_and_moments_of_probing_are_said(build):

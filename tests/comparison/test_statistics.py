@@ -185,11 +185,6 @@ def test_tangos_interval_holds_the_truth_as_often_as_it_says_and_swaps_with_the_
     assert McNemar(9, 5, 60).interval() == pytest.approx((-high, -low), abs=1e-9)
 
 
-def test_images_are_counted_by_who_is_right():
-    a, b = np.array([True, True, False, False, True]), np.array([True, False, True, False, False])
-    assert McNemar.of(a, b) == McNemar(only_a=2, only_b=1, n=5)
-
-
 def test_the_p_value_of_an_interval_is_the_normal_tests():
     z, reach = 0.03 / 0.012, stats.norm.ppf(0.975) * 0.012
     assert p_of(0.03, (0.03 - reach, 0.03 + reach)) == pytest.approx(2 * stats.norm.sf(z), **EXACT)
