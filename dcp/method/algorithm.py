@@ -87,7 +87,8 @@ class Method(nn.Module):
         if self.timing == "stale":
             p1, p2 = self.predictor(z1), self.predictor(z2)
         else:
-            p1, p2 = map(self._predict_by, self.blends(z, t), (z1, z2))
+            view1, view2 = self.blends(z, t)
+            p1, p2 = self._predict_by(view1, z1), self._predict_by(view2, z2)
         losses = self._loss(p1, z1, t2, y) + self._loss(p2, z2, t1, y)
         return Step(losses, z, full(h1).detach(), t, y)
 

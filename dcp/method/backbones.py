@@ -103,24 +103,21 @@ def _resnet(name: str, stem: Stem, width: int, norm: str) -> tuple[nn.Module, in
 
 
 def _torchvision(model: str, image_size: int) -> tuple[nn.Module, int]:
-    if model not in torchvision.models.list_models(module=torchvision.models):
-        raise _unknown(model, torchvision.models.list_models(module=torchvision.models))
-    net = _without_weights(model, image_size)
+    models = torchvision.models.list_models(module=torchvision.models)
+    if model not in models:
+        raise _unknown(model, models)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # two models announce that their start will be another one day
+        try:
+            net = torchvision.models.get_model(model, weights=None, image_size=image_size)
+        except TypeError:  # convolutional models have no image size
+            net = torchvision.models.get_model(model, weights=None)
     for head in ("fc", "heads", "head", "classifier"):
         if hasattr(net, head):
             setattr(net, head, Pooled())
     if getattr(net, "aux_logits", False):
         raise _unfit(model, "has auxiliary heads, which have no part here")
     return net, _features(net, model, image_size)
-
-
-def _without_weights(model: str, image_size: int) -> nn.Module:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # two models announce that their start will be another one day
-        try:
-            return torchvision.models.get_model(model, weights=None, image_size=image_size)
-        except TypeError:  # convolutional models have no image size
-            return torchvision.models.get_model(model, weights=None)
 
 
 class Pooled(nn.Module):

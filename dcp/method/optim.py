@@ -13,7 +13,8 @@ class Lars(Optimizer):
     """LARS: SGD whose step is scaled, for each tensor, by η|θ| / |∇ + λθ| (You et al. 2017, arXiv:1708.03888).
 
     Weight decay λ is inside of the gradient, momentum comes after the learning rate, as in the BYOL release. Groups
-    with `scaled = False` (norms and biases there) take plain momentum steps.
+    with `scaled = False` (norms and biases there) take plain momentum steps, and so do tensors of which weight or
+    gradient is zero.
 
     Args:
         params: parameter groups.
@@ -51,19 +52,14 @@ class Lars(Optimizer):
     def _update(self, param: Tensor, group: dict[str, float]) -> None:
         update = param.grad.add(param, alpha=group["weight_decay"])  # type: ignore[union-attr]
         if group["scaled"]:
-            update = update * _trust(param, update, group["eta"])
+            p, u = param.norm(), update.norm()
+            update = update * torch.where((p > 0) & (u > 0), group["eta"] * p / u, torch.ones_like(p))
         state = self.state[param]
         if "momentum_buffer" not in state:
             state["momentum_buffer"] = torch.zeros_like(param)
         buffer = state["momentum_buffer"]
         buffer.mul_(group["momentum"]).add_(update, alpha=group["lr"])
         param.sub_(buffer)
-
-
-def _trust(param: Tensor, update: Tensor, eta: float) -> Tensor:
-    """η|θ| / |update|, and 1 where either is zero."""
-    p, u = param.norm(), update.norm()
-    return torch.where((p > 0) & (u > 0), eta * p / u, torch.ones_like(p))
 
 
 def groups(

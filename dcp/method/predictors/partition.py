@@ -88,10 +88,8 @@ class Partition(Predictor):
         past = torch.where(count == 0, 1.0, torch.where(self.updates == 0, 0.0, self.rho)).to(z.dtype)[:, None, None]
         self.moments.copy_(past * self.moments.to(z.dtype) + (1 - past) * batch)
         self.updates.add_(count > 0)
-        self.weights.copy_(torch.stack([self._weight(cell) for cell in self.moments.to(z.dtype)]))
-
-    def _weight(self, F: Tensor) -> Tensor:
-        return directset.weight(F, alpha=0.5, eps=self.eps, floor=directpred.FLOOR)
+        for F, W in zip(self.moments.to(z.dtype), self.weights, strict=True):
+            W.copy_(directset.weight(F, alpha=0.5, eps=self.eps, floor=directpred.FLOOR))
 
 
 def build(config: Config, dim: int, total: Total) -> Predictor:

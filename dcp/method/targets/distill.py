@@ -82,7 +82,11 @@ def load(place: str) -> tuple[nn.Module, int]:
     """
     from dcp.method import backbones  # timm, which takes a second to import, is for those who train
 
-    path = _file(place)
+    path = expanded_path(place, slug="no-teacher", where=KEY)
+    path = path / FILE if os.path.isdir(path) else path  # noqa: PTH112 - unlike Path's, these never raise
+    if not os.path.isfile(path):  # noqa: PTH113
+        hint = "the folder of a run of dcp that has ended, or its encoder.safetensors; a path from where you are"
+        raise RequestError(f"there is no teacher at {shortened(path)}", slug="no-teacher", where=KEY, hint=hint)
     weights, header = _read(path)
     try:
         network, size = json.loads(header["recipe"])["network"], int(header["image_size"])
@@ -94,54 +98,34 @@ def load(place: str) -> tuple[nn.Module, int]:
         teacher.load_state_dict(weights, strict=True)
     except RuntimeError:
         raise _no_encoder("it is of another network than its header says", path) from None
-    _check_finite(weights, path)
+    if odd := [name for name, value in weights.items() if not bool(value.isfinite().all())]:
+        hint = "Its training went wrong, or the file was changed: train the teacher anew, or give another."
+        what = f"the teacher's weights are not finite: {odd[0]}"
+        raise RequestError(what, slug="bad-checkpoint", where=str(path), hint=hint)
     return teacher, features
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors and the header; where they are damaged, the error says how the teacher's run gets them again."""
     try:
         return read(path)
     except RequestError as error:
         if path.name != FILE:
             raise _no_encoder(error.message, path) from None
-        what, where = f"the teacher's encoder is damaged: {error.message}", str(path)
-        raise RequestError(what, slug="bad-checkpoint", where=where, hint=_mend(path.parent)) from None
-
-
-def _mend(run: Path) -> str:
-    """How the run of a teacher gets its encoder again."""
-    if not (run / "recipe.toml").is_file():
-        return "Copy it again from the teacher's run, or give that run's folder."
-    again = f"dcp pretrain {run / 'recipe.toml'} --runs {run.parent} --resume"
-    return f"The teacher's run must be mended: restore this file from a copy; or remove it and make it again: {again}"
+        hint, recipe = "Copy it again from the teacher's run, or give that run's folder.", path.parent / "recipe.toml"
+        if recipe.is_file():
+            hint = (
+                "The teacher's run must be mended: restore this file from a copy; or remove it and make it again: "
+                f"dcp pretrain {recipe} --runs {path.parent.parent} --resume"
+            )
+        what = f"the teacher's encoder is damaged: {error.message}"
+        raise RequestError(what, slug="bad-checkpoint", where=str(path), hint=hint) from None
 
 
 def _no_encoder(reason: str, path: Path) -> RequestError:
     hint = f"Give the folder of the teacher's run, or the {FILE} in it. One without image_size is of an older dcp."
     what = f"this is not a teacher's encoder: {reason}"
     return RequestError(what, slug="no-teacher", where=f"{KEY}; {path}", hint=hint)
-
-
-def _check_finite(weights: dict[str, Tensor], path: Path) -> None:
-    for name, value in weights.items():
-        if not bool(value.isfinite().all()):
-            hint = "Its training went wrong, or the file was changed: train the teacher anew, or give another."
-            what = f"the teacher's weights are not finite: {name}"
-            raise RequestError(what, slug="bad-checkpoint", where=str(path), hint=hint)
-
-
-def _file(place: str) -> Path:
-    path = expanded_path(place, slug="no-teacher", where=KEY)
-    path = path / FILE if os.path.isdir(path) else path  # noqa: PTH112 - unlike Path's, these never raise
-    if os.path.isfile(path):  # noqa: PTH113
-        return path
-    hint = "the folder of a run of dcp that has ended, or its encoder.safetensors; a path from where you are"
-    raise RequestError(f"there is no teacher at {shortened(path)}", slug="no-teacher", where=KEY, hint=hint)
-
-
-def _width(branch: nn.Module) -> int:
-    """D of a branch: what its last linear layer gives."""
-    return [layer for layer in branch.modules() if isinstance(layer, nn.Linear)][-1].out_features
 
 
 def build(config: Config, online: nn.Module, fresh: Fresh, total: Total) -> Target:
@@ -151,9 +135,10 @@ def build(config: Config, online: nn.Module, fresh: Fresh, total: Total) -> Targ
         RequestError: it cannot be read, or its features and the projections differ in width.
     """
     teacher, features = load(config.teacher)
-    if features != _width(online):
+    width = [layer for layer in online.modules() if isinstance(layer, nn.Linear)][-1].out_features
+    if features != width:
         raise RequestError(
-            f"the teacher has {features} features and network.projector.out is {_width(online)}: they must be equal",
+            f"the teacher has {features} features and network.projector.out is {width}: they must be equal",
             slug="bad-combination",
             where="network.projector.out",
             hint=f"network.projector.out = {features}",
