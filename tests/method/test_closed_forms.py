@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 import torch
+from correlations import rotation
 from torch import Tensor
 from torch.testing import assert_close
 
@@ -35,10 +36,6 @@ def error(W: Tensor, seed: int = 0) -> Tensor:
     return (t - z @ W.T).square().sum(1).mean()
 
 
-def rotation(seed: int) -> Tensor:
-    return torch.linalg.qr(torch.randn(D, D, generator=torch.Generator().manual_seed(seed), dtype=torch.float64))[0]
-
-
 RULES = {
     "right": lambda F, C: regression.weight(F, C, ridge=0.01),
     "left": lambda F, C: regression.weight(F, C, ridge=0.01, order="left"),
@@ -56,7 +53,7 @@ RULES = {
 def test_W_turns_with_projections_and_targets(name: str):
     """z -> Q z and t -> Q t turn F and C, and W(Q F Qᵀ, Q C Qᵀ) = Q W Qᵀ."""
     F, C = moments()
-    Q = rotation(3)
+    Q = rotation(D, 3)
     assert_close(RULES[name](Q @ F @ Q.T, Q @ C @ Q.T), Q @ RULES[name](F, C) @ Q.T, rtol=1e-7, atol=1e-7)
 
 
@@ -159,8 +156,8 @@ def test_procrustes_is_orthogonal_and_no_rotation_is_better():
     _, C = moments()
     W = procrustes.weight(C)
     assert_close(W.T @ W, eye)
-    assert all(error(W) < error(rotation(seed)) for seed in range(200))
-    near = [W @ torch.linalg.matrix_exp(0.1 * (A - A.T)) for A in map(rotation, range(50))]
+    assert all(error(W) < error(rotation(D, seed)) for seed in range(200))
+    near = [W @ torch.linalg.matrix_exp(0.1 * (A - A.T)) for A in (rotation(D, seed) for seed in range(50))]
     assert all(error(W) < error(other) for other in near)
     z, t = (x.numpy() for x in samples())
     assert_close(W, torch.from_numpy(scipy.linalg.orthogonal_procrustes(z, t)[0].T.copy()))
@@ -168,12 +165,12 @@ def test_procrustes_is_orthogonal_and_no_rotation_is_better():
 
 def test_procrustes_of_a_turned_projection_is_that_turn():
     z, _ = samples()
-    Q = rotation(7)
+    Q = rotation(D, 7)
     assert_close(procrustes.weight((z @ Q.T).T @ z / N), Q)
 
 
 def test_newton_schulz_is_procrustes_where_C_is_well_conditioned():
-    C = rotation(1) @ torch.diag(torch.tensor([5.0, 4, 3, 2, 1], dtype=torch.float64)) @ rotation(2)
+    C = rotation(D, 1) @ torch.diag(torch.tensor([5.0, 4, 3, 2, 1], dtype=torch.float64)) @ rotation(D, 2)
     assert_close(newton_schulz.weight(C, iterations=15), procrustes.weight(C), rtol=0, atol=1e-10)
 
 
@@ -204,7 +201,7 @@ def test_top_k_is_a_projection_of_rank_k_and_keeps_more_of_F_than_any_other(k: i
     assert_close(W, W.T)
     assert_close(W.trace().item(), float(k))
     assert_close((W @ F).trace(), torch.linalg.eigvalsh(F)[-k:].sum())
-    others = [rotation(seed)[:, :k] for seed in range(200)]
+    others = [rotation(D, seed)[:, :k] for seed in range(200)]
     assert all((W @ F).trace() >= (V.T @ F @ V).trace() - 1e-12 for V in others)
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from correlations import normal, rotation
 from torch import Tensor
 from torch.testing import assert_close
 
@@ -16,10 +17,6 @@ G = {
     "log1": lambda s: torch.log(1 + s),
     "log2": lambda s: torch.log(1 + s**2),
 }
-
-
-def normal(*shape: int, seed: int) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 def projections(seed: int = 0) -> Tensor:
@@ -64,7 +61,7 @@ def test_the_filter_s_is_directset_of_a_half_without_eps():
 
 @pytest.mark.parametrize("g", G)
 def test_a_filter_turns_with_the_projections(g: str):
-    F, Q = batch_moments(projections(), own)[0], torch.linalg.qr(normal(D, D, seed=5))[0]
+    F, Q = batch_moments(projections(), own)[0], rotation(D, 5)
     assert_close(spectral_filter.weight(Q @ F @ Q.T, g=g), Q @ spectral_filter.weight(F, g=g) @ Q.T)
 
 

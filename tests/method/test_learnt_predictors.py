@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from torch import Tensor, nn
+from correlations import normal
+from torch import nn
 from torch.testing import assert_close
 
 from dcp.method.moments import own
@@ -11,10 +12,6 @@ from dcp.method.predictors import offdiagonal, orthogonal, reweighting, symmetri
 
 SGD = dict(lr=0.1, momentum=0.9, weight_decay=0.05)
 single = dict(rtol=1e-6, atol=1e-6)  # of what was made in single precision
-
-
-def normal(*shape: int, seed: int) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 def trained(predictor: nn.Module, steps: int, after=lambda: None, **options: float) -> None:

@@ -7,10 +7,10 @@ from hypothesis import given
 from torch import Tensor
 from torch.testing import assert_close
 
-from dcp.method.moments import Moments, batch_moments, own
+from dcp.method.moments import Moments
 from dcp.method.objectives import cosine, euclidean, iso_cosine, iso_euclidean
 
-scales = st.floats(1e-3, 1e3)
+scales = st.floats(1e-4, 1e4)
 
 
 def positive(F: Tensor) -> Tensor:
@@ -42,6 +42,7 @@ def test_euclidean_is_zero_at_the_target_and_positive_elsewhere(dim: int, seed: 
 @thorough
 @given(F=correlations(), seed=seeds, scale=scales)
 def test_the_euclidean_iso_gradient_is_twice_the_error_whatever_W(F: Tensor, seed: int, scale: float):
+    """Fact 20: the euclidean gradient in p."""
     z, t = (scale * x for x in draws(len(F), seed))
     z.requires_grad_()
     p = z @ positive(F).T
@@ -52,6 +53,7 @@ def test_the_euclidean_iso_gradient_is_twice_the_error_whatever_W(F: Tensor, see
 @thorough
 @given(F=correlations(), seed=seeds, scale=scales)
 def test_the_cosine_iso_gradient_in_z_is_the_cosine_gradient_in_p(F: Tensor, seed: int, scale: float):
+    """Fact 20."""
     z, t = (scale * x for x in draws(len(F), seed))
     z.requires_grad_()
     W = positive(F)
@@ -86,14 +88,3 @@ def test_F_stays_symmetric_and_positive(dim: int, seed: int, rho: float, centred
         moments.store(moments.blend(moments.now, z + 3))
     assert_close(moments.F, moments.F.T)
     assert torch.linalg.eigvalsh(moments.F)[0] > -1e-12
-
-
-@thorough
-@given(dim=st.integers(1, 6), seed=seeds, cut=st.integers(1, 11))
-def test_two_unequal_shares_give_the_moments_of_the_whole_batch(dim: int, seed: int, cut: int):
-    z = normal(12, dim, seed=seed)
-    sums: list[Tensor] = []
-    for share in (z[:cut], z[cut:]):
-        batch_moments(share, lambda own_sums: sums.append(own_sums) or own_sums)
-    for share in (z[:cut], z[cut:]):
-        assert_close(batch_moments(share, lambda _: sums[0] + sums[1]), batch_moments(z, own))

@@ -108,12 +108,8 @@ def test_width_16_has_a_quarter_of_every_channel_count():
         return [m.out_channels for m in net.modules() if isinstance(m, nn.Conv2d)]
 
     assert channels(net) == [count // 4 for count in channels(full)]
-    assert [stage[-1].conv2.out_channels for stage in (net.layer1, net.layer2, net.layer3, net.layer4)] == [
-        16,
-        32,
-        64,
-        128,
-    ]
+    stages = (net.layer1, net.layer2, net.layer3, net.layer4)
+    assert [stage[-1].conv2.out_channels for stage in stages] == [16, 32, 64, 128]
     assert features == 128
     assert net(torch.zeros(2, 3, 32, 32)).shape == (2, 128)
 

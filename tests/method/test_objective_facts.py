@@ -1,16 +1,13 @@
-"""What the objectives have in common with each other, and what they refuse."""
+"""What the objectives have in common with each other."""
 
-import pytest
 import torch
 from test_objectives_by_hand import FULL, TARGETS, VIEWS, built, setting, tensors
 from torch.testing import assert_close
 
-from dcp.errors import RequestError
 from dcp.method.objectives import euclidean, iso_euclidean
 from dcp.method.objectives.balance import penalty
 from dcp.method.objectives.spectral_contrastive import shortened
 from dcp.method.objectives.straight_through import through
-from dcp.recipe.recipe import Recipe
 
 
 def test_mincs_gradient_is_that_of_the_iso_loss_with_F_as_predictor() -> None:
@@ -55,31 +52,3 @@ def test_vicreg_has_no_gradient_in_what_already_varies_enough_and_is_uncorrelate
     z = (8 * q[:, 1:]).requires_grad_()
     loss = built("vicreg", setting())(z, z, z)
     assert_close(loss, torch.zeros(8), rtol=0, atol=1e-4)
-
-
-REFUSED = {
-    "vicreg behind a stop-gradient": ("vicreg", "target.name=online", "both views alike"),
-    "NT-Xent with a moving average": ("ntxent", "target.name=ema", "both views alike"),
-    "Barlow Twins and a teacher": ("barlow", "target.name=frozen", "both views alike"),
-    "MINC with a predictor": ("minc", "predictor.name=mlp", "has F as its predictor"),
-    "MINC without a stop-gradient": ("minc", "target.name=shared", "stops the gradient itself"),
-    "a balance without a predictor": ("balance", "predictor.name=identity", 'predictor.name = "identity" is none'),
-    "a balance with a bias": ("balance", "predictor.bias=true", "a bias is none"),
-    "past a predictor that learns": ("straight_through", "predictor.name=linear", "no gradient"),
-    "past one that learns in between": ("straight_through", "predictor.every=5", "no gradient"),
-    "IsoLoss and a W that learns in between": ("iso_cosine", "predictor.every=5", "no useful gradient"),
-    "the euclidean one too": ("iso_euclidean", "predictor.every=5", "no useful gradient"),
-    "MINC and the F of this batch": ("minc", "moments.timing=immediate", "F of the steps before"),
-    "positives of a part and statistics of all": ("correlation", "positives.name=semppl", "only a part"),
-    "a teacher without a place": ("distill", "target.teacher=''", "has no teacher"),
-}
-
-
-@pytest.mark.parametrize("case", REFUSED)
-def test_what_makes_no_sense_is_refused_in_one_sentence(case: str) -> None:
-    name, override, words = REFUSED[case]
-    with pytest.raises(RequestError, match="bad-combination") as said:
-        Recipe.read(f"tiny/{name}", (override,))
-    assert words in said.value.message
-    assert "\n" not in said.value.message
-    assert said.value.hint

@@ -59,13 +59,6 @@ def test_tau_0_copies_the_parameters():
     assert_close(parameters(target.branch), parameters(other), rtol=0, atol=0)
 
 
-def test_the_online_branch_is_not_changed_by_an_update():
-    other = moved(branch())
-    before = parameters(other)
-    built(branch(), tau=0.5).update(other, 0.5)
-    assert_close(parameters(other), before, rtol=0, atol=0)
-
-
 def test_cosine_raises_tau_to_1():
     """BYOL: τ = 1 - (1 - τ₀)(cos(πk/K) + 1)/2."""
     target = built(branch(), tau=0.99, schedule="cosine")

@@ -60,6 +60,7 @@ def test_W_keeps_the_order_of_the_eigenvalues(F: Tensor, rule: Rule):
 @thorough
 @given(F=correlations(), eps=epsilons, norm=norms, alpha=alphas)
 def test_W_is_symmetric_and_its_eigenvalues_lie_between_eps_and_1_plus_eps(F, eps, norm, alpha):
+    """Fact 3; so its condition is at most (1 + ε) / ε."""
     for W in (
         directcopy.weight(F, eps=eps, norm=norm, v=top_vector(F)),
         directset.weight(F, alpha=alpha, eps=eps, norm=norm),
@@ -75,6 +76,7 @@ def test_W_is_symmetric_and_its_eigenvalues_lie_between_eps_and_1_plus_eps(F, ep
 @thorough
 @given(F=correlations(), rule=rules(), exponent=st.floats(-8, 8))
 def test_normalised_weights_ignore_the_scale_of_F(F: Tensor, rule: Rule, exponent: float):
+    """Fact 4."""
     F = F + 1e-3 * F.trace() * torch.eye(len(F), dtype=F.dtype)
     assert_close(rule(10.0**exponent * F), rule(F), **close)
 

@@ -1,4 +1,4 @@
-"""Predictors beside what makes no sense with them: refused in one sentence, with a way out."""
+"""Variants beside what makes no sense with them: refused in one sentence, with a way out."""
 
 import pytest
 
@@ -14,6 +14,19 @@ REFUSED = {
     "tiny/regression predictor.lr_factor=2.0": ("predictor.lr_factor has no effect", "every = 5"),
     "tiny/top_k predictor.of=C moments.zero_mean=true": ("not centred", "zero_mean = false"),
     "tiny/regression moments.zero_mean=true": ("does not centre", "zero_mean = false"),
+    "tiny/vicreg target.name=online": ("both views alike", 'target.name = "shared"'),
+    "tiny/minc predictor.name=mlp": ("has F as its predictor", "identity"),
+    "tiny/minc target.name=shared": ("stops the gradient itself", "ema"),
+    "tiny/minc moments.timing=immediate": ("F of the steps before", "stale"),
+    "tiny/balance predictor.name=identity": ('predictor.name = "identity" is none', "without bias"),
+    "tiny/balance predictor.bias=true": ("a bias is none", "without bias"),
+    "tiny/straight_through predictor.name=linear": ("no gradient", "set at every step"),
+    "tiny/straight_through predictor.every=5": ("no gradient", "set at every step"),
+    "tiny/iso_cosine predictor.every=5": ("no useful gradient", "every = 1"),
+    "tiny/iso_euclidean target.name=shared": ("stops the gradient itself", "online"),
+    "tiny/correlation positives.name=semppl": ("only a part", 'positives.name = "none"'),
+    "tiny/semppl target.name=shared": ("take no gradient", "online"),
+    "tiny/distill target.teacher=''": ("has no teacher", "a finished run"),
     "tiny/procrustes predictor.every=2 moments.timing=immediate": ("asks for less", "every = 1"),
 }
 
@@ -27,6 +40,7 @@ def test_what_makes_no_sense_is_refused_in_one_sentence_with_a_way_out(words: st
     why, hint = REFUSED[words]
     assert problem.slug == "bad-combination"
     assert why in problem.message
+    assert "\n" not in problem.message
     assert hint in str(problem.hint)
 
 
