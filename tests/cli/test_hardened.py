@@ -50,6 +50,13 @@ def unheard(*words: object) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
+def refused(said: Any, slug: str, *words: object) -> None:
+    """The command ended with 2, this error and these words."""
+    assert said.code == 2, said
+    for text in (f"error[{slug}]", *words):
+        assert str(text) in said.err
+
+
 def changed(path: Path, **fields: Any) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), **fields}))
 
@@ -79,55 +86,33 @@ def test_scores_that_dcp_would_not_write_are_refused_with_the_way_to_new_ones(
 ) -> None:
     changed(run / "probes/knn.json", **fields)
     said = dcp("compare", run, run.parent / "whole-s1")
-    assert said.code == 2
-    assert "error[broken-run]" in said.err
-    assert str(run / "probes/knn.json") in said.err
-    assert f"dcp probe {run} -e knn" in said.err
+    refused(said, "broken-run", run / "probes/knn.json", f"dcp probe {run} -e knn")
 
 
 def test_scores_of_a_later_dcp_are_not_guessed_at(run: Path, dcp: Callable) -> None:
     changed(run / "probes/knn.json", schema=2)
-    said = dcp("compare", run, run.parent / "whole-s1")
-    assert said.code == 2
-    assert "error[newer-run]" in said.err
-    assert "knn.json" in said.err
+    refused(dcp("compare", run, run.parent / "whole-s1"), "newer-run", "knn.json")
 
 
 @pytest.mark.parametrize(
     "fields",
     [
-        {"data": "a"},
-        {"data": {"fingerprint": ["a"]}},
-        {"state": [1]},
-        {"seed": "a"},
-        {"seed": None},
-        {"name": 3},
-        {"status": ["done"]},
-        {"versions": "1"},
-        {"wall_s": "long"},
-        {"steps": [1]},
-        {"sittings": 3},
+        {"data": "a"}, {"data": {"fingerprint": ["a"]}}, {"state": [1]}, {"seed": "a"}, {"seed": None}, {"name": 3},
+        {"status": ["done"]}, {"versions": "1"}, {"wall_s": "long"}, {"steps": [1]}, {"sittings": 3},
         {"images_per_s": 10**400},
     ],
     ids=json.dumps,
-)
+)  # fmt: skip
 def test_a_record_that_dcp_would_not_write_is_refused(run: Path, dcp: Callable, fields: dict[str, Any]) -> None:
     changed(run / "run.json", **fields)
     for words in (("compare", run, run.parent / "whole-s1"), ("probe", run)):
-        said = dcp(*words)
-        assert said.code == 2
-        assert "error[broken-run]" in said.err
-        assert str(run / "run.json") in said.err
-        assert "Restore it from a copy" in said.err
+        refused(dcp(*words), "broken-run", run / "run.json", "Restore it from a copy")
 
 
 @pytest.mark.parametrize("name", ["run.json", "probes/knn.json", "recipe.toml"])
 def test_what_is_nested_too_deeply_is_a_broken_run(run: Path, dcp: Callable, name: str) -> None:
     (run / name).write_text("a = " + DEEP if name == "recipe.toml" else DEEP)
-    said = dcp("compare", run, run.parent / "whole-s1")
-    assert said.code == 2
-    assert "error[broken-run]" in said.err
-    assert str(run / name) in said.err
+    refused(dcp("compare", run, run.parent / "whole-s1"), "broken-run", run / name)
 
 
 @pytest.mark.parametrize(
@@ -142,20 +127,26 @@ def test_a_line_of_metrics_that_dcp_would_not_write_is_named(run: Path, line: st
     assert "delete the file" in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["metrics.jsonl", "probes/knn.json"])
-def test_a_folder_in_the_place_of_a_file_is_named(run: Path, name: str) -> None:
-    (run / name).unlink()
-    (run / name).mkdir()
+READ: dict[str, tuple[Callable[[Run], Any], str]] = {
+    "metrics.jsonl": (Run.metrics, "Is a directory"),
+    "probes/knn.json": (Run.probes, "Is a directory"),
+    "probes/knn.safetensors": (lambda run: run.predictions("knn"), "knn.safetensors"),
+    "probes": (Run.probes, "Not a directory"),
+}
+
+
+@pytest.mark.parametrize("name", READ)
+def test_a_folder_in_the_place_of_a_file_and_the_reverse_are_named(run: Path, name: str) -> None:
+    if name == "probes":
+        shutil.rmtree(run / name)
+        (run / name).touch()
+    else:
+        (run / name).unlink()
+        (run / name).mkdir()
+    read, reason = READ[name]
     opened = Run.open(run)
-    with pytest.raises(RequestError, match=r"broken-run.*Is a directory"):
-        opened.metrics() if name == "metrics.jsonl" else opened.probes()
-
-
-def test_a_file_in_the_place_of_the_probes_is_named(run: Path) -> None:
-    shutil.rmtree(run / "probes")
-    (run / "probes").touch()
-    with pytest.raises(RequestError, match=r"broken-run.*Not a directory"):
-        Run.open(run).probes()
+    with pytest.raises(RequestError, match=rf"broken-run.*{reason}"):
+        read(opened)
 
 
 @pytest.mark.parametrize(
@@ -176,29 +167,30 @@ def test_predictions_that_are_none_are_refused(run: Path, arrays: dict[str, Any]
         Run.open(run).predictions("knn")
 
 
-def test_a_folder_in_the_place_of_predictions_is_named(run: Path) -> None:
-    (run / "probes/knn.safetensors").unlink()
-    (run / "probes/knn.safetensors").mkdir()
-    with pytest.raises(RequestError, match=r"broken-run.*knn.safetensors"):
-        Run.open(run).predictions("knn")
-
-
 # checkpoints
 
 
-def interrupted(run: Path) -> None:
+def rewritten(
+    run: Path, *, header: dict[str, str] | None = None, drop: str = "", add: str = "", keeps_count: bool = False
+) -> None:
+    """The run is interrupted, and its checkpoint has another header, fewer tensors or one more."""
     changed(run / "run.json", status="interrupted")
-
-
-def rewritten(run: Path, *, header: dict[str, str] | None = None, drop: str = "", add: str = "") -> None:
     path = run / checkpoint.FILE
     with safe_open(path, framework="pt") as file:
         metadata = file.metadata() if header is None else header
     tensors = {name: value for name, value in load_file(path).items() if not (drop and name.startswith(drop))}
     if add:
         tensors[add] = next(iter(tensors.values())).clone()
-    metadata.pop("tensors", None)
+    if not keeps_count:
+        metadata.pop("tensors", None)
     save_file(tensors, path, metadata=metadata)
+
+
+def resumed(run: Path, dcp: Callable) -> str:
+    """What is said when it is to go on, and cannot."""
+    said = dcp("pretrain", "tiny/directcopy", "--runs", run.parent, "--resume", "--quiet")
+    refused(said, "bad-checkpoint")
+    return said.err
 
 
 def progress(**fields: Any) -> dict[str, str]:
@@ -226,34 +218,20 @@ DAMAGE: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("case", DAMAGE)
 def test_a_checkpoint_that_cannot_be_gone_on_from_is_refused(run: Path, dcp: Callable, case: str) -> None:
-    interrupted(run)
     rewritten(run, **DAMAGE[case])
-    said = dcp("pretrain", "tiny/directcopy", "--runs", run.parent, "--resume", "--quiet")
-    assert said.code == 2, said
-    assert "error[bad-checkpoint]" in said.err
-    assert "delete it and go on with --resume" in said.err
+    assert "delete it and go on with --resume" in resumed(run, dcp)
 
 
-def test_a_checkpoint_that_lost_a_tensor_is_refused(run: Path, dcp: Callable) -> None:
-    interrupted(run)
-    path = run / checkpoint.FILE
-    with safe_open(path, framework="pt") as file:
-        metadata = file.metadata()
-    tensors = load_file(path)
-    tensors.pop(next(name for name in tensors if name.startswith("optimizer.")))
-    save_file(tensors, path, metadata=metadata)
-    said = dcp("pretrain", "tiny/directcopy", "--runs", run.parent, "--resume", "--quiet")
-    assert said.code == 2
-    assert "tensors instead of" in said.err
+def test_a_checkpoint_that_lost_tensors_is_refused_with_how_many(run: Path, dcp: Callable) -> None:
+    rewritten(run, drop="optimizer.", keeps_count=True)
+    assert "tensors instead of" in resumed(run, dcp)
 
 
 def test_a_file_in_the_place_of_the_checkpoint_is_refused(run: Path, dcp: Callable) -> None:
-    interrupted(run)
+    changed(run / "run.json", status="interrupted")
     shutil.rmtree(run / "checkpoint")
     (run / "checkpoint").touch()
-    said = dcp("pretrain", "tiny/directcopy", "--runs", run.parent, "--resume", "--quiet")
-    assert said.code == 2
-    assert "error[bad-checkpoint]" in said.err
+    resumed(run, dcp)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="resource limits are POSIX")
@@ -310,11 +288,7 @@ def test_a_run_that_may_not_be_read_is_named_and_stands_in_nobodys_way(
     denied(monkeypatch, run)
     assert [path.name for path in lookup.matches("whole", run.parent)] == ["whole-s1"]
     for words in (("compare", run, "whole"), ("probe", "directcopy"), ("compare", "*")):
-        said = dcp(*words, "--runs", run.parent)
-        assert said.code == 2
-        assert "error[broken-run]" in said.err
-        assert "Permission denied" in said.err
-        assert str(run) in said.err
+        refused(dcp(*words, "--runs", run.parent), "broken-run", "Permission denied", run)
 
 
 def test_a_folder_of_runs_that_may_not_be_read_is_said(
@@ -431,27 +405,23 @@ def test_a_strange_recipe_is_a_wrong_request(case: str, tmp_path: Path, dcp: Cal
     text, slug = STRANGE[case]
     (tmp_path / "a.toml").write_text(text)
     said = dcp("recipes", "check", tmp_path / "a.toml")
-    assert said.code == 2
-    assert f"error[{slug}]" in said.err
+    refused(said, slug)
     assert len(said.err) < 2000
 
 
 @pytest.mark.parametrize("value", [f"a={'9' * 5001}", f"a={'[' * 3000}{']' * 3000}", f"{'.'.join('a' * 2000)}=1"])
 def test_a_strange_override_is_a_wrong_request(value: str, dcp: Callable) -> None:
     said = dcp("recipes", "check", "quickstart", "--set", value)
-    assert said.code == 2
-    assert "error[bad-override]" in said.err
+    refused(said, "bad-override")
     assert len(said.err) < 1000
 
 
 def test_recipes_extend_each_other_over_a_few_files_only(tmp_path: Path, dcp: Callable) -> None:
     (tmp_path / "0.toml").write_text(RIGHT)
-    for i in range(1, 1200):
+    for i in range(1, 60):
         (tmp_path / f"{i}.toml").write_text(f'extends = "{i - 1}.toml"')
     assert dcp("recipes", "check", tmp_path / f"{layers.LONGEST_LINE}.toml").code == 0
-    said = dcp("recipes", "check", tmp_path / "1199.toml")
-    assert said.code == 2
-    assert "error[bad-extends]: extends goes over more than 20 files" in said.err
+    refused(dcp("recipes", "check", tmp_path / "59.toml"), "bad-extends", "extends goes over more than 20 files")
 
 
 @pytest.mark.parametrize(
@@ -462,10 +432,7 @@ def test_recipes_extend_each_other_over_a_few_files_only(tmp_path: Path, dcp: Ca
     ],
 )
 def test_a_number_that_no_machine_can_use_is_out_of_bounds(value: str, dcp: Callable) -> None:
-    said = dcp("recipes", "check", "quickstart", "--set", value)
-    assert said.code == 2
-    assert "error[bad-value]" in said.err
-    assert "expected at most" in said.err
+    refused(dcp("recipes", "check", "quickstart", "--set", value), "bad-value", "expected at most")
 
 
 @pytest.mark.parametrize("text", ["[target]\ntau = 0.9\n", '[target]\nname = "ema"\ntau = 0.9\n'])
@@ -482,8 +449,7 @@ def test_a_variant_by_default_gives_way_as_one_that_is_named(text: str, section:
 
 def test_bounds_are_said_as_toml_writes_lists(dcp: Callable) -> None:
     said = dcp("recipes", "check", "quickstart", "--set", "views.crop_scale=[0.9, 0.1]")
-    assert said.code == 2
-    assert "must go up: [0.9, 0.1]" in said.err
+    refused(said, "bad-value", "must go up: [0.9, 0.1]")
 
 
 # terminals and the outside
@@ -496,13 +462,9 @@ def test_a_terminal_of_few_letters_is_shown_the_others_escaped(words: tuple[str,
     assert "\\u2016" in done.stdout or words[1] == "show"  # ‖
 
 
-@pytest.mark.parametrize("words", [("recipes", "list"), ("recipes", "schema"), ("recipes", "show", "quickstart")])
-def test_a_reader_that_has_gone_ends_a_command_in_silence(words: tuple[str, ...]) -> None:
-    assert unheard(*words) == (0, "")
-
-
-def test_a_table_nobody_reads_ends_in_silence(run: Path) -> None:
-    assert unheard("compare", run, run.parent / "whole-s1") == (0, "")
+def test_a_reader_that_has_gone_ends_a_command_in_silence(run: Path) -> None:
+    for words in (("recipes", "list"), ("recipes", "schema"), ("compare", run, run.parent / "whole-s1")):
+        assert unheard(*words) == (0, "")
 
 
 def test_an_output_that_is_full_is_said_plainly() -> None:

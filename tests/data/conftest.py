@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dcp.data.datasets import base
+from dcp.errors import RequestError
+
 
 @pytest.fixture
 def paint() -> Callable[..., Path]:
@@ -40,6 +43,18 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """An empty $DCP_DATA."""
     monkeypatch.setenv("DCP_DATA", str(tmp_path))
     return tmp_path
+
+
+@pytest.fixture
+def refusal() -> Callable[..., RequestError]:
+    """The error that reading a split ends with."""
+
+    def caught(config: base.DataConfig, split: base.Split = "pretrain") -> RequestError:
+        with pytest.raises(RequestError) as error:
+            base.load(config, split)
+        return error.value
+
+    return caught
 
 
 def _real(folder: str) -> Path:

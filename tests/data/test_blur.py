@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torchvision.transforms import functional as tv
 
@@ -20,6 +20,8 @@ def batch(n, size, seed=0):
 @pytest.mark.parametrize("way", WAYS)
 @settings(max_examples=40, deadline=None)
 @given(size=st.integers(2, 50), half=st.integers(1, 11), seed=st.integers(0, 99))
+@example(size=96, half=4, seed=0)  # of the papers
+@example(size=224, half=11, seed=0)
 def test_blur_equals_torchvisions_at_any_size_and_width(way, size, half, seed):
     kernel = 2 * min(half, size - 1) + 1
     x, sigma = batch(4, size, seed)
@@ -27,15 +29,6 @@ def test_blur_equals_torchvisions_at_any_size_and_width(way, size, half, seed):
     for b in range(4):
         expected = tv.gaussian_blur(x[b], [kernel, kernel], [float(sigma[b])] * 2)
         assert (y[b] - expected).abs().max() <= BOUND
-
-
-@pytest.mark.parametrize(("size", "kernel"), [(96, 9), (224, 23)])
-def test_blur_equals_torchvisions_at_the_published_sizes(size, kernel):
-    x, sigma = batch(2, size)
-    for way in WAYS:
-        y = way(x, blur.gaussian(sigma, kernel))
-        for b in range(2):
-            assert (y[b] - tv.gaussian_blur(x[b], [kernel] * 2, [float(sigma[b])] * 2)).abs().max() <= BOUND
 
 
 def test_images_that_are_not_blurred_keep_their_bits():

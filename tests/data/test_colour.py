@@ -39,8 +39,8 @@ def random_order(n, seed):
 
 
 def random_factors(n, seed):
-    factors = torch.rand(n, 4, generator=torch.Generator().manual_seed(seed)) * 1.8
-    factors[:, HUE] = factors[:, HUE] / 1.8 - 0.5
+    factors = torch.rand(n, 4, generator=torch.Generator().manual_seed(seed)) * 2.5
+    factors[:, HUE] = factors[:, HUE] / 2.5 - 0.5
     return factors
 
 
@@ -64,18 +64,6 @@ def test_jitter_equals_torchvisions_operations_called_one_by_one_in_each_images_
     y = jitter(x, torch.ones(12, dtype=torch.bool), order, factors)
     for b in range(12):
         assert (y[b] - one_by_one(x[b], order[b], factors[b])).abs().max() <= BOUND
-
-
-@pytest.mark.parametrize("op", list(THEIRS))
-@pytest.mark.parametrize("factor", [0.0, 0.3, 1.0, 1.7, 2.5])
-def test_each_colour_operation_alone_equals_torchvisions(op, factor):
-    factor = factor / 5 if op == HUE else factor
-    x = batch(2)
-    neutral = torch.tensor([1.0, 1.0, 1.0, 0.0]).repeat(2, 1)
-    neutral[:, op] = factor
-    y = jitter(x, torch.tensor([True, True]), torch.arange(4).repeat(2, 1), neutral)
-    for b in range(2):
-        assert (y[b] - THEIRS[op](x[b], factor)).abs().max() <= BOUND
 
 
 @pytest.mark.parametrize("shift", [-0.5, -1 / 3, -0.1, 1 / 6, 0.25, 0.5])

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torchvision.transforms import functional as tv
 from torchvision.transforms.v2 import functional as v2
@@ -40,6 +40,8 @@ def boxes(batch, height, width, seed=0):
 @settings(max_examples=40, deadline=None)
 # sizes from 2: torchvision's own resampling of bytes to a single pixel ends in an internal assertion of PyTorch's
 @given(height=st.integers(1, 90), width=st.integers(1, 90), size=st.integers(2, 70), seed=st.integers(0, 99))
+@example(height=224, width=161, size=224, seed=3)
+@example(height=300, width=400, size=128, seed=3)
 def test_crops_equal_torchvisions_at_any_size_odd_and_not_square(way, height, width, size, seed):
     x = images(6, height, width, seed)
     box, flip = boxes(6, height, width, seed)
@@ -51,16 +53,6 @@ def test_crops_equal_torchvisions_at_any_size_odd_and_not_square(way, height, wi
     assert y.dtype == torch.float32
     assert y.min() >= 0
     assert y.max() <= 1
-
-
-@pytest.mark.parametrize(("height", "width", "size"), [(96, 96, 96), (224, 161, 224), (300, 400, 128)])
-def test_crops_of_large_images_equal_torchvisions_in_both_ways(height, width, size):
-    x = images(4, height, width)
-    box, flip = boxes(4, height, width, seed=3)
-    for way in WAYS:
-        bytewise = way is crop.by_resampling
-        expected = torch.stack([theirs(x[b], box[b].tolist(), flip[b], size, on_bytes=bytewise) for b in range(4)])
-        assert (way(x, box, flip, size) - expected).abs().max() <= BOUND
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -65,10 +65,6 @@ def test_without_a_root_the_platforms_cache_folder_is_used(monkeypatch, platform
 # the keys
 
 
-def test_the_catalogue_lists_these_sources():
-    assert set(SOURCES) <= set(catalogue.names("datasets"))
-
-
 @pytest.mark.parametrize("source", SOURCES)
 def test_each_source_is_chosen_by_its_name_and_documents_every_key(source):
     adapter = TypeAdapter(catalogue.union("datasets", key="source"))

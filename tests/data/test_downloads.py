@@ -11,7 +11,6 @@ import torch
 import torchvision
 
 from dcp.data.datasets import base, cifar10, cifar100, imagenette, stl10
-from dcp.errors import RequestError
 
 CIFAR = {"cifar10": cifar10, "cifar100": cifar100}
 TORCHVISION = {
@@ -63,12 +62,6 @@ def write_stl10(root: Path, train: int = 6, unlabelled: int = 9, test: int = 4) 
         (np.arange(count, dtype=np.uint8) % 10 + 1).tofile(folder / f"{name}.bin")
 
 
-def refusal(config: base.DataConfig, split: str = "pretrain") -> RequestError:
-    with pytest.raises(RequestError) as caught:
-        base.load(config, split)
-    return caught.value
-
-
 @pytest.mark.parametrize("name", CIFAR)
 def test_cifar_is_one_uint8_tensor_with_the_bytes_of_the_file(elsewhere, monkeypatch, name):
     rows = write_cifar(elsewhere, name)
@@ -112,7 +105,7 @@ def test_a_limit_above_stl10s_labelled_images_cuts_pretrain_and_leaves_train_who
         (imagenette.Config(size="full"), "imagenette2", "train/ and val/"),
     ],
 )
-def test_absent_data_say_which_files_belong_where_and_which_key_downloads(elsewhere, config, folder, file):
+def test_absent_data_say_which_files_belong_where_and_which_key_downloads(elsewhere, config, folder, file, refusal):
     error = refusal(config)
     assert (error.slug, error.where) == ("missing-data", str(elsewhere / folder))
     assert error.message == f"{config.source} is not there"
@@ -122,7 +115,7 @@ def test_absent_data_say_which_files_belong_where_and_which_key_downloads(elsewh
     assert not list(elsewhere.iterdir())
 
 
-def test_an_incomplete_folder_names_the_missing_files(elsewhere):
+def test_an_incomplete_folder_names_the_missing_files(elsewhere, refusal):
     write_cifar(elsewhere, "cifar10")
     for file in ("data_batch_2", "test_batch"):
         (elsewhere / "cifar-10-batches-py" / file).unlink()
@@ -130,7 +123,7 @@ def test_an_incomplete_folder_names_the_missing_files(elsewhere):
 
 
 @pytest.mark.parametrize("name", TORCHVISION)
-def test_damaged_files_name_the_folder_to_delete(elsewhere, name):
+def test_damaged_files_name_the_folder_to_delete(elsewhere, name, refusal):
     write_stl10(elsewhere) if name == "stl10" else write_cifar(elsewhere, name)
     module = {**CIFAR, "stl10": stl10}[name]
     error = refusal(module.Config())
@@ -138,7 +131,7 @@ def test_damaged_files_name_the_folder_to_delete(elsewhere, name):
     assert error.hint.startswith(f"Delete {elsewhere / TORCHVISION[name].base_folder} (and ")
 
 
-def test_a_damaged_file_of_class_names_is_damage_too(elsewhere, monkeypatch):
+def test_a_damaged_file_of_class_names_is_damage_too(elsewhere, monkeypatch, refusal):
     write_cifar(elsewhere, "cifar10")
     accept(monkeypatch, "cifar10", elsewhere / "cifar-10-batches-py")
     (elsewhere / "cifar-10-batches-py" / "batches.meta").unlink()
@@ -154,7 +147,9 @@ def test_a_damaged_file_of_class_names_is_damage_too(elsewhere, monkeypatch):
         (imagenette.Config(download=True, size="320px"), "imagenette2-320.tgz"),
     ],
 )
-def test_a_download_without_a_network_says_so_and_which_files_belong_where(elsewhere, offline, config, address):
+def test_a_download_without_a_network_says_so_and_which_files_belong_where(
+    elsewhere, offline, config, address, refusal
+):
     error = refusal(config)
     assert offline
     assert error.slug == "download-failed"
@@ -183,14 +178,14 @@ def test_a_download_arrives_is_checked_and_is_read(elsewhere, tmp_path_factory, 
     assert len(base.load(cifar100.Config(download=True), "test")) == 20
 
 
-def test_a_download_that_arrives_damaged_names_what_to_delete(elsewhere, monkeypatch):
+def test_a_download_that_arrives_damaged_names_what_to_delete(elsewhere, monkeypatch, refusal):
     serve(monkeypatch, b"<html>log in to this network first</html>")
     error = refusal(cifar100.Config(download=True))
     assert error.slug == "damaged-data"
     assert f"Delete {elsewhere / 'cifar-100-python'} (and cifar-100-python.tar.gz beside it)" in error.hint
 
 
-def test_a_data_folder_that_cannot_be_made_is_named(tmp_path):
+def test_a_data_folder_that_cannot_be_made_is_named(tmp_path, refusal):
     (tmp_path / "file").touch()
     error = refusal(cifar10.Config(root=str(tmp_path / "file"), download=True))
     assert (error.slug, error.where) == ("unusable-folder", str(tmp_path / "file"))

@@ -5,13 +5,6 @@ import torchvision
 
 from dcp.data.datasets import base, imagenet, imagenette
 from dcp.data.image_files import Files
-from dcp.errors import RequestError
-
-
-def refusal(config: base.DataConfig, split: str = "pretrain") -> RequestError:
-    with pytest.raises(RequestError) as caught:
-        base.load(config, split)
-    return caught.value
 
 
 def write_imagenette(root: Path, paint, counts: dict[str, int], folder: str = "imagenette2-160") -> None:
@@ -36,7 +29,7 @@ def test_imagenette_reads_torchvisions_folders_lazily_with_readable_class_names(
 
 
 @pytest.mark.parametrize("counts", [{"train": 20, "val": 10}, {"train": 20}])
-def test_an_imagenette_that_was_not_unpacked_to_the_end_names_the_folder_to_delete(elsewhere, paint, counts):
+def test_an_imagenette_that_was_not_unpacked_to_the_end_names_the_folder_to_delete(elsewhere, paint, counts, refusal):
     write_imagenette(elsewhere, paint, counts)
     error = refusal(imagenette.Config(download=True))
     assert error.slug == "damaged-data"
@@ -52,7 +45,7 @@ def test_imagenet_is_read_from_train_and_val_by_wordnet_number(elsewhere, paint,
 
 
 @pytest.mark.parametrize("download", [False, True])
-def test_imagenet_says_how_it_is_to_be_had(elsewhere, offline, download):
+def test_imagenet_says_how_it_is_to_be_had(elsewhere, offline, download, refusal):
     error = refusal(imagenet.Config(download=download))
     assert (error.slug, error.where) == ("missing-data", str(elsewhere))
     assert ("cannot be downloaded" in error.message) == download

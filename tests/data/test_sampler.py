@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from dcp.data import loader
 from dcp.data.sampler import Plan
 
 
@@ -41,3 +42,12 @@ def test_processes_share_a_batch_without_overlap_and_within_one_image():
     shares = [plan.share(batch, rank) for rank in range(3)]
     assert torch.equal(torch.cat(shares), batch)
     assert sorted(len(share) for share in shares) == [2, 2, 3]
+
+
+@pytest.mark.parametrize(("cores", "processes", "workers"), [(1, 1, 1), (4, 1, 3), (64, 1, 8), (9, 2, 4), (2, 4, 1)])
+def test_images_are_decoded_by_one_process_a_spare_core_from_1_to_8(
+    cores: int, processes: int, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loader.os, "sched_getaffinity", lambda _: set(range(cores)), raising=False)
+    assert loader.worker_count(None, processes) == workers
+    assert loader.worker_count(0, processes) == 0
