@@ -68,13 +68,13 @@ class Process:
             warnings.filterwarnings("ignore", message=".*broadcast_buffers.*", category=FutureWarning)
             return self._accelerator.prepare(module)  # type: ignore[no-any-return]
 
-    def synchronised(self, module: Module, wanted: bool) -> Module:
-        """`module` with batch statistics over all processes, if `wanted` and there are several.
+    def synchronised(self, module: Module, on: bool) -> Module:
+        """`module` with batch statistics over all processes, if that is `on` and there are several.
 
         Raises:
             RequestError: these are CPUs.
         """
-        if not wanted or self.count == 1:
+        if not on or self.count == 1:
             return module
         if self.device.type != "cuda":
             raise RequestError(
