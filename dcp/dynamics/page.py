@@ -21,9 +21,9 @@ def theory_page(name: str, experiment: str, result: Result, *, rows_only: bool =
     """
 
     def relative_difference(row: Row) -> float:  # what is nearly nothing counts as a millionth: below is rounding
-        return abs(row.difference) / max(abs(row.closed), 1e-6)
+        return abs(row.difference) / max(abs(row.closed_form), 1e-6)
 
-    sampled = any(row.error is not None for row in result.rows)
+    sampled = any(row.standard_error is not None for row in result.rows)
     groups = []
     for quantity in dict.fromkeys(row.quantity for row in result.rows):
         rows, heading = [row for row in result.rows if row.quantity == quantity], quantity
@@ -38,9 +38,9 @@ def theory_page(name: str, experiment: str, result: Result, *, rows_only: bool =
 
 
 def _cells(row: Row, *, sampled: bool) -> tuple[str, ...]:
-    closed_form = f"{'at most ' if row.bound else ''}{row.closed:.7g}"
+    closed_form = f"{'at most ' if row.bound else ''}{row.closed_form:.7g}"
     cells = (in_words(row.setting) or NOTHING, f"{row.simulated:.7g}", closed_form, f"{row.difference:+.1e}")
-    return (*cells, NOTHING if row.error is None else f"{row.error:.2g}") if sampled else cells
+    return (*cells, NOTHING if row.standard_error is None else f"{row.standard_error:.2g}") if sampled else cells
 
 
 def results_csv(result: Result) -> str:
@@ -48,8 +48,8 @@ def results_csv(result: Result) -> str:
     keys = list(dict.fromkeys(key for row in result.rows for key in row.setting))
     head = [*keys, "quantity", "simulated", "closed_form", "difference", "bound", "standard_error"]
     rows = (
-        [*(row.setting.get(key) for key in keys), row.quantity, *map(finite, (row.simulated, row.closed,
-         row.difference)), str(row.bound).lower(), finite(row.error)]
+        [*(row.setting.get(key) for key in keys), row.quantity, *map(finite, (row.simulated, row.closed_form,
+         row.difference)), str(row.bound).lower(), finite(row.standard_error)]
         for row in result.rows
     )  # fmt: skip
     return _csv(head, rows)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 Setting = Mapping[str, float | str]
@@ -16,22 +16,22 @@ class Row:
         setting: where, as keys and values.
         quantity: what.
         simulated: by the flow, or drawn from samples.
-        closed: by the closed form.
+        closed_form: by the closed form.
         bound: whether the closed form is an upper bound only.
-        error: standard error of `simulated`, where it comes from samples.
+        standard_error: of `simulated`, where it comes from samples.
     """
 
     setting: Setting
     quantity: str
     simulated: float
-    closed: float
+    closed_form: float
     bound: bool = False
-    error: float | None = None
+    standard_error: float | None = None
 
     @property
     def difference(self) -> float:
         """Simulated less closed form."""
-        return self.simulated - self.closed
+        return self.simulated - self.closed_form
 
 
 @dataclass(frozen=True)
@@ -72,17 +72,8 @@ class Result:
 
     def to_dict(self) -> dict[str, Any]:
         """The rows and notes as plain values; None for a number that is not finite, as JSON has no other word."""
-        rows = [
-            {
-                "setting": dict(row.setting),
-                "quantity": row.quantity,
-                "simulated": finite(row.simulated),
-                "closed_form": finite(row.closed),
-                "bound": row.bound,
-                "standard_error": finite(row.error),
-            }
-            for row in self.rows
-        ]
+        numbers = ("simulated", "closed_form", "standard_error")
+        rows = [{**asdict(row), **{key: finite(getattr(row, key)) for key in numbers}} for row in self.rows]
         return {"rows": rows, "notes": list(self.notes)}
 
 

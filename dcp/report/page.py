@@ -31,8 +31,10 @@ class Grid:
 
     def clean(self) -> "Grid":
         """The same with every cell on one line, escaped where a terminal would obey it."""
-        groups = tuple((one_line(heading), tuple(map(_clean, rows))) for heading, rows in self.groups)
-        return replace(self, columns=_clean(self.columns), groups=groups)
+        groups = tuple(
+            (one_line(heading), tuple(tuple(map(one_line, row)) for row in rows)) for heading, rows in self.groups
+        )
+        return replace(self, columns=tuple(map(one_line, self.columns)), groups=groups)
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Lines:
 
     def clean(self) -> "Lines":
         """The same with each sentence on one line, escaped where a terminal would obey it."""
-        return replace(self, lines=_clean(self.lines))
+        return replace(self, lines=tuple(map(one_line, self.lines)))
 
 
 @dataclass(frozen=True)
@@ -66,10 +68,6 @@ def one_line(text: str) -> str:
     a b\x1b[31m ρ
     """
     return printable(" ".join(text.splitlines()))
-
-
-def _clean(cells: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(map(one_line, cells))
 
 
 def is_main(evaluation: str, score: str) -> bool:

@@ -54,16 +54,16 @@ def test_SGD_through_the_method_ends_near_the_projector(alpha: float) -> None:
     assert off.simulated < 0.03
     for row in result.rows:
         first = "early" in row.quantity  # steps of 0.05 are coarse where W moves at a rate of 6
-        assert row.simulated == pytest.approx(row.closed, abs=0.15 if first else 0.05), row
+        assert row.simulated == pytest.approx(row.closed_form, abs=0.15 if first else 0.05), row
 
 
 def test_few_labels_do_on_learned_features() -> None:
     config = sample_complexity.Config(dim=20, kept=5, labels=(30,), trials=400)
     result = sample_complexity.run(config, 0)
     on, raw = result.rows
-    assert on.closed == pytest.approx(0.1041667, abs=1e-7)
+    assert on.closed_form == pytest.approx(0.1041667, abs=1e-7)
     for row in (on, raw):
-        assert abs(row.difference) < 4 * row.error
+        assert abs(row.difference) < 4 * row.standard_error
     assert raw.simulated > 5 * on.simulated
 
 

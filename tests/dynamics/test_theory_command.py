@@ -62,9 +62,11 @@ def agree(row: Row, off: float) -> bool:
     The integrator's tolerance is absolute too, so what has decayed to nearly nothing counts as a thousandth.
     """
     if row.bound:
-        return row.simulated <= row.closed * (1 + 1e-9)
+        return row.simulated <= row.closed_form * (1 + 1e-9)
     return abs(row.difference) <= (
-        5 * row.error if row.error else off * (max(abs(row.closed), 1e-3) if row.closed else 1.0)
+        5 * row.standard_error
+        if row.standard_error
+        else off * (max(abs(row.closed_form), 1e-3) if row.closed_form else 1.0)
     )
 
 

@@ -61,7 +61,7 @@ def test_a_number_that_is_not_finite_is_null_and_an_empty_cell() -> None:
     from dcp.dynamics.result import Figure, Line, Result
 
     figure = Figure("title", "x", "y", (Line("line", (0.0, 1.0), (float("nan"), float("inf"))),))
-    result = Result((Row({"eta": 0.1}, "what", float("nan"), float("inf"), error=float("nan")),), (figure,))
+    result = Result((Row({"eta": 0.1}, "what", float("nan"), float("inf"), standard_error=float("nan")),), (figure,))
     (row,) = json.loads(json.dumps(result.to_dict(), allow_nan=False))["rows"]
     assert (row["simulated"], row["closed_form"], row["standard_error"]) == (None, None, None)
     assert theory_page.results_csv(result).splitlines()[1] == "0.1,what,,,,false,"

@@ -63,7 +63,7 @@ def run(config: Config, seed: int) -> Result:
         errors = [float(each.std() / len(each) ** 0.5) for each in risks]
         closed = [closed_forms.excess_risk(config.noise, width, n) for n in labels]
         rows += [
-            Row({"on": kind, "labels": n}, "excess risk", means[i], closed[i], error=errors[i])
+            Row({"on": kind, "labels": n}, "excess risk", means[i], closed[i], standard_error=errors[i])
             for i, n in enumerate(labels)
         ]
         lines += two_lines(kind, labels, means, closed) if labels else []
