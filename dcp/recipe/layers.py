@@ -44,15 +44,15 @@ def overridden(table: Table, sets: tuple[str, ...]) -> Table:
     """
     above: Table = {}
     for text in sets:
-        table_of_one = override(text)
+        added = override(text)
         # one that makes a value a table, or a table a value, would lose one of the two in silence
-        path, old, new = "", above, table_of_one
+        path, old, new = "", above, added
         while isinstance(old, dict) and isinstance(new, dict) and len(new) == 1 and (key := next(iter(new))) in old:
             path, old, new = f"{path}.{key}".lstrip("."), old[key], new[key]
         if isinstance(old, dict) != isinstance(new, dict):
             what, hint = f'"{cut(text)}" and another override of {path} exclude each other', "leave one of them out"
             raise RequestError(what, slug="bad-override", where="--set", hint=hint)
-        above = merge(above, table_of_one)
+        above = merge(above, added)
     return merge(named(table), above)
 
 

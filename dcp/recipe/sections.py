@@ -15,8 +15,8 @@ from dcp.recipe.messages import refusal
 
 Seeds = Annotated[tuple[Annotated[int, Field(ge=0, lt=2**31)], ...], Field(min_length=1)]
 Values = Annotated[tuple[Any, ...], Field(min_length=1)]
-Arm = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$")]  # a part of the names of its runs
-NAMED = r"^$|^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$"
+NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$"  # of a folder, or a part of it
+NAMED = rf"^$|{NAME}"
 WIDEST = 2**20  # channels; what is wider has weights that no machine holds
 
 
@@ -151,7 +151,7 @@ class Study(Section):
     seeds: Annotated[tuple[int, ...], catalogue.checked_as(str | Seeds)] = Field(
         "0-4", validate_default=True, description='of every arm: "0-4", "0,1,2", or a list'
     )
-    arms: dict[Arm, dict[str, Any]] = Field(
+    arms: dict[Annotated[str, Field(pattern=NAME)], dict[str, Any]] = Field(
         {}, description="named sets of keys, each a part of a recipe; extends puts another recipe below"
     )
     axes: dict[str, Values] = Field({}, description="dotted keys, each with the list of its values")
