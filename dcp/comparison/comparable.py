@@ -12,7 +12,7 @@ NO_SETTING = ("seed",)
 
 def not_comparable(a: Sequence[Member], b: Sequence[Member], evaluation: str) -> str:
     """Why the scores of two arms in one evaluation cannot be compared; "" if they can."""
-    probes = [one.probes[evaluation] for one in (*a, *b)]
+    probes = [member.probes[evaluation] for member in (*a, *b)]
     if len({probe.n for probe in probes}) > 1:
         return f"tested on {_against('none' if probe.n is None else probe.n for probe in probes)} images"
     if len(tests := {images_of(probe, "test") for probe in probes} - {None}) > 1:
@@ -22,8 +22,8 @@ def not_comparable(a: Sequence[Member], b: Sequence[Member], evaluation: str) ->
     if differing := [key for key in keys if len({repr(table.get(key)) for table in settings}) > 1]:
         listed = (f"{key} {_against(table.get(key, 'none') for table in settings)}" for key in differing)
         return "measured differently: " + ", ".join(listed)
-    known = bool(tests) and all(images_of(probe, "test") for probe in probes)
-    return "" if known else data_differ(a[0], b[0])
+    same = bool(tests) and all(images_of(probe, "test") for probe in probes)
+    return "" if same else data_differ(a[0], b[0])
 
 
 def images_of(probe: ProbeRecord, split: str) -> str | None:
@@ -34,17 +34,17 @@ def images_of(probe: ProbeRecord, split: str) -> str | None:
 
 def share_tests(a: Member, b: Member) -> bool:
     """Whether two runs have a probe that was, for certain, tested on the same images."""
-    tests = [{(name, images_of(probe, "test")) for name, probe in one.probes.items()} for one in (a, b)]
+    tests = [{(name, images_of(probe, "test")) for name, probe in member.probes.items()} for member in (a, b)]
     return any(images is not None for _, images in tests[0] & tests[1])
 
 
 def data_differ(a: Member, b: Member) -> str:
     """Why two runs are not of the same data set; "" if they are, or are different amounts of it."""
-    sources = [one.settings.get("data.source") for one in (a, b)]
+    sources = [member.settings.get("data.source") for member in (a, b)]
     if sources[0] != sources[1]:
         return f"different data: {sources[0]} and {sources[1]}"
-    asked = [{k: v for k, v in one.asked.items() if k.startswith("data.")} for one in (a, b)]
-    files = [one.run.record.data.fingerprint for one in (a, b)]
+    asked = [{k: v for k, v in member.asked.items() if k.startswith("data.")} for member in (a, b)]
+    files = [member.run.record.data.fingerprint for member in (a, b)]
     if asked[0] == asked[1] and None not in files and files[0] != files[1]:
         return f"different files under the same data settings: fingerprints {files[0]} and {files[1]}"
     return ""

@@ -58,8 +58,8 @@ def read_bytes(path: Path) -> bytes:
         raise broken(path, error.strerror or str(error)) from None
 
 
-def parsed(data: bytes, path: Path, place: str = "") -> Json:
-    """The JSON object in `data`, which stands at `place` ("line 3: ") of the file at `path`; strict JSON.
+def parsed(data: bytes, path: Path, where: str = "") -> Json:
+    """The JSON object in `data`, which stands at `where` ("line 3: ") of the file at `path`; strict JSON.
 
     Raises:
         RequestError: "broken-run", with the reason.
@@ -67,11 +67,11 @@ def parsed(data: bytes, path: Path, place: str = "") -> Json:
     try:
         content = _DECODER.decode(data.decode(json.detect_encoding(data), "surrogatepass"))
     except ValueError as error:
-        raise broken(path, f"{place}{error}") from None
+        raise broken(path, f"{where}{error}") from None
     except RecursionError:
-        raise broken(path, f"{place}it is nested too deeply") from None
+        raise broken(path, f"{where}it is nested too deeply") from None
     if not isinstance(content, dict):
-        raise broken(path, f"{place}it holds a {type(content).__name__}, not an object")
+        raise broken(path, f"{where}it holds a {type(content).__name__}, not an object")
     return content
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationError
 
-from dcp.errors import RequestError
+from dcp.errors import RequestError, printable
 from dcp.runs.json_files import broken, read_json
 
 SCHEMA = 1  # of run.json and of probes/*.json
@@ -41,8 +41,8 @@ def _named(table: Any) -> Any:
     """An object by names of scores; empty for null."""
     odd = [name for name in table if not SCORE_NAME.fullmatch(name)] if isinstance(table, dict) else []
     if odd:
-        said = f'an object with a score called "{odd[0][:60]}"; letters, digits and _ @ . - make its name'
-        raise ValueError(said)
+        name = printable(odd[0][:60])
+        raise ValueError(f'an object with a score called "{name}"; letters, digits and _ @ . - make its name')
     return {} if table is None else table
 
 
@@ -74,7 +74,7 @@ class Record(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="allow")
 
 
-class TrainedOn(Record):
+class TrainingData(Record):
     """The training images of a run."""
 
     fingerprint: str | None = None
@@ -118,7 +118,7 @@ class RunRecord(Record):
     status: str = "unknown"
     why: Text = ""
     error: Text = ""
-    data: Annotated[TrainedOn, NOT_KNOWN] = TrainedOn()
+    data: Annotated[TrainingData, NOT_KNOWN] = TrainingData()
     facts: Table = {}
     state: Annotated[State, NOT_KNOWN] = State()
     versions: Table = {}
@@ -168,6 +168,7 @@ R = TypeVar("R", bound=Record)
 # what pydantic calls them, and what a person is told
 PROBLEMS = {
     "string_type": "no text",
+    "string_unicode": "no text",  # a key with half a character, "\\ud800"; pydantic does not say which
     "int_type": "no whole number",
     "greater_than_equal": "no whole number",
     "less_than": "no whole number",
@@ -187,8 +188,9 @@ def typed(kind: type[R], content: Mapping[str, Any], path: Path) -> R:
         return kind.model_validate(content)
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False)[0]
-        words = PROBLEMS.get(problem["type"]) or str(problem["ctx"]["error"])
-        raise broken(path, " is an object whose ".join(map(str, problem["loc"])) + f" is {words}") from None
+        words = PROBLEMS.get(problem["type"]) or str(problem.get("ctx", {}).get("error", problem["msg"]))
+        key = " is an object whose ".join(map(str, problem["loc"])) or "a key"
+        raise broken(path, f"{key} is {words}") from None
 
 
 def read_probe(path: Path) -> ProbeRecord:

@@ -23,6 +23,8 @@ from dcp.runs.run import Run
         (RunRecord, {"wall_s": True}, "wall_s is no number"),
         (RunRecord, {"images_per_s": 10**400}, "images_per_s is no finite number"),
         (RunRecord, {"error": 3}, "error is no text"),
+        (RunRecord, {"steps": 10**400}, "steps is no whole number"),
+        (RunRecord, {"\ud800": 1}, "a key is no text"),
         (ProbeRecord, {"score": [1]}, "score is no object"),
         (ProbeRecord, {"score": {"rankme": "5"}}, "score is an object whose rankme is no number"),
         (
@@ -32,8 +34,8 @@ from dcp.runs.run import Run
         ),
         (
             ProbeRecord,
-            {"interval": {"a b": None}},
-            'interval is an object with a score called "a b"; letters, digits and _ @ . - make its name',
+            {"interval": {"a\ud800": None}},
+            'interval is an object with a score called "a\\ud800"; letters, digits and _ @ . - make its name',
         ),
         (ProbeRecord, {"interval": {"top1": 3}}, "interval is an object whose top1 is no list of two numbers"),
         (

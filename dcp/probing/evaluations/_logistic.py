@@ -141,6 +141,6 @@ def fit(task: Task, l2: float, curvature: Curvature, start: Tensor, tolerance: f
 
     options = {"maxiter": iterations, "maxfun": 4 * iterations, "maxcor": 20, "gtol": tolerance, "ftol": 1e-9}
     first = (curvature.rotate(start) / scale).flatten().numpy()
-    found = minimize(at, first, jac=True, method="L-BFGS-B", options=options)
-    best = weight(found.x)
-    return Fit(best, objective(best, task, l2)[0], int(found.nit), found.status == 0)
+    optimum = minimize(at, first, jac=True, method="L-BFGS-B", options=options)
+    best = weight(optimum.x)
+    return Fit(best, objective(best, task, l2)[0], int(optimum.nit), optimum.status == 0)

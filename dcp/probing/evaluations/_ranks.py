@@ -54,7 +54,7 @@ def powerlaw(eigenvalues: Tensor, first: int, last: int) -> tuple[float, float, 
     Returns:
         None if there are fewer than 3 ranks to fit.
 
-    >>> [round(one, 6) for one in powerlaw(torch.arange(1, 40.0) ** -1.5, 11, 500)]
+    >>> [round(value, 6) for value in powerlaw(torch.arange(1, 40.0) ** -1.5, 11, 500)]
     [1.5, 1.0, 39]
     """
     last = min(last, int((eigenvalues > 0).sum()))

@@ -98,7 +98,7 @@ def nearest_training(subject: Subject, rows: Tensor) -> tuple[Tensor, Tensor]:
     bank, query = (fn.normalize(part.x) for part in (subject.train, subject.test))
     itself = bank.shape == query.shape and bool(torch.equal(bank, query))
     k = min(NEIGHBOURS + itself, len(bank))
-    value, index = (found.cpu() for found in knn.nearest(query[rows.to(query.device)].to(bank), bank, k))
+    value, index = (part.cpu() for part in knn.nearest(query[rows.to(query.device)].to(bank), bank, k))
     if not itself:
         return value, index
     # what is farthest goes where the image does not find itself, among copies of it

@@ -58,9 +58,9 @@ def average_precision(hit: Tensor) -> Tensor:
     >>> float(average_precision(torch.tensor([[True, False, True, False]])))
     0.8333333730697632
     """
-    place = torch.arange(1, hit.shape[1] + 1, device=hit.device)
+    rank = torch.arange(1, hit.shape[1] + 1, device=hit.device)
     count = hit.cumsum(1)
-    precision = torch.where(hit, count / place, 0.0)
+    precision = torch.where(hit, count / rank, 0.0)
     return precision.sum(1) / count[:, -1].clamp_min(1)
 
 
