@@ -5,7 +5,7 @@ page against it.
 """
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
@@ -90,9 +90,14 @@ def rows(model: type[BaseModel]) -> list[Row]:
 
 def lines(rows: Iterable[Row]) -> str:
     """The rows as a table in Markdown."""
-    cells = [[cell.replace("|", "\\|") for cell in row] for row in (Row._fields, *rows)]
-    head, *body = [f"| {' | '.join(row)} |\n" for row in cells]
-    return "".join((head, "|---|---|---|---|---|\n", *body))
+    return markdown_table(Row._fields, rows)
+
+
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    cells = [[cell.replace("|", "\\|") for cell in row] for row in (head, *rows)]
+    first, *body = [f"| {' | '.join(row)} |\n" for row in cells]
+    return "".join((first, "|---" * len(head) + "|\n", *body))
 
 
 def _rows(table: schema.Table) -> list[Row]:

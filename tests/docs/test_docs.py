@@ -8,35 +8,54 @@ from pathlib import Path
 import pytest
 
 from dcp import catalogue
-from dcp.recipe import shipped
+from dcp.recipe import pages, shipped
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*(ROOT / "docs").rglob("*.md"), ROOT / "README.md"])
 COMMAND = re.compile(r"^(?:\.venv/bin/)?(dcp [^#\n]*)", re.MULTILINE)
 
-
-KINDS = ["predictors", "objectives", "targets", "positives"]
-
-
-@pytest.mark.parametrize("folder", KINDS)
-def test_every_variant_has_a_page_and_every_page_a_variant(folder: str) -> None:
-    assert sorted(path.stem for path in (ROOT / "docs" / folder).glob("*.md")) == catalogue.names(folder)
+variants = pytest.mark.parametrize(
+    ("kind", "name"), [(kind, name) for kind in pages.SECTIONS for name in catalogue.names(kind)]
+)
 
 
-@pytest.mark.parametrize("folder", KINDS)
-def test_every_variant_has_a_row_in_the_catalogue(folder: str) -> None:
-    page = (ROOT / "docs/catalogue.md").read_text(encoding="utf-8")
-    assert [name for name in catalogue.names(folder) if f"[{name}]({folder}/{name}.md)" not in page] == []
+@variants
+def test_a_docstring_has_a_first_line_for_the_catalogue_a_formula_and_ends_with_what_it_is_held_to(
+    kind: str, name: str
+) -> None:
+    text = str(catalogue.load(kind, name).__doc__)
+    first, *paragraphs = text.split("\n\n")
+    assert re.fullmatch(r"[^:\n]{2,40}: [^\n]{10,}\.", first), 'the first line is "NAME: what it is (authors year)."'
+    assert any(each.startswith("    ") for each in paragraphs), "the formula is a paragraph, indented by four spaces"
+    held = text.partition("\nHeld to: ")[2].strip()
+    assert 0 < len(held) <= 200, '"Held to: " stands at the beginning of a line and takes two lines at most'
+    assert not re.search(f"\n\n|{pages.LABELS.pattern}", held, re.MULTILINE), '"Held to: " is the last paragraph'
 
 
-@pytest.mark.parametrize("folder", ["objectives", "targets", "positives"])
-def test_the_page_of_a_variant_names_its_source_its_keys_and_what_it_was_verified_against(folder: str) -> None:
-    for name in catalogue.names(folder):
-        text = (ROOT / "docs" / folder / f"{name}.md").read_text(encoding="utf-8")
-        assert text.startswith(f"# {name}\n\n    ")
-        assert all(f"**{part}" in text for part in ("Source", "How", "Keys", "Verified against", "Recipes"))
-        keys = set(catalogue.load(folder, name).Config.model_fields) - {"name"}
-        assert keys <= set(re.findall(r"`([a-z_0-9]+)`", text)), name
+def test_the_pages_are_those_that_the_docstrings_give() -> None:
+    made = pages.pages()
+    files = {path.relative_to(pages.DOCS).as_posix(): path for path in PAGES if path.is_relative_to(pages.DOCS)}
+    stale = [path for path, text in made.items() if path not in files or files[path].read_text("utf-8") != text]
+    assert stale == [], "run: python -m dcp.recipe.pages"
+    assert [path for path in files if path.partition("/")[0] in pages.SECTIONS and path not in made] == []
+
+
+@variants
+def test_every_variant_has_a_row_in_the_catalogue(kind: str, name: str) -> None:
+    (row,) = [line for line in pages.pages()["catalogue.md"].splitlines() if f"[{name}]({kind}/{name}.md)" in line]
+    assert row.replace("\\|", "").count("|") == 4
+
+
+def test_a_page_names_the_recipes_that_choose_the_variant_through_those_that_they_extend() -> None:
+    assert "[predictor]" not in shipped.read(shipped.find("tiny/group_norm"))
+    assert "`tiny/group_norm`" in pages.page("predictors", "directcopy")
+    assert "`tiny/linear`" not in pages.page("predictors", "directcopy")
+
+
+def test_every_evaluation_has_a_row_in_the_page_of_the_evaluations() -> None:
+    page = (ROOT / "docs/evaluation.md").read_text(encoding="utf-8")
+    rows = set(re.findall(r"^\| \[?`([a-z0-9_]+)`", page, re.MULTILINE))
+    assert set(catalogue.names("evaluations")) - rows == set()
 
 
 def test_every_kind_of_error_is_explained_and_every_explanation_is_of_one() -> None:

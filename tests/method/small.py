@@ -1,5 +1,7 @@
 """What the contract tests share: a tiny branch, and variants found in the tree."""
 
+from inspect import getsource
+
 import torch
 from torch import Tensor, nn
 
@@ -11,8 +13,8 @@ from dcp.method.targets import distill
 
 # whatever lies in the tree: a new file is tested without being named anywhere
 PREDICTORS, OBJECTIVES, TARGETS, POSITIVES = map(catalogue.names, ("predictors", "objectives", "targets", "positives"))
-# objectives in which images see each other; any other must not
-TOGETHER = ["balance", "barlow", "correlation", "ntxent", "spectral_contrastive", "vicreg"]
+# objectives in which images see each other, so those of all processes; in any other they must not
+TOGETHER = [name for name in OBJECTIVES if "setting.gather" in getsource(catalogue.load("objectives", name))]
 ALONE = [name for name in OBJECTIVES if name not in TOGETHER]
 DTYPES = [torch.float64, torch.bfloat16]
 

@@ -2,7 +2,14 @@
 
     L = Σ_i (1 - R_ii)² + λ Σ_{i≠j} R_ij²        R = ẑᵀ ẑ' / N, each dimension standardised over the batch
 
-The batch is that of all processes. λ is 5e-3 in lightly and 0.0051 in the official release.
+The batch is that of all processes. With a predictor p stands for z in the view that predicts; with `identity` the loss
+is the published one. O(N D²).
+
+Unverified: the paper's text was not at hand.
+Differs: λ is 5e-3, as in lightly; the official release has 0.0051, and so has `cifar10_barlow`.
+Look at: `effective_rank`.
+Held to: a float64 computation from the formula to 1e-10, loss and gradient; lightly's `BarlowTwinsLoss` to 1e-10; two
+processes to 1e-9.
 """
 
 from typing import Literal

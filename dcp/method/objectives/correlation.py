@@ -2,8 +2,12 @@
 
     L = E |BN(p) - sg BN(t)|² = 2 Σ_j (1 - corr(p_j, t_j))        BN standardises over the batch, without weights
 
-The loss of their analysis of the prediction head. The batch is that of all processes. The gradient of one image goes
-through the statistics of all.
+The loss of their analysis of the prediction head; their predictor is `offdiagonal`. The batch is that of all processes.
+The gradient of one image goes through the statistics of all.
+
+Differs: both directions count, where the paper has one.
+Look at: `effective_rank`: batch norm keeps each dimension alive, and without a predictor all may learn the same.
+Held to: a float64 computation from the formula to 1e-10, loss and gradient; two processes to 1e-9.
 """
 
 from collections.abc import Iterator

@@ -1,8 +1,12 @@
-"""Euclidean: the squared distance |p - t|² a direction, `use_l2_normalization = false` of the official release.
+"""Euclidean: the squared distance |p - t|² a direction, the loss of the linear theory (Tian, Chen, Ganguli 2021).
 
-It is the loss of the papers' linear theory, with ½ in front there (scale = 0.5). Beware: with a predictor that is
-normalised by F (`norm = "spectral"`) it collapses, because the top mode has weight 1 + ε and shrinks; use `norm =
-"none"` with it.
+    L = |p₁ - t₂|² + |p₂ - t₁|²
+
+`use_l2_normalization = false` of the official release of arXiv:2102.06810; the theory has ½ in front (`scale = 0.5`).
+
+Look at: `norm`. With a predictor that is divided by a norm of F it collapses, because the top mode has weight 1 + ε and
+shrinks until it is not the top one: take `predictor.norm = "none"`.
+Held to: a float64 computation from the formula to 1e-10, loss and gradient; the linear theory's gradient.
 """
 
 from typing import ClassVar, Literal

@@ -1,7 +1,12 @@
-"""IsoLoss, euclidean form (Halvagal, Laborieux, Zenke 2023): |z - sg(z + t - p)|².
+"""IsoLoss, euclidean form: each eigenmode learns at the same pace (Halvagal, Laborieux, Zenke 2023).
+
+    L = |z - sg(z + t - p)|²        in each direction
 
 Its gradient in z is that of the euclidean objective in p: the factor Wᵀ, by which every eigenmode learns at its own
-    speed, is gone.
+speed, is gone. W must be symmetric and positive, as for `iso_cosine`.
+
+Look at: the spectrum of F. With `predictor.norm = "none"`, as `euclidean`.
+Held to: a float64 computation from the formula to 1e-10, value and gradient; `straight_through`.
 """
 
 from typing import ClassVar, Literal

@@ -1,14 +1,20 @@
-"""MINC: the spectral contrastive loss without pairs (Guo et al. 2025, arXiv:2504.16667).
+"""MINC: the spectral contrastive loss without pairs, full or triangular (Guo et al. 2025, arXiv:2504.16667).
 
     L = -4 φ·sg(φ') + 2 φᵀ sg(Λ) φ        Λ the moving average F of E[φ φᵀ] over the steps before, φ = z
 
-From max 2 E[φ·φ'] - tr(C²), C = E[φ φᵀ], whose gradient in φ(x) is 4(φ(x') - C φ(x)). With `form = "lower"` the
-gradient has the lower triangle of Λ for Λ, as in the generalised Hebbian algorithm (Sanger 1989): the first dimension
-learns the first eigenfunction, the next one what is left.
+From max 2 E[φ·φ'] - tr(C²), C = E[φ φᵀ], whose gradient in φ(x) is 4(φ(x') - C φ(x)): `spectral_contrastive`. With
+`form = "lower"` the gradient has the lower triangle of Λ for Λ, as in the generalised Hebbian algorithm (Sanger 1989):
+the first dimension learns the first eigenfunction, the next one what is left. No value has that gradient; the one shown
+is φᵀ tril(Λ) φ. At the first step F is zero, and the pull has no push. F is the predictor here: any but `identity` is
+refused.
 
-Unverified: the objective is that of a summary of the paper; the update is derived here, and its rates (`moments.rho`,
-`target.tau`) are guesses. With `form = "full"` it has the gradient of the euclidean IsoLoss whose predictor is W = F
-without a norm.
+Unverified: the paper's body. The objective is that of a summary of the paper; the update is derived here; whether the
+paper has this form, its rates (`moments.rho`, `target.tau`) and its settings could not be read.
+Look at: `norm`: nothing is normalised, and a rate too high for the projections' size lets them grow. With
+`form = "lower"` take `optimizer.momentum = 0`: with 0.9 training diverged on three seeds at rates from 5e-4 down to
+1e-4, where without momentum it goes on at 1e-3 (lab notes).
+Held to: a float64 computation from the formula to 1e-10, the triangle by components; `iso_euclidean` with W = F, and F
+times it DirectCopy's squared loss.
 """
 
 from collections.abc import Iterator

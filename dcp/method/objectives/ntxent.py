@@ -1,9 +1,15 @@
-"""NT-Xent, the loss of SimCLR (Chen, Kornblith, Norouzi, Hinton 2020, arXiv:2002.05709, eq. 1).
+"""NT-Xent: the contrastive loss of SimCLR (Chen, Kornblith, Norouzi, Hinton 2020, arXiv:2002.05709, eq. 1).
 
     ℓ_i = -log [ exp(s(z_i, z'_i)/T) / Σ_k exp(s(z_i, k)/T) ]        s the cosine; k over all 2N - 1 other projections
 
-The mean over the 2N projections of both views is the loss. The negatives are those of all processes. T = 0.5 is the
-value in the official DirectPred release; on ImageNet SimCLR has 0.1.
+The mean over the 2N projections of both views is the loss. T = 0.5 is the value in the official DirectPred release; on
+ImageNet SimCLR has 0.1. With a predictor p stands for z in the view that predicts; with `identity` the loss is the
+published one. O(N² D), memory [N, 2N].
+
+Differs: negatives are gathered from all processes, with their gradient. No memory bank.
+Look at: `loss`: log(2N - 1) is what chance gives.
+Held to: a float64 computation from the formula to 1e-10, loss and gradient; lightly's `NTXentLoss` to 1e-10 at two
+temperatures; two processes to 1e-9.
 """
 
 from typing import Literal

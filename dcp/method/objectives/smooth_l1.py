@@ -1,9 +1,13 @@
-"""Smooth L1 to a standardised target: the loss of V_kD (Miles, Elezi, Deng 2024).
+"""Smooth L1: the distance to a standardised target, the loss of V_kD (Miles, Elezi, Deng 2024).
 
-    L = (1/D) Σ_j h(p_j - LN(t)_j)        h(x) = x²/2 for |x| < 1, |x| - ½ beyond
+    L = (1/D) Σ_j h(p_j - LN(t)_j)        h(x) = x²/2 for |x| < 1, |x| - ½ beyond; mean of both directions
 
-LN standardises each target over its own dimensions, without weights, so that a target of any scale will do. Meant for
-a teacher that is given (`target.name = "distill"`), which standardises already: to do it twice changes nothing.
+LN standardises each target over its own dimensions, without weights, so that a target of any scale will do. Meant for a
+teacher that is given (`distill`), which standardises already: to do it twice changes nothing.
+
+Differs: V_kD's projector is kept orthogonal; ours is the last layer of the projector, and free.
+Look at: `loss`: a mean over dimensions, so small, which wants a larger rate with SGD.
+Held to: a float64 computation from the formula to 1e-10, loss and gradient.
 """
 
 from typing import Literal

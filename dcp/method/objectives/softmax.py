@@ -1,10 +1,14 @@
-"""Softmax: cross-entropy between the softmaxes of target and prediction, image by image.
+"""Softmax: cross-entropy between the softmaxes of target and prediction (Sarnthein et al. 2023).
 
-    L = -Σ_j softmax(t / T)_j log softmax(p / T)_j
+    L = -Σ_j softmax(t / T)_j log softmax(p / T)_j        mean of both directions
 
-The loss of Random Teachers are Good Teachers (Sarnthein, Bachmann, Anagnostidis, Hofmann 2023), with T = 1, against a
-teacher that never moves (`target.name = "frozen"`). Against a target that follows the student nothing in it keeps
-images apart.
+The loss of Random Teachers are Good Teachers (Sarnthein, Bachmann, Anagnostidis, Hofmann), with T = 1, against a
+teacher that never moves (`frozen`). Against a target that follows the student nothing in it keeps images apart but the
+predictor.
+
+Differs: both directions count; where the views are equal, as in the paper, that is the published loss.
+Look at: the untrained encoder's scores beside the trained one's.
+Held to: a float64 computation from the formula to 1e-10, loss and gradient.
 """
 
 from typing import Literal

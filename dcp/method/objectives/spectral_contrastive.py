@@ -1,10 +1,15 @@
-"""Spectral contrastive loss (HaoChen, Wei, Gaidon, Ma 2021, arXiv:2106.04156).
+"""Spectral contrastive: pairs of an image attract, all others repel (HaoChen, Wei, Gaidon, Ma 2021, arXiv:2106.04156).
 
     L = -2 E[z·z'] + E[(z·z'')²]        z' the other view of the same image, z'' that of another image
 
-Nothing is normalised. The second mean is over the N(N-1) pairs of different images in the batch of all processes. The
-official release also shortens projections longer than √μ to that length and divides L by μ: `radius = √μ` and
-`scale = 1/μ`, with μ = 1 on CIFAR-10 and 10 on ImageNet.
+Nothing is normalised. The second mean is over the N(N-1) pairs of different images in the batch of all processes. With
+a predictor p stands for z in the view that predicts; with `identity` the loss is the published one. O(N² D).
+
+Unverified: the paper's text was not at hand.
+Differs: the official release also shortens projections longer than √μ to that length and divides L by μ: `radius = √μ`
+and `scale = 1/μ`, with μ = 1 on CIFAR-10 and 10 on ImageNet. Its pairs are those on one GPU.
+Look at: `norm`: the rate must fit the size of the projections.
+Held to: a float64 computation from the formula to 1e-10, loss and gradient; two processes to 1e-9.
 """
 
 from typing import Literal

@@ -1,10 +1,15 @@
-"""Straight-through: the standard loss of p with its gradient handed to z past the predictor.
+"""Straight-through: IsoLoss by handing the gradient to z past the predictor (Halvagal, Laborieux, Zenke 2023).
 
     p̃ = z + sg(p - z)        L = ℓ(p̃, t), ℓ the cosine or the euclidean objective
 
-Value and gradient in p̃ are the standard ones, and the gradient in z is that in p̃: that of IsoLoss (Halvagal,
-Laborieux, Zenke 2023), which needs a symmetric W for it where this takes any predictor that is set, and has no such
-value. A predictor that learns would get no gradient.
+Value and gradient in p̃ are the standard ones, so `loss` can be compared with other runs, and the gradient in z is that
+in p̃: that of IsoLoss. A predictor that learns, always or in between (`every > 1`), would get no gradient and is
+refused.
+
+Differs: from `iso_cosine` and `iso_euclidean`, which need a symmetric W where this takes any predictor that is set, and
+have no such value.
+Look at: the spectrum of F, as for the IsoLoss.
+Held to: both IsoLosses as printed, gradient to 1e-10; the standard losses, value to 1e-10.
 """
 
 from collections.abc import Iterator

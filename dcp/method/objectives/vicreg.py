@@ -3,9 +3,16 @@
     L = 25 mse(Z, Z') + 25 [v(Z) + v(Z')] + [c(Z) + c(Z')]
     v(Z) = mean_j max(0, 1 - √(Var_j + 1e-4))        c(Z) = (1/D) Σ_{i≠j} Cov_ij²        divisor N-1 in both
 
-mse is the mean over images and dimensions. Variance and covariance are those of the batch of all processes. Weights,
-divisors and the 1e-4 are those of the official release, but that it halves the variance term (`variance = 12.5` here),
-as lightly does; the formula above is from memory of the paper.
+mse is the mean over images and dimensions. Variance and covariance are those of the batch of all processes. With a
+predictor p stands for z in the view that predicts; with `identity` the loss is the published one. O(N D²).
+
+Source: also a baseline in the analysis of Balestriero and LeCun 2022.
+Unverified: the paper's text was not at hand: that it prints v(Z) + v(Z'), not half of it, is from memory. Weights,
+divisors and the 1e-4 are those of the official release, read in a fork of it.
+Differs: the release halves the variance term, and lightly after it: their 25 is `variance = 12.5` here.
+Look at: `effective_rank`: it can stay full.
+Held to: a float64 computation from the formula to 1e-10, loss and gradient; lightly's `VICRegLoss` to 1e-10 in both
+conventions; two processes to 1e-9.
 """
 
 from typing import Literal

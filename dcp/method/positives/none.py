@@ -1,4 +1,11 @@
-"""None: a view predicts the other view of the same image and nothing else, as self-supervision has it."""
+"""None: a view predicts the other view of the same image and nothing else, as in BYOL and SimSiam.
+
+    loss = ℓ(p₁, t₂) + ℓ(p₂, t₁)
+
+No label is read, and nothing is remembered.
+
+Held to: the loss of a method without positives.
+"""
 
 from typing import Literal
 

@@ -2,13 +2,13 @@
 
     W = F / ‖F‖ + ε I
 
-No eigen-decomposition: the spectral norm, which is λ_max because F is positive, comes from power iteration that
-starts at the vector of the step before. It is DirectSet(1).
+`directset` with α = 1; ‖F‖₂ = λ_max comes from power iteration that starts at the vector of the step before.
 
-The paper's body was not at hand when this was written, and its third-party implementations disagree about which norm
-‖F‖ is, so `norm` is a key. Under the cosine loss the norm only fixes how large ε is relative to F. The official release
-differs: its `directcopy` branch cannot be reached, and the runnable one (`balance_type: direct`) is F + ε I without any
-norm, which is `norm = "none"` here.
+Unverified: the paper's body was not at hand. The formula, ε = 0.3 and ρ = 0.5 are those of third-party implementations,
+which disagree about the norm: a key. Under the cosine loss Frobenius with ε equals spectral with ε ‖F‖_F / ‖F‖₂.
+Differs: in the official release `directcopy` cannot be reached, and what runs (`balance_type: direct`) is F + ε I, here
+`norm = "none"`; `boost_scale` with `dyn_convert: 1` is this W by an eigen-decomposition. All else as `directpred`.
+Held to: worked values, scale and rotation, the eigen-decomposition form.
 """
 
 from typing import Literal

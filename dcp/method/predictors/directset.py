@@ -2,11 +2,18 @@
 
     F = U diag(s) Uᵀ
     W = U diag((s/n)^α + ε) Uᵀ        eps_place = "outside" (default); n = ‖F^α‖^(1/α), so that F^α / ‖F^α‖ appears
-    W = U diag((s/n + ε)^α) Uᵀ        eps_place = "inside"
+    W = U diag((s/n + ε)^α) Uᵀ        eps_place = "inside"; n = ‖F‖
 
-The paper's body was not at hand when this was written: the formula is that of its third-party implementations, and
-which norm it prints is an open question, so `norm` is a key. The official release floors the sum in which ε stands at
-1e-4; here that is the argument `floor`, which no recipe needs because ε ≥ 0.
+α = ½ is `directpred` without its floor of 1e-4, α = 1 is `directcopy`, α = 2 weighs strong directions still more. In
+the papers' linear model α does not move the weight decay at which a feature survives, only how large it becomes.
+
+Unverified: the paper's body was not at hand. The formula is that of its third-party implementations, and which norm it
+prints is an open question, so `norm` is a key. "inside" is the reading of the IsoLoss release (Halvagal, Laborieux,
+Zenke 2023).
+Differs: the official release floors the sum in which ε stands at 1e-4; no recipe needs that here because ε ≥ 0.
+Look at: `F_effective_rank` and W's eigenvalues in `probes/spectrum.json`. α = 1 is the most fragile of the family: one
+third-party release notes that it collapsed where α = ½ trained.
+Held to: worked values, matrix powers for α = 1 and 2.
 """
 
 from typing import Literal

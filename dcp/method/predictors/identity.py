@@ -1,8 +1,12 @@
-"""Identity: p = z, no predictor at all.
+"""Identity: p = z, a control that is expected to collapse (Tian, Chen, Ganguli 2021, arXiv:2102.06810).
+
+    p = z
 
 With a stop-gradient and no predictor the linear model has dW/dt = -W (X' + η I), so every direction that augmentation
-disturbs decays (Tian, Chen, Ganguli 2021, arXiv:2102.06810, Theorem 2 and the remark after it). It is here to be seen
-collapsing.
+disturbs decays (Theorem 2 and the remark after it). It is here to be seen collapsing.
+
+Look at: `metrics.jsonl` and the summary, to see how a collapse looks there.
+Held to: the formula.
 """
 
 from typing import ClassVar, Literal

@@ -1,11 +1,17 @@
-"""Minimal space: the symmetric W that is best for the present projections.
+"""Minimal space: the symmetric W that is best for the present projections (release of Tian, Chen, Ganguli 2021).
 
     W = argmin E|t - W z|² + λ‖W‖² over W = Wᵀ,     so     W A + A W = C + Cᵀ,     A = F + λI
     with A = U diag(a) Uᵀ:      (UᵀWU)_ij = (Uᵀ(C + Cᵀ)U)_ij / (a_i + a_j)
 
-F = E[z zᵀ], C = E[t zᵀ]. The option `minimal_space` of the official release of Tian, Chen, Ganguli 2021
-(arXiv:2102.06810) without its further ones (a finite time of the flow; a W made positive, or diagonal in F's basis).
-The release adds a plain constant to the sum of two eigenvalues of F, so twice our λ, and symmetrises C only if asked.
+F = E[z zᵀ], C = E[t zᵀ]. The equation is what the gradient of the squared error leaves where W stays symmetric, solved
+exactly in F's basis. Without a signal W is the identity. λ is a guess.
+
+Source: `predictor_reg: minimal_space` of the release of arXiv:2102.06810; the paper does not report it.
+Differs: the release adds a plain constant (`ridge_unit = "one"`) to the sum of two eigenvalues of F, so twice our λ,
+and symmetrises C only if asked. Its further options (a finite time of the flow; a W made positive, or diagonal in F's
+basis) are not here.
+Look at: the eigenvalues of W, which need not be positive, so the IsoLoss objectives refuse it.
+Held to: least squares over the free entries of W, the equation itself, rotations.
 """
 
 from typing import Literal

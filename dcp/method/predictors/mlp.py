@@ -1,10 +1,16 @@
-"""Two-layer predictor learnt by gradient, as in BYOL (Grill et al. 2020) and SimSiam (Chen, He 2021).
+"""MLP: two layers, learnt, as in BYOL (Grill et al. 2020) and SimSiam (Chen, He 2021).
 
     p = Linear(hidden, D) ∘ ReLU ∘ norm ∘ Linear(D, hidden)
 
 Defaults are those of the small-data baseline of Tian, Chen, Ganguli 2021 (arXiv:2102.06810, official configuration):
 hidden 512, batch norm without affine weights, biases on. BYOL's ImageNet predictor has hidden 4096 and SimSiam's 512,
 both with affine batch norm.
+
+Differs: SimSiam keeps the predictor's rate constant (`lr_schedule = "constant"`), and the last layer of its projector
+has no bias before the final norm; ours has one, which that norm cancels.
+Published: STL-10, 100 epochs: 78.85 ± 0.25 with a moving-average target, 65.98 ± 0.71 without (Tian, Chen, Ganguli
+2021, Table 3).
+Held to: shapes of the release.
 """
 
 from typing import Literal

@@ -2,10 +2,18 @@
 
     p = BN(E z),  E_jj = 1,  E_ij (i ≠ j) learnt from 0
 
-Batch norm has no weights. With the diagonal fixed, a unit keeps its own signal and may only borrow from others; the
-paper shows that E lends strong features to other units for a while and returns to the identity. Its target is
-batch-normalised too, and its loss is the batch mean of |BN(E z) - sg BN(t)|²: `network.projector.out_norm = true`
-with `objective.name = "euclidean"` is that, except that E then reads z after a batch norm instead of before.
+Batch norm has no weights. A unit keeps its own signal and may only borrow from others: E lends strong features to units
+that have not learnt them, which speeds those up ("substitution"), and returns to the identity. Without the head batch
+norm alone leaves all units with the strong feature.
+
+Source: The Mechanism of Prediction Head in Non-contrastive Learning, read in detailed notes.
+Differs: their loss is the batch mean of |BN(E z) - sg BN(t)|²; `network.projector.out_norm = true` with
+`objective.name = "euclidean"` is that, except that E then reads z after a batch norm instead of before. They train E,
+64 x 64, by Adam at 0.003; ours is the other recipes' training with `lr_factor = 0.1`, a guess. Each process normalises
+by its own images, as everywhere without `network.sync_norm`.
+Look at: the effective rank beside a run with `identity`. Because of the batch norm W is not one matrix, so it has no
+eigenvalues.
+Held to: a diagonal that nothing moves, batch norm at the start, the loss as correlations.
 """
 
 from typing import Literal

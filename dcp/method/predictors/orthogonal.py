@@ -1,8 +1,17 @@
-"""Orthogonal: a linear predictor learnt by gradient that stays orthogonal, p = W z with WᵀW = I.
+"""Orthogonal: a linear predictor learnt by gradient that stays orthogonal (V_kD: Miles, Elezi, Deng 2024).
 
-V_kD (Miles, Elezi, Deng 2024) projects a student's features so before it compares them with a teacher's. W is
-parametrised as Q exp(A) with A skew-symmetric, by torch.nn.utils.parametrizations as in its release, and starts as the
-orthogonal factor of an ordinary linear layer. Weight decay acts on A, so it pulls W back to where it began, Q.
+    p = W z,  W = Q exp(A),  A = -Aᵀ learnt,  Q fixed
+
+V_kD projects a student's features so before it compares them with a teacher's. The parametrisation is that of
+torch.nn.utils.parametrizations, as in its release; Q is the orthogonal factor of an ordinary linear layer. Weight decay
+acts on A, so it pulls W back to where it began; the recipe has 0. `procrustes` is the same family set instead of
+learnt. It takes one matrix exponential a forward pass, two a step.
+
+Differs: V_kD distils: its teacher is fixed, its features are standardised by a layer norm, its loss is smooth L1. Here
+it is a predictor among others, with any target and objective.
+Look at: `alignment` in the "spectrum" lines of `metrics.jsonl`. W is not in the checkpoint as one matrix, so the
+spectrum probe has no eigenvalues of it.
+Held to: WᵀW = I before and after steps of SGD, lengths that W keeps.
 """
 
 from typing import Literal

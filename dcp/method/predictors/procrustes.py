@@ -1,9 +1,17 @@
-"""Procrustes: the orthogonal W that turns projections onto their targets best.
+"""Procrustes: the orthogonal W that turns projections onto their targets best (Schönemann 1966).
 
     C = U Σ Vᵀ,     W = U Vᵀ = argmin E|t - W z|² over WᵀW = I = argmax tr(WᵀC)
 
-C = E[t zᵀ] (Schönemann 1966). Richemond et al. 2023 ("The Edge of Orthogonality") have four closed-form predictors; an
-orthogonal one of this kind is among what their abstract suggests, but the paper's body was not at hand (unverified).
+C = E[t zᵀ]. Without a signal W is the identity.
+
+Source: as a predictor Richemond et al. 2023, "The Edge of Orthogonality".
+Unverified: the body of Richemond et al. was not at hand. Their abstract speaks of four closed-form predictors and of
+orthogonality; that this is one of them could not be read. ρ = 0.9 in the recipe is a guess.
+Differs: unknown. Where C has not full rank W is completed to an orthogonal matrix in an arbitrary way, by the singular
+vectors that the library returns.
+Look at: the effective rank: an orthogonal W lengthens and shortens nothing, so that all directions learn at the same
+pace, those of noise too.
+Held to: `scipy.linalg.orthogonal_procrustes`, WᵀW = I, other rotations, none of which is better.
 """
 
 from typing import Literal

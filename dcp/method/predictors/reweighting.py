@@ -1,8 +1,16 @@
-"""Re-weighting: a fixed factor for each unit, p_i = κ^i z_i with i = 0, 1, ..., D-1 and 0 < κ < 1.
+"""Re-weighting: a fixed factor for each unit, falling geometrically (after Xue et al. 2024).
 
-After Xue et al. 2024, who propose a fixed element-wise re-weighting instead of a learned projector: deeper layers
-weight features ever more unequally. Only their abstract was at hand: the form κ^i and the value of κ are unverified.
-And it stands elsewhere here: on the online side alone, as a predictor. Nothing in it is learnt or set.
+    p_i = κ^i z_i,   i = 0, ..., D-1,   0 < κ < 1
+
+They propose a fixed element-wise re-weighting instead of a learned projector, because deeper layers weight features
+ever more unequally. Nothing in it is learnt or set.
+
+Source: Investigating the Benefits of Projection Head for Representation Learning.
+Unverified: only the abstract was at hand; the form κ^i and the value of κ could not be read.
+Differs: theirs takes the place of the projector, on both sides. Here it is a predictor, on the online side alone, and
+whether it keeps a run from collapsing is open.
+Look at: the effective rank, and the state of the run.
+Held to: W = diag(1, κ, κ², ...) by hand.
 """
 
 from typing import ClassVar, Literal

@@ -2,10 +2,16 @@
 
     Z = U diag(s) Vᵀ [N, D],    p = V g(s) Vᵀ z,    g(s) = s^k, log s, log(1 + s) or log(1 + s²)
 
-V and s come from F = E[z zᵀ], whose eigenvectors are V and whose eigenvalues are s²/N. The official release recomputes
-them in every batch, for each view, without gradient: `moments.rho = 0, timing = "immediate", source = "sequential"`.
-With g(s) = s it is DirectPred of the batch without ε. Our s is that of Z/√N, so that it does not grow with the batch;
-the logarithms notice, and `gain = √N` is the release's scale. On the target's side: `target.name = "filtered"`.
+V and s come from F = E[z zᵀ], whose eigenvectors are V and whose eigenvalues are s²/N. With g(s) = s it is DirectPred
+of the batch without ε. On the target's side: `filtered`. Without a signal W is the identity.
+
+Source: the rank differential mechanism: both sides differ in rank through a fixed filter instead of a learnt predictor.
+Differs: the official release decomposes every batch anew, for each view: `moments.rho = 0`, `timing = "immediate"`,
+`source = "sequential"`, as in the recipes; with other moments s and V are those of F. Our s is that of Z/√N, so that it
+does not grow with the batch; the logarithms notice, and `gain = √N` is the release's scale. By way of F an s below a
+thousandth of the largest is rounding, and is set to that. The release trains SimSiam with a projector of three layers.
+Look at: the effective rank. log s is negative where s < 1, so the IsoLoss objectives refuse this predictor.
+Held to: the singular-value decomposition of the batch for each g, `directset` for k = 1, rotations.
 """
 
 from collections.abc import Iterator

@@ -1,13 +1,18 @@
-"""Distill: the target is a trained encoder, and the online branch learns to say what it says.
+"""Distill: the target is the trained encoder of another run (V_kD: Miles, Elezi, Deng 2024).
 
     t = LN(teacher(x))        LN standardises each image's features over their own dimensions, without weights
 
-As in V_kD (Miles, Elezi, Deng 2024). The teacher is the encoder of a finished run of dcp, in evaluation mode, before
-its projector. There the student's features go through one linear layer that is kept orthogonal; here that layer is
-the projector (`network.projector = { layers = 1, out = WIDTH }`), not kept so. Images reach teacher and student
-normalised by this recipe's `views.normalize`, which should be the teacher's.
+The teacher is the encoder of a finished run of dcp, in evaluation mode, before its projector: the run's folder, or its
+`encoder.safetensors`. `network.projector = { layers = 1, out = WIDTH }` is the layer between; another width than the
+teacher's is refused with the right one. The objective is `smooth_l1`. It takes one forward pass of the teacher a view.
 
 The teacher's weights are part of the checkpoint; its file must still be there for a run to be resumed.
+
+Differs: there the student's features go through one linear layer that is kept orthogonal; ours is not kept so. V_kD's
+teachers (DeiT on ImageNet and others) and numbers are not reproduced here.
+Look at: the teacher's own scores (`dcp compare STUDENT TEACHER`). Images reach teacher and student normalised by this
+recipe's `views.normalize`, which should be the teacher's.
+Held to: `dcp.load_encoder` of that run, feature by feature; a stopped run resumes to the same bytes.
 """
 
 import json

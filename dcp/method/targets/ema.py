@@ -1,14 +1,14 @@
-"""EMA: the target's weights are a moving average of the online branch's (Grill et al. 2020, eq. 1).
+"""EMA: the target's weights are a moving average of the online branch's (BYOL: Grill et al. 2020, eq. 1).
 
     θ_t ← τ θ_t + (1-τ) θ
+    τ = 1 - (1 - τ₀)(cos(πk/K) + 1)/2        schedule = "cosine", as in BYOL; k of K steps done, the present one too
 
-τ is constant (0.996 in the small-data runs of Tian, Chen, Ganguli 2021), or rises to 1 along a cosine as in BYOL:
-τ = 1 - (1 - τ₀)(cos(πk/K) + 1)/2 with k of K steps done, the present one among them.
+τ = 0.996 is that of the small-data runs of Tian, Chen, Ganguli 2021. Only parameters are averaged. Its batch norm uses
+the batch's statistics, as in the releases; `buffers = "copied"` matters only where the target is evaluated.
 
-Only parameters are averaged. The target runs in training mode, so its batch norm uses the statistics of its own
-batch, as in the official releases; `buffers = "copied"` takes the online branch's running statistics instead, which
-matters only to someone who uses the target for evaluation. The official DirectPred release starts the target from
-weights of its own (the copy is commented out): that is `start = "independent"`; papers describe a copy, our default.
+Differs: the DirectPred release starts it from weights of its own (`start = "independent"`), papers from a copy.
+Look at: `target_distance` and `tau` in `metrics.jsonl`.
+Held to: the formula by hand, its limits τ = 0 and τ = 1.
 """
 
 import copy

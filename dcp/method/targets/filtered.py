@@ -3,9 +3,12 @@
     Z = U diag(s) Vᵀ,    t = sg(V g(s) Vᵀ z),    g(s) = s^k, log s, log(1 + s) or log(1 + s²)
 
 Z [N, D] are the projections of this view by all processes (of both views with `train.join_views`), s their singular
-values as they are, which grow with √N. The official release has s^k on this side, with k = ±1 as its examples; the
-logarithms are offered as on the online side (`predictor.name = "spectral_filter"`). It filters a moving average's
-projections too, in its BYOL; here the target is the online branch.
+values as they are, which grow with √N. Where Z is zero or not finite, t is z.
+
+Differs: the official release has s^k on this side, with k = ±1 as its examples; the logarithms are offered as on the
+online side (`spectral_filter`). It filters a moving average's projections too, in its BYOL; here the target is the
+online branch.
+Held to: the singular-value decomposition of the batch, for each g.
 """
 
 from collections.abc import Iterator

@@ -1,6 +1,10 @@
-"""Online: the target is the online branch itself behind a stop-gradient, as in SimSiam (Chen, He 2021).
+"""Online: the online branch itself behind a stop-gradient (SimSiam: Chen, He 2021).
+
+    t = sg(z)
 
 It costs no forward pass.
+
+Held to: value z, no gradient, no weights.
 """
 
 from typing import Literal

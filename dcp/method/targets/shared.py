@@ -1,8 +1,13 @@
-"""Shared: the target is the online branch itself, and the gradient flows through it too.
+"""Shared: the online branch itself, and the gradient flows through it too (Chen, He 2021, section 4.1).
+
+    t = z, with its gradient
 
 Without a stop-gradient the shortest way to agreement is to say the same of every image: with the objectives that only
-pull views together it is expected to collapse (Chen, He 2021, section 4.1; Tian, Chen, Ganguli 2021, section 3), and it
-is here to show that.
+pull views together it is expected to collapse (also Tian, Chen, Ganguli 2021, section 3), and it is here to show that.
+Contrastive and decorrelating objectives need it: `vicreg`, `barlow`, `ntxent`, `spectral_contrastive`, `balance`.
+
+Look at: `spread`: with objectives that only pull views together it is expected to fall to nothing.
+Held to: value z and its gradient.
 """
 
 from typing import ClassVar, Literal

@@ -1,6 +1,6 @@
 """What an evaluation is: frozen features in, scores with their spread out.
 
-Each file in `dcp/probing/evaluations/` offers `labels` (does it need any?), `Views`, and `evaluate(subject, config,
+Each file in `dcp/probing/evaluations/` offers `labels` (does it need any?), `Config`, and `evaluate(subject, config,
 *, seed) -> Scores`. An evaluation learns from `subject.train` alone; `subject.test` is looked at once, to
 count what came out right.
 
