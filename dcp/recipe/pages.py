@@ -36,7 +36,8 @@ DIMS = ("128", "2048")
 
 def pages() -> dict[str, str]:
     """Each generated page by its path below docs/; in the catalogue the tables are generated, between marks."""
-    texts = {f"{kind}/{name}.md": page(kind, name) for kind in SECTIONS for name in catalogue.names(kind)}
+    texts = {"recipe.md": reference.markdown()}
+    texts |= {f"{kind}/{name}.md": page(kind, name) for kind in SECTIONS for name in catalogue.names(kind)}
     tables = {kind: rows(kind) for kind in SECTIONS}
     tables |= {f"cost of {kind}": costs(kind, catalogue.names(kind)) for kind in COLUMNS}
     text = (DOCS / "catalogue.md").read_text(encoding="utf-8")
