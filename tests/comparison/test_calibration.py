@@ -48,7 +48,7 @@ def test_the_percentile_bootstrap_of_three_pairs_cannot_cover_and_is_not_used():
     assert rates(world, bootstrap(True, draws=100), 200).covered < 0.82
 
 
-@pytest.mark.slow
+@pytest.mark.byhand
 @pytest.mark.parametrize("setting", SETTINGS)
 @pytest.mark.parametrize(("seeds", "pairing"), CASES)
 def test_rates_of_2000_pairs_are_3_to_7_and_93_to_97(seeds, pairing, setting):

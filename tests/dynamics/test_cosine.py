@@ -85,7 +85,7 @@ def train(alpha: float, dim: int, kept: int, *, batch: int, lr: float, steps: in
     return layer.weight.detach()
 
 
-@pytest.mark.slow
+@pytest.mark.byhand
 @pytest.mark.parametrize(("alpha", "steps", "off"), [(1.0, 6000, 0.05), (0.5, 9000, 0.10)])
 def test_a_normalised_W_under_the_cosine_loss_keeps_S_isotropic_and_noise_at_its_share(
     alpha: float, steps: int, off: float

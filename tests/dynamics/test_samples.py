@@ -46,7 +46,7 @@ def test_views_have_the_moments_of_the_model() -> None:
     torch.testing.assert_close((x1 - x2) @ data.P, torch.zeros_like(x1), rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("alpha", [1.0, pytest.param(0.5, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("alpha", [1.0, pytest.param(0.5, marks=pytest.mark.byhand)])
 def test_SGD_through_the_method_ends_near_the_projector(alpha: float) -> None:
     config = finite_sample.Config(dim=4, kept=2, steps=1200 if alpha == 1 else 2400, lr=0.05, batch=128, alpha=(alpha,))
     result = finite_sample.run(config, 0)

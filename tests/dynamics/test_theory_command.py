@@ -70,7 +70,7 @@ def agree(row: Row, off: float) -> bool:
     )
 
 
-@pytest.mark.slow
+@pytest.mark.byhand
 @pytest.mark.parametrize("name", sorted(QUICK))
 def test_a_recipe_as_it_ships_agrees_and_takes_seconds_though_its_boundaries_are_a_thousand(name: str) -> None:
     import time
