@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from dcp import catalogue
-from dcp.recipe import pages, shipped
+from dcp.recipe import shipped
+from docs import pages
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*(ROOT / "docs").rglob("*.md"), ROOT / "README.md"])
@@ -36,7 +37,7 @@ def test_the_pages_are_those_that_the_docstrings_give() -> None:
     made = pages.pages()
     files = {path.relative_to(pages.DOCS).as_posix(): path for path in PAGES if path.is_relative_to(pages.DOCS)}
     stale = [path for path, text in made.items() if path not in files or files[path].read_text("utf-8") != text]
-    assert stale == [], "run: python -m dcp.recipe.pages"
+    assert stale == [], "run: python -m docs.pages"
     assert [path for path in files if path.partition("/")[0] in pages.SECTIONS and path not in made] == []
 
 

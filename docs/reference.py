@@ -1,10 +1,9 @@
-"""The recipe reference, written from the models: `python -m dcp.recipe.reference > docs/recipe.md`.
+"""The recipe reference, written from the models: `python -m docs.pages`.
 
 One table a section, one a variant. What it says of a key is what the key's Field says, and a test holds the
 page against it.
 """
 
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
@@ -20,7 +19,7 @@ from dcp.recipe.toml import shown
 INTRODUCTION = """\
 # Recipe reference
 
-Made by `python -m dcp.recipe.reference > docs/recipe.md`; edit the models in `dcp/`, not this page.
+Made by `python -m docs.pages`; edit the models in `dcp/`, not this page.
 
 A recipe is a TOML file that decides everything about a run. Only [`data.source`](#data) and
 [`predictor.name`](#predictor) must be there; every other key has the default below. `dcp recipes copy NAME` gives one
@@ -139,7 +138,3 @@ def _bounds(key: Json) -> Iterator[str]:
         yield "letters, digits, `.`, `_`, `-`; a letter or digit first"
     for each in schema.inside(key):
         yield from _bounds(each)
-
-
-if __name__ == "__main__":
-    sys.stdout.buffer.write(markdown().encode())

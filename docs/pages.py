@@ -1,4 +1,4 @@
-"""The pages of the variants and the tables of the catalogue, written from docstrings: `python -m dcp.recipe.pages`.
+"""The pages of the variants and the tables of the catalogue, written from docstrings: `python -m docs.pages`.
 
 What is said about a variant stands in the docstring of its file and nowhere else:
 
@@ -19,12 +19,13 @@ from math import inf
 from pathlib import Path
 
 from dcp import catalogue
-from dcp.recipe import layers, reference, shipped
+from dcp.recipe import layers, shipped
+from docs import reference
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parent
 SECTIONS = {"predictors": "predictor", "objectives": "objective", "targets": "target", "positives": "positives"}
 LABELS = re.compile(r"^(Source|Unverified|Differs|Look at|Published|Held to):", re.MULTILINE)
-TABLE = re.compile(r"(<!-- made by dcp.recipe.pages: ([a-z ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+TABLE = re.compile(r"(<!-- made by docs.pages: ([a-z ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 MEASURED = "results/2026-11-23-cpu-1-core-catalogue.json"
 RENAMED = {"projector": "top_k"}  # since then
 COLUMNS = {  # of a table of costs: what it says, and the group of the benchmark that it is from

@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 
 from dcp import catalogue
-from dcp.recipe import reference, schema
+from dcp.recipe import schema
 from dcp.recipe.recipe import File
+from docs import reference
 
 PAGE = Path(__file__).parents[2] / "docs" / "recipe.md"
-COMMAND = "python -m dcp.recipe.reference > docs/recipe.md"
+COMMAND = "python -m docs.pages"
 KINDS = {
     "predictors": "predictor.name",
     "targets": "target.name",
