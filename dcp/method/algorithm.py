@@ -27,8 +27,8 @@ from dcp.method.targets.base import Target
 from dcp.method.two_views import TwoViews, one_after_the_other
 
 
-class Step(NamedTuple):
-    """What one step knows, for the loss and for the updates after it."""
+class Outputs(NamedTuple):
+    """What one forward pass gives, for the loss and the updates after it."""
 
     losses: Tensor  # [B] one symmetric loss an image
     z: Tensor  # [2, B, D] online projections of both views, detached
@@ -73,7 +73,7 @@ class Method(nn.Module):
         self.positives = positives or Positives()
         self.two_views, self.amp = two_views, amp
 
-    def forward(self, x1: Tensor, x2: Tensor, y: Tensor | None = None) -> Step:
+    def forward(self, x1: Tensor, x2: Tensor, y: Tensor | None = None) -> Outputs:
         """Losses of two views [B, 3, H, W] of the same images; changes nothing but batch-norm statistics.
 
         y [B] are classes, -1 where unknown, for positives that need labels.
@@ -90,7 +90,7 @@ class Method(nn.Module):
             view1, view2 = self.blends(z, t)
             p1, p2 = self._predict_by(view1, z1), self._predict_by(view2, z2)
         losses = self._loss(p1, z1, t2, y) + self._loss(p2, z2, t1, y)
-        return Step(losses, z, full(h1).detach(), t, y)
+        return Outputs(losses, z, full(h1).detach(), t, y)
 
     def arithmetic(self, x: Tensor) -> torch.autocast:
         """Autocast to `amp` on the device of x, or none."""
@@ -112,9 +112,7 @@ class Method(nn.Module):
     def blends(self, z: Tensor, t: Tensor | None) -> tuple[Statistics, Statistics]:
         """The statistics that the predictions of view 1 and of view 2 may use; those of view 2 are what remains.
 
-        Args:
-            z: [2, B, D] projections of both views.
-            t: [2, B, D] what they predict, where the moments keep C.
+        z [2, B, D] are the projections of both views, t [2, B, D] what they predict, where the moments keep C.
         """
         if self.source == "pooled":
             pooled = self.moments.blend(self.moments.now, z.flatten(0, 1), None if t is None else t.flatten(0, 1))
@@ -124,17 +122,14 @@ class Method(nn.Module):
         return view1, self.moments.blend(view1, z[1], t2)
 
     @torch.no_grad()
-    def after_step(self, step: Step, index: int, fraction: float) -> None:
+    def after_step(self, outputs: Outputs, step: int, fraction: float) -> None:
         """The updates without gradient, in this order and nowhere else.
 
-        Args:
-            step: of this training step.
-            index: number of the training step, from 0.
-            fraction: of the training that is done, in [0, 1].
+        `step` counts from 0; `fraction` of the training, in [0, 1], is done after it.
         """
-        self.moments.store(self.blends(step.z, step.t)[1])
-        if index % self.predictor.every == 0:
-            self.predictor.refresh(self.moments.F, self.moments.cross, step.z.flatten(0, 1))
+        self.moments.store(self.blends(outputs.z, outputs.t)[1])
+        if step % self.predictor.every == 0:
+            self.predictor.refresh(self.moments.F, self.moments.cross, outputs.z.flatten(0, 1))
         self.target.update(self.online, fraction)
-        if step.t is not None and step.y is not None:
-            self.positives.update(step.t[1], step.y)
+        if outputs.t is not None and outputs.y is not None:
+            self.positives.update(outputs.t[1], outputs.y)

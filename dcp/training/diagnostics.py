@@ -26,7 +26,7 @@ from torch import Tensor, nn
 
 from dcp.data.sampler import Plan
 from dcp.method import moments, spectra
-from dcp.method.algorithm import Method, Step
+from dcp.method.algorithm import Method, Outputs
 
 COUNT = 20  # of spectra in a whole training, with the first and the last step
 APART = 10  # steps at least: an eigen-decomposition can cost as much as a step
@@ -132,13 +132,13 @@ class Diagnostics:
         if self.due(step):
             self.before = [p.clone() for p in weights(self.method.online)]
 
-    def end(self, step: Step) -> dict[str, Any]:
+    def end(self, outputs: Outputs) -> dict[str, Any]:
         """What a step shows, after all of its updates; called by all processes. Asks the device."""
         method, now = self.method, weights(self.method.online)
         matrix = method.predictor.matrix
-        values = health(step.z)
+        values = health(outputs.z)
         values |= of_matrices(method.moments.F, None if matrix is None else matrix.detach())
-        values["lag"] = lag(method.moments.F, step.z, method.moments.total)
+        values["lag"] = lag(method.moments.F, outputs.z, method.moments.total)
         values["weight_norm"], values["update"] = size(now), change(now, self.before)
         followers = weights(method.target)
         if [p.shape for p in followers] == [p.shape for p in now]:  # not a teacher that is another network

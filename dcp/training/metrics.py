@@ -15,7 +15,7 @@ import torch
 from dcp.data.sampler import Plan
 from dcp.errors import Diverged
 from dcp.hardware.processes import Process
-from dcp.method.algorithm import Method, Step
+from dcp.method.algorithm import Method, Outputs
 from dcp.probing.online import Readout
 from dcp.runs.run import Run
 from dcp.training import diagnostics
@@ -127,21 +127,21 @@ class Metrics:
         self.seen += images
         self.pending.clear()
 
-    def write(self, batch_step: int, step: Step, method: Method, rate: float, fraction: float) -> None:
+    def write(self, step: int, outputs: Outputs, method: Method, rate: float, fraction: float) -> None:
         """A "step" line, and an "epoch" line at the end of one."""
         self.read()
         loss, self.line = self.line.value, Mean()
-        if not (self.health and self.plan.is_remainder(batch_step)):  # too few images: the signs of the step before
-            self.health = {name: float(value) for name, value in diagnostics.health(step.z).items()}
+        if not (self.health and self.plan.is_remainder(step)):  # too few images: the signs of the step before
+            self.health = {name: float(value) for name, value in diagnostics.health(outputs.z).items()}
         if not all(math.isfinite(value) for value in self.health.values()):
-            raise _diverged(batch_step)
-        epoch = self.plan.epoch_of(batch_step)
+            raise _diverged(step)
+        epoch = self.plan.epoch_of(step)
         tau = method.target.weight_of_past(fraction)
-        place = {"step": batch_step, "epoch": epoch}
+        place = {"step": step, "epoch": epoch}
         speed = {"images_per_s": self.images_per_s}
         extra = {} if tau is None else {"tau": tau}
         self._tell({"kind": "step", **place, "loss": loss, "lr": rate, **extra, **self.health, **speed})
-        if self.plan.ends_epoch(batch_step):
+        if self.plan.ends_epoch(step):
             mean, self.epoch = self.epoch.value, Mean()
             read_out = self.readout.read() if self.readout is not None else {}
             whole = {"loss": mean, "lr": rate, **self.health, **read_out, **speed, "wall_s": self.wall_s}

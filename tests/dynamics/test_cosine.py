@@ -77,11 +77,11 @@ def train(alpha: float, dim: int, kept: int, *, batch: int, lr: float, steps: in
     optimizer = torch.optim.SGD(method.online.parameters(), lr=lr)
     for index in range(steps):
         x1, x2 = data.views(batch, generator)
-        step = method(x1.float(), x2.float())
-        step.losses.mean().backward()
+        outputs = method(x1.float(), x2.float())
+        outputs.losses.mean().backward()
         optimizer.step()
         optimizer.zero_grad()
-        method.after_step(step, index, (index + 1) / steps)
+        method.after_step(outputs, index, (index + 1) / steps)
     return layer.weight.detach()
 
 

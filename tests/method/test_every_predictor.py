@@ -196,12 +196,12 @@ def three_steps(predictor: Predictor, **options: object) -> None:
     before = [p.detach().clone() for p in weights]
     optimizer = torch.optim.SGD(method.parameters(), lr=0.03, momentum=0.9)
     for index in range(3):
-        step = method(normal(8, 3, 4, 4, seed=index), normal(8, 3, 4, 4, seed=100 + index))
+        outputs = method(normal(8, 3, 4, 4, seed=index), normal(8, 3, 4, 4, seed=100 + index))
         optimizer.zero_grad()
-        step.losses.mean().backward()
+        outputs.losses.mean().backward()
         optimizer.step()
-        method.after_step(step, index, index / 3)
-        assert (step.losses.abs() <= 4 + 1e-5).all()
+        method.after_step(outputs, index, index / 3)
+        assert (outputs.losses.abs() <= 4 + 1e-5).all()
     assert all(torch.isfinite(value).all() for value in method.state_dict().values())
     assert all((p - old).norm() > 1e-4 for p, old in zip(weights, before, strict=True))
 

@@ -53,12 +53,12 @@ def test_iteration_0_uses_the_identity_and_step_t_uses_F_up_to_t_minus_1():
     for index in range(4):
         x1, x2 = views(index)
         z1, z2 = method.online(x1).detach(), method.online(x2).detach()
-        step = method(x1, x2)
-        assert_close(step.losses, losses(z1, z2, W, W))
-        step.losses.mean().backward()
+        outputs = method(x1, x2)
+        assert_close(outputs.losses, losses(z1, z2, W, W))
+        outputs.losses.mean().backward()
         optimizer.step()
         optimizer.zero_grad()
-        method.after_step(step, index, 0.0)
+        method.after_step(outputs, index, 0.0)
         F = moment(z1, z2) if F is None else 0.5 * F + 0.5 * moment(z1, z2)
         W = F
         assert_close(method.moments.F, F)
@@ -70,9 +70,9 @@ def test_immediate_timing_uses_F_of_this_very_batch():
     for index in range(3):
         z1, z2 = (method.online(x).detach() for x in views(index))
         F = moment(z1, z2) if F is None else 0.5 * F + 0.5 * moment(z1, z2)
-        step = method(*views(index))
-        assert_close(step.losses, losses(z1, z2, F, F))
-        method.after_step(step, index, 0.0)
+        outputs = method(*views(index))
+        assert_close(outputs.losses, losses(z1, z2, F, F))
+        method.after_step(outputs, index, 0.0)
         assert_close(method.predictor.matrix, F)
 
 
@@ -85,9 +85,9 @@ def test_sequential_moments_are_updated_once_a_view(timing: str):
         first = moment(z1) if before is None else 0.5 * before + 0.5 * moment(z1)
         last = 0.5 * first + 0.5 * moment(z2)
         used = (EYE if before is None else before,) * 2 if timing == "stale" else (first, last)
-        step = method(*views(index))
-        assert_close(step.losses, losses(z1, z2, *used))
-        method.after_step(step, index, 0.0)
+        outputs = method(*views(index))
+        assert_close(outputs.losses, losses(z1, z2, *used))
+        method.after_step(outputs, index, 0.0)
         assert_close(method.moments.F, last)
         assert_close(method.predictor.matrix, last)
         before = last
@@ -103,19 +103,19 @@ def test_after_a_step_come_F_then_W_then_the_target(monkeypatch: pytest.MonkeyPa
 
     for owner, name in ((method.moments, "store"), (method.predictor, "refresh"), (method.target, "update")):
         watch(owner, name)
-    step = method(*views(0))
+    outputs = method(*views(0))
     assert events == []
-    method.after_step(step, 0, 0.0)
+    method.after_step(outputs, 0, 0.0)
     assert events == ["store", "refresh", "update"]
 
 
 def test_the_target_follows_the_branch_as_the_optimizer_left_it():
     method = built(target=Ema(branch(seed=1), tau=0.25, rises=False, copies_buffers=False))
     before = method.target.branch.projector[0].weight.clone()
-    step = method(*views(0))
+    outputs = method(*views(0))
     with torch.no_grad():
         method.online.projector[0].weight.fill_(1.0)  # stands for the optimizer
-    method.after_step(step, 0, 0.0)
+    method.after_step(outputs, 0, 0.0)
     assert_close(method.target.branch.projector[0].weight, 0.25 * before + 0.75)
 
 
@@ -134,14 +134,14 @@ def test_with_every_5_W_is_set_at_0_5_10_and_the_optimizer_steps_on_it_in_betwee
     optimizer = torch.optim.SGD(method.parameters(), lr=0.1, momentum=0.9)
     W, momentum = method.predictor.W, torch.zeros_like(EYE)
     for index in range(11):
-        step = method(*views(index))
+        outputs = method(*views(index))
         optimizer.zero_grad()
-        step.losses.mean().backward()
+        outputs.losses.mean().backward()
         momentum = 0.9 * momentum + W.grad
         expected = W.detach() - 0.1 * momentum
         optimizer.step()
         assert_close(W.detach(), expected)
-        method.after_step(step, index, 0.0)
+        method.after_step(outputs, index, 0.0)
         assert_close(W.detach(), method.moments.F if index % 5 == 0 else expected)
         assert method.moments.updates == index + 1  # F itself follows at every step
     assert momentum.norm() > 0.01
@@ -162,9 +162,9 @@ def test_no_gradient_flows_through_the_making_of_W():
 def test_no_gradient_reaches_the_target():
     """Fact 18."""
     method = built(target=Ema(branch(seed=1), tau=0.5, rises=False, copies_buffers=False))
-    step = method(*views(0))
-    step.losses.sum().backward()
-    assert not step.z.requires_grad
+    outputs = method(*views(0))
+    outputs.losses.sum().backward()
+    assert not outputs.z.requires_grad
     assert all(p.grad is None and not p.requires_grad for p in method.target.parameters())
     assert all(p.grad is not None for p in method.online.parameters())
 
@@ -195,6 +195,6 @@ def test_joined_views_share_their_batch_statistics_and_separate_ones_do_not():
 def test_half_precision_networks_are_followed_by_float32():
     target = Ema(branch(seed=1), tau=0.5, rises=False, copies_buffers=False)
     method = built(target=target, amp=torch.bfloat16).float()
-    step = method(*(x.float() for x in views(0)))
-    assert (step.z.dtype, step.losses.dtype) == (torch.float32, torch.float32)
-    assert torch.equal(step.z, step.z.bfloat16().float())
+    outputs = method(*(x.float() for x in views(0)))
+    assert (outputs.z.dtype, outputs.losses.dtype) == (torch.float32, torch.float32)
+    assert torch.equal(outputs.z, outputs.z.bfloat16().float())

@@ -78,11 +78,11 @@ def trained(config: Config, data: Gaussian, alpha: float, generator: torch.Gener
     optimizer = torch.optim.SGD(method.online.parameters(), lr=config.lr, weight_decay=config.eta)
     path = []
     for index in range(config.steps):
-        step = method(*data.views(config.batch, generator))
-        step.losses.mean().backward()
+        outputs = method(*data.views(config.batch, generator))
+        outputs.losses.mean().backward()
         optimizer.step()
         optimizer.zero_grad()
-        method.after_step(step, index, (index + 1) / config.steps)
+        method.after_step(outputs, index, (index + 1) / config.steps)
         path.append(layer.weight.detach().clone())
         if not bool(path[-1].isfinite().all()):
             raise ArithmeticError(f"SGD diverges at step {index + 1}")
