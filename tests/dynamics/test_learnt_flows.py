@@ -71,6 +71,12 @@ def test_DirectSet_with_the_root_moves_on_this_parabola() -> None:
     torch.testing.assert_close(w[:, 0, 0], path[:, 0, 0], rtol=0, atol=1e-8)
 
 
+def test_the_ratio_of_a_moving_average_is_its_integral() -> None:
+    times = torch.linspace(0, 6, 601, dtype=torch.float64)
+    path = flow.course(learnt(beta=0.5), on_parabola(0.8, tau=0.0), times, tol=1e-7)[:, 0]
+    torch.testing.assert_close(path[:, 2], closed_forms.ema_ratio(times, path[:, 0], 0.5), rtol=0, atol=1e-5)
+
+
 def test_the_commutator_obeys_its_own_equation_and_shrinks_at_least_as_promised() -> None:
     F, W_p = random(2, 4, 4) @ random(2, 4, 4).mT / 4
     start = torch.stack([F, W_p, F @ W_p - W_p @ F])[None]
