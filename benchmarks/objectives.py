@@ -33,14 +33,13 @@ def measured(scale: Scale, dim: int) -> list[Row]:
 def built(name: str, dim: int, device: str) -> Loss:
     """The objective with its defaults, beside a linear predictor and an F."""
     module = catalogue.load("objectives", name)
-    if not hasattr(module, "build"):
+    if hasattr(module, "loss"):
         loss: Loss = module.loss
         return loss
     moments = Moments(dim, rho=0.5)
     moments.store(moments.blend(moments.now, torch.randn(2 * dim, dim)))
     predictor = linear.build(linear.Config(), dim, own)
-    made: Loss = module.build(module.Config(), Setting(predictor.to(device), moments.to(device), alone))
-    return made
+    return partial(module.loss_in, Setting(predictor.to(device), moments.to(device), alone), module.Config())
 
 
 def _losing(loss: Loss, dim: int, device: str) -> Callable[[], float]:

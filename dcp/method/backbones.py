@@ -1,7 +1,4 @@
-"""Backbones by name: torchvision's ResNets at any width with a stem for small images, and all models of two libraries.
-
-Shapes: B images in the batch.
-"""
+"""Backbones by name: ResNets at any width with a stem for small images, and all models of torchvision and timm."""
 
 import warnings
 from collections.abc import Callable
@@ -20,13 +17,7 @@ Block: TypeAlias = type[torchvision.models.resnet.BasicBlock] | type[torchvision
 
 
 class NarrowResNet(torchvision.models.ResNet):
-    """torchvision's ResNet with all channel counts scaled by width / 64; width 64 is torchvision's own, key for key.
-
-    Args:
-        block, layers: as torchvision's.
-        width: channels of the stem.
-        norm_layer: builds the normalisation of a number of channels.
-    """
+    """torchvision's ResNet with all channel counts scaled by width / 64; width 64 is torchvision's own, key for key."""
 
     def __init__(self, block: Block, layers: list[int], *, width: int, norm_layer: Callable[[int], nn.Module]) -> None:
         self.width = width
@@ -130,11 +121,7 @@ class Pooled(nn.Module):
 
 @torch.no_grad()
 def _features(net: nn.Module, model: str, image_size: int) -> int:
-    """How many features the model gives for an image of this size.
-
-    Raises:
-        RequestError: it cannot be run on such an image, or gives no vector.
-    """
+    """How many features the model gives for an image of this size."""
     try:
         y = net.eval()(torch.zeros(2, 3, image_size, image_size))
         net.train()

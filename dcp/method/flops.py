@@ -14,12 +14,8 @@ BACKWARD = 2  # a backward pass costs two forward passes: gradients of inputs, a
 def per_image(method: Method, size: int) -> int:
     """Floating-point operations of a training step by image, multiplication and addition counted as two.
 
-    Both views through the online branch and back, and through the target's network where it has one; matrix products
-    and convolutions only. Counted on shapes alone, so it takes no time.
-
-    Args:
-        method: in training.
-        size: of the views in pixels.
+    Both views of `size` pixels through the online branch and back, and through the target's network where it has one;
+    matrix products and convolutions only. Counted on shapes alone, so it takes no time.
     """
     target = sum(_forward(network, size) for network in method.target.children())
     return 2 * (_forward(method.online, size) * (1 + BACKWARD) + target)

@@ -32,12 +32,8 @@ class Statistics(NamedTuple):
 def batch_moments(z: Tensor, total: Total, t: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
     """E[z zᵀ] [D, D], E[z] [D] and E[t zᵀ] [D, D] over the samples of all processes, whatever each one's share.
 
-    Sums and counts are added up first and divided once: a mean of means would be wrong for unequal shares.
-
-    Args:
-        z: [B, D] projections of this process.
-        total: adds a tensor up over processes.
-        t: [B, D] what they are to predict, or None: then E[t zᵀ] is empty, [0, 0].
+    Sums and counts are added up first and divided once: a mean of means would be wrong for unequal shares. z [B, D] are
+    this process's projections, t [B, D] what they are to predict; without t E[t zᵀ] is empty, [0, 0].
     """
     z, dim = full(z.detach()), z.shape[1]
     cross = z.new_zeros(0, 0) if t is None else full(t.detach()).T @ z
@@ -63,8 +59,7 @@ class Moments(nn.Module):
         dim: D.
         rho: ρ, weight of the past, in [0, 1).
         start: "first" (the first batch is F) or "zeros".
-        zero_mean: use E[z zᵀ] - m mᵀ with m the moving average of E[z] (an option of the official release, off in the
-            paper).
+        zero_mean: F is E[z zᵀ] - m mᵀ, m the moving average of E[z]: the release's option, not the paper's.
         cross: keep C as well.
         total: adds a tensor up over processes.
     """
@@ -101,15 +96,12 @@ class Moments(nn.Module):
     @torch.no_grad()
     def blend(self, past: Statistics, z: Tensor, t: Tensor | None = None) -> Statistics:
         """What `past` becomes when the batch z [B, D] goes in, with what it predicts, t [B, D]; changes nothing."""
-        second, first, cross = batch_moments(z, self.total, t if self.keeps_cross else None)
+        batch = batch_moments(z, self.total, t if self.keeps_cross else None)
         fresh = (past.updates == 0) & (self.start == "first")
-        past_weight = (~fresh).to(second.dtype) * self.rho
-        return Statistics(
-            past_weight * past.second + (1 - past_weight) * second,
-            past_weight * past.first + (1 - past_weight) * first,
-            past.updates + 1,
-            past_weight * past.cross + (1 - past_weight) * cross,
-        )
+        rho = (~fresh).to(batch[0].dtype) * self.rho
+        averages = (past.second, past.first, past.cross)
+        second, first, cross = (rho * old + (1 - rho) * new for old, new in zip(averages, batch, strict=True))
+        return Statistics(second, first, past.updates + 1, cross)
 
     def correlation(self, statistics: Statistics) -> Tensor:
         """F [D, D] of the statistics, centred if asked for; C is never centred."""
@@ -120,10 +112,8 @@ class Moments(nn.Module):
     @torch.no_grad()
     def store(self, statistics: Statistics) -> None:
         """Make `statistics` the present."""
-        self.second.copy_(statistics.second)
-        self.first.copy_(statistics.first)
-        self.updates.copy_(statistics.updates)
-        self.cross.copy_(statistics.cross)
+        for buffer, value in zip(self.now, statistics, strict=True):
+            buffer.copy_(value)
 
     @property
     def F(self) -> Tensor:

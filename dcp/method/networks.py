@@ -1,7 +1,4 @@
-"""Networks: the projector, and the branch of a backbone and a projector.
-
-Shapes: B images in the batch, D projection size.
-"""
+"""Networks: the projector, and the branch of a backbone and a projector. B images in the batch, D projection size."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -12,19 +9,10 @@ from torch import Tensor, nn
 def projector(
     features: int, *, hidden: int, out: int, layers: int, norm: str, affine: bool, out_norm: bool
 ) -> nn.Sequential:
-    """An MLP [B, features] -> [B, out]: linear, norm, ReLU, ..., linear.
+    """An MLP [B, features] -> [B, out] of `layers` >= 1 linear layers: linear, norm, ReLU, ..., linear.
 
-    The small-data runs of the papers have two layers, hidden 512, out 128, biases, and batch norm without affine
-    weights.
-
-    Args:
-        features: D of the backbone.
-        hidden: width between the layers.
-        out: D.
-        layers: number of linear layers, >= 1.
-        norm: "batch", "layer" or "none", after each linear layer but the last.
-        affine: whether the norms have weight and bias.
-        out_norm: a norm without affine weights after the last layer too, as SimSiam has.
+    The norms ("batch", "layer" or "none") have weight and bias if `affine`. With `out_norm` there is one without them
+    behind the last layer too, as SimSiam has.
     """
     kinds: dict[str, Callable[[int, bool], nn.Module]] = {
         "batch": lambda n, weights: nn.BatchNorm1d(n, affine=weights),
@@ -42,24 +30,16 @@ def projector(
 
 
 class Branch(nn.Module):
-    """Backbone and projector: [B, 3, H, W] -> [B, D].
-
-    Args:
-        backbone: [B, 3, H, W] -> [B, features].
-        projector: [B, features] -> [B, D].
-    """
+    """Backbone [B, 3, H, W] -> [B, features] and projector [B, features] -> [B, D]."""
 
     def __init__(self, backbone: nn.Module, projector: nn.Sequential) -> None:
         super().__init__()
-        self.backbone: nn.Module = backbone
-        self.projector: nn.Sequential = projector
+        self.backbone, self.projector = backbone, projector
 
     @property
     def features(self) -> int:
         """Width of the backbone's features."""
-        first = self.projector[0]
-        assert isinstance(first, nn.Linear)
-        return first.in_features
+        return self.projector[0].in_features  # type: ignore[return-value]
 
     def forward(self, x: Tensor) -> Tensor:
         """Projections [B, D] of the images x [B, 3, H, W]."""

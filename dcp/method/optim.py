@@ -1,6 +1,6 @@
 """Optimizers: parameter groups, LARS, and learning rates that are a function of the step."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
@@ -14,50 +14,30 @@ class Lars(Optimizer):
 
     Weight decay λ is inside of the gradient, momentum comes after the learning rate, as in the BYOL release. Groups
     with `scaled = False` (norms and biases there) take plain momentum steps, and so do tensors of which weight or
-    gradient is zero.
-
-    Args:
-        params: parameter groups.
-        lr: learning rate.
-        momentum: in [0, 1).
-        weight_decay: λ >= 0.
-        eta: trust coefficient η > 0.
+    gradient is zero. η > 0 is the trust coefficient.
     """
 
     def __init__(
-        self,
-        params: Iterable[dict[str, object]],
-        *,
-        lr: float,
-        momentum: float,
-        weight_decay: float,
-        eta: float,
+        self, params: Iterable[dict[str, object]], *, lr: float, momentum: float, weight_decay: float, eta: float
     ) -> None:
-        defaults = {"lr": lr, "momentum": momentum, "weight_decay": weight_decay, "eta": eta, "scaled": True}
-        super().__init__(params, defaults)
+        super().__init__(params, dict(lr=lr, momentum=momentum, weight_decay=weight_decay, eta=eta, scaled=True))
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
-        """One step; `closure`, if given, is called first and its loss returned."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        """One step, of gradients that are there: it takes no closure."""
         for group in self.param_groups:
             for param in group["params"]:
                 if param.grad is not None:
                     self._update(param, group)
-        return loss
 
     def _update(self, param: Tensor, group: dict[str, float]) -> None:
         update = param.grad.add(param, alpha=group["weight_decay"])  # type: ignore[union-attr]
         if group["scaled"]:
             p, u = param.norm(), update.norm()
             update = update * torch.where((p > 0) & (u > 0), group["eta"] * p / u, torch.ones_like(p))
-        state = self.state[param]
-        if "momentum_buffer" not in state:
-            state["momentum_buffer"] = torch.zeros_like(param)
-        buffer = state["momentum_buffer"]
+        if "momentum_buffer" not in self.state[param]:
+            self.state[param]["momentum_buffer"] = torch.zeros_like(param)
+        buffer = self.state[param]["momentum_buffer"]
         buffer.mul_(group["momentum"]).add_(update, alpha=group["lr"])
         param.sub_(buffer)
 
@@ -72,32 +52,27 @@ def groups(
     lr_factor: float,
     constant_lr: bool,
 ) -> list[dict[str, object]]:
-    """Parameter groups: the branch and the predictor, each split in matrices and 1-D parameters if `excludes`.
+    """Parameter groups: of the branch and of the predictor, none of which is empty.
 
     Args:
         online: the branch that learns.
-        predictor: the predictor; has no group if it has no parameters.
+        predictor: the predictor.
         weight_decay: λ of the branch.
-        excludes: 1-D parameters (norms, biases) have neither weight decay nor LARS scaling.
+        excludes: 1-D parameters (norms, biases) are groups of their own, without weight decay and LARS scaling.
         predictor_decay: λ of the predictor, or None for the same.
         lr_factor: α_p, rate of the predictor over that of the branch.
         constant_lr: the predictor's rate follows no schedule.
     """
-    found: list[dict[str, object]] = []
     decay = weight_decay if predictor_decay is None else predictor_decay
-    for module, own_decay, factor, constant in (
-        (online, weight_decay, 1.0, False),
-        (predictor, decay, lr_factor, constant_lr),
-    ):
+    branch_keys = {"weight_decay": weight_decay, "lr_factor": 1.0, "constant": False}
+    predictor_keys = {"weight_decay": decay, "lr_factor": lr_factor, "constant": constant_lr}
+    made: list[dict[str, object]] = []
+    for module, keys in ((online, branch_keys), (predictor, predictor_keys)):
         params = [p for p in module.parameters() if p.requires_grad]
         plain = [p for p in params if p.ndim <= 1] if excludes else []
-        heavy = [p for p in params if p.ndim > 1 or not excludes]
-        common = {"lr_factor": factor, "constant": constant}
-        if heavy:
-            found.append({"params": heavy, "weight_decay": own_decay, "scaled": True, **common})
-        if plain:
-            found.append({"params": plain, "weight_decay": 0.0, "scaled": False, **common})
-    return found
+        made.append({"params": [p for p in params if p.ndim > 1 or not excludes], **keys, "scaled": True})
+        made.append({"params": plain, **keys, "weight_decay": 0.0, "scaled": False})
+    return [group for group in made if group["params"]]
 
 
 def build(

@@ -7,21 +7,21 @@ from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.nn import functional as fn
 
 Norm = Literal["spectral", "fro", "none"]
 Filter = Literal["poly", "log", "log1", "log2"]
+Unit = Literal["mean", "one"]
 
 # Singular values come as roots of the eigenvalues of a float32 F, which are rounding below some 1e-7 of the largest.
 RESOLUTION = 1e-3
+COLD_ITERATIONS = 100  # of power iteration
 
 
 def checked(F: Tensor) -> Tensor:
-    """F symmetrised, and zero if any of it is not finite: an eigen-decomposition of NaN would raise.
+    """F [D, D] symmetrised, and zero if any of it is not finite: an eigen-decomposition of NaN would raise.
 
     F itself keeps the NaN; the loop stops such a run, because its loss is not finite either.
-
-    Args:
-        F: [D, D], symmetric up to rounding.
 
     Raises:
         ValueError: F is not a square matrix.
@@ -50,20 +50,14 @@ def eigh(F: Tensor) -> tuple[Tensor, Tensor]:
 def start_vector(dim: int, dtype: torch.dtype = torch.float32) -> Tensor:
     """The unit vector [dim] from which power iteration starts: fixed, and generic so as to miss no direction."""
     v = torch.randn(dim, generator=torch.Generator().manual_seed(dim), dtype=torch.float64)
-    unit: Tensor = v / v.norm()
-    return unit.to(dtype)
+    return fn.normalize(v, dim=0).to(dtype)
 
 
 def power_iteration(F: Tensor, v: Tensor, iterations: int) -> Tensor:
-    """Unit vector [D] nearer to the top eigenvector of F than `v`; stays `v` where F is zero.
+    """Unit vector [D] nearer to the top eigenvector of F than `v`; stays `v` where F is zero or not finite.
 
-    Each iteration multiplies the part of v outside the top eigenspace by at most λ₂/λ₁. No eigen-decomposition, no
-    branch on a value, so it runs inside a CUDA graph.
-
-    Args:
-        F: [D, D] symmetric positive; where it is not finite, v stays.
-        v: [D] unit vector.
-        iterations: products with F, at least 0.
+    Each iteration is a product with F [D, D], symmetric positive; it multiplies the part of v [D], of length 1, outside
+    the top eigenspace by at most λ₂/λ₁. No decomposition and no branch on a value, so it runs inside a CUDA graph.
     """
     for _ in range(iterations):
         w = F @ v
@@ -74,30 +68,24 @@ def power_iteration(F: Tensor, v: Tensor, iterations: int) -> Tensor:
 
 def rayleigh(F: Tensor, v: Tensor) -> Tensor:
     """vᵀFv of a unit vector v [D]: at most λ_max, and off by the square of v's error."""
-    quotient: Tensor = v @ (F @ v)
-    return quotient
+    return torch.dot(v, F @ v)
 
 
-def norm(F: Tensor, kind: Norm, v: Tensor | None = None, *, iterations: int = 100) -> Tensor:
-    """What F is divided by: λ_max(F), ‖F‖_F, or 1; a scalar.
+def norm(F: Tensor, kind: Norm, v: Tensor | None = None) -> Tensor:
+    """What F [D, D], symmetric positive and finite, is divided by: λ_max(F), ‖F‖_F, or 1; a scalar.
 
-    Args:
-        F: [D, D] symmetric positive and finite.
-        kind: "spectral", "fro" or "none".
-        v: [D] unit vector near the top eigenvector; without it power iteration starts cold.
-        iterations: of power iteration from a cold start; none are made when v is given.
+    v [D] is a unit vector near the top eigenvector; without it power iteration starts cold.
 
     Raises:
         ValueError: F is not a square matrix.
     """
     require_square(F)
     if kind == "fro":
-        frobenius: Tensor = torch.linalg.matrix_norm(F)
-        return frobenius
+        return torch.linalg.matrix_norm(F)  # type: ignore[no-any-return]
     if kind == "none":
         return F.new_ones(())
     if v is None:
-        v = power_iteration(F, start_vector(len(F), F.dtype).to(F.device), iterations)
+        v = power_iteration(F, start_vector(len(F), F.dtype).to(F.device), COLD_ITERATIONS)
     return rayleigh(F, v)
 
 
@@ -115,7 +103,7 @@ def or_identity(W: Tensor, M: Tensor) -> Tensor:
     return torch.where(sound, W, torch.eye(len(W), dtype=W.dtype, device=W.device))
 
 
-def ridge(F: Tensor, weight: float, unit: Literal["mean", "one"]) -> Tensor:
+def ridge(F: Tensor, weight: float, unit: Unit) -> Tensor:
     """λ, a scalar: `weight` times F's mean eigenvalue tr F / D, or times one."""
     return weight * (F.trace() / len(F) if unit == "mean" else F.new_ones(()))
 

@@ -2,8 +2,6 @@
 
 Batch norm tells these apart. One after the other, each view is normalised by its own statistics, and the running ones
 move twice; joined, both views are normalised by those of both, and the running ones move once. Joined is faster.
-
-Shapes: B images in the batch.
 """
 
 from collections.abc import Callable
@@ -11,7 +9,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-Pair = tuple[Tensor, Tensor]  # of view 1 and of view 2, [B, ...] each
+Pair = tuple[Tensor, Tensor]  # of view 1 and of view 2, [B, ...] each, B images
 Network = Callable[..., Tensor]
 TwoViews = Callable[..., Pair]
 

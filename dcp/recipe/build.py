@@ -1,6 +1,7 @@
 """From a recipe to objects: the one place that knows both. What it builds never sees a recipe."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -89,7 +90,7 @@ def method(
 def objective(recipe: Recipe, setting: Setting) -> Loss:
     """ℓ(p, z, t) -> [B], scaled as the recipe says."""
     module = catalogue.load("objectives", recipe.objective.name)
-    loss: Loss = module.build(recipe.objective, setting) if hasattr(module, "build") else module.loss
+    loss: Loss = module.loss if hasattr(module, "loss") else partial(module.loss_in, setting, recipe.objective)
     scale: float = getattr(recipe.objective, "scale", 1.0)
     return loss if scale == 1.0 else lambda p, z, t: scale * loss(p, z, t)
 

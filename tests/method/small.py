@@ -1,5 +1,6 @@
 """What the contract tests share: a tiny branch, and variants found in the tree."""
 
+from functools import partial
 from inspect import getsource
 
 import torch
@@ -9,7 +10,7 @@ from dcp import catalogue
 from dcp.method.moments import Moments, own
 from dcp.method.networks import Branch
 from dcp.method.objectives.base import Loss, Setting, alone
-from dcp.method.targets import distill
+from dcp.method.targets.frozen import Frozen
 
 # whatever lies in the tree: a new file is tested without being named anywhere
 PREDICTORS, OBJECTIVES, TARGETS, POSITIVES = map(catalogue.names, ("predictors", "objectives", "targets", "positives"))
@@ -50,16 +51,17 @@ def build_predictor(name: str, dim: int = 6, **keys: object) -> nn.Module:
 def build_objective(name: str, dtype: torch.dtype = torch.float32, dim: int = 6, **keys: object) -> Loss:
     """With a linear predictor and an F, for those that look at them."""
     module = catalogue.load("objectives", name)
-    if not hasattr(module, "build"):
+    if hasattr(module, "loss"):
         return module.loss
     moments = Moments(dim, rho=0.5)
     moments.second.copy_(correlation(dim))
-    return module.build(module.Config(**keys), Setting(build_predictor("linear", dim).to(dtype), moments, alone))
+    setting = Setting(build_predictor("linear", dim).to(dtype), moments, alone)
+    return partial(module.loss_in, setting, module.Config(**keys))
 
 
 def build_target(name: str, online: nn.Module) -> nn.Module:
     """A target of the tiny branch; what stands in a teacher's file is looked at in tests/method."""
     if name == "distill":
-        return distill.Distill(branch(seed=2).to(next(online.parameters()).dtype), standardises=True)
+        return Frozen(branch(seed=2).to(next(online.parameters()).dtype), evaluates=True, standardises=True)
     module = catalogue.load("targets", name)
     return module.build(module.Config(), online, lambda: branch(seed=2), own)

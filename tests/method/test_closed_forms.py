@@ -39,7 +39,7 @@ def error(W: Tensor, seed: int = 0) -> Tensor:
 RULES = {
     "right": lambda F, C: regression.weight(F, C, ridge=0.01),
     "left": lambda F, C: regression.weight(F, C, ridge=0.01, order="left"),
-    "plain ridge": lambda F, C: regression.weight(F, C, ridge=0.3, ridge_unit="one"),
+    "plain ridge": lambda F, C: regression.weight(F, C, ridge=0.3, unit="one"),
     "symmetrised": lambda F, C: regression.weight(F, C, ridge=0.01, symmetrise=True),
     "minimal_space": lambda F, C: minimal_space.weight(F, C, ridge=0.01),
     "procrustes": lambda F, C: procrustes.weight(C),
@@ -96,7 +96,7 @@ def test_regression_with_ridge_is_least_squares_with_D_more_samples_that_pull_to
     for unit, one in (("mean", F.trace().item() / D), ("one", 1.0)):
         rows = np.sqrt(N * 0.3 * one) * np.eye(D)
         best = np.linalg.lstsq(np.vstack([z, rows]), np.vstack([t, np.zeros((D, D))]), rcond=None)[0]
-        W = regression.weight(F, C, ridge=0.3, ridge_unit=unit)
+        W = regression.weight(F, C, ridge=0.3, unit=unit)
         assert_close(W, torch.from_numpy(best.T.copy()), rtol=1e-9, atol=1e-9)
 
 

@@ -26,7 +26,7 @@ def trained(predictor: nn.Module, steps: int, after=lambda: None, **options: flo
 
 def test_an_orthogonal_predictor_stays_orthogonal_and_learns():
     torch.manual_seed(0)
-    predictor = orthogonal.Orthogonal(4).double()
+    predictor = orthogonal.build(orthogonal.Config(), 4, own).double()
     start = predictor.matrix.detach().clone()
     assert_close(start.T @ start, torch.eye(4, dtype=torch.float64), **single)
     trained(predictor, 20)
@@ -39,7 +39,7 @@ def test_an_orthogonal_predictor_stays_orthogonal_and_learns():
 
 def test_weight_decay_pulls_an_orthogonal_predictor_back_to_where_it_began():
     torch.manual_seed(0)
-    predictor = orthogonal.Orthogonal(4).double()
+    predictor = orthogonal.build(orthogonal.Config(), 4, own).double()
     start = predictor.matrix.detach().clone()
     trained(predictor, 5)
     away = (predictor.matrix - start).norm()

@@ -32,7 +32,7 @@ def branch(*, norm: bool = False, seed: int = 0) -> Branch:
 
 
 def built(*, norm: bool = False, every: int = 1, target=None, objective=cosine, **options) -> Method:
-    predictor = SetLinear(3, lambda F, *, C, v: F, every=every)
+    predictor = SetLinear(3, lambda F, C, v: F, every=every)
     moments = Moments(3, rho=0.5)
     online = branch(norm=norm)
     return Method(online, predictor, target or Online(), moments, objective.loss, **options).double()

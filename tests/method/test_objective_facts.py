@@ -7,7 +7,6 @@ from torch.testing import assert_close
 from dcp.method.objectives import euclidean, iso_euclidean
 from dcp.method.objectives.balance import penalty
 from dcp.method.objectives.spectral_contrastive import shortened
-from dcp.method.objectives.straight_through import through
 
 
 def test_mincs_gradient_is_that_of_the_iso_loss_with_F_as_predictor() -> None:
@@ -23,14 +22,6 @@ def test_F_times_mincs_gradient_is_that_of_directcopy() -> None:
     (ours,) = torch.autograd.grad(built("minc", setting())(z, z, t).sum(), z)
     (copy,) = torch.autograd.grad(euclidean.loss(z @ F.T, z, t).sum(), z)
     assert_close(ours @ F, copy, rtol=1e-12, atol=0)
-
-
-def test_a_straight_through_gradient_ignores_what_the_predictor_does_to_it() -> None:
-    (z, _), W = tensors(VIEWS), torch.tensor(FULL) - 0.5 * torch.eye(4, dtype=torch.float64)
-    handed = through(z @ W.T, z)
-    assert_close(handed, z @ W.T)
-    (slope,) = torch.autograd.grad((handed * torch.tensor(TARGETS[0])).sum(), z)
-    assert_close(slope, torch.tensor(TARGETS[0]))
 
 
 def test_projections_are_shortened_to_the_radius_and_never_stretched() -> None:

@@ -4,6 +4,7 @@ Both directions are added and averaged over the batch, as training does it, so t
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import by_hand
 import numpy as np
@@ -34,7 +35,7 @@ def setting(W: Tensor | None = None) -> Setting:
 
 def built(name: str, around: Setting, **keys: object) -> Loss:
     module = catalogue.load("objectives", name)
-    return module.build(module.Config(**keys), around) if hasattr(module, "build") else module.loss
+    return module.loss if hasattr(module, "loss") else partial(module.loss_in, around, module.Config(**keys))
 
 
 def tensors(arrays: tuple[Array, ...]) -> list[Tensor]:

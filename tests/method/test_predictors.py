@@ -137,7 +137,7 @@ def test_a_matrix_that_is_not_square_is_refused_with_its_shape():
 
 
 def test_a_set_predictor_starts_as_the_identity_and_multiplies_rows_by_W_transposed():
-    predictor = SetLinear(2, lambda F, *, C, v: F)
+    predictor = SetLinear(2, lambda F, C, v: F)
     z = torch.tensor([[1.0, 2.0]])
     assert_close(predictor(z), z)
     predictor.refresh(torch.tensor([[1.0, 3.0], [0.0, 1.0]]))
@@ -145,5 +145,5 @@ def test_a_set_predictor_starts_as_the_identity_and_multiplies_rows_by_W_transpo
 
 
 def test_the_weight_is_a_parameter_only_where_the_optimizer_steps_on_it():
-    assert not list(SetLinear(4, lambda F, *, C, v: F).parameters())
-    assert [name for name, _ in SetLinear(4, lambda F, *, C, v: F, every=5).named_parameters()] == ["W"]
+    assert not list(SetLinear(4, lambda F, C, v: F).parameters())
+    assert [name for name, _ in SetLinear(4, lambda F, C, v: F, 5).named_parameters()] == ["W"]

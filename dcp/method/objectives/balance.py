@@ -20,7 +20,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from dcp.method.objectives.base import Loss, PairConfig, Setting, standardised
+from dcp.method.objectives.base import PairConfig, Setting, standardised
 
 
 class Config(PairConfig):
@@ -47,15 +47,11 @@ def penalty(W: Tensor, F: Tensor) -> Tensor:
     return (W.T @ W - W @ F @ W.T).square().sum() / len(W)
 
 
-def build(config: Config, setting: Setting) -> Loss:
-    """The loss (p, z, t) -> [B]: half of L in this direction, so that both are its mean."""
-
-    def loss(p: Tensor, z: Tensor, t: Tensor) -> Tensor:
-        W = setting.predictor.matrix
-        assert W is not None, "Config.clashes asks for a linear predictor"
-        rows, start = setting.gather(torch.cat([z, t], dim=1))
-        first, second = (standardised(x) for x in rows.chunk(2, dim=1))
-        apart = (first @ W.T - second)[start : start + len(p)].square().sum(-1)
-        return (config.invariance * apart + config.covariance * penalty(W, first.T @ first / len(rows))) / 2
-
-    return loss
+def loss_in(setting: Setting, config: Config, p: Tensor, z: Tensor, t: Tensor) -> Tensor:
+    """Half of L in this direction, so that both are its mean; [B]."""
+    W = setting.predictor.matrix
+    assert W is not None, "Config.clashes asks for a linear predictor"
+    rows, start = setting.gather(torch.cat([z, t], dim=1))
+    first, second = (standardised(x) for x in rows.chunk(2, dim=1))
+    apart = (first @ W.T - second)[start : start + len(p)].square().sum(-1)
+    return (config.invariance * apart + config.covariance * penalty(W, first.T @ first / len(rows))) / 2

@@ -7,7 +7,7 @@ a gradient flows through t is the target's business, and few let one through. It
 directions and the two are added, so an objective of a pair of views gives half of what it is published as.
 
 A variant is a file in `objectives/` with a `Config` and that function; or, where it needs more than these three
-tensors, with `build(config, setting) -> loss`, which is called once before the training.
+tensors, with `loss_in(setting, config, p, z, t)`.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ Gather = Callable[[Tensor], tuple[Tensor, int]]
 
 
 class ObjectiveConfig(VariantConfig):
-    """Keys that every objective has; and what it says of itself.
+    """Keys of every objective, and what it says of itself.
 
     Attributes:
         keeps_apart: it keeps images apart by itself, so that neither predictor nor target has to.
@@ -38,9 +38,7 @@ class ObjectiveConfig(VariantConfig):
     squared: ClassVar[bool] = False
     aligns: ClassVar[bool] = False
 
-    scale: float = Field(
-        1.0, gt=0, description="factor on the loss (0.25 turns -2cos - 2cos into SimSiam's -cos/2 - cos/2)"
-    )
+    scale: float = Field(1.0, gt=0, description="factor on the loss; SimSiam's -cos/2 - cos/2 is cosine with 0.25")
 
 
 class IsoConfig(ObjectiveConfig):
@@ -49,16 +47,15 @@ class IsoConfig(ObjectiveConfig):
     def clashes(self, recipe: Any) -> Iterator[tuple[str, str]]:
         """A predictor without a symmetric W, or one that learns in between; a target that takes gradient."""
         mine, predictor = f'objective.name = "{recipe.objective.name}"', recipe.predictor
-        every = getattr(predictor, "every", 1)
-        if predictor.symmetric and every > 1:
-            yield (
-                f"{mine} gives W no useful gradient, and predictor.every = {every} has it learn in between",
-                'predictor.every = 1, or objective.name = "cosine"',
-            )
         if not predictor.symmetric:
             yield (
                 f'{mine} needs a symmetric W; predictor.name = "{predictor.name}" has none',
                 "take a predictor that is set from F (directcopy, directpred, directset), or cosine",
+            )
+        elif predictor.learns:
+            yield (
+                f"{mine} gives W no useful gradient, and predictor.every = {predictor.every} has it learn in between",
+                'predictor.every = 1, or objective.name = "cosine"',
             )
         if recipe.target.gradient:
             yield (

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from dcp.method.objectives.base import Loss, ObjectiveConfig, Setting, standardised
+from dcp.method.objectives.base import ObjectiveConfig, Setting, standardised
 
 
 class Config(ObjectiveConfig):
@@ -34,12 +34,8 @@ class Config(ObjectiveConfig):
             )
 
 
-def build(config: Config, setting: Setting) -> Loss:
-    """The loss (p, z, t) -> [B]: half of L in this direction, so that both are its mean."""
-
-    def loss(p: Tensor, z: Tensor, t: Tensor) -> Tensor:
-        rows, start = setting.gather(torch.cat([p, t], dim=1))
-        first, second = (standardised(x) for x in rows.chunk(2, dim=1))
-        return (first - second)[start : start + len(p)].square().sum(-1) / 2
-
-    return loss
+def loss_in(setting: Setting, config: Config, p: Tensor, z: Tensor, t: Tensor) -> Tensor:
+    """Half of L in this direction, so that both are its mean; [B]."""
+    rows, start = setting.gather(torch.cat([p, t], dim=1))
+    first, second = (standardised(x) for x in rows.chunk(2, dim=1))
+    return (first - second)[start : start + len(p)].square().sum(-1) / 2

@@ -2,9 +2,8 @@
 
     L = -2 [ z·t / sg(|p||t|) - ½ sg(p·t / (|p|³|t|)) |W^½ z|² ]        in each direction
 
-In DirectPred's kind of training each eigenmode learns at a speed that its own eigenvalue of W multiplies; the gradient
-of this loss in z is that of the cosine objective in p, so the factor is gone. W must be symmetric and positive: any
-predictor that is set from F.
+Otherwise each eigenmode learns at a speed that its own eigenvalue of W multiplies; the gradient of this loss in z is
+that of the cosine objective in p, so the factor is gone. W must be symmetric and positive, as those set from F are.
 
 Source: Implicit variance regularization in non-contrastive SSL, and its release.
 Differs: the release takes a root of W for the last factor; |W^½ z|² = ⟨W z, z⟩ = p·z has the same value and, W being

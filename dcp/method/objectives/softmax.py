@@ -2,9 +2,8 @@
 
     L = -Σ_j softmax(t / T)_j log softmax(p / T)_j        mean of both directions
 
-The loss of Random Teachers are Good Teachers (Sarnthein, Bachmann, Anagnostidis, Hofmann), with T = 1, against a
-teacher that never moves (`frozen`). Against a target that follows the student nothing in it keeps images apart but the
-predictor.
+The loss of Random Teachers are Good Teachers, with T = 1, against a teacher that never moves (`frozen`). Against one
+that follows the student nothing in it keeps images apart but the predictor.
 
 Differs: both directions count; where the views are equal, as in the paper, that is the published loss.
 Look at: the untrained encoder's scores beside the trained one's.
@@ -17,7 +16,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as fn
 
-from dcp.method.objectives.base import Loss, ObjectiveConfig, Setting
+from dcp.method.objectives.base import ObjectiveConfig, Setting
 
 
 class Config(ObjectiveConfig):
@@ -27,11 +26,7 @@ class Config(ObjectiveConfig):
     temperature: float = Field(1.0, gt=0, description="T, by which both sides are divided")
 
 
-def build(config: Config, setting: Setting) -> Loss:
-    """The loss (p, z, t) -> [B]: half of L in this direction, so that both are its mean."""
-
-    def loss(p: Tensor, z: Tensor, t: Tensor) -> Tensor:
-        wanted = fn.softmax(t / config.temperature, dim=-1)
-        return -(wanted * fn.log_softmax(p / config.temperature, dim=-1)).sum(-1) / 2
-
-    return loss
+def loss_in(setting: Setting, config: Config, p: Tensor, z: Tensor, t: Tensor) -> Tensor:
+    """Half of L in this direction, so that both are its mean; [B]."""
+    wanted = fn.softmax(t / config.temperature, dim=-1)
+    return -(wanted * fn.log_softmax(p / config.temperature, dim=-1)).sum(-1) / 2

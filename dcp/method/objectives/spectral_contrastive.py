@@ -18,7 +18,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from dcp.method.objectives.base import Loss, PairConfig, Setting
+from dcp.method.objectives.base import PairConfig, Setting
 
 TINY = 1e-12  # a projection of length zero stays one
 
@@ -27,9 +27,7 @@ class Config(PairConfig):
     """Keys of the spectral contrastive loss."""
 
     name: Literal["spectral_contrastive"] = "spectral_contrastive"
-    radius: float | None = Field(
-        None, gt=0, description="projections longer than this are shortened to it; without it none is"
-    )
+    radius: float | None = Field(None, gt=0, description="to which longer projections are shortened; by default none")
 
 
 def shortened(x: Tensor, radius: float | None) -> Tensor:
@@ -40,15 +38,11 @@ def shortened(x: Tensor, radius: float | None) -> Tensor:
     return x * factor
 
 
-def build(config: Config, setting: Setting) -> Loss:
-    """The loss (p, z, t) -> [B]: half of L's terms with this image's p; both directions have all pairs."""
-
-    def loss(p: Tensor, z: Tensor, t: Tensor) -> Tensor:
-        rows, start = setting.gather(shortened(t, config.radius))
-        products = shortened(p, config.radius) @ rows.T
-        mine = torch.arange(start, start + len(p), device=p.device)[:, None]
-        pull = products.gather(1, mine).squeeze(1)
-        push = products.scatter(1, mine, 0.0).square().sum(1) / (len(rows) - 1)
-        return push / 2 - pull
-
-    return loss
+def loss_in(setting: Setting, config: Config, p: Tensor, z: Tensor, t: Tensor) -> Tensor:
+    """Half of L's terms with this image's p; both directions have all pairs; [B]."""
+    rows, start = setting.gather(shortened(t, config.radius))
+    products = shortened(p, config.radius) @ rows.T
+    mine = torch.arange(start, start + len(p), device=p.device)[:, None]
+    pull = products.gather(1, mine).squeeze(1)
+    push = products.scatter(1, mine, 0.0).square().sum(1) / (len(rows) - 1)
+    return push / 2 - pull

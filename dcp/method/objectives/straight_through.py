@@ -2,12 +2,10 @@
 
     p̃ = z + sg(p - z)        L = ℓ(p̃, t), ℓ the cosine or the euclidean objective
 
-Value and gradient in p̃ are the standard ones, so `loss` can be compared with other runs, and the gradient in z is that
-in p̃: that of IsoLoss. A predictor that learns, always or in between (`every > 1`), would get no gradient and is
-refused.
+Value and gradient in p̃ are the standard ones, so `loss` can be compared with other runs; the gradient in z is that in
+p̃: that of IsoLoss. A predictor that learns, always or in between, would get no gradient and is refused.
 
-Differs: from `iso_cosine` and `iso_euclidean`, which need a symmetric W where this takes any predictor that is set, and
-have no such value.
+Differs: from `iso_cosine` and `iso_euclidean`, which need a symmetric W and have no such value.
 Look at: the spectrum of F, as for the IsoLoss.
 Held to: both IsoLosses as printed, gradient to 1e-10; the standard losses, value to 1e-10.
 """
@@ -19,7 +17,7 @@ from pydantic import Field
 from torch import Tensor
 
 from dcp.method.objectives import cosine, euclidean
-from dcp.method.objectives.base import Loss, ObjectiveConfig, Setting
+from dcp.method.objectives.base import ObjectiveConfig, Setting
 
 FORMS = {"cosine": cosine.loss, "euclidean": euclidean.loss}
 
@@ -45,16 +43,6 @@ class Config(ObjectiveConfig):
             )
 
 
-def through(p: Tensor, z: Tensor) -> Tensor:
-    """A tensor with the value of p and the gradient of z, both [B, D]."""
-    return z + (p - z).detach()
-
-
-def build(config: Config, setting: Setting) -> Loss:
-    """The loss (p, z, t) -> [B]."""
-    form = FORMS[config.form]
-
-    def loss(p: Tensor, z: Tensor, t: Tensor) -> Tensor:
-        return form(through(p, z), z, t)
-
-    return loss
+def loss_in(setting: Setting, config: Config, p: Tensor, z: Tensor, t: Tensor) -> Tensor:
+    """ℓ of p̃, [B]."""
+    return FORMS[config.form](z + (p - z).detach(), z, t)

@@ -6,13 +6,11 @@
 mse is the mean over images and dimensions. Variance and covariance are those of the batch of all processes. With a
 predictor p stands for z in the view that predicts; with `identity` the loss is the published one. O(N D²).
 
-Source: also a baseline in the analysis of Balestriero and LeCun 2022.
 Unverified: the paper's text was not at hand: that it prints v(Z) + v(Z'), not half of it, is from memory. Weights,
 divisors and the 1e-4 are those of the official release, read in a fork of it.
 Differs: the release halves the variance term, and lightly after it: their 25 is `variance = 12.5` here.
 Look at: `effective_rank`: it can stay full.
-Held to: a float64 computation from the formula to 1e-10, loss and gradient; lightly's `VICRegLoss` to 1e-10 in both
-conventions; two processes to 1e-9.
+Held to: a float64 computation from the formula and lightly's `VICRegLoss` to 1e-10; two processes to 1e-9.
 """
 
 from typing import Literal
@@ -20,7 +18,7 @@ from typing import Literal
 from pydantic import Field
 from torch import Tensor
 
-from dcp.method.objectives.base import Loss, PairConfig, Setting
+from dcp.method.objectives.base import PairConfig, Setting
 
 FLOOR = 1e-4  # added to the variance, so that its root has a gradient where nothing varies
 
@@ -46,12 +44,8 @@ def covariance(z: Tensor) -> Tensor:
     return (cov.square().sum() - cov.diagonal().square().sum()) / z.shape[1]
 
 
-def build(config: Config, setting: Setting) -> Loss:
-    """The loss (p, z, t) -> [B]: half the invariance, and variance and covariance of p alone; t has its turn too."""
-
-    def loss(p: Tensor, z: Tensor, t: Tensor) -> Tensor:
-        rows, _ = setting.gather(p)
-        apart = config.variance * variance(rows) + config.covariance * covariance(rows)
-        return config.invariance / 2 * (p - t).square().mean(-1) + apart
-
-    return loss
+def loss_in(setting: Setting, config: Config, p: Tensor, z: Tensor, t: Tensor) -> Tensor:
+    """Half the invariance, and variance and covariance of p alone; t has its turn too; [B]."""
+    rows, _ = setting.gather(p)
+    apart = config.variance * variance(rows) + config.covariance * covariance(rows)
+    return config.invariance / 2 * (p - t).square().mean(-1) + apart

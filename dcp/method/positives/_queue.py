@@ -13,13 +13,7 @@ from dcp.method.objectives.base import Gather
 
 
 class Queue(nn.Module):
-    """Final: Q places, each with a projection and its class, or empty (class -1).
-
-    Args:
-        size: Q.
-        dim: D.
-        gather: puts rows of all processes together.
-    """
+    """Final: Q places, each with a projection [D] and its class, or empty (class -1)."""
 
     rows: Tensor
     classes: Tensor

@@ -2,8 +2,6 @@
 
     loss = ℓ(p₁, t₂) + ℓ(p₂, t₁)
 
-No label is read, and nothing is remembered.
-
 Held to: the loss of a method without positives.
 """
 

@@ -5,9 +5,8 @@
 Labels of a part of the images are seen (`labelled`, the same for every seed), and the target's projections of these go
 into a queue. An image whose label is not seen gets the class that most of its k nearest neighbours in the queue have,
 by cosine. Each image then also predicts a random remembered projection of its class. The queue is in the checkpoint and
-alike in all processes, which draw other projections than one process does. At batch 128 and D = 128 a similarity of
-batch and queue costs below a thousandth of a ResNet-18's step. Refused: `target.name = "shared"`, images without
-labels.
+alike in all processes, which draw other projections than one process does. At batch 128 and D = 128 a similarity with
+it costs below a thousandth of a ResNet-18's step. Refused: `target.name = "shared"`, images without labels.
 
 Unverified: only the abstract was at hand: pseudo-labels by nearest neighbours from a queue of labelled embeddings, and
 extra positives. That one positive is drawn, its weight, k and the size of the queue are ours.
@@ -36,13 +35,7 @@ class Config(LabelledConfig):
 
 
 class SemPPL(Positives):
-    """Final: one more positive an image, of its class or its pseudo-class.
-
-    Args:
-        queue: of labelled projections.
-        k: neighbours that vote.
-        weight: of the extra loss.
-    """
+    """Final: one more positive an image, of its class or of that for which k neighbours in the queue vote."""
 
     def __init__(self, queue: Queue, *, k: int, weight: float) -> None:
         super().__init__()

@@ -30,12 +30,7 @@ class Config(LabelledConfig):
 
 
 class SupSiam(Positives):
-    """Final: labelled images predict the mean of their class as well.
-
-    Args:
-        queue: of labelled projections.
-        a: weight of the loss towards the other view.
-    """
+    """Final: labelled images predict the mean of their class in the queue as well."""
 
     def __init__(self, queue: Queue, *, a: float) -> None:
         super().__init__()

@@ -7,8 +7,8 @@ is no flag but follows from its parameters. A variant is a file in `predictors/`
 Shapes: B samples, D projection size. Rows are samples, so p = z Wᵀ.
 """
 
-from collections.abc import Iterator
-from typing import Any, ClassVar, Literal, Protocol
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -18,9 +18,12 @@ from dcp.catalogue import VariantConfig
 from dcp.method import spectra
 from dcp.method.moments import NOT_KEPT
 
-# Power iterations at each refresh. F moves slowly and v is kept, so a few are enough; the error is bounded in
-# tests/method.
+# Power iterations at each refresh: few, as F moves slowly and v is kept; tests/method bound the error.
 ITERATIONS = 8
+
+# (F [D, D], C [D, D], v [D]) -> W [D, D], finite also where F or C is zero or not finite. C is empty unless the
+# predictor asks for it, and v a random unit vector unless it follows F's top eigenvector.
+Rule = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 class PredictorConfig(VariantConfig):
@@ -46,12 +49,8 @@ class LearntConfig(PredictorConfig):
     """Keys of a predictor that the optimizer steps on."""
 
     lr_factor: float = Field(1.0, gt=0, description="α_p: learning rate of the predictor over that of the encoder")
-    lr_schedule: Literal["same", "constant"] = Field(
-        "same", description='"constant" keeps the predictor\'s rate at its start value, as SimSiam does'
-    )
-    weight_decay: float | None = Field(
-        None, ge=0, description="weight decay of the predictor; without it optimizer.weight_decay"
-    )
+    lr_schedule: Literal["same", "constant"] = Field("same", description='"constant": its rate never falls, as SimSiam')
+    weight_decay: float | None = Field(None, ge=0, description="of the predictor; without it optimizer.weight_decay")
 
     @property
     def learns(self) -> bool:
@@ -62,11 +61,7 @@ class LearntConfig(PredictorConfig):
 class ClosedConfig(LearntConfig):
     """Keys of a predictor that is set in closed form. The learning rate matters only between two settings."""
 
-    every: int = Field(
-        1,
-        ge=1,
-        description="W is set at every k-th step; in between the optimizer steps on it (k = 1: always set)",
-    )
+    every: int = Field(1, ge=1, description="W is set at every k-th step; in between the optimizer steps on it")
 
     @property
     def learns(self) -> bool:
@@ -106,9 +101,7 @@ class SetConfig(ClosedConfig):
 
     symmetric: ClassVar[bool] = True
 
-    norm: Literal["spectral", "fro", "none"] = Field(
-        "spectral", description="what F is divided by: its largest eigenvalue, its Frobenius norm, or nothing"
-    )
+    norm: spectra.Norm = Field("spectral", description="what F is divided by: λ_max, its Frobenius norm, or nothing")
 
 
 class Predictor(nn.Module):
@@ -142,33 +135,18 @@ class Predictor(nn.Module):
         return None
 
 
-class Rule(Protocol):
-    """What W is, given F [D, D], C [D, D] and v [D]; a rule takes of them what it needs.
-
-    C is empty unless the predictor asks for it, and v a random unit vector unless the predictor follows F's top.
-    """
-
-    def __call__(self, F: Tensor, *, C: Tensor, v: Tensor) -> Tensor:
-        """W [D, D]; finite also where F or C is zero or not finite."""
-
-
 class SetLinear(Predictor):
-    """Final: p = z Wᵀ with W set by a rule; W starts as I.
+    """Final: p = z Wᵀ with W [D, D] set by a rule; W starts as I.
 
-    Args:
-        dim: D.
-        rule: (F [D, D], C [D, D], v [D]) -> W [D, D].
-        every: W is set at every k-th step. For k > 1 it is a parameter that the optimizer steps on in between, as in
-            the official release, which never resets its momentum.
-        needs_cross: whether the rule is one of C too.
-        follows_top: whether v follows F's top eigenvector, by a few power iterations at each refresh.
+    Where it is set at every k-th step only, W is a parameter that the optimizer steps on in between, as in the official
+    release, which never resets its momentum. With `follows_top` v follows F's top eigenvector.
     """
 
     W: Tensor
     v: Tensor
 
     def __init__(
-        self, dim: int, rule: Rule, *, every: int = 1, needs_cross: bool = False, follows_top: bool = False
+        self, dim: int, rule: Rule, every: int = 1, *, needs_cross: bool = False, follows_top: bool = False
     ) -> None:
         super().__init__()
         self.rule, self.every, self.needs_cross = rule, every, needs_cross
@@ -189,13 +167,13 @@ class SetLinear(Predictor):
 
     def weight(self, F: Tensor, C: Tensor = NOT_KEPT) -> Tensor:
         """W [D, D] by the rule."""
-        return self.rule(F, C=C, v=self.top(F))
+        return self.rule(F, C, self.top(F))
 
     @torch.no_grad()
     def refresh(self, F: Tensor, C: Tensor = NOT_KEPT, z: Tensor | None = None) -> None:
         """W and v from F [D, D] and C [D, D]."""
         v = self.top(F)
-        self.W.copy_(self.rule(F, C=C, v=v))
+        self.W.copy_(self.rule(F, C, v))
         self.v.copy_(v)
 
     @property

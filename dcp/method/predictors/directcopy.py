@@ -32,11 +32,7 @@ class Config(SetConfig):
 def weight(F: Tensor, *, eps: float, norm: spectra.Norm = "spectral", v: Tensor | None = None) -> Tensor:
     """W [D, D] from F [D, D], as symmetric as F; W = ε I where F is zero or not finite.
 
-    Args:
-        F: correlation matrix.
-        eps: ε >= 0.
-        norm: what F is divided by.
-        v: [D] unit vector near F's top eigenvector; without it power iteration starts cold.
+    v [D] is a unit vector near F's top eigenvector; without it power iteration starts cold.
 
     >>> weight(torch.diag(torch.tensor([4.0, 1.0, 0.25])), eps=0.3).diag()
     tensor([1.3000, 0.5500, 0.3625])
@@ -50,8 +46,9 @@ def weight(F: Tensor, *, eps: float, norm: spectra.Norm = "spectral", v: Tensor 
 
 def build(config: Config, dim: int, total: Total) -> SetLinear:
     """A predictor of [B, dim] that is set by `weight`."""
-
-    def rule(F: Tensor, *, C: Tensor, v: Tensor) -> Tensor:
-        return weight(F, eps=config.eps, norm=config.norm, v=v)
-
-    return SetLinear(dim, rule, every=config.every, follows_top=config.norm == "spectral")
+    return SetLinear(
+        dim,
+        lambda F, C, v: weight(F, eps=config.eps, norm=config.norm, v=v),
+        config.every,
+        follows_top=config.norm == "spectral",
+    )

@@ -8,8 +8,7 @@
 the papers' linear model α does not move the weight decay at which a feature survives, only how large it becomes.
 
 Unverified: the paper's body was not at hand. The formula is that of its third-party implementations, and which norm it
-prints is an open question, so `norm` is a key. "inside" is the reading of the IsoLoss release (Halvagal, Laborieux,
-Zenke 2023).
+prints is an open question, so `norm` is a key. "inside" is the reading of the IsoLoss release (Halvagal et al. 2023).
 Differs: the official release floors the sum in which ε stands at 1e-4; no recipe needs that here because ε ≥ 0.
 Look at: `F_effective_rank` and W's eigenvalues in `probes/spectrum.json`. α = 1 is the most fragile of the family: one
 third-party release notes that it collapsed where α = ½ trained.
@@ -24,6 +23,9 @@ from torch import Tensor
 from dcp.method import spectra
 from dcp.method.moments import Total
 from dcp.method.predictors.base import SetConfig, SetLinear
+from dcp.method.spectra import Norm
+
+Place = Literal["outside", "inside"]
 
 
 class Config(SetConfig):
@@ -32,19 +34,11 @@ class Config(SetConfig):
     name: Literal["directset"] = "directset"
     alpha: float = Field(0.5, gt=0, le=16, description="α, exponent of F")
     eps: float = Field(0.1, ge=0, description="ε, added to every eigenvalue of W")
-    eps_place: Literal["outside", "inside"] = Field(
-        "outside", description="whether ε is added after the power or before"
-    )
+    eps_place: Place = Field("outside", description="whether ε is added after the power or before")
 
 
 def weight(
-    F: Tensor,
-    *,
-    alpha: float,
-    eps: float,
-    norm: spectra.Norm = "spectral",
-    eps_place: Literal["outside", "inside"] = "outside",
-    floor: float = 0.0,
+    F: Tensor, *, alpha: float, eps: float, norm: Norm = "spectral", eps_place: Place = "outside", floor: float = 0.0
 ) -> Tensor:
     """W [D, D] from F [D, D], symmetric positive semi-definite; W = ε I (or ε^α I) where F is zero or not finite.
 
@@ -56,23 +50,19 @@ def weight(
     if eps_place == "outside":
         # divided before the power too, which changes nothing but keeps s^16 within the range of float32
         power = s**alpha if norm == "none" else spectra.divided(s, s.max()) ** alpha
-        w = (spectra.divided(power, _size(power, norm)) + eps).clamp_min(floor)
-    else:
-        w = (spectra.divided(s, _size(s, norm)) + eps).clamp_min(floor) ** alpha
-    return (U * w) @ U.T
+        return (U * (_normalised(power, norm) + eps).clamp_min(floor)) @ U.T
+    return (U * (_normalised(s, norm) + eps).clamp_min(floor) ** alpha) @ U.T
 
 
-def _size(s: Tensor, norm: spectra.Norm) -> Tensor:
-    """The norm of a symmetric positive matrix with eigenvalues s [D]."""
-    if norm == "none":
-        return s.new_ones(())
-    return s.max() if norm == "spectral" else s.norm()
+def _normalised(s: Tensor, norm: Norm) -> Tensor:
+    """The eigenvalues s [D] of a symmetric positive matrix over its norm."""
+    return s if norm == "none" else spectra.divided(s, s.max() if norm == "spectral" else s.norm())
 
 
 def build(config: Config, dim: int, total: Total) -> SetLinear:
     """A predictor of [B, dim] that is set by `weight`."""
-
-    def rule(F: Tensor, *, C: Tensor, v: Tensor) -> Tensor:
-        return weight(F, alpha=config.alpha, eps=config.eps, norm=config.norm, eps_place=config.eps_place)
-
-    return SetLinear(dim, rule, every=config.every)
+    return SetLinear(
+        dim,
+        lambda F, C, v: weight(F, alpha=config.alpha, eps=config.eps, norm=config.norm, eps_place=config.eps_place),
+        config.every,
+    )

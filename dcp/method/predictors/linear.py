@@ -30,16 +30,11 @@ class Config(LearntConfig):
 
 
 class Linear(Predictor):
-    """Final: one linear layer.
+    """Final: one linear layer [B, D] -> [B, D]."""
 
-    Args:
-        dim: D, of input and output.
-        bias: whether it has one.
-    """
-
-    def __init__(self, dim: int, *, bias: bool) -> None:
+    def __init__(self, layer: nn.Module) -> None:
         super().__init__()
-        self.layer = nn.Linear(dim, dim, bias=bias)
+        self.layer = layer
 
     def forward(self, z: Tensor) -> Tensor:
         """P = W z (+ b), [B, D]."""
@@ -48,9 +43,9 @@ class Linear(Predictor):
     @property
     def matrix(self) -> Tensor:
         """W [D, D]."""
-        return self.layer.weight
+        return self.layer.weight  # type: ignore[return-value]
 
 
 def build(config: Config, dim: int, total: Total) -> Predictor:
     """A linear predictor of [B, dim]."""
-    return Linear(dim, bias=config.bias)
+    return Linear(nn.Linear(dim, dim, bias=config.bias))

@@ -8,8 +8,7 @@ exactly in F's basis. Without a signal W is the identity. λ is a guess.
 
 Source: `predictor_reg: minimal_space` of the release of arXiv:2102.06810; the paper does not report it.
 Differs: the release adds a plain constant (`ridge_unit = "one"`) to the sum of two eigenvalues of F, so twice our λ,
-and symmetrises C only if asked. Its further options (a finite time of the flow; a W made positive, or diagonal in F's
-basis) are not here.
+and symmetrises C only if asked. Its options of a finite time, and of a positive or a diagonal W, are not here.
 Look at: the eigenvalues of W, which need not be positive, so the IsoLoss objectives refuse it.
 Held to: least squares over the free entries of W, the equation itself, rotations.
 """
@@ -29,10 +28,10 @@ class Config(CrossConfig):
 
     name: Literal["minimal_space"] = "minimal_space"
     ridge: float = Field(0.01, ge=0, description="λ, added to every eigenvalue of F")
-    ridge_unit: Literal["mean", "one"] = Field("mean", description="unit of ridge: F's mean eigenvalue tr F / D, or 1")
+    ridge_unit: spectra.Unit = Field("mean", description="unit of ridge: F's mean eigenvalue tr F / D, or 1")
 
 
-def weight(F: Tensor, C: Tensor, *, ridge: float, ridge_unit: Literal["mean", "one"] = "mean") -> Tensor:
+def weight(F: Tensor, C: Tensor, *, ridge: float, unit: spectra.Unit = "mean") -> Tensor:
     """W [D, D], symmetric, from F and C [D, D]; I where F is zero, singular (for ridge = 0), or not finite.
 
     >>> import torch
@@ -41,15 +40,16 @@ def weight(F: Tensor, C: Tensor, *, ridge: float, ridge_unit: Literal["mean", "o
             [1., 2.]])
     """
     s, U = spectra.eigh(F)
-    a = s + spectra.ridge(F, ridge, ridge_unit)
+    a = s + spectra.ridge(F, ridge, unit)
     W = U @ ((U.T @ (C + C.T) @ U) / (a[:, None] + a)) @ U.T
     return spectra.or_identity((W + W.T) / 2, F)
 
 
 def build(config: Config, dim: int, total: Total) -> SetLinear:
     """A predictor of [B, dim] that is set by `weight`."""
-
-    def rule(F: Tensor, *, C: Tensor, v: Tensor) -> Tensor:
-        return weight(F, C, ridge=config.ridge, ridge_unit=config.ridge_unit)
-
-    return SetLinear(dim, rule, every=config.every, needs_cross=True)
+    return SetLinear(
+        dim,
+        lambda F, C, v: weight(F, C, ridge=config.ridge, unit=config.ridge_unit),
+        config.every,
+        needs_cross=True,
+    )

@@ -3,13 +3,11 @@
     p = Linear(hidden, D) ∘ ReLU ∘ norm ∘ Linear(D, hidden)
 
 Defaults are those of the small-data baseline of Tian, Chen, Ganguli 2021 (arXiv:2102.06810, official configuration):
-hidden 512, batch norm without affine weights, biases on. BYOL's ImageNet predictor has hidden 4096 and SimSiam's 512,
-both with affine batch norm.
+hidden 512, batch norm without affine weights, biases. On ImageNet BYOL has hidden 4096, SimSiam 512, both affine.
 
 Differs: SimSiam keeps the predictor's rate constant (`lr_schedule = "constant"`), and the last layer of its projector
 has no bias before the final norm; ours has one, which that norm cancels.
-Published: STL-10, 100 epochs: 78.85 ± 0.25 with a moving-average target, 65.98 ± 0.71 without (Tian, Chen, Ganguli
-2021, Table 3).
+Published: STL-10, 100 epochs: 78.85 ± 0.25 with a moving-average target, 65.98 ± 0.71 without (the same, Table 3).
 Held to: shapes of the release.
 """
 
@@ -32,14 +30,7 @@ class Config(LearntConfig):
 
 
 class Mlp(Predictor):
-    """Final: linear, norm, ReLU, linear.
-
-    Args:
-        dim: D, of input and output.
-        hidden: width in between.
-        norm: "batch" or "none".
-        affine: of the batch norm.
-    """
+    """Final: linear, norm ("batch" or "none"), ReLU, linear; D, `hidden` and D wide."""
 
     def __init__(self, dim: int, *, hidden: int, norm: str, affine: bool) -> None:
         super().__init__()

@@ -10,8 +10,7 @@ often, could not be read. n = 12 and the recipe's ρ = 0.9 are guesses.
 Differs: unknown. n is fixed, and a small σ grows by 3/2 an iteration: those below (2/3)ⁿ ‖C‖_F (0.8 % for n = 12) are
 still small after n. That is a soft rank: where z says nothing about t, W is small, and Procrustes turns at random.
 Look at: the eigenvalues of W's symmetric part: near 1 where z predicts t, near 0 elsewhere.
-Held to: the singular-value decomposition of well-conditioned C to 1e-10, the scalar iteration on each singular value,
-rotations.
+Held to: the singular-value decomposition of well-conditioned C to 1e-10, the scalar iteration, rotations.
 """
 
 from typing import Literal
@@ -48,8 +47,4 @@ def weight(C: Tensor, *, iterations: int) -> Tensor:
 
 def build(config: Config, dim: int, total: Total) -> SetLinear:
     """A predictor of [B, dim] that is set by `weight`."""
-
-    def rule(F: Tensor, *, C: Tensor, v: Tensor) -> Tensor:
-        return weight(C, iterations=config.iterations)
-
-    return SetLinear(dim, rule, every=config.every, needs_cross=True)
+    return SetLinear(dim, lambda F, C, v: weight(C, iterations=config.iterations), config.every, needs_cross=True)

@@ -9,10 +9,8 @@ norm alone leaves all units with the strong feature.
 Source: The Mechanism of Prediction Head in Non-contrastive Learning, read in detailed notes.
 Differs: their loss is the batch mean of |BN(E z) - sg BN(t)|²; `network.projector.out_norm = true` with
 `objective.name = "euclidean"` is that, except that E then reads z after a batch norm instead of before. They train E,
-64 x 64, by Adam at 0.003; ours is the other recipes' training with `lr_factor = 0.1`, a guess. Each process normalises
-by its own images, as everywhere without `network.sync_norm`.
-Look at: the effective rank beside a run with `identity`. Because of the batch norm W is not one matrix, so it has no
-eigenvalues.
+64 x 64, by Adam at 0.003; ours is the other recipes' training with `lr_factor = 0.1`, a guess.
+Look at: the effective rank beside a run with `identity`. With its batch norm it is no matrix and has no eigenvalues.
 Held to: a diagonal that nothing moves, batch norm at the start, the loss as correlations.
 """
 
@@ -32,11 +30,7 @@ class Config(LearntConfig):
 
 
 class Offdiagonal(Predictor):
-    """Final: the matrix E and batch norm.
-
-    Args:
-        dim: D, of input and output.
-    """
+    """Final: the matrix E [D, D] and batch norm."""
 
     def __init__(self, dim: int) -> None:
         super().__init__()

@@ -47,15 +47,7 @@ class Config(PredictorConfig):
 
 
 class Partition(Predictor):
-    """Final: 2K matrices, of which each sample uses K.
-
-    Args:
-        dim: D.
-        planes: K.
-        eps: ε of DirectPred.
-        rho: ρ, weight of the past.
-        total: adds a tensor up over processes.
-    """
+    """Final: 2K matrices [D, D], of which each sample uses K; `total` adds a tensor up over processes."""
 
     a: Tensor
     moments: Tensor

@@ -7,10 +7,8 @@ C = E[t zᵀ]. Without a signal W is the identity.
 Source: as a predictor Richemond et al. 2023, "The Edge of Orthogonality".
 Unverified: the body of Richemond et al. was not at hand. Their abstract speaks of four closed-form predictors and of
 orthogonality; that this is one of them could not be read. ρ = 0.9 in the recipe is a guess.
-Differs: unknown. Where C has not full rank W is completed to an orthogonal matrix in an arbitrary way, by the singular
-vectors that the library returns.
-Look at: the effective rank: an orthogonal W lengthens and shortens nothing, so that all directions learn at the same
-pace, those of noise too.
+Differs: unknown. Where C has not full rank the directions that it does not reach are turned in an arbitrary way.
+Look at: the effective rank: an orthogonal W lengthens nothing, so all directions learn at one pace, those of noise too.
 Held to: `scipy.linalg.orthogonal_procrustes`, WᵀW = I, other rotations, none of which is better.
 """
 
@@ -33,8 +31,6 @@ class Config(CrossConfig):
 def weight(C: Tensor) -> Tensor:
     """W [D, D], orthogonal, from C [D, D]; I where C is zero or not finite.
 
-    Where C has not full rank, the directions that it does not reach are turned in an arbitrary way.
-
     >>> weight(torch.tensor([[0.0, -3.0], [0.5, 0.0]]))
     tensor([[ 0., -1.],
             [ 1.,  0.]])
@@ -46,8 +42,4 @@ def weight(C: Tensor) -> Tensor:
 
 def build(config: Config, dim: int, total: Total) -> SetLinear:
     """A predictor of [B, dim] that is set by `weight`."""
-
-    def rule(F: Tensor, *, C: Tensor, v: Tensor) -> Tensor:
-        return weight(C)
-
-    return SetLinear(dim, rule, every=config.every, needs_cross=True)
+    return SetLinear(dim, lambda F, C, v: weight(C), config.every, needs_cross=True)

@@ -3,13 +3,11 @@
     right   W = C (F + λI)⁻¹        the minimiser of E|t - W z|² + λ‖W‖²
     left    W = (F + λI)⁻¹ C        the other order that the official release has
 
-F = E[z zᵀ], C = E[t zᵀ], moving averages over both directions. "left" is the same matrix where C commutes with F, and
-its transpose where C is symmetric, as it is on average with `target.name = "online"`. Without a signal W is the
-identity.
+F = E[z zᵀ], C = E[t zᵀ]. "left" is the same matrix where C commutes with F, and its transpose where C is symmetric, as
+it is on average with `target.name = "online"`. Without a signal W is the identity.
 
 Source: the "optimal predictor" of Tian, Chen, Ganguli 2021 (arXiv:2102.06810, Table 1), `predictor_reg: solve` of their
-release. Richemond et al. 2023 ("The Edge of Orthogonality") have four predictors in closed form that beat a trained
-linear one on ImageNet (abstract).
+release. Richemond et al. 2023 ("The Edge of Orthogonality") have four predictors in closed form (abstract).
 Unverified: the body of Richemond et al. was not at hand: that ridge regression is one of their four, its λ and its ρ
 could not be read, and ours are guesses. With samples as rows P = (A + λI)⁻¹ M, M = E[z tᵀ], is our "right" transposed.
 Differs: in the version that we read the release's inverse has a vector where a diagonal matrix belongs, so it is no
@@ -32,29 +30,21 @@ from dcp.method import spectra
 from dcp.method.moments import Total
 from dcp.method.predictors.base import CrossConfig, SetLinear
 
+Order = Literal["right", "left"]
+
 
 class Config(CrossConfig):
     """Keys of the regression."""
 
     name: Literal["regression"] = "regression"
-    ridge: float = Field(
-        0.01, ge=0, description="λ, added to every eigenvalue of F before it is inverted; 0 wants an F of full rank"
-    )
-    ridge_unit: Literal["mean", "one"] = Field("mean", description="unit of ridge: F's mean eigenvalue tr F / D, or 1")
-    order: Literal["right", "left"] = Field(
-        "right", description='side of C on which the inverse stands: "right" is least squares'
-    )
+    ridge: float = Field(0.01, ge=0, description="λ, added to every eigenvalue of F; 0 wants an F of full rank")
+    ridge_unit: spectra.Unit = Field("mean", description="unit of ridge: F's mean eigenvalue tr F / D, or 1")
+    order: Order = Field("right", description='side of C on which the inverse stands: "right" is least squares')
     symmetrise: bool = Field(False, description="W is replaced by (W + Wᵀ)/2, as in Table 1 of the DirectPred paper")
 
 
 def weight(
-    F: Tensor,
-    C: Tensor,
-    *,
-    ridge: float,
-    ridge_unit: Literal["mean", "one"] = "mean",
-    order: Literal["right", "left"] = "right",
-    symmetrise: bool = False,
+    F: Tensor, C: Tensor, *, ridge: float, unit: spectra.Unit = "mean", order: Order = "right", symmetrise: bool = False
 ) -> Tensor:
     """W [D, D] from F and C [D, D]; I where F is zero or anything is not finite.
 
@@ -64,7 +54,7 @@ def weight(
     tensor([0.5000, 1.0000])
     """
     spectra.require_square(F)
-    A = F + spectra.ridge(F, ridge, ridge_unit) * torch.eye(len(F), dtype=F.dtype, device=F.device)
+    A = F + spectra.ridge(F, ridge, unit) * torch.eye(len(F), dtype=F.dtype, device=F.device)
     W: Tensor = torch.linalg.solve_ex(A, C, left=order == "left").result  # unlike solve it never stops to look
     if symmetrise:
         W = (W + W.T) / 2
@@ -74,14 +64,9 @@ def weight(
 def build(config: Config, dim: int, total: Total) -> SetLinear:
     """A predictor of [B, dim] that is set by `weight`."""
 
-    def rule(F: Tensor, *, C: Tensor, v: Tensor) -> Tensor:
+    def rule(F: Tensor, C: Tensor, v: Tensor) -> Tensor:
         return weight(
-            F,
-            C,
-            ridge=config.ridge,
-            ridge_unit=config.ridge_unit,
-            order=config.order,
-            symmetrise=config.symmetrise,
+            F, C, ridge=config.ridge, unit=config.ridge_unit, order=config.order, symmetrise=config.symmetrise
         )
 
-    return SetLinear(dim, rule, every=config.every, needs_cross=True)
+    return SetLinear(dim, rule, config.every, needs_cross=True)

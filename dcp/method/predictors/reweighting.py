@@ -33,12 +33,7 @@ class Config(PredictorConfig):
 
 
 class Reweighting(Predictor):
-    """Final: a fixed diagonal matrix.
-
-    Args:
-        dim: D.
-        kappa: κ in (0, 1).
-    """
+    """Final: a fixed diagonal matrix [D, D]."""
 
     w: Tensor
 

@@ -53,8 +53,4 @@ def weight(F: Tensor, *, g: spectra.Filter, power: float = 1.0, gain: float = 1.
 
 def build(config: Config, dim: int, total: Total) -> SetLinear:
     """A predictor of [B, dim] that is set by `weight`."""
-
-    def rule(F: Tensor, *, C: Tensor, v: Tensor) -> Tensor:
-        return weight(F, g=config.g, power=config.power, gain=config.gain)
-
-    return SetLinear(dim, rule, every=config.every)
+    return SetLinear(dim, lambda F, C, v: weight(F, g=config.g, power=config.power, gain=config.gain), config.every)

@@ -34,12 +34,7 @@ class Config(LearntConfig):
 
 
 class Symmetric(Predictor):
-    """Final: one symmetric matrix.
-
-    Args:
-        dim: D, of input and output.
-        bias: whether it has one.
-    """
+    """Final: one symmetric matrix [D, D], with a bias or without."""
 
     def __init__(self, dim: int, *, bias: bool) -> None:
         super().__init__()

@@ -4,10 +4,8 @@
 
 Differs: the official release has two matrices W₁, W₂ and replaces both by V = (W₁ + W₂ᵀ)/2 after every step of SGD.
 Here the one V gets the sum of both gradients instead of their mean, so `lr_factor = 0.5` with twice the weight decay
-takes the release's path without biases; with them, these get half the rate too. A comment there says "without batch
-norm", but its default has one.
-Look at: the state of the run: 71.58 ± 6.46 without biases is the largest spread of the table, and 35.59 ± 2.10 is
-without a moving average.
+takes the release's path without biases; with them, these get half the rate too.
+Look at: the state of the run: without biases it has the largest spread, without a moving average 35.59 ± 2.10.
 Published: STL-10, 100 epochs, moving-average target: 77.64 ± 0.41 with biases, 71.58 ± 6.46 without (78.53 ± 0.34 and
 78.85 ± 0.25 for two free layers; Table 3, "2-layer", "sym").
 Held to: steps of SGD on two free layers that are symmetrised after each, as in the release; a symmetric Jacobian.
@@ -33,14 +31,7 @@ class Config(LearntConfig):
 
 
 class SymmetricMlp(Predictor):
-    """Final: a layer, its transpose behind it.
-
-    Args:
-        dim: D, of input and output.
-        hidden: width in between.
-        norm: "batch" or "none".
-        bias: of both layers.
-    """
+    """Final: a layer, D to `hidden`, and its transpose behind it; the norm is "batch" or "none"."""
 
     def __init__(self, dim: int, *, hidden: int, norm: str, bias: bool) -> None:
         super().__init__()

@@ -2,8 +2,7 @@
 
     W = U_k U_kᵀ        U_k the top-k eigenvectors of F, or of (C + Cᵀ)/2
 
-F = E[z zᵀ], C = E[t zᵀ]; of C the largest eigenvalues are meant, not the largest in size. Without a signal W is the
-identity.
+F = E[z zᵀ], C = E[t zᵀ]; of C the largest eigenvalues, not the largest in size. Without a signal W is the identity.
 
 Source: "The Edge of Orthogonality": a linear predictor's optimum is near an orthogonal projection (abstract).
 Unverified: the body of that paper was not at hand; that one of its four closed forms is this one could not be read. k
@@ -60,8 +59,6 @@ def weight(M: Tensor, *, k: int) -> Tensor:
 def build(config: Config, dim: int, total: Total) -> SetLinear:
     """A predictor of [B, dim] that is set by `weight`."""
     k = config.k or max(1, dim // 2)
-
-    def rule(F: Tensor, *, C: Tensor, v: Tensor) -> Tensor:
-        return weight(C if config.of == "C" else F, k=k)
-
-    return SetLinear(dim, rule, every=config.every, needs_cross=config.of == "C")
+    return SetLinear(
+        dim, lambda F, C, v: weight(C if config.of == "C" else F, k=k), config.every, needs_cross=config.of == "C"
+    )

@@ -3,13 +3,10 @@
     t = LN(teacher(x))        LN standardises each image's features over their own dimensions, without weights
 
 The teacher is the encoder of a finished run of dcp, in evaluation mode, before its projector: the run's folder, or its
-`encoder.safetensors`. `network.projector = { layers = 1, out = WIDTH }` is the layer between; another width than the
-teacher's is refused with the right one. The objective is `smooth_l1`. It takes one forward pass of the teacher a view.
+`encoder.safetensors`, which must still be there for a run to be resumed. It takes one forward pass a view. The loss is
+`smooth_l1`. `network.projector = { layers = 1, out = WIDTH }` is the layer between, and refused at another width.
 
-The teacher's weights are part of the checkpoint; its file must still be there for a run to be resumed.
-
-Differs: there the student's features go through one linear layer that is kept orthogonal; ours is not kept so. V_kD's
-teachers (DeiT on ImageNet and others) and numbers are not reproduced here.
+Differs: V_kD keeps the layer between orthogonal. Its teachers (DeiT and others) and numbers are not reproduced here.
 Look at: the teacher's own scores (`dcp compare STUDENT TEACHER`). Images reach teacher and student normalised by this
 recipe's `views.normalize`, which should be the teacher's.
 Held to: `dcp.load_encoder` of that run, feature by feature; a stopped run resumes to the same bytes.
@@ -21,14 +18,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn import functional as fn
 
 from dcp.errors import RequestError, expanded_path, shortened
 from dcp.method.moments import Total
 from dcp.method.targets.base import Fresh, Target, TargetConfig
+from dcp.method.targets.frozen import Frozen
 from dcp.method.weights import read
 
 FILE = "encoder.safetensors"
@@ -51,32 +47,6 @@ class Config(TargetConfig):
                 'target.name = "distill" has no teacher: target.teacher is empty',
                 "give the folder of a finished run: target.teacher = 'runs/cifar10_directcopy-s0'",
             )
-
-
-class Distill(Target):
-    """Final: a trained encoder, without updates.
-
-    Args:
-        teacher: [B, 3, H, W] -> [B, D]; it takes no gradient and stays in evaluation mode.
-        standardises: whether its features go through layer norm.
-    """
-
-    def __init__(self, teacher: nn.Module, *, standardises: bool) -> None:
-        super().__init__()
-        self.teacher, self.standardises = teacher.requires_grad_(False), standardises
-        self.train()
-
-    def train(self, mode: bool = True) -> "Distill":
-        """Training mode for all but the teacher."""
-        super().train(mode)
-        self.teacher.eval()
-        return self
-
-    @torch.no_grad()
-    def forward(self, x: Tensor, z: Tensor) -> Tensor:
-        """The teacher's features [B, D] of x."""
-        h: Tensor = self.teacher(x)
-        return fn.layer_norm(h, h.shape[-1:]) if self.standardises else h
 
 
 def load(place: str) -> tuple[nn.Module, int]:
@@ -148,4 +118,4 @@ def build(config: Config, online: nn.Module, fresh: Fresh, total: Total) -> Targ
             where="network.projector.out",
             hint=f"network.projector.out = {features}",
         )
-    return Distill(teacher, standardises=config.standardise)
+    return Frozen(teacher, evaluates=True, standardises=config.standardise)

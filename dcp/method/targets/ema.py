@@ -28,27 +28,16 @@ class Config(TargetConfig):
 
     name: Literal["ema"] = "ema"
     tau: float = Field(0.996, ge=0, le=1, description="τ, weight of the past in the target's weights")
-    schedule: Literal["constant", "cosine"] = Field(
-        "constant", description='"cosine" raises tau to 1 over the training'
-    )
-    start: Literal["copy", "independent"] = Field(
-        "copy",
-        description="whether the target starts as a copy of the online branch or from its own random weights",
-    )
-    buffers: Literal["own", "copied"] = Field(
-        "own",
-        description="whether the target's running batch-norm statistics are its own or the online branch's",
-    )
+    schedule: Literal["constant", "cosine"] = Field("constant", description='"cosine" raises tau to 1 over a training')
+    start: Literal["copy", "independent"] = Field("copy", description="a copy of the online branch, or its own weights")
+    buffers: Literal["own", "copied"] = Field("own", description="whose running batch-norm statistics the target has")
 
 
 class Ema(Target):
-    """Final: a second branch that follows the first.
+    """Final: a second branch, which takes no gradient and follows the first.
 
-    Args:
-        branch: the target's branch, with its first weights, in training mode; it takes no gradient.
-        tau: weight of the past, in [0, 1].
-        rises: whether tau rises to 1 along a cosine.
-        copies_buffers: whether buffers are copied from the online branch at each update.
+    `tau` in [0, 1] is the weight of the past; if it `rises`, it goes to 1 along a cosine. An update that
+    `copies_buffers` gives the target the online branch's batch-norm statistics too.
     """
 
     def __init__(self, branch: nn.Module, *, tau: float, rises: bool, copies_buffers: bool) -> None:
@@ -64,10 +53,8 @@ class Ema(Target):
     @torch.no_grad()
     def update(self, online: nn.Module, fraction: float) -> None:
         """θ_t ← τ θ_t + (1-τ) θ."""
-        weight = 1 - self.weight_of_past(fraction)
-        ours: list[Tensor] = list(self.branch.parameters())
-        theirs: list[Tensor] = list(online.parameters())
-        torch._foreach_lerp_(ours, theirs, weight)
+        ours, theirs = tuple(self.branch.parameters()), tuple(online.parameters())
+        torch._foreach_lerp_(ours, theirs, 1 - self.weight_of_past(fraction))
         if self.copies_buffers:
             for mine, other in zip(self.branch.buffers(), online.buffers(), strict=True):
                 mine.copy_(other)

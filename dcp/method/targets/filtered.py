@@ -5,9 +5,8 @@
 Z [N, D] are the projections of this view by all processes (of both views with `train.join_views`), s their singular
 values as they are, which grow with √N. Where Z is zero or not finite, t is z.
 
-Differs: the official release has s^k on this side, with k = ±1 as its examples; the logarithms are offered as on the
-online side (`spectral_filter`). It filters a moving average's projections too, in its BYOL; here the target is the
-online branch.
+Differs: the official release has s^k on this side, with k = ±1 as its examples; the logarithms are those of the online
+side (`spectral_filter`). Its BYOL filters a moving average's projections too; here the target is the online branch.
 Held to: the singular-value decomposition of the batch, for each g.
 """
 
@@ -20,6 +19,7 @@ from torch import Tensor, nn
 
 from dcp.method import spectra
 from dcp.method.moments import Total, full
+from dcp.method.predictors import spectral_filter
 from dcp.method.targets.base import Fresh, Target, TargetConfig
 
 
@@ -37,13 +37,7 @@ class Config(TargetConfig):
 
 
 class Filtered(Target):
-    """Final: t = sg(V g(s) Vᵀ z).
-
-    Args:
-        g: the filter.
-        power: k.
-        total: adds a tensor up over processes.
-    """
+    """Final: t = sg(V g(s) Vᵀ z), s and V those of all processes' z by `total`, which adds up over them."""
 
     def __init__(self, g: spectra.Filter, *, power: float, total: Total) -> None:
         super().__init__()
@@ -54,10 +48,8 @@ class Filtered(Target):
         """The filtered projections, [B, D]; z itself where it is zero or not finite."""
         with torch.autocast(z.device.type, enabled=False):
             Z = full(z)
-            gram = self.total(Z.T @ Z)
-            s, V = spectra.eigh(gram)  # s², and V
-            W = spectra.or_identity((V * spectra.response(s.sqrt(), self.g, self.power)) @ V.T, gram)
-            return (Z @ W).to(z.dtype)
+            gram = self.total(Z.T @ Z)  # eigenvalues s²
+            return (Z @ spectral_filter.weight(gram, g=self.g, power=self.power)).to(z.dtype)
 
 
 def build(config: Config, online: nn.Module, fresh: Fresh, total: Total) -> Target:

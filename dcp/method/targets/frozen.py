@@ -4,18 +4,16 @@
 
 The student learns the outputs of a network that knows nothing, starting near it, and ends with better features than the
 teacher's. α is 1e-10 there and may be up to 0.6; in float32 a student with 1e-10 starts as the teacher itself, but for
-the last digits of its smallest weights. The teacher's batch norms use the statistics they start with (mean 0, variance
-1), so it is one function of an image: the paper has its teacher in evaluation mode.
+the last digits of its smallest weights. The teacher is in evaluation mode, as in the paper: one function of an image.
 
 Source: Random Teachers are Good Teachers. A baseline without labels and without views.
-Differs: a target is made for a branch that has its weights already, so the teacher is the mixture, θ_T = [(1-α) θ_S + α
-θ~] / √(α² + (1-α)²). Where weights are drawn from normal distributions around zero the pair (θ_T, θ_S) has the same
-joint law both ways, because its covariance is symmetric; PyTorch draws linear layers and biases uniformly, where that
-holds to second moments only. Weights that start at a constant (of norms) keep it, rather than grow by up to √2. In the
-official release's CIFAR-10 configuration student and teacher start equal: α = 0 here. Two views of an image are two
-samples here; with no augmentation, as in the paper, they are the same one.
-Look at: `untrained` beside the score of each probe: it is what the teacher's features give. `target_distance` is how
-far the student has gone.
+Differs: a target is made for a branch that has its weights already, so the teacher is the mixture: θ_T and θ_S change
+places. Where weights are drawn from normal distributions around zero the pair (θ_T, θ_S) has the same joint law both
+ways, because its covariance is symmetric; PyTorch draws linear layers and biases uniformly, where that holds to second
+moments only. Weights that start at a constant (of norms) keep it, rather than grow by up to √2. In the official
+release's CIFAR-10 configuration student and teacher start equal: α = 0 here. Two views of an image are two samples
+here; with no augmentation, as in the paper, they are the same one.
+Look at: `untrained` beside each probe's score: what the teacher's features give; `target_distance`: how far it went.
 Published: a linear probe, CIFAR-10, ResNet-18: teacher 35.50 %, student 46.02 %, raw pixels 39.02 %.
 Held to: the mixture's covariance for four α, a teacher that nothing moves; a stopped run resumes to the same bytes.
 """
@@ -27,6 +25,7 @@ from typing import ClassVar, Literal
 import torch
 from pydantic import Field
 from torch import Tensor, nn
+from torch.nn import functional as fn
 
 from dcp.method.moments import Total
 from dcp.method.targets.base import Fresh, Target, TargetConfig
@@ -38,25 +37,21 @@ class Config(TargetConfig):
     given: ClassVar[bool] = True
 
     name: Literal["frozen"] = "frozen"
-    alpha: float = Field(
-        1e-10, ge=0, le=1, description="α, how far the student starts from the teacher; 1: independent of it"
-    )
-    norm: Literal["start", "batch"] = Field(
-        "start", description="the teacher's batch norms use the statistics they start with, or those of the batch"
-    )
+    alpha: float = Field(1e-10, ge=0, le=1, description="α, how far the student starts from the teacher; 1: unrelated")
+    norm: Literal["start", "batch"] = Field("start", description="statistics that the teacher's batch norms use")
 
 
 class Frozen(Target):
-    """Final: a teacher without updates.
+    """Final: a teacher [B, 3, H, W] -> [B, D] without gradient and updates.
 
-    Args:
-        teacher: [B, 3, H, W] -> [B, D]; it takes no gradient.
-        evaluates: whether it stays in evaluation mode whatever the student's mode is.
+    If it `evaluates`, it stays in evaluation mode whatever the student's mode is; if it `standardises`, a layer norm
+    without weights stands behind it.
     """
 
-    def __init__(self, teacher: nn.Module, *, evaluates: bool) -> None:
+    def __init__(self, teacher: nn.Module, *, evaluates: bool, standardises: bool = False) -> None:
         super().__init__()
-        self.teacher, self.evaluates = teacher.requires_grad_(False), evaluates
+        self.teacher = teacher.requires_grad_(False)
+        self.evaluates, self.standardises = evaluates, standardises
         self.train()
 
     def train(self, mode: bool = True) -> "Frozen":
@@ -67,8 +62,9 @@ class Frozen(Target):
 
     @torch.no_grad()
     def forward(self, x: Tensor, z: Tensor) -> Tensor:
-        """The teacher's projections [B, D] of x."""
-        return self.teacher(x)  # type: ignore[no-any-return]
+        """What the teacher gives for x, [B, D]."""
+        t: Tensor = self.teacher(x)
+        return fn.layer_norm(t, t.shape[-1:]) if self.standardises else t
 
 
 @torch.no_grad()
