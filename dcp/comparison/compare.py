@@ -13,7 +13,7 @@ from typing import Any
 from dcp.comparison.arms import Arm, Member, Members, describe, group, mean
 from dcp.comparison.difference import Difference, corrected, difference
 from dcp.comparison.equal_time import EqualTime, at_equal_time
-from dcp.comparison.intervals import LEVEL, Interval, clipped, over_seeds
+from dcp.comparison.intervals import Interval, clipped, over_seeds
 from dcp.comparison.missing_runs import Absent
 from dcp.comparison.scores import having, image_interval, score_of, values_of
 from dcp.errors import RequestError
@@ -45,6 +45,11 @@ class ArmScore:
     over_seeds: Interval | None
     untrained: float | None
 
+    @property
+    def interval(self) -> Interval | None:
+        """Over its seeds, of a single seed over test images."""
+        return self.over_images if self.over_seeds is None else self.over_seeds
+
 
 @dataclass(frozen=True)
 class ScoreRow:
@@ -55,6 +60,11 @@ class ScoreRow:
     n: int | None
     arms: tuple[ArmScore, ...]
     differences: tuple[Difference, ...]
+
+    @property
+    def name(self) -> str:
+        """Of evaluation and score."""
+        return f"{self.evaluation} {self.score}"
 
 
 @dataclass(frozen=True)
@@ -75,7 +85,6 @@ class Comparison:
         settings: recipe keys that differ, without the table [run].
         members: the runs of each arm, by its name.
         absent: runs that belong to arms and have no part in the scores.
-        level: coverage that the intervals aim at.
         equal_time: readouts during training, after as long as all runs have trained; none if no run has them. Arms that
             learned other data than the first are left out.
     """
@@ -85,16 +94,17 @@ class Comparison:
     settings: tuple[Setting, ...]
     members: Members
     absent: tuple[Absent, ...] = ()
-    level: float = LEVEL
     equal_time: tuple[EqualTime, ...] = ()
+
+    def differences(self) -> dict[str, list[tuple[str, Difference]]]:
+        """Of each further arm from the first, by its name: in every score, with the name of that."""
+        others = [arm.name for arm in self.arms[1:]]
+        named = [(row.name, difference) for row in self.scores for difference in row.differences]
+        return {arm: [(name, difference) for name, difference in named if difference.arm == arm] for arm in others}
 
 
 def compare(runs: Iterable[Run], absent: Iterable[Absent] = ()) -> Comparison:
-    """Compare runs; those of one recipe that differ only in seed count as one arm.
-
-    Args:
-        runs: at least two.
-        absent: runs that belong to these arms and have no part in the scores; a report names them.
+    """Compare at least two runs; those of one recipe that differ only in seed count as one arm.
 
     Raises:
         RequestError: "too-few-runs", or what reading a run folder raises.
@@ -105,10 +115,8 @@ def compare(runs: Iterable[Run], absent: Iterable[Absent] = ()) -> Comparison:
         raise RequestError("compare needs at least two runs", slug="too-few-runs", hint=hint)
     arms = group(map(Member.of, unique.values()))
     recipes = [members[0].settings for members in arms.values()]
-    settings = [
-        Setting(key, tuple(recipe.get(key) for recipe in recipes))
-        for key in dict.fromkeys(key for recipe in recipes for key in recipe)
-    ]
+    keys = dict.fromkeys(key for recipe in recipes for key in recipe)
+    settings = [Setting(key, tuple(recipe.get(key) for recipe in recipes)) for key in keys]
     return Comparison(
         arms=tuple(describe(name, members) for name, members in arms.items()),
         scores=_rows(arms),
@@ -127,16 +135,10 @@ def _rows(arms: Members) -> tuple[ScoreRow, ...]:
     by_arm = [corrected([difference(arms, name, first, *score) for score in scores]) for name in others]
     rows = []
     for i, (evaluation, score) in enumerate(scores):
-        members = [member for arm in arms.values() for member in having(arm, evaluation, score)]
-        counts = {member.probes[evaluation].n for member in members}
-        row = ScoreRow(
-            evaluation=evaluation,
-            score=score,
-            n=counts.pop() if len(counts) == 1 else None,
-            arms=tuple(_arm_score(name, arm, evaluation, score) for name, arm in arms.items()),
-            differences=tuple(differences[i] for differences in by_arm),
-        )
-        rows.append(row)
+        counts = {m.probes[evaluation].n for members in arms.values() for m in having(members, evaluation, score)}
+        values = tuple(_arm_score(name, members, evaluation, score) for name, members in arms.items())
+        n = counts.pop() if len(counts) == 1 else None
+        rows.append(ScoreRow(evaluation, score, n, values, tuple(differences[i] for differences in by_arm)))
     return tuple(rows)
 
 
@@ -144,8 +146,6 @@ def _arm_score(name: str, arm: Sequence[Member], evaluation: str, score: str) ->
     members = having(arm, evaluation, score)
     probes = [member.probes[evaluation] for member in members]
     values = values_of(members, evaluation, score)
-    around = over_seeds(values)
-    untrained = [score_of(probe.random_encoder, score) for probe in probes]
     intervals = [ends for probe in probes if (ends := image_interval(probe, score)) is not None]
     every = bool(probes) and len(intervals) == len(probes)
     return ArmScore(
@@ -154,8 +154,8 @@ def _arm_score(name: str, arm: Sequence[Member], evaluation: str, score: str) ->
         values=tuple(values),
         mean=mean(values),
         over_images=(fmean(low for low, _ in intervals), fmean(high for _, high in intervals)) if every else None,
-        over_seeds=clipped(around, 0.0, 1.0) if is_share(score) else around,
-        untrained=mean(untrained),
+        over_seeds=clipped(over_seeds(values), 0.0, 1.0) if is_share(score) else over_seeds(values),
+        untrained=mean(score_of(probe.random_encoder, score) for probe in probes),
     )
 
 

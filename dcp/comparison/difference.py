@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
+from typing import NamedTuple
 
 from dcp.comparison import seeds_and_images
 from dcp.comparison.arms import Member, Members
@@ -14,26 +15,36 @@ from dcp.comparison.pairing import paired_seeds, right_answers
 from dcp.comparison.scores import having, image_interval, score_of, values_of
 from dcp.runs.records import is_share
 
+
+class Methods(NamedTuple):
+    """What interval and p are taken over, by which seeds there are."""
+
+    unpaired: str
+    paired: str
+    one: str  # one seed against several
+
+
 IMAGES_PAIRED = "paired over test images"
 IMAGES_PAIRED_VALUES = "paired over test images, their values"
 IMAGES_UNPAIRED = "unpaired over test images"
-SEEDS = "over seeds (Welch)"
-SEEDS_PAIRED = "over seeds, paired"
-SEEDS_ONE = "over seeds (one seed against several)"
-SEEDS_AND_IMAGES = "over seeds and test images"
-SEEDS_AND_IMAGES_PAIRED = "over seeds and test images, seeds paired"
-SEEDS_AND_IMAGES_ONE = "over seeds and test images (one seed against several)"
+IMAGES = (IMAGES_PAIRED, IMAGES_PAIRED_VALUES, IMAGES_UNPAIRED)
+SEEDS = Methods("over seeds (Welch)", "over seeds, paired", "over seeds (one seed against several)")
+SEEDS_AND_IMAGES = Methods(
+    "over seeds and test images",
+    "over seeds and test images, seeds paired",
+    "over seeds and test images (one seed against several)",
+)
 # What the p-value of each is of; seeds_and_images.py and mcnemar.py say how.
 TESTS = {
     IMAGES_PAIRED: "McNemar's exact test",
     IMAGES_PAIRED_VALUES: "paired t test over test images",
     IMAGES_UNPAIRED: "normal test",
-    SEEDS: "Welch's t test",
-    SEEDS_PAIRED: "paired t test",
-    SEEDS_ONE: "t test",
-    SEEDS_AND_IMAGES: "t test, seeds and images at random",
-    SEEDS_AND_IMAGES_PAIRED: "paired t test, seeds and images at random",
-    SEEDS_AND_IMAGES_ONE: "t test, seeds and images at random",
+    SEEDS.unpaired: "Welch's t test",
+    SEEDS.paired: "paired t test",
+    SEEDS.one: "t test",
+    SEEDS_AND_IMAGES.unpaired: "t test, seeds and images at random",
+    SEEDS_AND_IMAGES.paired: "paired t test, seeds and images at random",
+    SEEDS_AND_IMAGES.one: "t test, seeds and images at random",
 }
 TWO_SEEDS = "2 seeds: wide by nature"
 NO_SPREAD = "the seeds agree to the last digit: no spread to judge by"
@@ -109,8 +120,8 @@ def difference(arms: Members, arm: str, against: str, evaluation: str, score: st
 
     Args:
         arms: members by name of arm.
-        arm: the one that is subtracted from.
-        against: the one that is subtracted.
+        arm: name of the one that is subtracted from.
+        against: name of the one that is subtracted.
         evaluation: e.g. "linear".
         score: e.g. "top1".
     """
@@ -132,17 +143,9 @@ def difference(arms: Members, arm: str, against: str, evaluation: str, score: st
     ends = (result.value, *(result.interval or ()))
     if any(end is None or abs(end) > NEGLIGIBLE * max(1.0, *map(abs, values)) for end in ends):
         return result
-    return Difference(  # what is rounding beside scores of this size is 0, and then without a test
-        arm,
-        against,
-        0.0,
-        result.interval and (0.0, 0.0),
-        result.method,
-        result.why,
-        result.firm,
-        seeds_why="no difference",
-        discordant=result.discordant,
-    )
+    # what is rounding beside scores of this size is 0, and then without a test
+    untested = replace(result, p=None, effect=None, effect_kind="", seeds_needed=None, seeds_why="no difference")
+    return replace(untested, value=0.0, interval=result.interval and (0.0, 0.0))
 
 
 def _over_seeds(means: Difference, a: Sequence[Member], b: Sequence[Member], evaluation: str, score: str) -> Difference:
@@ -151,18 +154,14 @@ def _over_seeds(means: Difference, a: Sequence[Member], b: Sequence[Member], eva
     both = None if isinstance(answers, str) else seeds_and_images.over_seeds_and_images(*answers, paired=paired)
     estimate = both or seeds_and_images.over_seeds(x, y, paired=paired)
     why = NO_SPREAD if not estimate.spread else TWO_SEEDS if 2 in (len(x), len(y)) else ""
-    if min(len(x), len(y)) == 1:
-        method = SEEDS_AND_IMAGES_ONE if both else SEEDS_ONE
-    elif paired:
-        method = SEEDS_AND_IMAGES_PAIRED if both else SEEDS_PAIRED
-    else:
-        method = SEEDS_AND_IMAGES if both else SEEDS
+    methods = SEEDS_AND_IMAGES if both else SEEDS
+    one = min(len(x), len(y)) == 1
     effect, kind = hedges(x, y, paired=paired)
     needed, no_number = plan(x, y, estimate, paired=paired).needed()
     return replace(
         means,
         interval=estimate.interval(),
-        method=method,
+        method=methods.one if one else methods.paired if paired else methods.unpaired,
         why=why,
         firm=not why,
         p=estimate.p,
@@ -177,21 +176,21 @@ def _over_images(
     means: Difference, a: Sequence[Member], b: Sequence[Member], evaluation: str, score: str
 ) -> Difference:
     answers = right_answers(a, b, evaluation, score)
-    if not isinstance(answers, str) and answers[0].dtype != bool:
+    if isinstance(answers, str):
+        (x, around_x), (y, around_y) = (
+            (score_of(member.probes[evaluation], score), image_interval(member.probes[evaluation], score))
+            for member in (a[0], b[0])
+        )
+        if x is None or y is None or around_x is None or around_y is None:
+            return replace(means, why="no interval: one seed each, and none over test images")
+        interval = unpaired_over_images(x, around_x, y, around_y)
+        return replace(means, interval=interval, method=IMAGES_UNPAIRED, why=answers, p=p_of(y - x, interval))
+    if answers[0].dtype != bool:
         estimate = seeds_and_images.over_images(answers[0][0], answers[1][0])
         return replace(means, interval=estimate.interval(), method=IMAGES_PAIRED_VALUES, p=estimate.p)
-    if not isinstance(answers, str):
-        counts = McNemar.of(answers[0][0], answers[1][0])
-        discordant = (counts.only_a, counts.only_b)
-        return replace(means, interval=counts.interval(), method=IMAGES_PAIRED, p=counts.p, discordant=discordant)
-    (x, around_x), (y, around_y) = (
-        (score_of(member.probes[evaluation], score), image_interval(member.probes[evaluation], score))
-        for member in (a[0], b[0])
-    )
-    if x is None or y is None or around_x is None or around_y is None:
-        return replace(means, why="no interval: one seed each, and none over test images")
-    interval = unpaired_over_images(x, around_x, y, around_y)
-    return replace(means, interval=interval, method=IMAGES_UNPAIRED, why=answers, p=p_of(y - x, interval))
+    counts = McNemar.of(answers[0][0], answers[1][0])
+    discordant = (counts.only_a, counts.only_b)
+    return replace(means, interval=counts.interval(), method=IMAGES_PAIRED, p=counts.p, discordant=discordant)
 
 
 def holm(p: Sequence[float]) -> list[float]:

@@ -1,12 +1,13 @@
 """How large a difference is beside the spread of seeds, and how many seeds it would take to see it."""
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist, fmean
 
-from dcp.comparison.intervals import ROUNDING, between, quantile
-from dcp.comparison.seeds_and_images import Estimate, Part
+from dcp.comparison.intervals import ROUNDING, quantile
+from dcp.comparison.seeds_and_images import Estimate, Part, spreads
 
 POWER = 0.8
 ALPHA = 0.05
@@ -26,16 +27,13 @@ def hedges(a: Sequence[float], b: Sequence[float], *, paired: bool = False) -> t
     Returns:
         g, and what it is in words; (None, "") without a spread, or with m = 1, for which J is 0.
     """
-    difference = fmean(b) - fmean(a)
-    if paired:
-        kind, m, spread = HEDGES_PAIRED, len(a) - 1, between([y - x for x, y in zip(a, b, strict=True)])
-    elif min(len(a), len(b)) == 1:
-        many = max(a, b, key=len)
-        kind, m, spread = HEDGES_ONE, len(many) - 1, between(many)
-    else:
-        kind, m = HEDGES, len(a) + len(b) - 2
-        spread = ((len(a) - 1) * between(a) + (len(b) - 1) * between(b)) / m
-    return (small_sample(m) * difference / math.sqrt(spread), kind) if m > 1 and spread > 0 else (None, "")
+    known = spreads(a, b, paired=paired)
+    m = sum(df for _, df in known)
+    spread = known[0].variance if len(known) == 1 else sum(df * variance for variance, df in known) / m
+    if m <= 1 or spread <= 0:
+        return None, ""
+    kind = HEDGES_PAIRED if paired else HEDGES_ONE if len(known) == 1 else HEDGES
+    return small_sample(m) * (fmean(b) - fmean(a)) / math.sqrt(spread), kind
 
 
 def small_sample(m: float) -> float:
@@ -71,11 +69,8 @@ class Plan:
             return None, "no difference, or no spread, to plan with"
         if self.power(MOST_SEEDS) < POWER:
             return None, f"more than {MOST_SEEDS:,}" if self.without_spread() >= POWER else MORE_IMAGES
-        low, high = 2, MOST_SEEDS  # too few (no verdict rests on 2), and enough
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (low, middle) if self.power(middle) >= POWER else (middle, high)
-        return high, ""
+        least = 3  # no verdict rests on 2
+        return least + bisect_left(range(least, MOST_SEEDS), POWER, key=self.power), ""
 
     def power(self, seeds: int) -> float:
         """Chance that so many seeds an arm, at least 3, show the difference; by the noncentral t distribution."""
@@ -106,9 +101,7 @@ def plan(a: Sequence[float], b: Sequence[float], difference: Estimate, *, paired
         difference: of their means.
         paired: whether a_s and b_s belong to the same seed.
     """
-    if paired:
-        spreads: tuple[float, ...] = (between([y - x for x, y in zip(a, b, strict=True)]),)
-    else:
-        known = [between(values) for values in (a, b) if len(values) > 1]
-        spreads = (known[0], known[-1])  # a single seed is taken to vary as those of the other arm do
-    return Plan(difference.value, spreads, difference.images, max(len(a), len(b)))
+    known = [variance for variance, _ in spreads(a, b, paired=paired)]
+    # a single seed is taken to vary as those of the other arm do
+    each = known if paired else [known[0], known[-1]]
+    return Plan(difference.value, tuple(each), difference.images, max(len(a), len(b)))

@@ -7,9 +7,9 @@ are of other images, perhaps of other classes.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean, stdev
+from statistics import stdev
 
-from dcp.comparison.arms import Member, Members
+from dcp.comparison.arms import Member, Members, mean
 from dcp.comparison.comparable import data_differ
 from dcp.runs.json_files import Json
 
@@ -68,17 +68,14 @@ def at_equal_time(arms: Members) -> tuple[EqualTime, ...]:
     return tuple(readouts)
 
 
-def of_other_data(arms: Members, *, with_readout: bool = False) -> dict[str, str]:
-    """Which arms did not learn the data of the first, and how theirs differ; all, or those that have a readout."""
+def of_other_data(arms: Members) -> dict[str, str]:
+    """Which arms did not learn the data of the first, and how theirs differ."""
     (_, first), *others = arms.items()
-    return {
-        name: why
-        for name, members in others
-        if (why := data_differ(first[0], members[0])) and (not with_readout or any(map(_has_readout, members)))
-    }
+    return {name: why for name, members in others if (why := data_differ(first[0], members[0]))}
 
 
-def _has_readout(member: Member) -> bool:
+def has_readout(member: Member) -> bool:
+    """Whether a run has any of `READOUTS`."""
     entries = member.run.metrics("epoch")
     return any(course(entries, readout) for readout in READOUTS)
 
@@ -90,12 +87,8 @@ def course(entries: Sequence[Json], readout: str) -> list[tuple[float, float]]:
 
 
 def _arm(name: str, runs: Sequence[tuple[int, list[tuple[float, float]]]], until: float) -> ArmAtTime:
-    last = {seed: [value for wall_s, value in points if wall_s <= until][-1:] for seed, points in runs}
-    values = [value for of_seed in last.values() for value in of_seed]
-    return ArmAtTime(
-        arm=name,
-        seeds=tuple(seed for seed, of_seed in last.items() if of_seed),
-        values=tuple(values),
-        mean=fmean(values) if values else None,
-        deviation=stdev(values) if len(values) > 1 else None,
-    )
+    reached = {seed: [value for wall_s, value in points if wall_s <= until] for seed, points in runs}
+    last = {seed: values[-1] for seed, values in reached.items() if values}
+    values = tuple(last.values())
+    deviation = stdev(values) if len(values) > 1 else None
+    return ArmAtTime(name, tuple(last), values, mean(values), deviation)

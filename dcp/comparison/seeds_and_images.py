@@ -167,14 +167,17 @@ def over_images(a: "NDArray[np.float64]", b: "NDArray[np.float64]") -> Estimate:
     return Estimate(float(change.mean()), (Part(float(change.var(ddof=1)) / len(change), len(change) - 1),))
 
 
-def _seed_parts(a: Sequence[float], b: Sequence[float], paired: bool) -> tuple[Part, ...]:
+def spreads(a: Sequence[float], b: Sequence[float], *, paired: bool) -> tuple[Part, ...]:
+    """Variance between single seeds: of their differences if paired, else of each arm that has several."""
     if paired:
-        change = [y - x for x, y in zip(a, b, strict=True)]
-        return (Part(between(change) / len(change), len(change) - 1),)
-    if min(len(a), len(b)) == 1:
-        many = max(a, b, key=len)
-        return (Part(between(many) * (1 + 1 / len(many)), len(many) - 1),)
-    return tuple(Part(between(values) / len(values), len(values) - 1) for values in (a, b))
+        return (Part(between([y - x for x, y in zip(a, b, strict=True)]), len(a) - 1),)
+    return tuple(Part(between(values), len(values) - 1) for values in (a, b) if len(values) > 1)
+
+
+def _seed_parts(a: Sequence[float], b: Sequence[float], paired: bool) -> tuple[Part, ...]:
+    alone = min(len(a), len(b)) == 1  # and taken to vary as the seeds of the other arm do
+    known = spreads(a, b, paired=paired)
+    return tuple(Part(spread * (1 + 1 / (df + 1)) if alone else spread / (df + 1), df) for spread, df in known)
 
 
 def _residual(rows: "NDArray[np.generic]") -> float:

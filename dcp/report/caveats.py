@@ -1,34 +1,22 @@
 """What a comparison must say besides its numbers, in whole sentences: what the intervals cover, what takes care."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 
-from dcp.comparison.arms import Member
+from dcp.comparison.arms import Member, Members
 from dcp.comparison.comparable import data_differ, images_of, share_tests
 from dcp.comparison.compare import Comparison
-from dcp.comparison.difference import (
-    IMAGES_PAIRED,
-    IMAGES_PAIRED_VALUES,
-    IMAGES_UNPAIRED,
-    SEEDS,
-    SEEDS_AND_IMAGES,
-    SEEDS_AND_IMAGES_ONE,
-    SEEDS_AND_IMAGES_PAIRED,
-    SEEDS_ONE,
-    SEEDS_PAIRED,
-    TWO_SEEDS,
-)
-from dcp.comparison.equal_time import of_other_data
+from dcp.comparison.difference import IMAGES, SEEDS, SEEDS_AND_IMAGES, TWO_SEEDS
+from dcp.comparison.equal_time import has_readout, of_other_data
 from dcp.comparison.missing_runs import Absent, scored, unfinished
 
+PAIRED = "Seeds are paired where both arms have the same ones, and a seed gives both the same images in one order."
+EFFECT = "Effect: Hedges' g, the difference in standard deviations between seeds (paired: of their differences)."
 TIMED = (
     "Accuracies at equal time are of readouts that learn while the encoder trains, on training views: they show the"
     " pace, not the result."
 )
-UNFINISHED = {
-    "running": "it is running, or was killed",
-    "failed": "it failed",
-    "interrupted": "it was interrupted",
-}
+UNFINISHED = {"running": "it is running, or was killed", "failed": "it failed", "interrupted": "it was interrupted"}
 FATES = {
     "diverged": "diverged",
     "no folder": "left no run folder",
@@ -41,18 +29,42 @@ def covers(comparison: Comparison) -> tuple[str, ...]:
     """What intervals and tests are taken over, and what they leave out."""
     differences = [difference for row in comparison.scores for difference in row.differences]
     methods = {difference.method for difference in differences}
-    lines = [*_intervals(comparison, methods), *_seeds(comparison, methods)]
     tested = [difference.arm for difference in differences if difference.p is not None]
+    two_seeds = [arm for arm in comparison.members.values() if len(arm) == 2]
+    lines = []
+    if len(comparison.arms) == 1:
+        lines.append("All of these are seeds of one recipe; there is nothing to compare it with.")
+    if methods & {*IMAGES}:
+        lines.append(
+            "Differences between single seeds have intervals over test images: how far they could move with other"
+            " images of the same kind. They say nothing about how training varies from seed to seed; for that, train"
+            " several (--seeds 0-4)."
+        )
+    if methods & {*SEEDS_AND_IMAGES}:
+        lines.append(
+            "Differences between several seeds have intervals over seeds and test images: how far they could move"
+            " with other trainings, judged on other images of the same kind."
+        )
+    if methods & {*SEEDS}:
+        which = " of scores without predictions per image" if methods & {*SEEDS_AND_IMAGES} else ""
+        lines.append(
+            f"Differences between several seeds{which} have intervals over seeds: how far they could move with other"
+            " trainings, judged on the same test images."
+        )
+    if methods & {SEEDS.paired, SEEDS_AND_IMAGES.paired}:
+        lines.append(PAIRED)
+    if any(a.probes.keys() & b.probes.keys() for a, b in two_seeds):
+        lines.append(f"Intervals over {TWO_SEEDS}, and no verdict rests on them; train more (--seeds 0-4).")
+    if methods & {SEEDS.one, SEEDS_AND_IMAGES.one}:
+        lines.append("Where an arm has one seed only, it is taken to vary as the seeds of the other arm do.")
     if tested:
         lines.append(
-            "p: how often such a difference, or a larger one, would show if there were none. Holm p: corrected for"
-            f" the tested scores of two arms ({max(map(tested.count, tested))}), not for the number of arms. A verdict"
+            "p: how often such a difference, or a larger one, would show if there were none. Holm p: corrected for the"
+            f" tested scores of two arms ({max(map(tested.count, tested))}), not for the number of arms. A verdict"
             " needs an interval without 0 and a Holm p of at most 0.05."
         )
     if any(difference.effect is not None for difference in differences):
-        lines.append(
-            "Effect: Hedges' g, the difference in standard deviations between seeds (paired: of their differences)."
-        )
+        lines.append(EFFECT)
     if any(difference.seeds_needed is not None for difference in differences):
         lines.append(
             "Seeds needed: in each arm, to show this difference with 80 % power at the 5 % level, if it and the spread"
@@ -61,84 +73,59 @@ def covers(comparison: Comparison) -> tuple[str, ...]:
     return (*lines, *([TIMED] if comparison.equal_time else []))
 
 
-def _intervals(comparison: Comparison, methods: set[str]) -> Iterator[str]:
-    if len(comparison.arms) == 1:
-        yield "All of these are seeds of one recipe; there is nothing to compare it with."
-    if methods & {IMAGES_PAIRED, IMAGES_PAIRED_VALUES, IMAGES_UNPAIRED}:
-        yield (
-            "Differences between single seeds have intervals over test images: how far they could move with"
-            " other images of the same kind. They say nothing about how training varies from seed to seed;"
-            " for that, train several (--seeds 0-4)."
-        )
-    if methods & {SEEDS_AND_IMAGES, SEEDS_AND_IMAGES_PAIRED, SEEDS_AND_IMAGES_ONE}:
-        yield (
-            "Differences between several seeds have intervals over seeds and test images: how far they could move"
-            " with other trainings, judged on other images of the same kind."
-        )
-    if methods & {SEEDS, SEEDS_PAIRED, SEEDS_ONE}:
-        of = (
-            " of scores without predictions per image"
-            if methods & {SEEDS_AND_IMAGES, SEEDS_AND_IMAGES_PAIRED, SEEDS_AND_IMAGES_ONE}
-            else ""
-        )
-        yield (
-            f"Differences between several seeds{of} have intervals over seeds: how far they could move with other"
-            " trainings, judged on the same test images."
-        )
-
-
-def _seeds(comparison: Comparison, methods: set[str]) -> Iterator[str]:
-    if methods & {SEEDS_PAIRED, SEEDS_AND_IMAGES_PAIRED}:
-        yield "Seeds are paired where both arms have the same ones, and a seed gives both the same images in one order."
-    arms = comparison.members.values()
-    if any(len(members) == 2 and members[0].probes.keys() & members[1].probes.keys() for members in arms):
-        yield f"Intervals over {TWO_SEEDS}, and no verdict rests on them; train more (--seeds 0-4)."
-    if methods & {SEEDS_ONE, SEEDS_AND_IMAGES_ONE}:
-        yield "Where an arm has one seed only, it is taken to vary as the seeds of the other arm do."
-
-
 def caveats(comparison: Comparison) -> tuple[str, ...]:
     """What cannot be compared, or only with care."""
-    parts = (_survivors, _missing_probes, _data, _images, _made_otherwise, _left_out)
-    return tuple(sentence for part in parts for sentence in part(comparison))
+    arms = comparison.members
+    members = [member for arm in arms.values() for member in arm]
+    left_out = (
+        f"{name} is left out of the accuracy at equal time: {why}."
+        for name, why in of_other_data(arms).items()
+        if any(map(has_readout, arms[name]))
+    )
+    return (
+        *_survivors(comparison),
+        *_missing_probes(members),
+        *_training_data(arms),
+        *_images_of_probes(arms),
+        *_made_otherwise(members),
+        *left_out,
+    )
 
 
 def _survivors(comparison: Comparison) -> Iterator[str]:
     """Which runs did not finish, and whose scores are those of the others only."""
     members = [(name, member) for name, arm in comparison.members.items() for member in arm]
-    ended = [(member, unfinished(name, member.run)) for name, member in members]
-    by_arm: dict[str, list[Absent]] = {}
-    for absent in (*(absent for member, absent in ended if absent and not scored(member)), *comparison.absent):
-        by_arm.setdefault(absent.arm, []).append(absent)
-    with_scores = {called for name, member in members if scored(member) for called in (name, member.run.name)}
+    ended = [(member, end) for name, member in members if (end := unfinished(name, member.run))]
+    by_arm: dict[str, list[Absent]] = defaultdict(list)
+    for absent in (*(end for member, end in ended if not scored(member)), *comparison.absent):
+        by_arm[absent.arm].append(absent)
+    with_scores = {name for arm, member in members if scored(member) for name in (arm, member.run.name)}
     for name, absent_runs in by_arm.items():
         if name in with_scores:
             yield f"{name}, {fates(absent_runs)}; {name}'s scores are those of its other seeds."
         else:
             yield f"{name} has no scores, because none of its runs finished: {fates(absent_runs)}."
     for member, end in ended:
-        if end and scored(member):
+        if scored(member):
             state, why = UNFINISHED.get(end.status, f"its status is {end.status}"), end.why.rstrip(".")
             yield f"{member.label} is not finished: {state}{why and f' ({why})'}."
 
 
-def fates(absent_runs: list[Absent]) -> str:
+def fates(absent_runs: Sequence[Absent]) -> str:
     """What became of which seeds.
 
     >>> fates([Absent("b", 3, "diverged"), Absent("b", 1, "diverged"), Absent("b", 2, "no folder")])
     'seeds 1, 3 diverged, seed 2 left no run folder'
     """
-    seeds: dict[str, list[str]] = {}
+    seeds: dict[str, list[str]] = defaultdict(list)
     for absent in sorted(absent_runs, key=lambda absent: absent.seed):
         reason = absent.why.partition("\n")[0].rstrip(".")
         status = "running, or killed" if absent.status == "running" else absent.status
-        fate = FATES.get(absent.fate, f"did not finish ({status}{reason and f': {reason}'})")
-        seeds.setdefault(fate, []).append(str(absent.seed))
+        seeds[FATES.get(absent.fate, f"did not finish ({status}{reason and f': {reason}'})")].append(str(absent.seed))
     return ", ".join(f"seed{'s' * (len(those) > 1)} {', '.join(those)} {fate}" for fate, those in seeds.items())
 
 
-def _missing_probes(comparison: Comparison) -> Iterator[str]:
-    members = [member for arm in comparison.members.values() for member in arm]
+def _missing_probes(members: Sequence[Member]) -> Iterator[str]:
     for evaluation in sorted({name for member in members for name, probe in member.probes.items() if probe.score}):
         without = [member for member in members if evaluation not in member.probes]
         names = [member.label for member in without if scored(member) or member.run.record.status == "done"]
@@ -150,8 +137,8 @@ def _missing_probes(comparison: Comparison) -> Iterator[str]:
             yield f"The {evaluation} probes were taken at different points: {measured}."
 
 
-def _data(comparison: Comparison) -> Iterator[str]:
-    (against, first), *others = [(name, members[0]) for name, members in comparison.members.items()]
+def _training_data(arms: Members) -> Iterator[str]:
+    (against, first), *others = [(name, members[0]) for name, members in arms.items()]
     for name, member in others:
         why = data_differ(first, member)
         if why and not share_tests(first, member):
@@ -160,46 +147,34 @@ def _data(comparison: Comparison) -> Iterator[str]:
             yield f"{name} and {against} were trained on different images ({why})."
         elif first.run.record.data.fingerprint != member.run.record.data.fingerprint:
             yield f"{name} and {against} were trained on different images of the same source."
-    for members in comparison.members.values():
+    for members in arms.values():
         if len({member.run.record.data.fingerprint for member in members}) > 1:
             yield f"The seeds of {members[0].run.name} were not trained on the same files."
 
 
-def _images(comparison: Comparison) -> Iterator[str]:
-    """What the probes say, or do not say, about the images that they used."""
-    if len(comparison.arms) == 1:
-        return
-    members = [member for arm in comparison.members.values() for member in arm]
-    older = [member.label for member in members if None in _used(member, "test").values()]
-    if older:
+def _images_of_probes(arms: Members) -> Iterator[str]:
+    """What the probes of several arms say, or do not say, about the images that they used."""
+    (against, first), *others = arms.items()
+    members = [member for arm in arms.values() for member in arm]
+    older = [member.label for member in members if None in [images_of(p, "test") for p in member.probes.values()]]
+    if older and others:
         yield (
             f"Older probes: those of {', '.join(older)} do not say which images they were tested on. They are paired"
             " if their labels agree, which those of other images may do too; `dcp probe` measures again."
         )
-    (against, first), *others = comparison.members.items()
     for name, arm in others:
-        fitted = [_used(member, "train") for member in (*first, *arm)]
-        evaluations = sorted({evaluation for images in fitted for evaluation in images})
-        differing = [key for key in evaluations if len({images.get(key) for images in fitted} - {None}) > 1]
-        if differing:
+        fitted: dict[str, set[str | None]] = defaultdict(set)  # fingerprints by evaluation
+        for evaluation, probe in (item for member in (*first, *arm) for item in member.probes.items()):
+            fitted[evaluation].add(images_of(probe, "train"))
+        if differing := sorted(evaluation for evaluation, images in fitted.items() if len(images - {None}) > 1):
             yield f"The probes of {name} and {against} had other training images ({', '.join(differing)})."
 
 
-def _used(member: Member, split: str) -> dict[str, str | None]:
-    """Fingerprints of the images of each evaluation."""
-    return {evaluation: images_of(probe, split) for evaluation, probe in member.probes.items()}
-
-
-def _made_otherwise(comparison: Comparison) -> Iterator[str]:
-    records = [member.run.record for arm in comparison.members.values() for member in arm]
+def _made_otherwise(members: Sequence[Member]) -> Iterator[str]:
+    records = [member.run.record for member in members]
     if len({(record.device, record.processes) for record in records}) > 1:
         yield "The runs were made on different devices: their speeds, times and memory are not comparable."
     for package in ("dcp", "torch"):
         versions = dict.fromkeys(str(record.versions[package]) for record in records if package in record.versions)
         if len(versions) > 1:
             yield f"The runs were made by different versions of {package}: {', '.join(versions)}."
-
-
-def _left_out(comparison: Comparison) -> Iterator[str]:
-    for name, why in of_other_data(comparison.members, with_readout=True).items():
-        yield f"{name} is left out of the accuracy at equal time: {why}."

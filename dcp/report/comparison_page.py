@@ -6,8 +6,8 @@ from string import ascii_uppercase
 from typing import Any
 
 from dcp.comparison.arms import Arm
-from dcp.comparison.compare import ArmScore, Comparison
-from dcp.comparison.difference import Difference
+from dcp.comparison.compare import Comparison
+from dcp.comparison.difference import TESTS, Difference
 from dcp.report.caveats import caveats, covers
 from dcp.report.findings import findings
 from dcp.report.page import (
@@ -22,10 +22,10 @@ from dcp.report.page import (
     listed,
     memory,
     operations,
+    probability,
     signed,
     span,
 )
-from dcp.report.significance_page import equal_time, tests
 from dcp.runs.records import is_share
 
 Cells = tuple[str, ...]
@@ -54,13 +54,13 @@ def comparison_page(comparison: Comparison, *, scores_only: bool = False, every_
         blocks=(
             arms,
             scores,
-            tests(comparison, letters),
+            _tests(comparison, letters),
             Lines("What the intervals show", tuple(findings(comparison, letters))),
             Lines("What they cover", (*_interval_kinds(comparison), *covers(whole))),
             Lines("Take care", caveats(whole)),
             Grid("Settings that differ", ("", *letters.values()), (("", settings),) if settings else ()),
             _cost(comparison, letters),
-            equal_time(comparison, letters),
+            _equal_time(comparison, letters),
             Lines("Collapse", tuple(line for arm in comparison.arms for line in _states(arm, letters[arm.name]))),
         ),
     )
@@ -73,8 +73,7 @@ def letter(index: int) -> str:
 
 
 def _scores(comparison: Comparison, letters: dict[str, str]) -> Grid:
-    level = f"{100 * comparison.level:.0f} %"
-    columns = ("", "score", f"{level} interval", "untrained", f"minus A ({level} interval)")
+    columns = ("", "score", "95 % interval", "untrained", "minus A (95 % interval)")
     width = len(columns) if len(comparison.arms) > 1 else len(columns) - 1
     groups = []
     for row in comparison.scores:
@@ -84,18 +83,14 @@ def _scores(comparison: Comparison, letters: dict[str, str]) -> Grid:
             (
                 letters[arm.arm],
                 figure(row.score, arm.mean),
-                span(row.score, _interval(arm)),
+                span(row.score, arm.interval),
                 figure(row.score, arm.untrained),
                 _difference(row.score, differences.get(arm.arm)),
             )[:width]
             for arm in row.arms
         )
-        groups.append((f"{row.evaluation} {row.score}{unit}{images}", rows))
+        groups.append((f"{row.name}{unit}{images}", rows))
     return Grid("Scores", columns[:width], tuple(groups))
-
-
-def _interval(arm: ArmScore) -> tuple[float, float] | None:
-    return arm.over_seeds if arm.over_seeds is not None else arm.over_images
 
 
 def _difference(score: str, difference: Difference | None) -> str:
@@ -110,9 +105,30 @@ def _difference(score: str, difference: Difference | None) -> str:
     return signed(score, difference.value) + interval
 
 
+def _tests(comparison: Comparison, letters: dict[str, str]) -> Grid:
+    """p-values, effects and seeds needed of every difference, by arm and by what was tested."""
+    groups: dict[str, list[Cells]] = {}
+    for arm, differences in comparison.differences().items():
+        for name, difference in differences:
+            if difference.p is None:
+                continue
+            effect, needed = difference.effect, difference.seeds_needed
+            cells = (
+                name,
+                probability(difference.p),
+                probability(difference.p_holm),
+                NOTHING if effect is None else f"{effect:+.2f}",
+                NOTHING if needed is None else f"{needed:,}",
+            )
+            heading = f"{letters[arm]} against A, {difference.method}: {TESTS[difference.method]}"
+            groups.setdefault(heading, []).append(cells)
+    columns = ("", "p", "Holm p", "effect", "seeds needed")
+    return Grid("Tests", columns, tuple((heading, tuple(rows)) for heading, rows in groups.items()))
+
+
 def _interval_kinds(comparison: Comparison) -> Cells:
     """What the intervals of single scores are over."""
-    kinds = {arm.over_seeds is not None for row in comparison.scores for arm in row.arms if _interval(arm)}
+    kinds = {arm.over_seeds is not None for row in comparison.scores for arm in row.arms if arm.interval}
     if kinds == {True}:
         return ("The interval of a score is over its seeds (Student's t).",)
     if kinds == {False}:
@@ -136,6 +152,17 @@ def _cost(comparison: Comparison, letters: dict[str, str]) -> Grid:
     )
     columns = ("", "images/s", "time", "peak memory", "steps", *(["FLOPs"] if counted else []), "device")
     return Grid("Cost of a seed", columns, (("", rows),))
+
+
+def _equal_time(comparison: Comparison, letters: dict[str, str]) -> Grid:
+    groups = []
+    for readout in comparison.equal_time:
+        rows = tuple(
+            (letters[arm.arm], figure("top1", arm.mean), figure("top1", arm.deviation), str(len(arm.seeds)))
+            for arm in readout.arms
+        )
+        groups.append((f"{readout.readout} in %, after {duration(readout.wall_s)} of training", rows))
+    return Grid("Accuracy at equal time", ("", "mean", "deviation", "seeds"), tuple(groups))
 
 
 def _states(arm: Arm, letter: str) -> list[str]:

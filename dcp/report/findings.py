@@ -15,14 +15,9 @@ def findings(comparison: Comparison, letters: Mapping[str, str]) -> list[str]:
         letters: by name of arm; the first has the letter A.
     """
     lines = []
-    for arm in comparison.arms[1:]:
-        against = f"{letters[arm.name]} against A"
-        differences = [
-            (f"{row.evaluation} {row.score}", difference)
-            for row in comparison.scores
-            for difference in row.differences
-            if difference.arm == arm.name and not difference.nothing
-        ]
+    for arm, all_differences in comparison.differences().items():
+        against = f"{letters[arm]} against A"
+        differences = [(name, difference) for name, difference in all_differences if not difference.nothing]
 
         verdicts = []  # one sentence for all scores whose interval may decide
         for verdict in ("higher", "lower", "undecided"):
@@ -38,7 +33,7 @@ def findings(comparison: Comparison, letters: Mapping[str, str]) -> list[str]:
         for name, d in differences:
             if d.why:
                 state = f"{against} in" if d.firm else f"{against}: undecided in"
-                head = f"{letters[arm.name]} and A are not compared in" if d.value is None else state
+                head = f"{letters[arm]} and A are not compared in" if d.value is None else state
                 by_reason.setdefault((head, d.why), []).append(name)
         lines += [f"{head} {listed(names)}: {why}." for (head, why), names in by_reason.items()]
 

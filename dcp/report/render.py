@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from dcp.comparison.compare import Comparison
+from dcp.comparison.intervals import LEVEL
 from dcp.report.caveats import caveats, covers
 from dcp.report.comparison_page import comparison_page
 from dcp.report.page import Lines, Page, one_line
@@ -47,7 +48,7 @@ def plain(comparison: Comparison) -> dict[str, Any]:
         "settings": [asdict(setting) for setting in comparison.settings],
         "covers": covers(comparison),
         "caveats": caveats(comparison),
-        "level": comparison.level,
+        "level": LEVEL,
         "equal_time": [asdict(readout) for readout in comparison.equal_time],
     }
     values: dict[str, Any] = json.loads(to_json(content))

@@ -12,16 +12,7 @@ from statsmodels.stats.multitest import multipletests
 import dcp
 from dcp.comparison import intervals, seeds_and_images
 from dcp.comparison.compare import Comparison, compare
-from dcp.comparison.difference import (
-    IMAGES_PAIRED,
-    IMAGES_UNPAIRED,
-    SEEDS,
-    SEEDS_AND_IMAGES,
-    SEEDS_AND_IMAGES_ONE,
-    SEEDS_AND_IMAGES_PAIRED,
-    SEEDS_ONE,
-    SEEDS_PAIRED,
-)
+from dcp.comparison.difference import IMAGES_PAIRED, IMAGES_UNPAIRED, SEEDS, SEEDS_AND_IMAGES
 from dcp.errors import RequestError
 from dcp.report import render
 from dcp.report.caveats import caveats, covers
@@ -195,7 +186,7 @@ def test_several_seeds_are_compared_over_seeds(build):
     comparison = compare(runs)
     one = only_difference(comparison)
     expected = stats.ttest_ind(b, a, equal_var=False).confidence_interval(0.95)
-    assert (one.method, one.value) == (SEEDS, pytest.approx(0.04))
+    assert (one.method, one.value) == (SEEDS.unpaired, pytest.approx(0.04))
     assert one.interval == pytest.approx(tuple(expected))
     score = top1(comparison).arms[0]
     assert (score.seeds, score.values, score.mean) == ((0, 1, 2), (0.60, 0.62, 0.61), pytest.approx(0.61))
@@ -235,7 +226,7 @@ def test_answers_to_the_same_images_bring_the_images_into_the_interval(build):
     )
     expected = seeds_and_images.over_seeds_and_images(a, b, paired=True)
     assert (one.method, one.interval, one.p) == (
-        SEEDS_AND_IMAGES_PAIRED,
+        SEEDS_AND_IMAGES.paired,
         pytest.approx(expected.interval()),
         expected.p,
     )
@@ -257,8 +248,8 @@ def test_seeds_are_paired_only_where_they_are_the_same_and_give_the_same_images_
     methods = {why: only_difference(compare([*a, *arm])).method for why, arm in others.items()}
     paired = {"same", "other predictor"}
     assert methods == {
-        **{w: SEEDS_AND_IMAGES_PAIRED if w in paired else SEEDS_AND_IMAGES for w in others},
-        "one seed": SEEDS_AND_IMAGES_ONE,
+        **{w: SEEDS_AND_IMAGES.paired if w in paired else SEEDS_AND_IMAGES.unpaired for w in others},
+        "one seed": SEEDS_AND_IMAGES.one,
     }
 
 
@@ -323,7 +314,7 @@ def test_a_difference_of_rounding_is_none(build):
 
 def test_one_seed_against_several_says_what_it_assumes(build):
     comparison = compare([build(top1=0.6), build("b", 0, top1=0.7), build("b", 1, top1=0.71)])
-    assert only_difference(comparison).method == SEEDS_ONE
+    assert only_difference(comparison).method == SEEDS.one
     assert "Where an arm has one seed only, it is taken to vary as the seeds of the other arm do." in covers(comparison)
 
 
@@ -376,7 +367,7 @@ def test_scores_that_mean_different_things_are_not_compared_and_the_reason_is_sa
 def test_the_seed_among_the_settings_of_older_probes_makes_no_difference(build):
     names = [(name, seed) for name in "ab" for seed in range(3)]
     runs = [build(name, seed, top1=0.5 + seed / 100, settings={"l2": 1, "seed": seed}) for name, seed in names]
-    assert only_difference(compare(runs)).method == SEEDS_PAIRED
+    assert only_difference(compare(runs)).method == SEEDS.paired
 
 
 def test_a_missing_probe_is_named(build):
@@ -580,4 +571,4 @@ def test_a_score_that_only_happens_to_be_near_the_accuracy_is_not_tested_on_its_
         score = {"accuracy": (100 + run.seed) / 200, "nmi": (100 + run.seed) / 200 + 0.001}
         run.write_probe("clustering", {"score": score, "n": 200}, arrays)
     methods = {row.score: row.differences[0].method for row in compare(several).scores}
-    assert methods == {"accuracy": SEEDS_AND_IMAGES_PAIRED, "nmi": SEEDS_PAIRED}
+    assert methods == {"accuracy": SEEDS_AND_IMAGES.paired, "nmi": SEEDS.paired}
