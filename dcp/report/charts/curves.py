@@ -40,14 +40,7 @@ class Curve:
 
 
 def draw_curves(
-    lines: list[Curve],
-    *,
-    name: str,
-    title: str,
-    x: str,
-    y: str,
-    log: bool = False,
-    whole: bool = False,
+    lines: list[Curve], *, name: str, title: str, x: str, y: str, log: bool = False, whole: bool = False
 ) -> str:
     """An SVG with these curves.
 
@@ -63,18 +56,14 @@ def draw_curves(
 
     def paint(axes: "Axes") -> None:
         for line in lines:
-            few, dashes = int(np.isfinite(line.y).sum()) <= FEW, dash_of(line.style)
+            style, dashes = colour(line.style), dash_of(line.style)
+            linestyle = (0, dashes) if dashes else "solid"
+            marker = "o" if int(np.isfinite(line.y).sum()) <= FEW else None
             axes.plot(
-                line.x,
-                line.y,
-                color=colour(line.style),
-                linestyle=(0, dashes) if dashes else "solid",
-                alpha=line.strength,
-                marker="o" if few else None,
-                markersize=3.0,
+                line.x, line.y, color=style, linestyle=linestyle, alpha=line.strength, marker=marker, markersize=3.0
             )
             if line.low is not None and line.high is not None:
-                axes.fill_between(line.x, line.low, line.high, color=colour(line.style), alpha=FAINT, linewidth=0)
+                axes.fill_between(line.x, line.low, line.high, color=style, alpha=FAINT, linewidth=0)
         axes.set_xlabel(plain(x))
         axes.set_ylabel(plain(y))
         if log:

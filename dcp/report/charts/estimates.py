@@ -1,7 +1,7 @@
 """Values with their intervals, in rows: scores of each arm, or differences around zero."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dcp.report.charts.canvas import INK, PAPER, WIDTH, colour, plain, svg
@@ -35,6 +35,13 @@ class Estimate:
     points: tuple[float, ...] = ()
     before: float | None = None
     undecided: bool = False
+
+    def times(self, factor: float) -> "Estimate":
+        """The same in another unit."""
+        ends = self.interval and (factor * self.interval[0], factor * self.interval[1])
+        points = tuple(factor * point for point in self.points)
+        before = None if self.before is None else factor * self.before
+        return replace(self, value=factor * self.value, interval=ends, points=points, before=before)
 
 
 @dataclass(frozen=True)

@@ -21,23 +21,14 @@ TITLE = "Where they disagree"
 
 @dataclass(frozen=True)
 class Answers:
-    """What the seeds of an arm say about the images on the map.
-
-    Attributes:
-        arm: whose seeds they are.
-        evaluation: whose predictions they are.
-        rows: [M] their numbers in the test split.
-        label: [M] true classes.
-        given: [seeds, M] predicted classes.
-        test: fingerprint of the test images.
-    """
+    """What the seeds of an arm say, in an evaluation, about the images on the map."""
 
     arm: ArmFiles
     evaluation: str
-    rows: NDArray[Any]
-    label: NDArray[Any]
-    given: NDArray[Any]
-    test: str | None
+    rows: NDArray[Any]  # [M] numbers of the images in the test split
+    label: NDArray[Any]  # [M] true classes
+    given: NDArray[Any]  # [seeds, M] predicted classes
+    test: str | None  # fingerprint of the test images
 
     @property
     def right(self) -> NDArray[np.float64]:
@@ -93,10 +84,9 @@ def _pair(first: ArmFiles, other: ArmFiles, sprites: Sprites) -> tuple[list[str]
     if a.test != b.test or not np.array_equal(a.rows, b.rows) or not np.array_equal(a.label, b.label):
         return [], "their pictures are of other test images"
     files, arrays = pictures
-    sprite = sprites.add(arrays["map_image"])
-    if sprite is None:
+    if (sprite := sprites.add(arrays["map_image"])) is None:
         return [], FULL
-    return [_grid(files, sprite, better, worse) for better, worse in ((a, b), (b, a))], ""
+    return [_grid(files, sprite, a, b), _grid(files, sprite, b, a)], ""
 
 
 def _grid(files: RunFiles, sprite: Sprite, better: Answers, worse: Answers) -> str:
@@ -110,7 +100,7 @@ def _grid(files: RunFiles, sprite: Sprite, better: Answers, worse: Answers) -> s
     title = f"{better.arm.label} right, {worse.arm.label} wrong"
     note = f"{count(len(order))} of the {count(len(better.rows), 'image')} on the map, by {better.evaluation}"
     note += f"; {MOST} of them are shown." if len(order) > MOST else "."
-    source = f"probes/{better.evaluation}.safetensors of both arms, "
-    source += "for the images map_row of probes/pictures.safetensors"
+    images = "for the images map_row of probes/pictures.safetensors"
+    source = f"probes/{better.evaluation}.safetensors of both arms, {images}"
     body = f'<ul class="strip pairs">{entries}</ul>' if entries else "<p>None.</p>"
     return figure(title, body, note=note, source=source)

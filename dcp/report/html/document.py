@@ -72,14 +72,14 @@ def bullets(lines: Sequence[str]) -> str:
 
 
 def figure(title: str, body: str, *, note: str = "", source: str = "", key: Key = (), wide: bool = False) -> str:
-    """A figure with what it is above it, and below it what its lines are and where its numbers come from.
+    """A figure with what it shows and how to read it above it, and below it its key and the source of its numbers.
 
     Args:
         title: what it shows.
         body: HTML.
         note: how to read it.
         source: file and keys behind it.
-        key: its series, where there are several.
+        key: its series; drawn where there are several.
         wide: over the whole page.
     """
     words = f"<b>{escape(title)}</b>{escape(note)}"

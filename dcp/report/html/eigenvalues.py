@@ -31,10 +31,8 @@ def over_training(arms: Sequence[ArmFiles]) -> Section:
     for matrix, words in MATRICES.items():
         of_matrix = [chart for arm in arms[:MOST_ARMS] if (chart := _followed(arm, matrix))]
         charts += of_matrix
-        if not of_matrix:
-            missing.append(
-                f'Eigenvalues of {words} over training: no run has lines of kind "spectrum" with "{matrix}".'
-            )
+        why = f'no run has lines of kind "spectrum" with "{matrix}"'
+        missing += [] if of_matrix else [f"Eigenvalues of {words} over training: {why}."]
     if len(arms) > MOST_ARMS and charts:
         missing.append(f"Eigenvalues over training of the arms after {arms[MOST_ARMS - 1].label}: too many charts.")
     charts += [chart for quantity in AGREEMENT if (chart := quantity_figure(arms, quantity, unit_of(arms)))]
@@ -49,12 +47,10 @@ def at_the_end(arms: Sequence[ArmFiles]) -> Section:
         if not lines:
             missing.append(f'{title}: no run has "{key}" in probes/spectrum.json (dcp probe RUN -e spectrum).')
             continue
-        name = key.partition("_")[0]
-        chart = draw_curves(lines, name=name, title=title, x="rank", y="share of the largest", log=True, whole=True)
-        note, source = (
-            "A line that falls early means few directions.",
-            f'probes/spectrum.json of each run, extra, "{key}"',
-        )
+        name, y = key.partition("_")[0], "share of the largest"
+        chart = draw_curves(lines, name=name, title=title, x="rank", y=y, log=True, whole=True)
+        note = "A line that falls early means few directions."
+        source = f'probes/spectrum.json of each run, extra, "{key}"'
         charts.append(figure(title, chart, note=note, source=source, key=[(line.style, line.label) for line in lines]))
     return Section("Spectra at the end", figures(charts), tuple(missing))
 

@@ -40,8 +40,7 @@ def views(arms: Sequence[ArmFiles], sprites: Sprites) -> Section:
     groups: dict[bytes, list[tuple[str, RunFiles, Arrays]]] = {}
     for arm in arms:
         if (pictures := arm.pictures()) is not None:
-            files, arrays = pictures
-            groups.setdefault(arrays["viewed_views"].tobytes(), []).append((arm.label, files, arrays))
+            groups.setdefault(pictures[1]["viewed_views"].tobytes(), []).append((arm.label, *pictures))
     parts, missing = [], []
     for group in groups.values():
         labels, (_, files, arrays) = [label for label, _, _ in group], group[0]
@@ -60,22 +59,13 @@ def views(arms: Sequence[ArmFiles], sprites: Sprites) -> Section:
 
 
 def picture(sprite: Sprite, i: int, what: str, lines: Iterable[str], *, apart: bool = False) -> str:
-    """An entry of a strip: the picture and the lines below it.
-
-    Args:
-        sprite: where it is.
-        i: which one.
-        what: says in words what it is.
-        lines: below it; empty ones are left out.
-        apart: set apart from what follows.
-    """
+    """An entry of a strip: picture `i`, which is `what` in words, maybe set apart from the next; below it the lines."""
     below = "".join(f"<div>{escape(line)}</div>" for line in lines if line)
     kind = ' class="first"' if apart else ""
     return f"<li{kind}>{sprite.picture(i, what)}{below}</li>"
 
 
 def _neighbours(files: RunFiles, arrays: Arrays, queries: Sprite, near: Sprite, q: int) -> str:
-    """Test image `q`, then its neighbours."""
     row, label = int(arrays["query_row"][q]), files.class_name(int(arrays["query_label"][q]))
     entries = [picture(queries, q, f"test image {row}", [label or f"test {row}"], apart=True)]
     many = arrays["near_row"].shape[1]
@@ -88,7 +78,6 @@ def _neighbours(files: RunFiles, arrays: Arrays, queries: Sprite, near: Sprite, 
 
 
 def _views(arrays: Arrays, whole: Sprite, crops: Sprite, i: int) -> str:
-    """Training image `i`, then its views."""
     row, many = int(arrays["viewed_row"][i]), arrays["viewed_views"].shape[1]
     entries = [picture(whole, i, f"training image {row}", [f"image {row}"], apart=True)]
     for k in range(many):

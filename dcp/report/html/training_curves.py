@@ -65,15 +65,13 @@ def unit_of(arms: Sequence[ArmFiles]) -> str:
 
 
 def _section(title: str, arms: Sequence[ArmFiles], quantities: Sequence[Quantity], unit: str) -> Section:
-    charts, missing = [], []
-    for quantity in quantities:
-        if chart := quantity_figure(arms, quantity, unit):
-            charts.append(chart)
-        else:
-            missing.append(
-                f'{quantity.title}: no run has "{quantity.key}" in its {quantity.kind} lines of metrics.jsonl.'
-            )
-    return Section(title, figures(charts), tuple(missing))
+    charts = {quantity: quantity_figure(arms, quantity, unit) for quantity in quantities}
+    missing = tuple(
+        f'{quantity.title}: no run has "{quantity.key}" in its {quantity.kind} lines of metrics.jsonl.'
+        for quantity, chart in charts.items()
+        if not chart
+    )
+    return Section(title, figures([*filter(None, charts.values())]), missing)
 
 
 def quantity_figure(arms: Sequence[ArmFiles], quantity: Quantity, unit: str) -> str:
@@ -81,12 +79,11 @@ def quantity_figure(arms: Sequence[ArmFiles], quantity: Quantity, unit: str) -> 
     lines = [line for arm in arms if (line := course(arm, quantity, unit)) is not None]
     if not lines:
         return ""
-    name = f"{quantity.key}-{unit}"
-    chart = draw_curves(lines, name=name, title=quantity.title, x=unit, y=quantity.axis)
+    chart = draw_curves(lines, name=f"{quantity.key}-{unit}", title=quantity.title, x=unit, y=quantity.axis)
     banded = any(line.low is not None for line in lines)
     note = "Mean of the seeds; the band reaches from the least to the most." if banded else ""
-    source = f'metrics.jsonl of each run, lines of kind "{quantity.kind}", key "{quantity.key}"'
-    source += " and wall_s" if unit in TIMES else ""
+    timed = " and wall_s" if unit in TIMES else ""
+    source = f'metrics.jsonl of each run, lines of kind "{quantity.kind}", key "{quantity.key}"{timed}'
     return figure(quantity.title, chart, note=note, source=source, key=[(line.style, line.label) for line in lines])
 
 
@@ -95,14 +92,13 @@ def course(arm: ArmFiles, quantity: Quantity, unit: str) -> Curve | None:
 
     Where seeds are of unequal length, each point is of those that have got so far.
     """
-    every = {line["step"] for files in arm.runs for line in files.lines[quantity.kind] if quantity.key in line}
-    by_step: dict[int, list[tuple[float, float]]] = {step: [] for step in thinned(sorted(every))}
-    for files in arm.runs:
-        for line in files.lines[quantity.kind]:
-            if line["step"] in by_step:
-                x, y = _place(files, line, unit), number(line.get(quantity.key))
-                if x is not None and y is not None:
-                    by_step[line["step"]].append((x, quantity.factor * y))
+    lines = [(files, line) for files in arm.runs for line in files.lines[quantity.kind] if quantity.key in line]
+    steps = thinned(sorted({line["step"] for _, line in lines}))
+    by_step: dict[int, list[tuple[float, float]]] = {step: [] for step in steps}
+    for files, line in lines:
+        x, y = _place(files, line, unit), number(line[quantity.key])
+        if line["step"] in by_step and x is not None and y is not None:
+            by_step[line["step"]].append((x, quantity.factor * y))
     points = [seeds for seeds in by_step.values() if seeds]
     if not points:
         return None
