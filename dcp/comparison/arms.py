@@ -24,17 +24,11 @@ FREE = (
 
 @dataclass(frozen=True)
 class Member:
-    """A run and what of its folder a comparison reads.
-
-    Attributes:
-        run: the run.
-        settings: its recipe by dotted key, without the table [run].
-        probes: scores by evaluation.
-    """
+    """A run and what of its folder a comparison reads."""
 
     run: Run
-    settings: dict[str, Any]
-    probes: dict[str, ProbeRecord]
+    settings: dict[str, Any]  # its recipe by dotted key, without the table [run]
+    probes: dict[str, ProbeRecord]  # scores by evaluation
 
     @classmethod
     def of(cls, run: Run) -> "Member":

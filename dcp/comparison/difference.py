@@ -116,15 +116,7 @@ class Difference:
 
 
 def difference(arms: Members, arm: str, against: str, evaluation: str, score: str) -> Difference:
-    """Compare two arms in one score, over seeds where there are several, and over test images where they are known.
-
-    Args:
-        arms: members by name of arm.
-        arm: name of the one that is subtracted from.
-        against: name of the one that is subtracted.
-        evaluation: e.g. "linear".
-        score: e.g. "top1".
-    """
+    """Compare two arms in one score, over seeds where there are several, and over test images where they are known."""
     a, b = (having(arms[name], evaluation, score) for name in (against, arm))
     if missing := [name for name, members in ((against, a), (arm, b)) if not members]:
         # is it the probe that is missing, or this score in it? not every predictor has a matrix

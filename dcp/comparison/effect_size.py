@@ -70,7 +70,7 @@ class Plan:
         if self.power(MOST_SEEDS) < POWER:
             return None, f"more than {MOST_SEEDS:,}" if self.without_spread() >= POWER else MORE_IMAGES
         least = 3  # no verdict rests on 2
-        return least + bisect_left(range(least, MOST_SEEDS), POWER, key=self.power), ""
+        return least + bisect_left(range(least, MOST_SEEDS), True, key=lambda seeds: self.power(seeds) >= POWER), ""
 
     def power(self, seeds: int) -> float:
         """Chance that so many seeds an arm, at least 3, show the difference; by the noncentral t distribution."""
@@ -93,14 +93,7 @@ class Plan:
 
 
 def plan(a: Sequence[float], b: Sequence[float], difference: Estimate, *, paired: bool = False) -> Plan:
-    """The plan that follows from a difference over seeds.
-
-    Args:
-        a: the score of each seed of the arm that is subtracted.
-        b: the same of the other arm.
-        difference: of their means.
-        paired: whether a_s and b_s belong to the same seed.
-    """
+    """The plan that follows from the difference of two arms with these scores of their seeds."""
     known = [variance for variance, _ in spreads(a, b, paired=paired)]
     # a single seed is taken to vary as those of the other arm do
     each = known if paired else [known[0], known[-1]]

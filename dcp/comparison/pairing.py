@@ -25,10 +25,6 @@ def paired_seeds(a: Sequence[Member], b: Sequence[Member]) -> bool:
 
     Decided by the recipes, never by the scores: a test that pairs is right whether or not pairing helps, but one
     that pairs where it happens to help is not. Networks may differ: their seeds then share the order only.
-
-    Args:
-        a: the runs of an arm that have the score, by seed.
-        b: the same of another.
     """
     seeds = [[member.run.seed for member in arm] for arm in (a, b)]
     return seeds[0] == seeds[1] and len(seeds[0]) > 1 and _order(a[0]) == _order(b[0])
@@ -38,12 +34,7 @@ def right_answers(a: Sequence[Member], b: Sequence[Member], evaluation: str, sco
     """What each run of two arms made of each test image, [S_a, n] and [S_b, n]; or why that cannot be had.
 
     For accuracies it is whether the image came out right; retrieval and fits to few labels have values in [0, 1].
-
-    Args:
-        a: the runs of an arm that have the score, by seed.
-        b: the same of another.
-        evaluation: e.g. "linear".
-        score: e.g. "top1".
+    All runs of `a` and `b`, sorted by seed, have the score.
     """
     import numpy as np
 

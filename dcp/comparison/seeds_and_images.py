@@ -17,7 +17,8 @@ images weigh more), and c is Cochran and Cox's (1950) mean of both t quantiles, 
 p-value is the level at which the interval ends at 0, so that both say the same. How often both are right is simulated
 in tests/comparison; docs/comparing.md has the table.
 
-Shapes: S seeds, n test images.
+Shapes: S seeds, n test images. Of two arms or encoders, `a` is the one that is subtracted. `paired` says that value or
+row s of both belongs to the same seed.
 """
 
 import math
@@ -122,11 +123,6 @@ def over_seeds(a: Sequence[float], b: Sequence[float], *, paired: bool = False) 
     """Difference of means over seeds, of which one arm at least has several.
 
     Paired, it is Student's paired t; else Welch's. A single value is taken to vary as those of the other arm do.
-
-    Args:
-        a: the score of each seed of the arm that is subtracted.
-        b: the same of the other arm.
-        paired: whether a_s and b_s belong to the same seed.
     """
     return Estimate(fmean(b) - fmean(a), _seed_parts(a, b, paired))
 
@@ -134,12 +130,8 @@ def over_seeds(a: Sequence[float], b: Sequence[float], *, paired: bool = False) 
 def over_seeds_and_images(a: "Values", b: "Values", *, paired: bool = False) -> Estimate | None:
     """Difference of the shares of right answers, or of means, over seeds, several in one arm at least, and images.
 
-    None for a single image.
-
-    Args:
-        a: [S_a, n] which answers are right, or a value of each image, of the arm that is subtracted.
-        b: [S_b, n] the same of the other arm, for the same images.
-        paired: whether row s of both belongs to the same seed.
+    None for a single image. `a` [S_a, n] and `b` [S_b, n] say of the same images which answers are right, or hold a
+    value of each.
     """
     import numpy as np
 
@@ -157,12 +149,7 @@ def over_seeds_and_images(a: "Values", b: "Values", *, paired: bool = False) -> 
 
 
 def over_images(a: "NDArray[np.float64]", b: "NDArray[np.float64]") -> Estimate:
-    """Difference of means of two single encoders over the same test images: Student's paired t.
-
-    Args:
-        a: [n] the value of each image, of the encoder that is subtracted; at least two.
-        b: [n] the same of the other.
-    """
+    """Difference of means of two single encoders over the same n >= 2 test images [n]: Student's paired t."""
     change = b - a
     return Estimate(float(change.mean()), (Part(float(change.var(ddof=1)) / len(change), len(change) - 1),))
 

@@ -32,12 +32,9 @@ Cells = tuple[str, ...]
 
 
 def comparison_page(comparison: Comparison, *, scores_only: bool = False, every_score: bool = True) -> Page:
-    """The page of a comparison. Arms have letters, so that long names are written once.
+    """The page of a comparison, or its scores alone, every one or the main ones.
 
-    Args:
-        comparison: what to show.
-        scores_only: leave out everything else but which arm is which.
-        every_score: or only the main ones.
+    Arms have letters, so that long names are written once.
     """
     shown = tuple(row for row in comparison.scores if every_score or is_main(row.evaluation, row.score))
     whole, comparison = comparison, replace(comparison, scores=shown)

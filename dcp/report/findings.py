@@ -10,9 +10,7 @@ from dcp.report.page import listed
 def findings(comparison: Comparison, letters: Mapping[str, str]) -> list[str]:
     """For each further arm: in which scores it is higher, lower or neither, and why one says nothing.
 
-    Args:
-        comparison: what was compared.
-        letters: by name of arm; the first has the letter A.
+    The `letters` are those of arms by name; the first has A.
     """
     lines = []
     for arm, all_differences in comparison.differences().items():

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dcp.comparison.compare import Comparison
 from dcp.comparison.intervals import LEVEL
@@ -14,19 +14,11 @@ from dcp.report.terminal import TerminalPage
 from dcp.runs.json_files import to_json
 from dcp.runs.run import Run
 
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
 SCHEMA = 1  # of comparison.json
 
 
-def table(comparison: Comparison, *, scores_only: bool = False) -> "RenderableType":
-    """A comparison for the terminal, with the main scores of each evaluation; fits its width.
-
-    Args:
-        comparison: what to show.
-        scores_only: only the scores, and which arm is which.
-    """
+def table(comparison: Comparison, *, scores_only: bool = False) -> TerminalPage:
+    """A comparison for the terminal, with the main scores of each evaluation, maybe these alone; fits its width."""
     return terminal(comparison_page(comparison, scores_only=scores_only, every_score=False))
 
 
@@ -55,17 +47,12 @@ def plain(comparison: Comparison) -> dict[str, Any]:
     return values
 
 
-def summary(run: Run, *, scores_only: bool = False) -> "RenderableType":
+def summary(run: Run, *, scores_only: bool = False) -> TerminalPage:
     """What a run came to, for the terminal, with the main scores of each evaluation."""
     return terminal(summary_page(run, scores_only=scores_only, every_score=False))
 
 
-def summary_markdown(run: Run) -> str:
-    """What a run came to, as Markdown with every score."""
-    return page_markdown(summary_page(run))
-
-
-def terminal(page: Page) -> "RenderableType":
+def terminal(page: Page) -> TerminalPage:
     """Any page for the terminal; fits its width."""
     return TerminalPage(page)
 

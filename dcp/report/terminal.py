@@ -32,12 +32,7 @@ class TerminalPage:
 
 
 def lines(page: Page, width: int) -> Iterator[Line]:
-    """The lines of a page, and the style of each.
-
-    Args:
-        page: what to draw.
-        width: columns of the terminal; a single word that is wider is broken.
-    """
+    """The lines of a page for so many columns, and the style of each; a single word that is wider is broken."""
     yield from _wrapped(one_line(page.title), width, 0, TITLE)
     for block in page.content():
         yield "", PLAIN

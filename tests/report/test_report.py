@@ -155,7 +155,7 @@ def test_a_comparison_in_markdown_reads_like_this(two):
 def test_a_summary_in_markdown_reads_like_this(two):
     two[0].append({"kind": "step", "step": 3900, "spread": 0.93123, "effective_rank": 45.2})
     two[0].append({"kind": "step", "step": 3901, "spread": math.nan})
-    assert render.summary_markdown(two[0]) == SUMMARY
+    assert render.page_markdown(summary_page(two[0])) == SUMMARY
 
 
 def test_terminal_and_markdown_say_the_same_words(two):
@@ -247,7 +247,7 @@ def test_the_terminal_shows_the_main_scores_of_the_spectrum_and_markdown_shows_a
         assert all(name in text for name in ("rankme", "alignment", "F_effective_rank", "participation_ratio"))
         assert "nesum" not in text
     assert "nesum" in render.markdown(comparison)
-    assert "nesum" in render.summary_markdown(two[0])
+    assert "nesum" in render.page_markdown(summary_page(two[0]))
 
 
 def test_the_scores_alone_are_shown_with_the_names_of_the_arms(two):
@@ -305,7 +305,7 @@ def test_what_a_terminal_would_obey_is_shown_escaped_in_every_form_of_the_report
     runs = [build(), build("b", recipe=recipe, record={"status": "failed", "why": odd, "device": odd})]
     compared = compare(runs)
     texts = [terminal(page, 200) for page in (render.table(compared), render.summary(runs[1]))]
-    texts += [render.markdown(compared), render.summary_markdown(runs[1])]
+    texts += [render.markdown(compared), render.page_markdown(summary_page(runs[1]))]
     texts += [reports.comparison_html(compared), reports.run_html(runs[1])]
     for text in texts:
         assert all(line.isprintable() for line in text.split("\n"))

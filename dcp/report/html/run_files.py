@@ -80,19 +80,12 @@ class RunFiles:
 
 @dataclass(frozen=True)
 class ArmFiles:
-    """One arm, and what the folders of its runs say.
+    """One arm, and what the folders of its runs say."""
 
-    Attributes:
-        style: its colour and dashes.
-        letter: how the page calls it; "" where it is alone.
-        name: of its recipe.
-        runs: one a seed.
-    """
-
-    style: int
-    letter: str
-    name: str
-    runs: tuple[RunFiles, ...]
+    style: int  # colour and dashes
+    letter: str  # how the page calls it; "" where it is alone
+    name: str  # of its recipe
+    runs: tuple[RunFiles, ...]  # one a seed
 
     @property
     def label(self) -> str:
