@@ -52,25 +52,15 @@ Members = Mapping[str, Sequence[Member]]  # by name of their arm, in the order o
 
 @dataclass(frozen=True)
 class Cost:
-    """What the runs of an arm took, each a mean over its seeds; None where no run says.
+    """What the runs of an arm took, each a mean over its seeds; None where no run says."""
 
-    Attributes:
-        images_per_s: images, not views, through a training step.
-        wall_s: seconds from start to end.
-        peak_memory_bytes: of the accelerator, or of the process on a CPU.
-        steps: optimizer steps.
-        device: as the runs name it; several if the seeds differ.
-        processes: that trained together.
-        flops: of all its steps, a multiplication and an addition counted as two.
-    """
-
-    images_per_s: float | None
-    wall_s: float | None
-    peak_memory_bytes: float | None
-    steps: float | None
-    device: str
-    processes: str
-    flops: float | None = None
+    images_per_s: float | None  # images, not views, through a training step
+    wall_s: float | None  # seconds from start to end
+    peak_memory_bytes: float | None  # of the accelerator, or of the process on a CPU
+    steps: float | None  # optimizer steps
+    device: str  # as the runs name it; several if the seeds differ
+    processes: str  # that trained together
+    flops: float | None = None  # of all its steps, a multiplication and an addition counted as two
 
 
 @dataclass(frozen=True)

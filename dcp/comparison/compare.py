@@ -24,26 +24,16 @@ from dcp.runs.run import Run, find
 
 @dataclass(frozen=True)
 class ArmScore:
-    """One score of one arm.
+    """One score of one arm."""
 
-    Attributes:
-        arm: its name.
-        seeds: those that have the score.
-        values: the score of each of them.
-        mean: over the seeds; None if no seed has it.
-        over_images: mean of the seeds' own intervals over test images. They share those images, so averaging
-            does not narrow it.
-        over_seeds: Student's t interval, from two seeds on; of a share, its part in [0, 1].
-        untrained: the same evaluation of the encoder before training, mean over the seeds.
-    """
-
-    arm: str
-    seeds: tuple[int, ...]
-    values: tuple[float, ...]
-    mean: float | None
+    arm: str  # its name
+    seeds: tuple[int, ...]  # those that have the score
+    values: tuple[float, ...]  # the score of each of them
+    mean: float | None  # over the seeds; None if no seed has it
+    # mean of the seeds' own intervals over test images. They share those images, so averaging does not narrow it
     over_images: Interval | None
-    over_seeds: Interval | None
-    untrained: float | None
+    over_seeds: Interval | None  # Student's t interval, from two seeds on; of a share, its part in [0, 1]
+    untrained: float | None  # the same evaluation of the encoder before training, mean over the seeds
 
     @property
     def interval(self) -> Interval | None:
@@ -77,23 +67,15 @@ class Setting:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Everything that runs have to say to each other.
+    """Everything that runs have to say to each other."""
 
-    Attributes:
-        arms: in the order given; the first is what the others are compared with.
-        scores: by evaluation and score.
-        settings: recipe keys that differ, without the table [run].
-        members: the runs of each arm, by its name.
-        absent: runs that belong to arms and have no part in the scores.
-        equal_time: readouts during training, after as long as all runs have trained; none if no run has them. Arms that
-            learned other data than the first are left out.
-    """
-
-    arms: tuple[Arm, ...]
-    scores: tuple[ScoreRow, ...]
-    settings: tuple[Setting, ...]
-    members: Members
-    absent: tuple[Absent, ...] = ()
+    arms: tuple[Arm, ...]  # in the order given; the first is what the others are compared with
+    scores: tuple[ScoreRow, ...]  # by evaluation and score
+    settings: tuple[Setting, ...]  # recipe keys that differ, without the table [run]
+    members: Members  # the runs of each arm, by its name
+    absent: tuple[Absent, ...] = ()  # runs that belong to arms and have no part in the scores
+    # readouts during training, after as long as all runs have trained; none if no run has them. Arms that learned
+    # other data than the first are left out
     equal_time: tuple[EqualTime, ...] = ()
 
     def differences(self) -> dict[str, list[tuple[str, Difference]]]:

@@ -54,39 +54,24 @@ NEGLIGIBLE = 1e-6
 
 @dataclass(frozen=True)
 class Difference:
-    """Score of `arm` minus score of `against`.
+    """Score of `arm` minus score of `against`."""
 
-    Attributes:
-        arm: name of the arm.
-        against: name of the first arm.
-        value: the difference; None if the two cannot be compared.
-        interval: its 95 % interval; None if there is none to be had.
-        method: what interval and p are taken over, and how; "" without one.
-        why: why it could not be compared, or not by the sharper method, or not be decided; "" if nothing
-            stood in the way.
-        firm: whether the interval may decide; with two seeds, or without spread between seeds, it may not.
-        p: two-sided p-value of no difference, by the same method as the interval; None if there is none.
-        p_holm: the same after Holm's correction over all scores of these two arms.
-        effect: the difference in standard deviations between seeds; None without several seeds.
-        effect_kind: which effect that is, in words.
-        seeds_needed: an arm, to show this difference with 80 % power at 5 %; None if it cannot be said.
-        seeds_why: why it cannot; "" if it can.
-        discordant: test images that only `against`, and that only `arm` has right; of single seeds only.
-    """
-
-    arm: str
-    against: str
-    value: float | None = None
-    interval: Interval | None = None
-    method: str = ""
+    arm: str  # name of the arm
+    against: str  # name of the first arm
+    value: float | None = None  # the difference; None if the two cannot be compared
+    interval: Interval | None = None  # its 95 % interval; None if there is none to be had
+    method: str = ""  # what interval and p are taken over, and how; "" without one
+    # why it could not be compared, or not by the sharper method, or not be decided; "" if nothing stood in the way
     why: str = ""
-    firm: bool = True
+    firm: bool = True  # whether the interval may decide; with two seeds, or without spread between seeds, it may not
+    # two-sided p-value of no difference, by the same method as the interval; None if there is none
     p: float | None = None
-    p_holm: float | None = None
-    effect: float | None = None
-    effect_kind: str = ""
-    seeds_needed: int | None = None
-    seeds_why: str = "one seed each"
+    p_holm: float | None = None  # the same after Holm's correction over all scores of these two arms
+    effect: float | None = None  # the difference in standard deviations between seeds; None without several seeds
+    effect_kind: str = ""  # which effect that is, in words
+    seeds_needed: int | None = None  # an arm, to show this difference with 80 % power at 5 %; None if it cannot be said
+    seeds_why: str = "one seed each"  # why it cannot; "" if it can
+    # test images that only `against`, and that only `arm` has right; of single seeds only
     discordant: tuple[int, int] | None = None
 
     @property

@@ -47,19 +47,12 @@ def small_sample(m: float) -> float:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a later comparison would start from, if difference and spread are as observed.
+    """What a later comparison would start from, if difference and spread are as observed."""
 
-    Attributes:
-        value: the difference.
-        spreads: variance between single seeds: of their differences if paired, else of each arm.
-        images: the variance of the difference that comes from the test images, which stay the same.
-        seeds: that the spread was read from, at most.
-    """
-
-    value: float
-    spreads: tuple[float, ...]
-    images: Part
-    seeds: int
+    value: float  # the difference
+    spreads: tuple[float, ...]  # variance between single seeds: of their differences if paired, else of each arm
+    images: Part  # the variance of the difference that comes from the test images, which stay the same
+    seeds: int  # that the spread was read from, at most
 
     def needed(self) -> tuple[int | None, str]:
         """Seeds an arm for a power of 80 % at 5 % two-sided; or None, and why there is no such number."""

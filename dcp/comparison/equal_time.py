@@ -18,36 +18,22 @@ READOUTS = ("online_knn", "online_linear")
 
 @dataclass(frozen=True)
 class ArmAtTime:
-    """One readout of one arm.
+    """One readout of one arm."""
 
-    Attributes:
-        arm: its name.
-        seeds: those that have the readout by then.
-        values: the last one of each at or before the time; shares.
-        mean: over the seeds; None if no seed has it.
-        deviation: standard deviation between seeds; None for fewer than two.
-    """
-
-    arm: str
-    seeds: tuple[int, ...]
-    values: tuple[float, ...]
-    mean: float | None
-    deviation: float | None
+    arm: str  # its name
+    seeds: tuple[int, ...]  # those that have the readout by then
+    values: tuple[float, ...]  # the last one of each at or before the time; shares
+    mean: float | None  # over the seeds; None if no seed has it
+    deviation: float | None  # standard deviation between seeds; None for fewer than two
 
 
 @dataclass(frozen=True)
 class EqualTime:
-    """One readout of all arms after the same time.
+    """One readout of all arms after the same time."""
 
-    Attributes:
-        readout: its name in metrics.jsonl.
-        wall_s: seconds of training: the most that every run with this readout has reached.
-        arms: in their order.
-    """
-
-    readout: str
-    wall_s: float
-    arms: tuple[ArmAtTime, ...]
+    readout: str  # its name in metrics.jsonl
+    wall_s: float  # seconds of training: the most that every run with this readout has reached
+    arms: tuple[ArmAtTime, ...]  # in their order
 
 
 def at_equal_time(arms: Members) -> tuple[EqualTime, ...]:

@@ -18,17 +18,11 @@ if TYPE_CHECKING:
 
 
 class McNemar(NamedTuple):
-    """Counts of test images.
+    """Counts of test images."""
 
-    Attributes:
-        only_a: that only the first encoder has right.
-        only_b: that only the second has right.
-        n: all.
-    """
-
-    only_a: int
-    only_b: int
-    n: int
+    only_a: int  # that only the first encoder has right
+    only_b: int  # that only the second has right
+    n: int  # all
 
     @classmethod
     def of(cls, a: "NDArray[np.bool_]", b: "NDArray[np.bool_]") -> "McNemar":
@@ -74,8 +68,7 @@ class McNemar(NamedTuple):
         """Where the score is z, between the value and the outermost one that a difference can have."""
         from scipy.optimize import brentq
 
-        edge = outermost * (1 - 1e-12)
-        if abs(self.value) >= 1 and self.value * outermost > 0:
+        if self.value == outermost:
             return outermost
-        low, high = sorted((self.value, edge))
+        low, high = sorted((self.value, outermost * (1 - 1e-12)))
         return float(brentq(lambda d: self.score(d) - z, low, high, xtol=1e-14))

@@ -12,21 +12,13 @@ Fate = Literal["diverged", "unfinished", "no folder", "unreadable", "no encoder"
 
 
 class Absent(NamedTuple):
-    """A run without a part in the scores.
+    """A run without a part in the scores."""
 
-    Attributes:
-        arm: its name in the comparison, or that of its runs where it has no arm there.
-        seed: of the run.
-        fate: what became of it.
-        status: what its run.json says, where there is one.
-        why: the same.
-    """
-
-    arm: str
-    seed: int
-    fate: Fate
-    status: str = ""
-    why: str = ""
+    arm: str  # its name in the comparison, or that of its runs where it has no arm there
+    seed: int  # of the run
+    fate: Fate  # what became of it
+    status: str = ""  # what its run.json says, where there is one
+    why: str = ""  # the same
 
 
 def diverged(run: Run) -> bool:
@@ -36,10 +28,9 @@ def diverged(run: Run) -> bool:
 
 def unfinished(arm: str, run: Run) -> Absent | None:
     """What became of a run of an arm that did not finish; None if it did."""
-    status, why = run.record.status, run.record.why
-    return (
-        None if status == "done" else Absent(arm, run.seed, "diverged" if diverged(run) else "unfinished", status, why)
-    )
+    if run.record.status == "done":
+        return None
+    return Absent(arm, run.seed, "diverged" if diverged(run) else "unfinished", run.record.status, run.record.why)
 
 
 def scored(member: Member) -> bool:

@@ -50,18 +50,12 @@ NO_IMAGES = Part(0.0, math.inf)  # where the test images are taken as given
 
 @dataclass(frozen=True)
 class Estimate:
-    """A difference and what its variance is made of.
+    """A difference and what its variance is made of."""
 
-    Attributes:
-        value: the difference.
-        seeds: of the variance, what comes from seeds: one part if they are paired or only one arm has several,
-            else one an arm.
-        images: what comes from test images.
-    """
-
-    value: float
+    value: float  # the difference
+    # of the variance, what comes from seeds: one part if they are paired or only one arm has several, else one an arm
     seeds: tuple[Part, ...]
-    images: Part = NO_IMAGES
+    images: Part = NO_IMAGES  # what comes from test images
 
     @property
     def variance(self) -> float:

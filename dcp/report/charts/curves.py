@@ -18,40 +18,24 @@ FAINT = 0.16
 
 @dataclass(frozen=True)
 class Curve:
-    """One line of a chart.
+    """One line of a chart."""
 
-    Attributes:
-        label: for the key.
-        style: which colour and dashes.
-        x: [n], rising.
-        y: [n], NaN where the line has a gap.
-        low: [n], lower end of the band; None without one.
-        high: [n], its upper end.
-        strength: opacity in (0, 1], for lines that share a colour.
-    """
-
-    label: str
-    style: int
-    x: Values
-    y: Values
-    low: Values | None = None
-    high: Values | None = None
-    strength: float = 1.0
+    label: str  # for the key
+    style: int  # which colour and dashes
+    x: Values  # [n], rising
+    y: Values  # [n], NaN where the line has a gap
+    low: Values | None = None  # [n], lower end of the band; None without one
+    high: Values | None = None  # [n], its upper end
+    strength: float = 1.0  # opacity in (0, 1], for lines that share a colour
 
 
 def draw_curves(
     lines: list[Curve], *, name: str, title: str, x: str, y: str, log: bool = False, whole: bool = False
 ) -> str:
-    """An SVG with these curves.
+    """An SVG with these curves, at least one.
 
-    Args:
-        lines: at least one.
-        name: prefix of its identifiers.
-        title: what a screen reader says.
-        x: what the horizontal axis shows, with its unit.
-        y: what the vertical axis shows, with its unit.
-        log: a logarithmic vertical axis.
-        whole: the horizontal axis counts, from 1.
+    `name` and `title` are as in `svg`, `x` and `y` say what the axes show, with its unit. With `log` the vertical axis
+    is logarithmic; with `whole` the horizontal one counts, from 1.
     """
 
     def paint(axes: "Axes") -> None:

@@ -16,25 +16,15 @@ LONGEST = 26  # letters of a row's name; what is longer ends in an ellipsis
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value of one arm.
+    """A value of one arm."""
 
-    Attributes:
-        style: which colour.
-        label: letter of the arm, beside its line; "" where there is only one.
-        value: the value.
-        interval: its ends; None without one.
-        points: what it is the mean of, e.g. the score of each seed.
-        before: the same before training; None where it is not known.
-        undecided: whether it is a difference without a verdict: its dot is hollow.
-    """
-
-    style: int
-    label: str
+    style: int  # which colour
+    label: str  # letter of the arm, beside its line; "" where there is only one
     value: float
-    interval: tuple[float, float] | None = None
-    points: tuple[float, ...] = ()
-    before: float | None = None
-    undecided: bool = False
+    interval: tuple[float, float] | None = None  # its ends; None without one
+    points: tuple[float, ...] = ()  # what it is the mean of, e.g. the score of each seed
+    before: float | None = None  # the same before training; None where it is not known
+    undecided: bool = False  # whether it is a difference without a verdict: its dot is hollow
 
     def times(self, factor: float) -> "Estimate":
         """The same in another unit."""
@@ -58,12 +48,8 @@ Place = tuple[float, str, Estimate]  # inches from the top, label, value
 def draw_estimates(rows: Sequence[Row], *, name: str, title: str, x: str, zero: bool = False) -> str:
     """An SVG with a line for each value, from the top down in the order given.
 
-    Args:
-        rows: at least one, each with a value.
-        name: prefix of its identifiers.
-        title: what a screen reader says.
-        x: what the horizontal axis shows, with its unit.
-        zero: draw a line at 0, which differences are judged by.
+    Each row, and there is one at least, has a value. `name` and `title` are as in `svg`, `x` says what the horizontal
+    axis shows, with its unit. With `zero` there is a line at 0, which differences are judged by.
     """
     places, tall = _places(rows)
     left = min(0.25 + SIGN * max(len(label) for _, label, _ in places), 0.5 * WIDTH)

@@ -15,17 +15,11 @@ Key = Sequence[tuple[int, str]]  # style and label of each series
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page with its heading.
+    """A part of the page with its heading."""
 
-    Attributes:
-        title: its heading.
-        body: HTML; a section without any is left out.
-        missing: what could not be shown and why; whole sentences.
-    """
-
-    title: str
-    body: str
-    missing: tuple[str, ...] = ()
+    title: str  # its heading
+    body: str  # HTML; a section without any is left out
+    missing: tuple[str, ...] = ()  # what could not be shown and why; whole sentences
 
 
 def document(title: str, sections: Sequence[Section]) -> str:

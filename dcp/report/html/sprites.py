@@ -21,15 +21,10 @@ MOST_BYTES = 1_500_000  # of all pictures of a page: the rest of it stays below 
 
 @dataclass(frozen=True)
 class Sprite:
-    """A store of M square pictures in the page.
+    """A store of M square pictures in the page."""
 
-    Attributes:
-        name: its identifier.
-        side: of a picture in pixels.
-    """
-
-    name: str
-    side: int
+    name: str  # its identifier
+    side: int  # of a picture in pixels
 
     def window(self, i: int) -> str:
         """The part of the file that is picture `i`: left, top, width, height."""
