@@ -32,17 +32,20 @@ def choose(name: str, device: str) -> Precision:
     """The precision for train.precision ("auto", "fp32", "bf16") on a device."""
     if name != "auto":
         return Precision(torch.bfloat16 if name == "bf16" else None, "as the recipe says")
-    if device == "cuda":
-        native = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        # Without its instructions bf16 is emulated, and was 15 times slower than fp32 for a ResNet-18. Those that
-        # torch has been told to leave alone (ATEN_CPU_CAPABILITY=avx2) are not there; oneDNN, which has the
-        # convolutions, is told by a variable of its own (ONEDNN_MAX_CPU_ISA=AVX2).
-        held_back = torch.backends.cpu.get_cpu_capability() in ("DEFAULT", "AVX2")
-        native = not held_back and (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    native = torch.cuda.is_bf16_supported(including_emulation=False) if device == "cuda" else cpu_has_bf16()
     if device == "mps" or not native:
         return Precision(None, f"this {device} has no fast bf16")
     return Precision(torch.bfloat16, f"this {device} has bf16 natively")
+
+
+def cpu_has_bf16() -> bool:
+    """Whether the CPU has instructions for it: without them it is emulated, and a ResNet-18 was 15 times slower.
+
+    Those that torch has been told to leave alone (ATEN_CPU_CAPABILITY=avx2) are not there; oneDNN, which has the
+    convolutions, is told by a variable of its own (ONEDNN_MAX_CPU_ISA=AVX2).
+    """
+    held_back = torch.backends.cpu.get_cpu_capability() in ("DEFAULT", "AVX2")
+    return not held_back and bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
 def convolve_pixels_in_float32(networks: Iterable[nn.Module]) -> None:

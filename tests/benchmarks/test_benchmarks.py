@@ -38,7 +38,7 @@ def test_a_rate_is_units_by_time_and_a_ratio_is_taken_repeat_by_repeat() -> None
 
 @pytest.mark.parametrize("native", [False, True])
 def test_byol_is_measured_in_fp32_and_as_auto_chooses(native: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dcp.hardware.precision._cpu_has_bf16", lambda: native)
+    monkeypatch.setattr("dcp.hardware.precision.cpu_has_bf16", lambda: native)
     monkeypatch.setattr("benchmarks.byol.find_spec", lambda name: None)
     for quick in (False, True):
         asked = [task.args[-1] for task in byol.tasks(Scale(quick=quick, device="cpu", threads=2))]
