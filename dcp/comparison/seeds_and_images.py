@@ -95,14 +95,10 @@ class Estimate:
 
         if not self.spread:
             return None
-        t = abs(self.value) / self.variance**0.5
+        t: float = abs(self.value) / self.variance**0.5
         if len(self.seeds) > 1 or not self.images.variance:
             return max(SMALLEST_P, 2 * float(stdtr(self.df, -t)))
-        return self._solved(t)
-
-    def _solved(self, t: float) -> float:
-        """The p-value by root finding: Cochran and Cox's quantile has no closed inverse."""
-        from scipy.optimize import brentq
+        from scipy.optimize import brentq  # Cochran and Cox's quantile has no closed inverse
 
         def off(log_p: float) -> float:
             return self.quantile(math.exp(log_p) / 2) - t

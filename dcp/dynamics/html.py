@@ -5,8 +5,7 @@ import numpy as np
 from dcp.dynamics.page import theory_page
 from dcp.dynamics.result import Result
 from dcp.report.charts.curves import Curve, draw_curves
-from dcp.report.html import blocks
-from dcp.report.html.document import Section, document, figure, figures
+from dcp.report.html.document import Section, document, figure, figures, sections
 
 
 def theory_html(name: str, experiment: str, result: Result) -> str:
@@ -24,4 +23,4 @@ def theory_html(name: str, experiment: str, result: Result) -> str:
         key = [(curve.style, curve.label) for curve in curves]
         charts.append(figure(each.title, chart, note=each.note, source="figures.csv", key=key, wide=len(key) > 12))
     page = theory_page(name, experiment, result)
-    return document(page.title, [Section("Figures", figures(charts)), *blocks.sections(page)])
+    return document(page.title, [Section("Figures", figures(charts)), *sections(page)])

@@ -10,15 +10,9 @@ import pytest
 from reported import Page, whole
 
 
-def test_compare_writes_the_page_beside_markdown_and_json_and_starts_no_torch(full, tmp_path):
-    paths = [str(full(name, predictor=name).path) for name in "ab"]
-    code = (
-        "import sys; from dcp.cli.app import run; "
-        f"assert run(['compare', *{paths!r}, '--out', {str(tmp_path / 'out')!r}]) == 0; "
-        "assert 'torch' not in sys.modules; assert 'matplotlib.pyplot' not in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+def test_compare_writes_the_page_beside_markdown_and_json(full, tmp_path, dcp):
     out = tmp_path / "out"
+    assert dcp("compare", *(full(name, predictor=name).path for name in "ab"), "--out", out).code == 0
     assert sorted(path.name for path in out.iterdir()) == ["comparison.html", "comparison.json", "comparison.md"]
     assert json.loads((out / "comparison.json").read_bytes())["arms"][0]["name"] == "a"
     assert "Comparison of a and b" in Page((out / "comparison.html").read_text(encoding="utf-8")).text

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dcp.report.html.blocks import grid, scrolling
-from dcp.report.html.document import Section, figure, figures
+from dcp.report.html.document import Section, figure, figures, grid, scrolling
 from dcp.report.html.run_files import ArmFiles, RunFiles
 from dcp.report.page import Grid, count
 

@@ -9,6 +9,7 @@ from importlib.metadata import version
 from dcp.errors import printable
 from dcp.report.charts.canvas import swatch
 from dcp.report.html.style import CSS
+from dcp.report.page import Grid, Page
 
 Key = Sequence[tuple[int, str]]  # style and label of each series
 
@@ -84,11 +85,35 @@ def figure(title: str, body: str, *, note: str = "", source: str = "", key: Key 
     return f"<figure{frame}><figcaption>{words}</figcaption>{body}{below}</figure>"
 
 
-def paragraph(text: str) -> str:
-    """A paragraph about a whole section."""
-    return f'<p class="soft">{escape(text)}</p>'
-
-
 def figures(parts: Sequence[str]) -> str:
     """Figures beside each other where there is room; "" without any."""
     return f'<div class="figures">{"".join(parts)}</div>' if parts else ""
+
+
+def sections(page: Page) -> list[Section]:
+    """A section for each block of a page, in order: what the terminal and Markdown show, word for word."""
+    return [
+        Section(block.title, grid(block) if isinstance(block, Grid) else bullets(block.lines))
+        for block in page.content()
+    ]
+
+
+def grid(block: Grid) -> str:
+    """A table whose first column names its rows; each group is a body of its own."""
+    head = "".join(f'<th scope="col">{escape(name)}</th>' if name else "<td></td>" for name in block.columns)
+    bodies = ""
+    for heading, rows in block.groups:
+        width = len(block.columns)
+        body = f'<tr><th scope="rowgroup" colspan="{width}">{escape(heading)}</th></tr>' if heading else ""
+        for name, *cells in rows:
+            cells_html = "".join(f"<td>{escape(cell)}</td>" for cell in cells)
+            body += f'<tr><th scope="row">{escape(name)}</th>{cells_html}</tr>'
+        bodies += f"<tbody>{body}</tbody>"
+    kind = ' class="numbers"' if block.numbers else ""
+    caption = f'<caption class="unseen">{escape(block.title)}</caption>' if block.title else ""
+    return scrolling(block.title, f"<table{kind}>{caption}<thead><tr>{head}</tr></thead>{bodies}</table>")
+
+
+def scrolling(label: str, table: str) -> str:
+    """A table in a box that scrolls sideways, also by keys."""
+    return f'<div class="scroll" role="region" aria-label="{escape(label)}" tabindex="0">{table}</div>'

@@ -5,15 +5,16 @@ from collections.abc import Sequence
 from dcp.comparison.compare import Comparison, ScoreRow
 from dcp.comparison.scores import image_interval, score_of
 from dcp.report.charts.estimates import Estimate, Row, draw_estimates
-from dcp.report.html.document import Key, Section, figure, figures, paragraph
+from dcp.report.html.document import Key, Section, figure, figures
 from dcp.report.html.run_files import ArmFiles, RunFiles
 from dcp.report.page import is_main
 from dcp.runs.records import is_share
 
 HOW_TO_READ = (
+    '<p class="soft">'
     "Each further arm minus the first. Dot: the difference; hollow: undecided. Bar: its 95 % interval; one that "
     "crosses the line at 0 leaves open which is higher. One that leaves 0 out decides only if the test that is "
-    "corrected for the number of scores agrees (Holm p of at most 0.05), and never where an arm has just 2 seeds."
+    "corrected for the number of scores agrees (Holm p of at most 0.05), and never where an arm has just 2 seeds.</p>"
 )
 
 
@@ -61,7 +62,7 @@ def differences(comparison: Comparison, arms: Sequence[ArmFiles]) -> Section:
         if not is_share(row.score) and is_main(row.evaluation, row.score):
             parts.append(_difference(len(parts) + 1, row.name, [Row("", values)], f"{row.score}, minus A", arms))
     missing = () if parts else ("Differences: no score can be compared.",)
-    return Section("Differences as a picture", paragraph(HOW_TO_READ) + figures(parts) if parts else "", missing)
+    return Section("Differences as a picture", HOW_TO_READ + figures(parts) if parts else "", missing)
 
 
 def _differing(row: ScoreRow, others: Sequence[ArmFiles]) -> tuple[Estimate, ...]:

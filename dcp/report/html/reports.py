@@ -7,18 +7,9 @@ from collections.abc import Sequence
 
 from dcp.comparison.compare import Comparison
 from dcp.report.comparison_page import comparison_page
-from dcp.report.html import (
-    blocks,
-    disagreements,
-    eigenvalues,
-    estimates,
-    examples,
-    flat_maps,
-    run_files,
-    training_curves,
-)
+from dcp.report.html import disagreements, eigenvalues, estimates, examples, flat_maps, run_files, training_curves
 from dcp.report.html.confusion import confusion
-from dcp.report.html.document import Section, document
+from dcp.report.html.document import Section, document, grid, sections
 from dcp.report.html.run_files import ArmFiles
 from dcp.report.html.sprites import Sprites
 from dcp.report.page import Grid, Page
@@ -49,7 +40,7 @@ def run_html(run: Run) -> str:
 
 def _report(page: Page, scores: list[Section], arms: Sequence[ArmFiles]) -> str:
     """The words of the page with the pictures of the scores behind their table; then everything else."""
-    words = blocks.sections(page)
+    words = sections(page)
     after = next((i for i, section in enumerate(words, start=1) if section.title == "Scores"), len(words))
     curves = [training_curves.training(arms), training_curves.over_time(arms)]
     spectra = [eigenvalues.over_training(arms), eigenvalues.at_the_end(arms)]
@@ -66,5 +57,5 @@ def _report(page: Page, scores: list[Section], arms: Sequence[ArmFiles]) -> str:
         (files.folder, arm.letter, str(files.run.seed), str(files.run.path)) for arm in arms for files in arm.runs
     )
     folders = Grid("Run folders", ("run", "arm", "seed", "folder"), (("", rows),), numbers=False)
-    sections = [*words[:after], *scores, *words[after:], *curves, *spectra, store, *pictures]
-    return document(page.title, [*sections, Section(folders.title, blocks.grid(folders))])
+    shown = [*words[:after], *scores, *words[after:], *curves, *spectra, store, *pictures]
+    return document(page.title, [*shown, Section(folders.title, grid(folders))])

@@ -50,11 +50,7 @@ class Sprites:
         self.bytes = 0
 
     def add(self, images: NDArray[Any]) -> Sprite | None:
-        """Keep pictures for the page; None if there is no more room in it.
-
-        Args:
-            images: uint8 [..., 3, s, s].
-        """
+        """Keep pictures, uint8 [..., 3, s, s], for the page; None if there is no more room in it."""
         flat = np.ascontiguousarray(images.reshape(-1, *images.shape[-3:]))
         key = hashlib.sha256(repr(flat.shape).encode() + flat.tobytes()).hexdigest()
         if key in self.by_hash:
