@@ -81,6 +81,9 @@ class Problems(RequestError):
         super().__init__(first.message, slug=first.slug, where=first.where, hint=first.hint)
         self.problems = problems
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Problems, (self.problems,))
+
     def __str__(self) -> str:
         return "\n".join(str(problem) for problem in self.problems)
 

@@ -6,6 +6,7 @@ a linear predictor), averaged over processes as training does it.
 
 import json
 import sys
+from inspect import getsource
 from pathlib import Path
 
 import torch
@@ -17,7 +18,10 @@ from dcp.method.moments import Moments, own
 from dcp.method.objectives.base import Gather, Setting, alone
 from dcp.method.predictors import linear
 
-NAMES = ["balance", "barlow", "correlation", "ntxent", "spectral_contrastive", "vicreg"]
+# those in which images see each other, so those of all processes
+NAMES = [
+    name for name in catalogue.names("objectives") if "setting.gather" in getsource(catalogue.load("objectives", name))
+]
 N, D = 9, 4
 SHARES = [slice(0, 5), slice(5, 9)]
 
