@@ -95,12 +95,6 @@ def test_half_precision_projections_are_summed_in_float32(dtype: torch.dtype):
     assert_close(second, z.float().T @ z.float() / 64)
 
 
-def test_no_gradient_enters_F():
-    z = draws(8).requires_grad_()
-    moments = Moments(3, rho=0.5).double()
-    assert not moments.blend(moments.now, z).second.requires_grad
-
-
 def test_blending_changes_nothing_until_it_is_stored():
     moments = Moments(3, rho=0.5).double()
     fresh = moments.blend(moments.now, draws(8))

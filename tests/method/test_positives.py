@@ -13,7 +13,6 @@ from torch.utils.flop_counter import FlopCounterMode
 from dcp import catalogue
 from dcp.data import splits
 from dcp.errors import RequestError
-from dcp.method import weights
 from dcp.method.algorithm import Method
 from dcp.method.moments import Moments
 from dcp.method.networks import Branch
@@ -25,7 +24,6 @@ from dcp.method.predictors.identity import Identity
 from dcp.method.targets.online import Online
 from dcp.recipe import build
 from dcp.recipe.recipe import Recipe
-from dcp.runs import checkpoint
 from dcp.training.request import Request
 
 BOTH = pytest.mark.parametrize("name", ["semppl", "supsiam"])
@@ -157,32 +155,6 @@ def test_training_sees_the_share_of_the_labels_that_it_may_and_no_other() -> Non
 def test_images_without_labels_are_refused() -> None:
     with pytest.raises(RequestError, match="needs labels"):
         build.labels_seen(None, catalogue.load("positives", "semppl").Config())
-
-
-@BOTH
-def test_a_stopped_training_goes_on_to_the_same_bytes(name: str, tmp_path: Path) -> None:
-    from dcp.errors import RunError
-    from dcp.training.loop import Loop
-    from dcp.training.pretrain import pretrain
-
-    wanted = ("probe.after=[]", "train.save_every=3")
-    whole = pretrain(Recipe.read(f"tiny/{name}", wanted), Request(tmp_path / "whole", device="cpu"))
-    steps, step = [], Loop.step
-
-    def stops(self: Loop, batch: object) -> None:
-        if len(steps) == 4:
-            raise RunError("the test stops here", slug="diverged")
-        steps.append(step(self, batch))
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Loop, "step", stops)
-        with pytest.raises(RunError):
-            pretrain(Recipe.read(f"tiny/{name}", wanted), Request(tmp_path / "parts", device="cpu"))
-    parts = pretrain(Recipe.read(f"tiny/{name}", wanted), Request(tmp_path / "parts", resume=True, device="cpu"))
-    ours, theirs = (weights.read(run.path / checkpoint.FILE)[0] for run in (parts, whole))
-    assert (ours["positives.queue.classes"] >= 0).any()
-    assert all(torch.equal(ours[key], theirs[key]) for key in theirs)
-    assert (parts.path / "encoder.safetensors").read_bytes() == (whole.path / "encoder.safetensors").read_bytes()
 
 
 def _flops(recipe: Recipe, folder: Path) -> int:

@@ -37,26 +37,13 @@ def parameters(net: nn.Module) -> list[Tensor]:
     return [p.detach().clone() for p in net.parameters()]
 
 
-def test_the_weights_are_blended_by_the_weight_of_the_past():
-    target, other = built(branch(), tau=0.996), moved(branch())
-    expected = [0.996 * a + 0.004 * b for a, b in zip(parameters(branch()), parameters(other), strict=True)]
-    target.update(other, 0.5)
-    assert_close(parameters(target.branch), expected)
-
-
-def test_tau_1_freezes_the_target():
+@pytest.mark.parametrize(("tau", "exact"), [(0.996, {}), (1.0, {"rtol": 0, "atol": 0}), (0.0, {"rtol": 0, "atol": 0})])
+def test_the_weights_are_blended_by_the_weight_of_the_past_which_freezes_them_at_1_and_copies_at_0(tau: float, exact):
     """Fact 18."""
-    target = built(branch(), tau=1.0)
-    for _ in range(3):
-        target.update(moved(branch()), 0.5)
-    assert_close(parameters(target.branch), parameters(branch()), rtol=0, atol=0)
-
-
-def test_tau_0_copies_the_parameters():
-    """Fact 18."""
-    target, other = built(branch(), tau=0.0), moved(branch())
+    target, other = built(branch(), tau=tau), moved(branch())
+    expected = [tau * a + (1 - tau) * b for a, b in zip(parameters(branch()), parameters(other), strict=True)]
     target.update(other, 0.5)
-    assert_close(parameters(target.branch), parameters(other), rtol=0, atol=0)
+    assert_close(parameters(target.branch), expected, **exact)
 
 
 def test_cosine_raises_tau_to_1():

@@ -169,7 +169,7 @@ def test_a_teacher_whose_weights_are_not_finite_is_refused_by_name_before_traini
     assert not (tmp_path / "runs").exists()
 
 
-@pytest.mark.parametrize("name", ["distill", "frozen"])
+@pytest.mark.parametrize("name", ["distill", "frozen", "semppl", "supsiam"])
 def test_a_run_that_was_stopped_resumes_to_the_same_encoder(
     name: str, tmp_path: Path, trained: Path, dcp: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
