@@ -81,21 +81,21 @@ class Loop:
         rate = self.schedule(batch.step)
         self.diagnostics.begin(batch.step)
         y = () if labels is None else (labels[batch.index].to(self.process.device, non_blocking=True),)
-        step = self.wrapped(batch.x1, batch.x2, *y)
-        loss = step.losses.sum()
+        outputs = self.wrapped(batch.x1, batch.x2, *y)
+        loss = outputs.losses.sum()
         # gradients are averaged over processes, whose shares may differ by one image: this makes them the batch's own
         (loss * (count / batch.batch_size)).backward()
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
         fraction = (batch.step + 1) / self.plan.steps
-        self.method.after_step(step, batch.step, fraction)
+        self.method.after_step(outputs, batch.step, fraction)
         if self.readout is not None:
-            self.readout.add(step.h, batch.index)
+            self.readout.add(outputs.h, batch.index)
         self.metrics.add(batch.step, batch.batch_size, loss, batch.waited)
         if self.metrics.due(batch.step):
-            self.metrics.write(batch.step, step, self.method, rate, fraction)
+            self.metrics.write(batch.step, outputs, self.method, rate, fraction)
         if self.diagnostics.due(batch.step):
-            self.metrics.write_spectrum(batch.step, self.diagnostics.end(step))
+            self.metrics.write_spectrum(batch.step, self.diagnostics.end(outputs))
 
     def _listen(self, step: int) -> tuple[int, bool]:
         """(exit code or 0, whether to save), agreed upon by all processes."""
