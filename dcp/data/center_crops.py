@@ -7,12 +7,11 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as MapDataset
 
 from dcp.data.datasets.base import Dataset
 from dcp.data.image_files import Files
-from dcp.data.loader import Loaded, quiet_worker, stack, worker_count
+from dcp.data.loader import Loaded, in_workers, worker_count
 from dcp.data.views.files import resize_center
 from dcp.errors import DcpError
 
@@ -22,10 +21,6 @@ BATCH = 256
 def pixels(data: Dataset, size: int) -> Iterator[Tensor]:
     """uint8 [B, 3, size, size], batch after batch, in order.
 
-    Args:
-        data: images in memory, or files.
-        size: side in pixels.
-
     Raises:
         RunError: an image file is broken.
     """
@@ -33,18 +28,8 @@ def pixels(data: Dataset, size: int) -> Iterator[Tensor]:
         for part in data.images.split(BATCH):
             yield resize_center(part, size)
         return
-    loader = DataLoader(
-        Centres(data.images, size),
-        batch_size=BATCH,
-        num_workers=max(1, worker_count(None, 1)),
-        collate_fn=stack,
-        worker_init_fn=quiet_worker,
-        pin_memory=torch.cuda.is_available(),
-    )
-    for loaded in loader:
-        if isinstance(loaded, DcpError):
-            raise loaded
-        yield loaded
+    centres, pin = Centres(data.images, size), torch.cuda.is_available()
+    yield from in_workers(centres, worker_count(None, 1), pin=pin, batch_size=BATCH)
 
 
 class Centres(MapDataset[Loaded]):

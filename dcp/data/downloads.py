@@ -21,19 +21,12 @@ Reader = TypeVar("Reader", bound="CIFAR10 | STL10")
 
 @dataclass(frozen=True)
 class Place:
-    """Where a data set belongs, for messages.
-
-    Attributes:
-        name: of the data set.
-        folder: what the archive unpacks to.
-        files: what lies in the folder, as text for a person.
-        url: of the archive.
-    """
+    """Where a data set belongs, for messages."""
 
     name: str
-    folder: Path
-    files: str
-    url: str
+    folder: Path  # what the archive unpacks to
+    files: str  # what lies in the folder, as text for a person
+    url: str  # of the archive
 
     @property
     def _ways_out(self) -> str:
@@ -64,12 +57,7 @@ class Place:
 
 
 def read(config: DataConfig, kind: type[Reader], **options: Any) -> Reader:
-    """The data set as torchvision's class `kind` reads it, which also lists the files it needs.
-
-    Args:
-        config: where it lies, and whether to download it.
-        kind: torchvision's class.
-        **options: of the class, such as the split.
+    """The data set as torchvision's class `kind` reads it, with `options` of that class such as the split.
 
     Raises:
         RequestError: missing, incomplete, damaged or not to be downloaded; it names the folder and the files.

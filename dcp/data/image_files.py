@@ -40,17 +40,11 @@ TURNS = {  # EXIF orientation -> what puts the image upright; 1 is upright
 
 @dataclass(frozen=True, eq=False)
 class Files:
-    """A list of image files below one folder; nothing is read before `decode`.
+    """A list of image files below one folder; nothing is read before `decode`."""
 
-    Attributes:
-        root: the folder that all paths are relative to.
-        names: uint8 [bytes], the relative paths one after the other, in the file system's encoding.
-        offsets: int64 [N + 1], where each path starts; the last one is where the last path ends.
-    """
-
-    root: Path
-    names: npt.NDArray[np.uint8]
-    offsets: npt.NDArray[np.int64]
+    root: Path  # what all paths are relative to
+    names: npt.NDArray[np.uint8]  # [bytes], the relative paths one after the other, in the file system's encoding
+    offsets: npt.NDArray[np.int64]  # [N + 1], where each path starts; the last one is where the last path ends
 
     @classmethod
     def listed(cls, root: Path, names: Iterable[bytes]) -> "Files":
@@ -152,6 +146,4 @@ def _eight_bits(grey: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
     low, high = float(values.min()), float(values.max())
     if grey.dtype.kind in "ui" and low >= 0 and high <= 65535:
         low, high = 0.0, 65535.0
-    scaled: npt.NDArray[np.float64] = (values - low) * (255 / max(high - low, 1e-30))
-    eight: npt.NDArray[np.uint8] = scaled.round().astype(np.uint8)
-    return eight
+    return np.asarray(((values - low) * (255 / max(high - low, 1e-30))).round(), dtype=np.uint8)

@@ -96,31 +96,26 @@ def _extension(name: bytes) -> bytes:
 
 def _walk(folder: Path) -> Iterator[bytes]:
     """Relative paths of all files below `folder`, sorted, hidden ones left out."""
-    root, seen = os.fsencode(folder), set[tuple[int, int]]()
+    root, seen = os.fsencode(folder), set[tuple[int, int]]()  # device and number of each folder
     waiting = [b""]  # relative paths, the next one last; a folder's ends in a separator
     while waiting:
         name = waiting.pop()
         if name and not name.endswith(_SEPARATOR):
             yield name
             continue
-        entries = _entries(os.path.join(root, name), seen)  # noqa: PTH118 - bytes
-        waiting.extend(name + entry for entry in sorted(entries, reverse=True))
-
-
-def _entries(path: bytes, seen: set[tuple[int, int]]) -> list[bytes]:
-    """Names in one folder; none if it is among the `seen` (device, number), to which it is added."""
-    try:
-        status = os.stat(path)  # noqa: PTH116 - bytes
-        identity = status.st_dev, status.st_ino
-        if identity in seen:
-            return []
-        seen.add(identity)
-        with os.scandir(path) as entries:
-            return [name for entry in entries if (name := _visible(entry))]
-    except OSError as error:
-        what, where = f"cannot read a folder: {error.strerror}", os.fsdecode(path)
-        hint = "Check its permissions, or move it out of the data."
-        raise RequestError(what, slug="unreadable-folder", where=where, hint=hint) from error
+        path = os.path.join(root, name)  # noqa: PTH118 - bytes
+        try:
+            status = os.stat(path)  # noqa: PTH116 - bytes
+            if (status.st_dev, status.st_ino) in seen:
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            with os.scandir(path) as entries:
+                names = sorted(filter(None, map(_visible, entries)), reverse=True)
+        except OSError as error:
+            what, where = f"cannot read a folder: {error.strerror}", os.fsdecode(path)
+            hint = "Check its permissions, or move it out of the data."
+            raise RequestError(what, slug="unreadable-folder", where=where, hint=hint) from error
+        waiting.extend(name + entry for entry in names)
 
 
 def _visible(entry: os.DirEntry[bytes]) -> bytes:

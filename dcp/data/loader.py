@@ -14,7 +14,7 @@ import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
@@ -43,17 +43,13 @@ class Batch:
     waited: float = 0.0  # seconds for which training stood still until the images were decoded
 
 
+@dataclass(frozen=True)
 class Shares:
-    """The images of each step that is still to come, as a batch sampler of (epoch, image) pairs.
+    """The images of each step that is still to come, as a batch sampler of (epoch, image) pairs."""
 
-    Args:
-        plan: order and batches.
-        rank: whose share.
-        start: step to begin with.
-    """
-
-    def __init__(self, plan: Plan, rank: int, start: int) -> None:
-        self.plan, self.rank, self.start = plan, rank, start
+    plan: Plan
+    rank: int  # the process whose share it is
+    start: int  # step to begin with
 
     def steps(self) -> Iterator[tuple[int, int, Tensor]]:
         """(step, images of all processes, index [B] of this process's images) from `start` to the end."""
@@ -83,23 +79,9 @@ def worker_count(workers: int | None, processes: int) -> int:
 
 
 def batches(
-    images: Tensor | Files,
-    shares: Shares,
-    config: Views,
-    *,
-    size: int,
-    device: torch.device,
-    workers: int,
+    images: Tensor | Files, shares: Shares, config: Views, *, size: int, device: torch.device, workers: int
 ) -> Iterator[Batch]:
-    """Batches from the first step of `shares` to the end of the plan.
-
-    Args:
-        images: uint8 [N, 3, H, W], or image files.
-        shares: which images each step sees.
-        config: of the views.
-        size: S.
-        device: where the views go.
-        workers: processes that decode files.
+    """Batches on `device` from the first step of `shares` to the end of the plan; so many `workers` decode files.
 
     Raises:
         RunError: an image file is broken.
@@ -112,22 +94,13 @@ def batches(
             x1, x2 = apply.two_views(own, index, config, seed=plan.seed, epoch=plan.epoch_of(step), size=size)
             yield Batch(step, batch_size, x1, x2, index)
         return
-    loader = iter(
-        DataLoader(
-            Crops(images, config, plan.seed, size),
-            batch_sampler=shares,
-            num_workers=workers,
-            collate_fn=stack,
-            worker_init_fn=quiet_worker,
-            pin_memory=device.type == "cuda",
-        )
+    decoded = in_workers(
+        Crops(images, config, plan.seed, size), workers, pin=device.type == "cuda", batch_sampler=shares
     )
     for step, batch_size, index in shares.steps():
         asked = time.perf_counter()
-        crops: Loaded = next(loader)
+        crops = next(decoded)
         waited = time.perf_counter() - asked
-        if isinstance(crops, DcpError):
-            raise crops
         crops = crops.to(device, non_blocking=True)
         where = {"seed": plan.seed, "epoch": plan.epoch_of(step)}
         x1, x2 = (
@@ -159,17 +132,25 @@ class Crops(MapDataset[Loaded]):
         return torch.stack(crops)
 
 
-def stack(items: list[Loaded]) -> Loaded:
+def in_workers(images: MapDataset[Loaded], workers: int, *, pin: bool, **order: Any) -> Iterator[Tensor]:
+    """Batches that workers, started at once, make of `images` in the `order` of a DataLoader; raises their errors."""
+    loader = DataLoader(images, num_workers=workers, collate_fn=_stack, worker_init_fn=_quiet, pin_memory=pin, **order)
+    return map(_raised, loader)
+
+
+def _stack(items: list[Loaded]) -> Loaded:
     """A worker's tensors as one, or the first error among them."""
-    tensors = []
-    for item in items:
-        if isinstance(item, DcpError):
-            return item
-        tensors.append(item)
-    return torch.stack(tensors)
+    errors = [item for item in items if isinstance(item, DcpError)]
+    return errors[0] if errors else torch.stack([item for item in items if isinstance(item, Tensor)])
 
 
-def quiet_worker(number: int) -> None:
+def _raised(loaded: Loaded) -> Tensor:
+    if isinstance(loaded, DcpError):
+        raise loaded
+    return loaded
+
+
+def _quiet(number: int) -> None:
     """A worker leaves signals to the process that reads from it, and one thread is enough for it.
 
     A scheduler may send SIGTERM to all processes of a job: the reader then saves a checkpoint, and closes its workers

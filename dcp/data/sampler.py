@@ -14,20 +14,13 @@ class Plan:
     """Epochs of shuffled batches; the last batch of an epoch holds what remains, as in the official releases.
 
     A remainder too small to give each process two images is left out, because batch norm needs two.
-
-    Args:
-        images: N.
-        batch: B.
-        epochs: passes over the images.
-        seed: of the order.
-        processes: that share each batch.
     """
 
-    images: int
-    batch: int
+    images: int  # N
+    batch: int  # B
     epochs: int
-    seed: int
-    processes: int = 1
+    seed: int  # of the order
+    processes: int = 1  # that share each batch
 
     @property
     def remainder(self) -> int:

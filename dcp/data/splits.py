@@ -8,15 +8,10 @@ from torch import Tensor
 
 
 def hold_out(y: Tensor, share: float, seed: int) -> tuple[Tensor, Tensor]:
-    """Rows to fit and rows held out, both ascending; neither is empty if there are two images or more.
+    """Rows to fit and rows held out of classes y [N], both ascending; neither is empty if there are two or more images.
 
-    Held out is every 1/share-th image of a list shuffled, then sorted by class: so each class gives its share
-    to within one image.
-
-    Args:
-        y: [N] class numbers.
-        share: of the images that are held out, in (0, 1).
-        seed: of the shuffle.
+    Held out is every 1/share-th image, `share` in (0, 1), of a list shuffled, then sorted by class: so each class
+    gives its share to within one image.
     """
     count = min(max(round(share * len(y)), 1), len(y) - 1)
     held = torch.zeros(len(y), dtype=torch.bool)

@@ -46,9 +46,3 @@ def test_three_taps_over_three_pixels_by_hand():
     # taps (1, 2, 1)/4: the first pixel sees the second twice, by its mirror image beyond the edge
     matrix = blur.toeplitz(torch.tensor([[0.25, 0.5, 0.25]]), 3)
     assert torch.equal(matrix[0], torch.tensor([[0.5, 0.5, 0.0], [0.25, 0.5, 0.25], [0.0, 0.5, 0.5]]))
-
-
-def test_a_flat_image_stays_flat():
-    _, sigma = batch(3, 8)
-    x = torch.full((3, 3, 8, 8), 0.3)
-    assert torch.allclose(blur.blur(x.clone(), torch.ones(3, dtype=torch.bool), sigma, 7), x, atol=1e-6)

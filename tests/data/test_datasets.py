@@ -84,16 +84,12 @@ def test_images_and_labels_stay_together(serve):
 
 
 @pytest.mark.parametrize("split", ["pretrain", "train"])
-def test_a_limit_larger_than_the_data_is_refused_with_both_numbers(serve, split):
+def test_a_limit_equal_to_the_data_takes_all_and_a_larger_one_is_refused_with_both_numbers(serve, split):
     serve(made())
+    assert len(base.load(cifar10.Config(limit=60), split)) == 60
     with pytest.raises(RequestError, match="the limit is 61, but cifar10 has 60 images in its") as caught:
         base.load(cifar10.Config(limit=61), split)
     assert (caught.value.slug, caught.value.where) == ("limit-too-large", "data.limit")
-
-
-def test_a_limit_equal_to_the_data_takes_all(serve):
-    serve(made())
-    assert len(base.load(cifar10.Config(limit=60), "train")) == 60
 
 
 # fingerprint

@@ -84,11 +84,7 @@ def test_factors_are_uniform_between_torchvisions_ends():
     strengths = {"brightness": 0.4, "contrast": 1.5, "saturation": 0.0, "hue": 0.2}
     factors = drawn(Views(jitter=strengths)).factors
     reference = ColorJitter(**strengths)
-    for op, ends in (
-        (BRIGHTNESS, reference.brightness),
-        (CONTRAST, reference.contrast),
-        (HUE, reference.hue),
-    ):
+    for op, ends in ((BRIGHTNESS, reference.brightness), (CONTRAST, reference.contrast), (HUE, reference.hue)):
         spread = stats.uniform(loc=ends[0], scale=ends[1] - ends[0])
         assert stats.kstest(factors[:, op].double().numpy(), spread.cdf).pvalue > 1e-3
     assert reference.saturation is None
@@ -108,11 +104,7 @@ def test_all_24_orders_of_the_colour_operations_are_equally_likely():
 @pytest.mark.parametrize("view", [0, 1])
 def test_each_operation_happens_at_its_probability_in_each_view(view):
     config = Views(
-        flip=(0.5, 0.9),
-        jitter_p=(0.8, 0.1),
-        grayscale=(0.2, 0.7),
-        blur={"p": (1.0, 0.1)},
-        solarize=(0.0, 0.2),
+        flip=(0.5, 0.9), jitter_p=(0.8, 0.1), grayscale=(0.2, 0.7), blur={"p": (1.0, 0.1)}, solarize=(0.0, 0.2)
     )
     p = drawn(config, view=view)
     for key, happens in (

@@ -52,10 +52,7 @@ def test_a_wrong_probability_is_reported_once_and_by_name(key, wrong):
         ({"solarize_threshold": 128.0}, ("solarize_threshold",)),
         ({"normalize": "mnist"}, ("normalize", "one")),
         ({"normalize": {"mean": (0.5, 0.5, 0.5)}}, ("normalize", "several", "std")),
-        (
-            {"normalize": {"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.0)}},
-            ("normalize", "several", "std", 2),
-        ),
+        ({"normalize": {"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.0)}}, ("normalize", "several", "std", 2)),
         ({"flips": 0.5}, ("flips",)),
     ],
 )

@@ -33,17 +33,11 @@ SAMPLED = 2048  # images whose pixels enter a fingerprint: 6 MB of CIFAR, 57 MB 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Images of one split, with labels where there are any.
+    """Images of one split, with labels where there are any."""
 
-    Attributes:
-        images: uint8 [N, 3, H, W] in memory, or a lazy list of image files of any sizes.
-        labels: int64 [N], each in 0..K-1, or None.
-        classes: K names; () without labels.
-    """
-
-    images: Tensor | Files
-    labels: Tensor | None = None
-    classes: tuple[str, ...] = ()
+    images: Tensor | Files  # uint8 [N, 3, H, W] in memory, or a lazy list of image files of any sizes
+    labels: Tensor | None = None  # int64 [N], each in 0..K-1
+    classes: tuple[str, ...] = ()  # K names; () without labels
 
     def __len__(self) -> int:
         return len(self.images)
@@ -132,7 +126,10 @@ def balanced(labels: Tensor | None, n: int, *, limit: int) -> Tensor:
     """
     order = torch.randperm(n, generator=torch.Generator().manual_seed(0))
     if labels is not None:
-        order = order[_rank_in_class(labels[order]).argsort(stable=True)]
+        by_class, counts = labels[order].argsort(stable=True), labels.bincount()
+        rank = torch.empty_like(order)  # how many of its class stand before each
+        rank[by_class] = torch.arange(n) - (counts.cumsum(0) - counts).repeat_interleave(counts)
+        order = order[rank.argsort(stable=True)]
     return order[:limit].sort().values
 
 
@@ -146,22 +143,8 @@ def data_root(config: DataConfig) -> Path:
     """
     head, *rest = Path("$DCP_DATA" if config.root is None else config.root).parts or (".",)
     if head in ("$DCP_DATA", "${DCP_DATA}"):
-        if sys.platform == "win32":
-            cache = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
-        elif sys.platform == "darwin":
-            cache = "~/Library/Caches"
-        else:
-            cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+        caches = {"win32": os.environ.get("LOCALAPPDATA") or "~/AppData/Local", "darwin": "~/Library/Caches"}
+        cache = caches.get(sys.platform) or os.environ.get("XDG_CACHE_HOME") or "~/.cache"
         folder = os.environ.get("DCP_DATA") or f"{cache}/dcp"
         return expanded_path(folder, slug=config.missing, where="DCP_DATA").joinpath(*rest)
     return expanded_path(os.path.expandvars(config.root or ""), slug=config.missing, where="data.root")
-
-
-def _rank_in_class(labels: Tensor) -> Tensor:
-    """How many equal labels stand before each one: [3, 5, 3] gives [0, 0, 1]."""
-    by_class = labels.argsort(stable=True)
-    counts = labels.bincount()
-    start = (counts.cumsum(0) - counts).repeat_interleave(counts)
-    rank = torch.empty_like(labels)
-    rank[by_class] = torch.arange(len(labels)) - start
-    return rank

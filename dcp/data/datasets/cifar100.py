@@ -1,7 +1,6 @@
 """CIFAR-100 (Krizhevsky, "Learning multiple layers of features from tiny images", 2009).
 
-50,000 images of 32 x 32 pixels for pretrain and train (the same ones), 10,000 for test; 100 classes. On disk
-as torchvision lays it out; its reader also checks the md5 of every file.
+As CIFAR-10, but of 100 classes.
 """
 
 from typing import ClassVar, Literal
@@ -23,7 +22,7 @@ class Config(DataConfig):
 
 
 def load(config: Config, split: Split) -> Dataset:
-    """One split in memory: uint8 [N, 3, 32, 32], 150 MB for the 50,000."""
+    """One split in memory: uint8 [N, 3, 32, 32]."""
     from torchvision.datasets import CIFAR100
 
     data = downloads.read(config, CIFAR100, train=split != "test")

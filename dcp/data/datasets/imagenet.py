@@ -1,8 +1,7 @@
 """ImageNet-1k (Russakovsky et al. 2015, arXiv:1409.0575), or a part of it with fewer classes, as JPEG files.
 
 On disk as torchvision lays it out: ROOT/{train,val}/WNID/*.JPEG, or the same below ROOT/imagenet. Classes are
-the WordNet numbers. It cannot be downloaded: its terms must be accepted first. Files are decoded when a batch
-needs them.
+the WordNet numbers. It cannot be downloaded: its terms must be accepted first.
 """
 
 from typing import ClassVar, Literal

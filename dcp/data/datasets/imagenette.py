@@ -2,7 +2,7 @@
 
 9,469 images for pretrain and train (the same ones), 3,925 for test (its val). On disk as torchvision lays it
 out: ROOT/imagenette2-160/{train,val}/WNID/*.JPEG, imagenette2-320 for 320 pixels on the shorter side,
-imagenette2 for the full size. Files are decoded when a batch needs them.
+imagenette2 for the full size.
 """
 
 from dataclasses import replace
@@ -48,11 +48,10 @@ class Config(DataConfig):
 def load(config: Config, split: Split) -> Dataset:
     """One split as files; labels are the classes in the order of their WordNet numbers."""
     root, name = data_root(config), FOLDERS[config.size]
-    contents = "train/ and val/, each with 10 folders"
-    place = downloads.Place("imagenette", root / name, contents, f"{URL}{name}.tgz")
-    if not (place.folder.is_dir() or config.download):
-        raise place.missing([])
+    place = downloads.Place("imagenette", root / name, "train/ and val/, each with 10 folders", f"{URL}{name}.tgz")
     if not place.folder.is_dir():
+        if not config.download:
+            raise place.missing([])
         from torchvision.datasets import Imagenette
 
         with downloads.in_plain_words(place):

@@ -77,12 +77,8 @@ def paint(index: Tensor, *, key: tuple[int, ...], size: int) -> Tensor:
 def coverage(x: Tensor, y: Tensor, copy: tuple[Tensor, ...], *, labels: Tensor, pixels: float) -> Tensor:
     """How much of each pixel the glyph covers, [B, S, S] in [0, 1].
 
-    Args:
-        x: [B, 1, S] position of the pixels' centres, from the centre of their cell, in cells.
-        y: [B, S, 1] likewise, downwards.
-        copy: four numbers [B, S, S] in [0, 1) of the copy that a pixel shows: size, place (two), tilt.
-        labels: int64 [B].
-        pixels: side of a cell.
+    x [B, 1, S] and y [B, S, 1], downwards, are the pixels' centres from the centre of their cell, in cells of `pixels`
+    each; `copy` holds four numbers [B, S, S] in [0, 1) of the copy that a pixel shows: size, place (two), tilt.
     """
     radius = 0.38 + 0.12 * copy[0]
     slack = 0.58 - radius  # a copy may cross the border of its cell a little, and is cut there
@@ -99,11 +95,7 @@ def coverage(x: Tensor, y: Tensor, copy: tuple[Tensor, ...], *, labels: Tensor, 
 
 
 def tint(copy: tuple[Tensor, ...]) -> Tensor:
-    """Brightness against the ground, [B, 3, S, S] in (-1, 1): a sign for each copy, a size for each channel.
-
-    Args:
-        copy: four numbers [B, S, S] in [0, 1) of the copy that a pixel shows: sign, red, green, blue.
-    """
+    """Brightness against the ground, [B, 3, S, S] in (-1, 1), by four numbers of a copy: sign, red, green, blue."""
     sign = torch.where(copy[0] < 0.5, -1.0, 1.0)
     return torch.stack([sign * (0.4 + 0.6 * size) for size in copy[1:]], 1)
 

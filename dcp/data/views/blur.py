@@ -15,16 +15,13 @@ from torch.nn import functional as fn
 
 
 def blur(x: Tensor, apply: Tensor, sigma: Tensor, kernel: int) -> Tensor:
-    """Blur the images with `apply`; the others keep their bits.
+    """Blur the images of x [B, 3, S, S] with `apply`, in place if there are others; those keep their bits.
 
     Args:
-        x: float32 [B, 3, S, S]; may be changed.
+        x: float32.
         apply: bool [B] on the CPU.
         sigma: float32 [B] on the CPU, pixels.
         kernel: taps, odd; kernel // 2 < S.
-
-    Returns:
-        float32 [B, 3, S, S]: x, or where all images are blurred a tensor in its place.
     """
     rows = apply.nonzero()[:, 0]
     if len(rows) == 0 or kernel == 1:

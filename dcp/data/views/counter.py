@@ -17,16 +17,14 @@ _WORD = (1 << 64) - 1
 
 
 def uniform(key: tuple[int, ...], index: Tensor, n: int) -> Tensor:
-    """Numbers uniform in [0, 1), with all 53 bits of a float64.
+    """Numbers [B, n] uniform in [0, 1), with all 53 bits of a float64, on the device of `index`.
+
+    Row b depends on `key` and `index[b]` alone; a larger n adds numbers and leaves the first ones.
 
     Args:
         key: what the numbers are for, say (seed, epoch, view, operation); any integers, taken modulo 2^64.
-        index: int64 [B], which images; on any device.
+        index: int64 [B], which images.
         n: how many numbers an image.
-
-    Returns:
-        float64 [B, n] on the device of `index`. Row b depends on `key` and `index[b]` alone; a larger n adds
-        numbers and leaves the first ones.
 
     >>> index = torch.tensor([7, 3])
     >>> bool((uniform((0, 1), index, 2)[1] == uniform((0, 1), index[1:], 5)[0, :2]).all())

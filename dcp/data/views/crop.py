@@ -18,16 +18,13 @@ _PRODUCTS_UP_TO = 64
 
 
 def crop(images: Tensor, box: Tensor, flip: Tensor, size: int) -> Tensor:
-    """Cut a box out of each image and resize it.
+    """Cut a box out of each image, resize it to float32 [B, 3, size, size] in [0, 1], and mirror those with `flip`.
 
     Args:
         images: uint8 [B, 3, H, W].
         box: int64 [B, 4] on the CPU: top, left, height, width, inside of the image.
-        flip: bool [B] on the CPU: mirror left and right.
-        size: side of the result in pixels.
-
-    Returns:
-        float32 [B, 3, size, size] in [0, 1] on the device of `images`.
+        flip: bool [B] on the CPU.
+        size: pixels.
     """
     if images.is_cpu and max(*images.shape[2:], size) > _PRODUCTS_UP_TO:
         return by_resampling(images, box, flip, size)
@@ -63,17 +60,9 @@ def by_resampling(images: Tensor, box: Tensor, flip: Tensor, size: int) -> Tenso
 
 
 def weights(start: Tensor, length: Tensor, mirrored: Tensor, source: int, size: int) -> Tensor:
-    """Matrices that resample pixels start..start + length of `source` to `size`.
+    """Matrices [B, size, source] that resample pixels start..start + length, float32 [B] each, of `source` to `size`.
 
-    Args:
-        start: float32 [B], pixels.
-        length: float32 [B], pixels.
-        mirrored: bool [B].
-        source: pixels.
-        size: pixels.
-
-    Returns:
-        float32 [B, size, source]; rows are not negative, add up to 1, and are zero outside of the box.
+    Rows are not negative, add up to 1, and are zero outside of the box; where `mirrored` [B], they stand upside down.
     """
     output = torch.arange(size, dtype=torch.float32, device=start.device)
     output = torch.where(mirrored[:, None], size - 1 - output, output)  # [B, size]

@@ -11,16 +11,7 @@ _MARGIN = 0.875  # what evaluation keeps of the short side: 224 of 256
 
 
 def crop_file(image: Tensor, box: tuple[int, int, int, int], size: int) -> Tensor:
-    """Cut a box out of an image, then resize it.
-
-    Args:
-        image: uint8 [3, h, w].
-        box: top, left, height, width in pixels, a row of `draw_boxes(...).tolist()`.
-        size: side of the result in pixels.
-
-    Returns:
-        uint8 [3, size, size].
-    """
+    """A box (top, left, height, width) of an image [3, h, w], resized: uint8 [3, size, size]."""
     top, left, height, width = box
     return _resize(image[None, :, top : top + height, left : left + width], size, size)[0]
 
@@ -29,14 +20,7 @@ def resize_center(images: Tensor, size: int) -> Tensor:
     """The middle of each image, as evaluation sees it: no chance involved.
 
     Images whose short side is `size` are only cropped; others are first resized, so that their short side is
-    `size` / 0.875 (256 for 224).
-
-    Args:
-        images: uint8 [..., 3, h, w], one or a batch.
-        size: side of the result in pixels.
-
-    Returns:
-        uint8 [..., 3, size, size].
+    `size` / 0.875 (256 for 224). One image or a batch, uint8 [..., 3, h, w], becomes [..., 3, size, size].
 
     >>> import torch
     >>> resize_center(torch.zeros(3, 50, 80, dtype=torch.uint8), 32).shape

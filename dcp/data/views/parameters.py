@@ -39,18 +39,7 @@ class Parameters(NamedTuple):
 
 
 def draw(config: Views, index: Tensor, *, seed: int, epoch: int, view: int) -> Parameters:
-    """Everything but the crop of one view of each image.
-
-    Args:
-        config: the recipe's [views] table.
-        index: int64 [B] on the CPU: each image's number in the data set.
-        seed: of the run.
-        epoch: from 0.
-        view: 0 or 1.
-
-    Returns:
-        Parameters of B rows.
-    """
+    """Everything but the crop of one view (0 or 1) of each image; `index` int64 [B] on the CPU, as for `two_views`."""
     key = (seed, epoch, view)
     jitter = uniform((*key, _JITTER), index, 9)
     strengths = config.jitter
@@ -70,31 +59,14 @@ def draw(config: Views, index: Tensor, *, seed: int, epoch: int, view: int) -> P
 
 
 def draw_boxes(
-    config: Views,
-    index: Tensor,
-    *,
-    seed: int,
-    epoch: int,
-    view: int,
-    height: int | Tensor,
-    width: int | Tensor,
+    config: Views, index: Tensor, *, seed: int, epoch: int, view: int, height: int | Tensor, width: int | Tensor
 ) -> Tensor:
-    """The crop boxes of one view of each image: in memory for a whole batch, else where the file has been decoded.
+    """The crop boxes of one view of each image: int64 [B, 4] top, left, height, width, inside of it and not empty.
 
-    The distribution is that of torchvision's `RandomResizedCrop.get_params`: the first of ten boxes of
-    random area and ratio that fits, at a uniform place; else the largest centred box whose ratio is allowed.
-
-    Args:
-        config: the recipe's [views] table.
-        index: int64 [B], as for `draw`.
-        seed: of the run.
-        epoch: from 0.
-        view: 0 or 1.
-        height: of the sources in pixels, one for all or int64 [B].
-        width: likewise.
-
-    Returns:
-        int64 [B, 4]: top, left, height, width; inside of the image and not empty.
+    They are drawn in memory for a whole batch, else where the file has been decoded; the sources' `height` and `width`
+    are one number for all, or int64 [B]. The distribution is that of torchvision's `RandomResizedCrop.get_params`:
+    the first of ten boxes of random area and ratio that fits, at a uniform place; else the largest centred box whose
+    ratio is allowed.
     """
     u = uniform((seed, epoch, view, _CROP), index, 4 * _ATTEMPTS).view(-1, 4, _ATTEMPTS)
     height = torch.as_tensor(height).expand(len(index))[:, None]
