@@ -28,10 +28,7 @@ PREDICTOR = "predictor."  # what the names of its tensors begin with
 def features(encoders: Sequence[Encoder], data: Dataset, device: str) -> list[Features]:
     """What each encoder makes of every image, read once for all of them; label -1 where there is none.
 
-    Args:
-        encoders: of the same preprocessing.
-        data: N images.
-        device: where the encoders run and where the features [N, D] float32 stay.
+    The encoders have the same preprocessing and run on `device`, where the features [N, D] float32 stay.
     """
     moved = [module.to(device=device, memory_format=torch.channels_last) for module in encoders]  # type: ignore[call-overload]
     parts: list[list[Tensor]] = [[] for _ in encoders]
@@ -65,23 +62,14 @@ def matrices(run: Run, recipe: Recipe) -> tuple[Tensor | None, Tensor | None]:
     F, m = tensors.get("moments.second"), tensors.get("moments.first")
     if F is not None and m is not None and recipe.moments.zero_mean:
         F = F - torch.outer(m, m)
-    return F, _predictor_matrix(recipe, tensors)
-
-
-def _predictor_matrix(recipe: Recipe, tensors: dict[str, Tensor]) -> Tensor | None:
-    """W of the predictor in a checkpoint, however it stores it; None where it is no matrix, or there is no checkpoint.
-
-    A recipe of an older or newer version may build a predictor that these tensors are not of: no W then, either.
-    """
     state = {name.removeprefix(PREDICTOR): value for name, value in tensors.items() if name.startswith(PREDICTOR)}
     if not state:
-        return None
+        return F, None
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         module = catalogue.load("predictors", recipe.predictor.name)
         predictor = module.build(recipe.predictor, recipe.network.projector.out, own)
         try:
             predictor.load_state_dict(state)
-        except RuntimeError:
-            return None
-        W: Tensor | None = predictor.matrix
-        return W
+        except RuntimeError:  # the recipe is of an older or newer version, and builds another predictor than theirs
+            return F, None
+        return F, predictor.matrix

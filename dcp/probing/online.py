@@ -62,11 +62,9 @@ class Readout(nn.Module):
 
     @torch.no_grad()
     def add(self, h: Tensor, index: Tensor) -> None:
-        """Guess on those that are held out, learn from the others; asks the device for nothing.
+        """Guess on those of features h [B, D] that are held out, learn from the others; asks the device for nothing.
 
-        Args:
-            h: [B, D] features.
-            index: [B] the images' numbers, on the CPU.
+        The images' numbers `index` [B] are on the CPU.
         """
         held = self.held_out[index]
         guessed, learnt = (part.nonzero().squeeze(1).to(h.device, non_blocking=True) for part in (held, ~held))
@@ -118,18 +116,11 @@ class Readout(nn.Module):
 
 def standardised(h: Tensor) -> Tensor:
     """Features [B, D] with mean 0 and deviation 1 over the batch; 0 where they do not vary."""
-    scale: float = len(h) ** 0.5
-    return fn.normalize(h - h.mean(0), dim=0) * scale
+    return fn.normalize(h - h.mean(0), dim=0) * float(len(h) ** 0.5)
 
 
 def fitting(data: Dataset, features: int, process: Process) -> Readout | None:
-    """A readout of these images on the process's device; None for images without labels.
-
-    Args:
-        data: the images.
-        features: width of the backbone's features.
-        process: whose, and with which others.
-    """
+    """A readout of the D `features` of these images on the process's device; None for images without labels."""
     if data.labels is None:
         return None
     classes = max(len(data.classes), int(data.labels.max()) + 1)

@@ -12,20 +12,16 @@ from dcp.runs.run import Run
 COMPARED = ("source", "test")  # other training images only change what the probe learned, and scores say so
 
 
-def short_name(config: DataConfig | None) -> str:
+def short_name(config: DataConfig) -> str:
     """A short name of a data set for file names: its source; of a folder of images the folder's name."""
-    root = getattr(config, "root", None)
-    name = Path(root).name if root and getattr(config, "source", "") == "folder" else ""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or str(getattr(config, "source", "data"))
+    name = Path(config.root or "").name if config.source == "folder" else ""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or config.source
 
 
 def check(run: Run, names: Sequence[str], data: Mapping[str, str]) -> None:
-    """Refuse to replace probes that are of other images, as those of /cats/images by those of /dogs/images.
+    """Refuse to replace probes `names` that are of other images, as those of /cats/images by those of /dogs/images.
 
-    Args:
-        run: the run.
-        names: probes to be written, "linear@images".
-        data: "source", and the fingerprint of the "test" images, of these probes.
+    `data` has the "source", and the fingerprint of the "test" images, of the probes to be written.
 
     Raises:
         RequestError: "probe-differs".

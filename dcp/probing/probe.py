@@ -64,9 +64,9 @@ def probe(
     names = _allowed(names, splits, say if forgiving else None)
     if not names:
         return {}
-    images = {"source": (recipe.probe.data or recipe.data).source}
-    images |= {split: dataset.fingerprint() for split, dataset in splits.items()}
-    ending = "" if data is None else f"@{other_data.short_name(recipe.probe.data)}"
+    config = recipe.probe.data or recipe.data
+    images = {"source": config.source} | {split: dataset.fingerprint() for split, dataset in splits.items()}
+    ending = "" if data is None else f"@{other_data.short_name(config)}"
     if ending:
         other_data.check(run, [name + ending for name in names], images)
     run.probes(besides=[name + ending for name in names])  # a damaged one is told now, not after an hour

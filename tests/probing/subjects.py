@@ -17,13 +17,7 @@ def clusters(n: int, dim: int, classes: int, *, spread: float, seed: int) -> Fea
 
 
 def subject(
-    train: int = 600,
-    test: int = 200,
-    dim: int = 12,
-    classes: int = 7,
-    *,
-    spread: float = 2.0,
-    names: bool = True,
+    train: int = 600, test: int = 200, dim: int = 12, classes: int = 7, *, spread: float = 2.0, names: bool = True
 ) -> Subject:
     """Classes that overlap, so that no classifier gets all of them right."""
     parts = [clusters(n, dim, classes, spread=spread, seed=seed) for seed, n in enumerate((train, test))]

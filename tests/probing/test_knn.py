@@ -46,13 +46,7 @@ def test_every_prediction_is_that_of_scikit_learn(k, temperature):
 def test_of_several_the_best_by_leave_one_out_is_taken():
     it = subject()
     found = knn.evaluate(it, knn.Config(k=(1, 5, 40), temperature=(0.05, 0.5)), seed=0).extra
-    label = it.train.y.numpy()
     for row in found["left_out"]:
-        others = [np.delete(np.arange(600), i) for i in range(0, 600, 60)]
-        for i, rest in zip(range(0, 600, 60), others, strict=True):
-            alone = of(it.train.x[rest], label[rest].tolist(), it.train.x[i : i + 1], [int(label[i])], 7)
-            one = knn.Config(k=row["k"], temperature=row["temperature"])
-            assert by_hand(alone, row["k"], row["temperature"]).argmax() == knn.evaluate(alone, one, seed=0).predictions
         assert row["top1"] == by_leave_one_out(it, row["k"], row["temperature"])
     best = max(row["top1"] for row in found["left_out"])
     assert (found["k"], found["temperature"]) == next(
@@ -101,29 +95,15 @@ def test_a_grid_is_cut_to_the_training_images(n, expected):
     assert knn.evaluate(subject(train=n), knn.Config(), seed=0).extra["k"] in expected
 
 
-def test_pieces_give_what_the_whole_gives(monkeypatch):
-    it = subject()
-    whole = knn.evaluate(it, knn.Config(), seed=0)
-    monkeypatch.setattr(knn, "SIMILARITIES_AT_A_TIME", 7 * len(it.train))
-    pieces = knn.evaluate(it, knn.Config(), seed=0)
-    assert torch.equal(pieces.predictions, whole.predictions)
-    assert pieces.extra == whole.extra
-
-
-def test_memory_is_bounded_by_the_pieces(monkeypatch):
-    sizes = []
-    search = knn.nearest
+def test_pieces_give_what_the_whole_gives_and_bound_the_memory(monkeypatch):
+    whole = knn.evaluate(subject(), knn.Config(), seed=0)
+    sizes, search = [], knn.nearest
     monkeypatch.setattr(knn, "nearest", lambda query, *more: sizes.append(len(query)) or search(query, *more))
     monkeypatch.setattr(knn, "SIMILARITIES_AT_A_TIME", 7 * 600)
-    knn.evaluate(subject(), knn.Config(), seed=0)
-    assert max(sizes) == 7
-    assert sum(sizes) == 600 + 200
-
-
-def test_the_length_of_a_feature_does_not_matter():
-    it, longer = subject(), subject()
-    longer.train.x.mul_(torch.linspace(0.5, 4, 600).unsqueeze(1))
-    assert torch.equal(*(knn.evaluate(one, knn.Config(), seed=0).predictions for one in (it, longer)))
+    pieces = knn.evaluate(subject(), knn.Config(), seed=0)
+    assert torch.equal(pieces.predictions, whole.predictions)
+    assert pieces.extra == whole.extra
+    assert (max(sizes), sum(sizes)) == (7, 600 + 200)
 
 
 def test_of_equally_near_neighbours_the_first_in_the_training_set_vote():

@@ -110,7 +110,8 @@ def test_only_evaluations_that_need_labels_refuse_images_without():
             assert run(name, it).predictions is None
 
 
-QUICK = {"clustering": {"resamples": 5, "starts": 2}, "lowlabel": {"draws": 2}, "retrieval": {}, "knn": {}}
+QUICK = {"clustering": {"resamples": 5, "starts": 2}, "lowlabel": {"draws": 2}}
+QUICK |= dict.fromkeys(("knn", "linear", "retrieval"), {})
 CLASSIFIERS = [("knn", {}), ("linear", {}), ("linear", {"method": "adam", "epochs": 2})]
 FITTING_LITTLE = [(name, QUICK[name]) for name in ("clustering", "lowlabel", "retrieval")]
 
@@ -182,6 +183,8 @@ def test_the_test_labels_decide_nothing_but_the_count(name):
     one, two = (run(name, each, **QUICK[name]) for each in (it, other))
     if one.predictions is not None:
         assert torch.equal(one.predictions, two.predictions)
+    if name in ("knn", "linear"):
+        assert one.extra == two.extra
     assert one.score != two.score
 
 

@@ -27,21 +27,12 @@ def columns(n, d, seed=0):
     return torch.linalg.qr(x - x.mean(0)).Q
 
 
-def rotation(d, seed=0):
-    return columns(d + 1, d, seed)[:d] if d < 2 else torch.linalg.qr(torch.randn(d, d, dtype=torch.float64)).Q
-
-
-def test_d_orthonormal_columns_have_every_rank_d():
-    score = measure(columns(50, 6)).score
-    for name in ("rankme", "stable_rank", "nesum", "participation_ratio"):
-        assert score[name] == pytest.approx(6, abs=1e-4)
-
-
-def test_one_direction_has_every_rank_1():
-    x = torch.outer(torch.linspace(-1, 1, 50), torch.arange(1.0, 7.0))
-    score = measure(x).score
-    for name in ("rankme", "stable_rank", "nesum", "participation_ratio"):
-        assert score[name] == pytest.approx(1, abs=1e-4)
+def test_d_orthonormal_columns_have_every_rank_d_and_one_direction_every_rank_1():
+    direction = torch.outer(torch.linspace(-1, 1, 50), torch.arange(1.0, 7.0))
+    for x, rank in ((columns(50, 6), 6), (direction, 1)):
+        score = measure(x).score
+        for name in ("rankme", "stable_rank", "nesum", "participation_ratio"):
+            assert score[name] == pytest.approx(rank, abs=1e-4)
 
 
 def test_ranks_of_the_singular_values_2_1_1_by_hand():
@@ -142,7 +133,7 @@ def test_too_few_images_do_lower_the_ranks_that_are_called_biased():
 
 
 def test_a_function_of_F_is_aligned_with_F():
-    U = rotation(5)
+    U = torch.linalg.qr(torch.randn(5, 5, dtype=torch.float64)).Q
     F, W = (U * torch.tensor([5.0, 4, 3, 2, 1])) @ U.T, (U * torch.tensor([2.5, 2, 1.5, 1, 0.5]).sqrt()) @ U.T
     found = measure(torch.eye(4), F.float(), W.float())
     assert found.score["commutator"] == pytest.approx(0, abs=1e-6)

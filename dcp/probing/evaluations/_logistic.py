@@ -63,14 +63,11 @@ def accuracy(weight: Tensor, task: Task) -> float:
 
 
 def objective(weight: Tensor, task: Task, l2: float) -> tuple[float, Tensor]:
-    """Mean cross-entropy + λ/2 ‖A‖² and its gradient [K, D + 1]; pieces that fit in memory, added in float64.
-
-    Args:
-        weight: [K, D + 1].
-        task: N images.
-        l2: λ; the bias pays nothing.
-    """
-    n, rows = len(task.x), _rows(task)
+    """Mean cross-entropy + λ/2 ‖A‖² and its gradient [K, D + 1]; pieces that fit in memory, added in float64."""
+    n, rows = len(task.x), LOGITS_AT_A_TIME // task.classes
+    if task.x.is_cpu:
+        rows = min(rows, FEATURES_AT_A_TIME // task.x.shape[1])
+    rows = max(1, rows)
     penalised = torch.cat([weight[:, :-1], torch.zeros_like(weight[:, -1:])], dim=1)
     loss, gradient = l2 / 2 * float(penalised.square().sum()), l2 * penalised
     near = weight.to(task.x)
@@ -81,12 +78,6 @@ def objective(weight: Tensor, task: Task, l2: float) -> tuple[float, Tensor]:
         error = log_p.exp_().scatter_add_(0, y, torch.full_like(y, -1, dtype=x.dtype))
         gradient += torch.cat([error @ x, error.sum(1, keepdim=True)], dim=1).cpu() / n
     return loss, gradient
-
-
-def _rows(task: Task) -> int:
-    """Images at a time."""
-    by_logits = LOGITS_AT_A_TIME // task.classes
-    return max(1, min(by_logits, FEATURES_AT_A_TIME // task.x.shape[1]) if task.x.is_cpu else by_logits)
 
 
 @dataclass(frozen=True)
@@ -118,14 +109,8 @@ class Curvature:
 def fit(task: Task, l2: float, curvature: Curvature, start: Tensor, tolerance: float, iterations: int) -> Fit:
     """Go to the minimum of `objective` by scipy's L-BFGS-B (Zhu, Byrd, Lu, Nocedal 1997), full batch, no bounds.
 
-    Args:
-        task: N images.
-        l2: λ > 0.
-        curvature: of features like these.
-        start: weight [K, D + 1] to begin from.
-        tolerance: largest entry of the gradient, in the coordinates of `curvature`, at which to end; it ends too where
-            a step gains less than 1e-9 of the objective.
-        iterations: at most.
+    It begins at weight `start` [K, D + 1] and ends where no entry of the gradient, in the coordinates of `curvature`
+    (of features like these), is larger than `tolerance`; too where a step gains less than 1e-9 of the objective.
     """
     from scipy.optimize import minimize  # torch's own takes seconds to load, the first time
 

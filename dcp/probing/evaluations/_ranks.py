@@ -19,10 +19,7 @@ def falling(M: Tensor) -> Tensor:
 
 
 def rankme(eigenvalues: Tensor) -> Tensor:
-    """RankMe exp(-Σ p log p), p = σ/Σσ, of features with the squared singular values σ²; 0 if all are 0.
-
-    Args:
-        eigenvalues: [D], not negative, of ZᵀZ (Z not centred) or of any multiple of it.
+    """RankMe exp(-Σ p log p), p = σ/Σσ, of eigenvalues σ² [D] of ZᵀZ (Z not centred) or a multiple; 0 if all are 0.
 
     >>> round(float(rankme(torch.ones(8))), 4)
     8.0
@@ -32,10 +29,9 @@ def rankme(eigenvalues: Tensor) -> Tensor:
 
 
 def nesum(eigenvalues: Tensor) -> Tensor:
-    """Σ λ_i / λ_1, from 1 (rank one) to D (white); 0 if all are 0.
+    """Σ λ_i / λ_1 of eigenvalues [D] of a covariance, from 1 (rank one) to D (white); 0 if all are 0.
 
-    Args:
-        eigenvalues: [D], not negative, of a covariance; or of ZᵀZ, which makes it the stable rank ‖Z‖_F²/σ₁².
+    Of ZᵀZ it is the stable rank ‖Z‖_F²/σ₁².
 
     >>> float(nesum(torch.tensor([4.0, 1.0, 1.0])))
     1.5
@@ -46,13 +42,8 @@ def nesum(eigenvalues: Tensor) -> Tensor:
 def powerlaw(eigenvalues: Tensor, first: int, last: int) -> tuple[float, float, int] | None:
     """α of λ_i ~ i^-α, the share of the variance of log λ that the line explains, and the last rank fitted.
 
-    Args:
-        eigenvalues: [D], falling, 0 where there is no direction.
-        first: rank, from 1.
-        last: rank; there may be fewer.
-
-    Returns:
-        None if there are fewer than 3 ranks to fit.
+    The eigenvalues [D] fall, to 0 where there is no direction; ranks count from 1, and there may be fewer than `last`.
+    None if there are fewer than 3 to fit.
 
     >>> [round(value, 6) for value in powerlaw(torch.arange(1, 40.0) ** -1.5, 11, 500)]
     [1.5, 1.0, 39]

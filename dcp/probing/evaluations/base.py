@@ -2,7 +2,7 @@
 
 Each file in `dcp/probing/evaluations/` offers `labels` (does it need any?), `Config`, and `evaluate(subject, config,
 *, seed) -> Scores`. An evaluation learns from `subject.train` alone; `subject.test` is looked at once, to
-count what came out right.
+count what came out right. It raises RequestError where labels are missing, and RunError where features are not finite.
 
 Shapes: N images, D features of an image, K classes, D' size of the projection.
 """
@@ -24,19 +24,15 @@ UNLABELLED = -1
 # a square of this, summed over a million images, still fits into float32
 LARGEST_FEATURE = 1e15
 FEWEST_CLASSES_FOR_TOP5 = 6
+Z = NormalDist().inv_cdf(0.975)  # of a 95 % interval
 
 
 @dataclass(frozen=True)
 class Features:
-    """What a frozen encoder makes of one split.
+    """What a frozen encoder makes of one split."""
 
-    Args:
-        x: [N, D] float32.
-        y: [N] int64 class numbers; -1 where an image has no label.
-    """
-
-    x: Tensor
-    y: Tensor
+    x: Tensor  # [N, D] float32
+    y: Tensor  # [N] int64 class numbers; -1 where an image has no label
 
     def __len__(self) -> int:
         return len(self.x)
@@ -46,100 +42,69 @@ class Features:
 class Origin:
     """What the features were made from, for evaluations that look at images or train the network on.
 
-    Args:
-        encoder: [B, 3, S, S] normalised -> [B, D], frozen, in eval mode, where its features are; copy it to change it.
-        train: the images behind `Subject.train`, in the same order.
-        test: those behind `Subject.test`.
-        size: S, side of its images in pixels.
-        config: the views it was trained on; their normalisation is the encoder's.
+    The encoder takes [B, 3, S, S] normalised to [B, D]. It is frozen, in eval mode, where its features are; copy it to
+    change it.
     """
 
     encoder: nn.Module
-    train: Dataset
+    train: Dataset  # the images behind `Subject.train`, in the same order
     test: Dataset
-    size: int
-    config: Views
+    size: int  # S, side of its images in pixels
+    config: Views  # that it was trained on; their normalisation is the encoder's
 
 
 @dataclass(frozen=True)
 class Subject:
-    """One trained run, as evaluations see it.
+    """One trained run, as evaluations see it."""
 
-    Args:
-        train: features of the labelled training images, without augmentation.
-        test: features of the test images.
-        classes: names of the K classes; () where the data have none.
-        F: [D', D'] second moments of the projections at the end of training, if the run kept them.
-        W: [D', D'] weight of its linear predictor, if it has one.
-        origin: what made the features; None where only these are known.
-    """
-
-    train: Features
+    train: Features  # of the labelled training images, without augmentation
     test: Features
-    classes: tuple[str, ...] = ()
-    F: Tensor | None = None
-    W: Tensor | None = None
-    origin: Origin | None = None
+    classes: tuple[str, ...] = ()  # names of the K classes; () where the data have none
+    F: Tensor | None = None  # [D', D'] second moments of the projections at the end of training, if the run kept them
+    W: Tensor | None = None  # [D', D'] weight of its linear predictor, if it has one
+    origin: Origin | None = None  # what made the features; None where only these are known
 
 
 @dataclass(frozen=True)
 class Scores:
-    """What an evaluation found.
+    """What an evaluation measured; `arrays` are written beside the predictions.
 
-    Args:
-        score: values by name; accuracies in [0, 1].
-        n: number of test images behind them.
-        interval: 95 % interval of those scores that have one.
-        settings: everything that decided how it was measured.
-        predictions: [n] int64 class number given to each test image, or None.
-        extra: findings that are no score: lists, choices made on the way, warnings.
-        arrays: further tensors by name, written beside the predictions. One that has the name of a score holds its
-            value image by image, float64 [n]: their mean is the score.
+    An array that has the name of a score holds its value image by image, float64 [n]: their mean is the score.
     """
 
-    score: dict[str, float]
-    n: int
-    interval: dict[str, tuple[float, float]] = field(default_factory=dict)
-    settings: dict[str, Json] = field(default_factory=dict)
-    predictions: Tensor | None = None
-    extra: dict[str, Json] = field(default_factory=dict)
+    score: dict[str, float]  # accuracies in [0, 1]
+    n: int  # number of test images behind them
+    interval: dict[str, tuple[float, float]] = field(default_factory=dict)  # 95 %, of those scores that have one
+    settings: dict[str, Json] = field(default_factory=dict)  # everything that decided how it was measured
+    predictions: Tensor | None = None  # [n] int64 class number given to each test image
+    extra: dict[str, Json] = field(default_factory=dict)  # no score: lists, choices made on the way, warnings
     arrays: dict[str, Tensor] = field(default_factory=dict)
 
 
-def accuracy_interval(correct: int, n: int, *, level: float = 0.95) -> tuple[float, float]:
-    """Interval of an accuracy from counting `correct` right among `n` (Wilson 1927: the score test inverted).
+def accuracy_interval(correct: int, n: int) -> tuple[float, float]:
+    """95 % interval of an accuracy from `correct` (0..n) right among n >= 1 (Wilson 1927: the score test inverted).
 
     It says how far the accuracy of this one encoder may be off for having few test images, and nothing about
     seeds.
 
-    Args:
-        correct: in 0..n.
-        n: number of test images, at least 1.
-        level: coverage aimed at, in (0, 1).
-
     >>> [round(end, 4) for end in accuracy_interval(8, 10)]
     [0.4902, 0.9433]
     """
-    z2 = NormalDist().inv_cdf((1 + level) / 2) ** 2
-    share = correct / n
+    z2, share = Z**2, correct / n
     middle = (share + z2 / (2 * n)) / (1 + z2 / n)
     reach = (z2 * (share * (1 - share) / n + z2 / (4 * n * n))) ** 0.5 / (1 + z2 / n)
     # at 0 and n the exact ends are 0 and 1, which rounding may miss by 1e-17
     return (0.0 if correct == 0 else middle - reach, 1.0 if correct == n else middle + reach)
 
 
-def mean_interval(values: Tensor, *, level: float = 0.95) -> tuple[float, float]:
-    """Interval of a mean over test images whose values lie in [0, 1]: mean ± z s/√n, cut to [0, 1].
-
-    Args:
-        values: [n], one an image.
-        level: coverage aimed at, in (0, 1).
+def mean_interval(values: Tensor) -> tuple[float, float]:
+    """95 % interval of the mean of values [n] in [0, 1], one a test image: mean ± z s/√n, cut to [0, 1].
 
     >>> [round(end, 4) for end in mean_interval(torch.tensor([0.0, 0.5, 0.5, 1.0]))]
     [0.0999, 0.9001]
     """
-    mean, z = float(values.double().mean()), NormalDist().inv_cdf((1 + level) / 2)
-    reach = z * float(values.double().std()) / len(values) ** 0.5 if len(values) > 1 else 1.0
+    mean = float(values.double().mean())
+    reach = Z * float(values.double().std()) / len(values) ** 0.5 if len(values) > 1 else 1.0
     return max(0.0, mean - reach), min(1.0, mean + reach)
 
 
@@ -148,13 +113,18 @@ def class_count(subject: Subject) -> int:
     return max(len(subject.classes), *(int(part.y.max()) + 1 for part in (subject.train, subject.test)))
 
 
-def check(features: Features, split: str, *, labels: bool) -> None:
-    """Refuse features from which nothing can be measured.
+def check(subject: Subject, *, labels: bool) -> None:
+    """Refuse a subject from which nothing can be measured; `labels`: whether every image must have one.
 
-    Args:
-        features: of one split.
-        split: its name, for the message.
-        labels: whether every image must have one.
+    Raises:
+        RunError, RequestError: as `check_split`, first for train, then for test.
+    """
+    check_split(subject.train, "train", labels=labels)
+    check_split(subject.test, "test", labels=labels)
+
+
+def check_split(features: Features, split: str, *, labels: bool) -> None:
+    """Refuse the features of one split from which nothing can be measured.
 
     Raises:
         RunError: there are no images, or a feature is not finite or is beyond 1e15.
@@ -166,20 +136,15 @@ def check(features: Features, split: str, *, labels: bool) -> None:
         raise RequestError(f"the {split} split has images without a label", slug="no-labels", where=split,
                            hint="spectrum is the evaluation that needs none")  # fmt: skip
     # written so that NaN, which compares as false, is refused too
-    if not bool((features.x.abs().amax(1) <= LARGEST_FEATURE).all()):
-        bad = int((~(features.x.abs().amax(1) <= LARGEST_FEATURE)).sum())
+    if bad := int((~(features.x.abs().amax(1) <= LARGEST_FEATURE)).sum()):
         what = f"the encoder gives NaN, infinite or huge features for {bad} of {len(features)} {split} images"
         raise RunError(what, slug="bad-features", where=split)
 
 
 def ranked(ranking: Tensor, subject: Subject, settings: dict[str, Json], extra: dict[str, Json]) -> Scores:
-    """Scores of a classifier that names classes in order of preference.
+    """Scores of a classifier that names classes in order of preference; top5 is scored from 6 classes on.
 
-    Args:
-        ranking: [n, m] int64, the best class of each image first; -1 where the classifier has no more.
-        subject: what was classified; top5 is scored from 6 classes on.
-        settings: kept as they are.
-        extra: kept as they are.
+    The ranking [n, m] int64 has the best class of each image first, and -1 where the classifier has no more.
     """
     ranking, n, classes = ranking.cpu(), len(ranking), class_count(subject)
     hits = ranking == subject.test.y.cpu().unsqueeze(1)

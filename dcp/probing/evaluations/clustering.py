@@ -18,7 +18,6 @@ Shapes: N images, D features, K classes, C clusters.
 """
 
 import warnings
-from statistics import NormalDist
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -48,15 +47,7 @@ class Config(VariantConfig):
 
 
 def clustered(train: Tensor, test: Tensor, count: int, config: Config, seed: int) -> "tuple[NDArray[np.int32], ...]":
-    """Cluster numbers of train [N] and of test [n].
-
-    Args:
-        train: [N, D].
-        test: [n, D].
-        count: C, at most N.
-        config: starts and images.
-        seed: of starts and of the choice of images.
-    """
+    """Cluster numbers of train [N, D] and of test [n, D] in `count` <= N clusters; `seed` chooses starts and images."""
     from sklearn.cluster import KMeans
     from sklearn.exceptions import ConvergenceWarning
 
@@ -86,10 +77,7 @@ def agreement(y: "NDArray[np.int64]", cluster: "NDArray[np.int32]") -> dict[str,
     """Nmi and ari of classes y [n] and clusters [n]."""
     from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
-    return {
-        "nmi": float(normalized_mutual_info_score(y, cluster)),
-        "ari": float(adjusted_rand_score(y, cluster)),
-    }
+    return {"nmi": float(normalized_mutual_info_score(y, cluster)), "ari": float(adjusted_rand_score(y, cluster))}
 
 
 def intervals(
@@ -98,29 +86,18 @@ def intervals(
     """95 % intervals of nmi and ari by bootstrap over the images."""
     import numpy as np
 
-    draw, z = np.random.default_rng(seed), NormalDist().inv_cdf(0.975)
+    draw = np.random.default_rng(seed)
     samples = [draw.integers(len(y), size=len(y)) for _ in range(resamples)]
     resampled = [agreement(y[rows], cluster[rows]) for rows in samples]
-    reach = {name: z * float(np.std([scores[name] for scores in resampled], ddof=1)) for name in resampled[0]}
+    reach = {name: base.Z * float(np.std([scores[name] for scores in resampled], ddof=1)) for name in resampled[0]}
     score, least = agreement(y, cluster), {"nmi": 0.0, "ari": -0.5}
     return {name: (max(least[name], score[name] - r), min(1.0, score[name] + r)) for name, r in reach.items()}
 
 
 @torch.no_grad()
 def evaluate(subject: Subject, config: Config, *, seed: int) -> Scores:
-    """NMI, ARI and matched accuracy of k-means on the test images.
-
-    Args:
-        subject: what to evaluate.
-        config: how.
-        seed: of k-means, of its choice of images, and of the bootstrap.
-
-    Raises:
-        RequestError: labels are missing.
-        RunError: features are not finite.
-    """
-    for split, features in (("train", subject.train), ("test", subject.test)):
-        base.check(features, split, labels=True)
+    """NMI, ARI and matched accuracy on the test images; `seed` decides k-means, its images, and the bootstrap."""
+    base.check(subject, labels=True)
     classes = base.class_count(subject)
     count = min(config.clusters or classes, len(subject.train))
     train, test = clustered(subject.train.x, subject.test.x, count, config, seed)
@@ -130,10 +107,7 @@ def evaluate(subject: Subject, config: Config, *, seed: int) -> Scores:
     return Scores(
         score={**agreement(y_test, test), "accuracy": right / n},
         n=n,
-        interval={
-            **intervals(y_test, test, config.resamples, seed),
-            "accuracy": base.accuracy_interval(right, n),
-        },
+        interval={**intervals(y_test, test, config.resamples, seed), "accuracy": base.accuracy_interval(right, n)},
         settings={**config.model_dump(mode="json"), "train_images": len(y), "classes": classes},
         predictions=predictions,
         extra={"seed": seed, "clusters": count, "test_images_by_cluster": torch.from_numpy(test).bincount().tolist()},

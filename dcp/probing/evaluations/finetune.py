@@ -14,7 +14,7 @@ Shapes: B images of a batch, S side in pixels, D features, K classes.
 """
 
 from copy import deepcopy
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
@@ -74,27 +74,16 @@ class Classifier(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits, in float32."""
-        with _arithmetic(x.device):
+        fast = x.device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+        with torch.autocast(x.device.type, dtype=torch.bfloat16, enabled=fast):
             features = self.encoder(x)
         return self.head(features.float())  # type: ignore[no-any-return]
 
 
-def _arithmetic(device: torch.device) -> Any:
-    fast = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=fast)
-
-
 def trained(origin: Origin, data: Dataset, y: Tensor, classes: int, config: Config, lr: float, seed: int) -> Classifier:
-    """The classifier after all epochs on `data`.
+    """The classifier after all epochs on images with classes y [N]; `seed` decides their order and views.
 
-    Args:
-        origin: encoder, size and views.
-        data: labelled images; of one its two views are enough for batch norm.
-        y: [N] their class numbers.
-        classes: K.
-        config: the budget.
-        lr: peak learning rate.
-        seed: of order and views.
+    Of a single image its two views are enough for batch norm.
     """
     device = next(origin.encoder.parameters()).device
     with torch.random.fork_rng([device] if device.type == "cuda" else []), torch.enable_grad():
@@ -103,23 +92,17 @@ def trained(origin: Origin, data: Dataset, y: Tensor, classes: int, config: Conf
             dim = origin.encoder(torch.zeros(1, 3, origin.size, origin.size, device=device)).shape[1]
         model = Classifier(origin.encoder, dim, classes).train()
         plan = Plan(len(data), min(config.batch, len(data)), config.epochs, seed)
-        _train(model, origin, data, y.to(device), plan, lr, config.weight_decay)
+        optimizer = torch.optim.SGD(
+            model.parameters(), lr=lr, momentum=0.9, nesterov=True, weight_decay=config.weight_decay
+        )
+        shares, views, workers = Shares(plan, 0, 0), plain(origin.config), worker_count(None, 1)
+        for batch in batches(data.images, shares, views, size=origin.size, device=device, workers=workers):
+            optimizer.param_groups[0]["lr"] = schedules.cosine(lr, 0.0, batch.step / plan.steps)
+            loss = fn.cross_entropy(model(torch.cat([batch.x1, batch.x2])), y[batch.index].to(device).repeat(2))
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
     return model.eval()
-
-
-def _train(
-    model: Classifier, origin: Origin, data: Dataset, y: Tensor, plan: Plan, lr: float, weight_decay: float
-) -> None:
-    """All steps of the plan."""
-    optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9, nesterov=True, weight_decay=weight_decay)
-    shares, workers = Shares(plan, 0, 0), worker_count(None, 1)
-    seen = batches(data.images, shares, plain(origin.config), size=origin.size, device=y.device, workers=workers)
-    for batch, (_, _, rows) in zip(seen, shares.steps(), strict=True):
-        optimizer.param_groups[0]["lr"] = schedules.cosine(lr, 0.0, batch.step / plan.steps)
-        loss = fn.cross_entropy(model(torch.cat([batch.x1, batch.x2])), y[rows.to(y.device)].repeat(2))
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
 
 
 @torch.no_grad()
@@ -150,20 +133,15 @@ def chosen(
 
 
 def evaluate(subject: Subject, config: Config, *, seed: int) -> Scores:
-    """Top-1 (and, from 6 classes on, top-5) accuracy on the test images after fine-tuning.
+    """Top-1 (and, from 6 classes on, top-5) accuracy on the test images after fine-tuning a copy of the encoder.
 
-    Args:
-        subject: what to evaluate; its encoder stays as it is.
-        config: how.
-        seed: decides which labels are used, which images are held out, their order and views.
+    `seed` decides which labels are used, which images are held out, their order and views.
 
     Raises:
-        RequestError: labels are missing.
-        RunError: features are not finite, or an image file is broken.
+        RunError: an image file is broken.
         ValueError: the subject has features only.
     """
-    for split, features in (("train", subject.train), ("test", subject.test)):
-        base.check(features, split, labels=True)
+    base.check(subject, labels=True)
     origin, classes = subject.origin, base.class_count(subject)
     if origin is None:
         raise ValueError("fine-tuning needs the images behind the features")

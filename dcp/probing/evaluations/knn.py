@@ -83,11 +83,8 @@ class Config(VariantConfig):
 def nearest(query: Tensor, bank: Tensor, k: int, own: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Similarity, descending, and row number, both [B, k], of the rows of `bank` nearest to each `query`.
 
-    Args:
-        query: [B, D], rows of unit length.
-        bank: [N, D], rows of unit length.
-        k: in 1..N, or below N with `own`.
-        own: [B] the row of `bank` that each query is itself, which is no neighbour; None if they are others.
+    Rows of query [B, D] and bank [N, D] have unit length; `own` [B] is the row of `bank` that each query is itself,
+    which is no neighbour. k is in 1..N, below N with `own`.
     """
     similarity = query @ bank.T
     if own is not None:
@@ -104,11 +101,7 @@ def nearest(query: Tensor, bank: Tensor, k: int, own: Tensor | None = None) -> t
 def votes(similarity: Tensor, label: Tensor, classes: int, temperature: float) -> Tensor:
     """Sum of the neighbours' weights by class [B, K], in units of the nearest one's weight.
 
-    Args:
-        similarity: [B, k], descending.
-        label: [B, k] classes of the neighbours.
-        classes: K.
-        temperature: T.
+    The neighbours have `similarity` [B, k], descending, and class `label` [B, k].
     """
     weight = ((similarity - similarity[:, :1]) / temperature).exp()
     total = similarity.new_zeros(len(similarity), classes)
@@ -118,16 +111,7 @@ def votes(similarity: Tensor, label: Tensor, classes: int, temperature: float) -
 
 
 def ranking(query: Tensor, bank: Tensor, label: Tensor, classes: int, k: int, temperature: float) -> Tensor:
-    """Up to five classes [B, min(5, K)] of each query, best first; -1 where no neighbour speaks for one more.
-
-    Args:
-        query: [B, D], rows of unit length.
-        bank: [N, D], rows of unit length.
-        label: [N] their classes.
-        classes: K.
-        k: neighbours that vote.
-        temperature: T.
-    """
+    """Up to five classes [B, min(5, K)] of each query, best first; -1 where no neighbour speaks for one more."""
     similarity, index = nearest(query, bank, k)
     total = votes(similarity, label[index], classes, temperature)
     value, order = total.sort(dim=1, descending=True, stable=True)
@@ -135,15 +119,7 @@ def ranking(query: Tensor, bank: Tensor, label: Tensor, classes: int, k: int, te
 
 
 def left_out(bank: Tensor, label: Tensor, classes: int, grid: list[tuple[int, float]], rows: Tensor) -> list[float]:
-    """Accuracy of each (k, T) on the training images `rows`, each classified by all the others.
-
-    Args:
-        bank: [N, D], rows of unit length, N at least 2.
-        label: [N] their classes.
-        classes: K.
-        grid: (k, T); k = N counts as N - 1.
-        rows: of `bank`.
-    """
+    """Accuracy of each (k, T) on training images `rows` of N > 1, each classified by all others; k = N means N - 1."""
     right = [0] * len(grid)
     for own in torch.split(rows, max(1, SIMILARITIES_AT_A_TIME // len(bank))):
         similarity, index = nearest(bank[own], bank, min(grid[-1][0], len(bank) - 1), own)
@@ -167,19 +143,12 @@ def chosen(bank: Tensor, label: Tensor, classes: int, config: Config, seed: int)
 
 @torch.no_grad()
 def evaluate(subject: Subject, config: Config, *, seed: int) -> Scores:
-    """Top-1 (and, from 6 classes on, top-5) accuracy of the vote.
-
-    Args:
-        subject: what to evaluate.
-        config: how.
-        seed: decides which training images choose k and T.
+    """Top-1 (and, from 6 classes on, top-5) accuracy of the vote; `seed` decides which images choose k and T.
 
     Raises:
-        RequestError: more neighbours are asked for than there are training images, or labels are missing.
-        RunError: features are not finite.
+        RequestError: more neighbours are asked for than there are training images.
     """
-    for split, features in (("train", subject.train), ("test", subject.test)):
-        base.check(features, split, labels=True)
+    base.check(subject, labels=True)
     classes = base.class_count(subject)
     bank, label = fn.normalize(subject.train.x), subject.train.y.to(subject.train.x.device)
     k, temperature, extra = chosen(bank, label, classes, config, seed)

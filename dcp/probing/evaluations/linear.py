@@ -56,12 +56,7 @@ class Config(VariantConfig):
 
 
 def standardise(train: Tensor, test: Tensor) -> tuple[Tensor, Tensor]:
-    """Both with mean 0 and deviation 1 per dimension *of train*; where train is constant, both become 0.
-
-    Args:
-        train: [N, D].
-        test: [n, D].
-    """
+    """Both, [N, D] and [n, D], with mean 0 and deviation 1 per dimension *of train*; 0 where train is constant."""
     variance, mean = torch.var_mean(train, dim=0, correction=0)
     scale = torch.where(variance.sqrt() > ROUNDING * mean.abs(), variance.rsqrt(), torch.zeros_like(mean))
     return (train - mean) * scale, (test.to(train) - mean) * scale
@@ -79,13 +74,6 @@ def path(
     """λ, the weight [K, D + 1] fitted with it, and its accuracy on `held`, from the strongest λ to the weakest.
 
     Each fit starts where the one before it ended; they are good enough to choose λ.
-
-    Args:
-        fitted: images to fit.
-        held: others.
-        l2: the λ.
-        curvature: of features like these.
-        iterations: a fit at most.
     """
     weight = torch.zeros(fitted.classes, fitted.x.shape[1] + 1, dtype=torch.float64)
     for strength in sorted(set(l2), reverse=True):
@@ -96,12 +84,7 @@ def path(
 def optimum(task: Task, config: Config, *, seed: int) -> tuple[Tensor, dict[str, Json]]:
     """Weight [K, D + 1] fitted to all of `task` with the λ that did best on a part held out, and how it went.
 
-    Of equals the strongest λ is taken.
-
-    Args:
-        task: the training images.
-        config: the λ to choose from, and how much to hold out.
-        seed: decides which images are held out.
+    Of equals the strongest λ is taken; `seed` decides which images are held out.
     """
     curvature, iterations = Curvature.of(task.x), config.max_iterations
     l2 = sorted(set(config.l2), reverse=True)
@@ -124,12 +107,9 @@ def optimum(task: Task, config: Config, *, seed: int) -> tuple[Tensor, dict[str,
 
 
 def adam(task: Task, config: Config, *, seed: int) -> Iterator[Tensor]:
-    """Weight [K, D + 1] after each epoch of Adam, from the start that torch's Linear has.
+    """Weight [K, D + 1] after each epoch of Adam, from the start that torch's Linear has; `seed` decides it, and order.
 
-    Args:
-        task: the training images, shuffled anew each epoch; the last batch may be smaller.
-        config: learning rate, weight decay (on the bias too), batch, epochs.
-        seed: decides start and order.
+    Images are shuffled anew each epoch, the last batch may be smaller, and the bias decays too.
     """
     generator, dim = torch.Generator().manual_seed(seed), task.x.shape[1]
     start = torch.empty(task.classes, dim + 1).uniform_(-1, 1, generator=generator) / dim**0.5
@@ -145,35 +125,20 @@ def adam(task: Task, config: Config, *, seed: int) -> Iterator[Tensor]:
         yield weight.detach().clone()
 
 
-def by_adam(task: Task, test: Task, config: Config, *, seed: int) -> tuple[Tensor, dict[str, Json]]:
-    """Weight [K, D + 1] of the last epoch; beside it what looking at the test images would have chosen."""
-    weights = list(adam(task, config, seed=seed))
-    curve = [_logistic.accuracy(weight, test) for weight in weights]
-    return weights[-1], {"top1_best_on_test": max(curve), "epoch_best_on_test": curve.index(max(curve)) + 1}
-
-
 @torch.no_grad()
 def evaluate(subject: Subject, config: Config, *, seed: int) -> Scores:
-    """Top-1 (and, from 6 classes on, top-5) accuracy on the test images.
-
-    Args:
-        subject: what to evaluate.
-        config: how.
-        seed: decides which training images are held out, or Adam's start and order.
-
-    Raises:
-        RequestError: labels are missing.
-        RunError: features are not finite.
-    """
-    for split, features in (("train", subject.train), ("test", subject.test)):
-        base.check(features, split, labels=True)
+    """Top-1 (and, from 6 classes on, top-5) accuracy; `seed` decides what is held out, or Adam's start and order."""
+    base.check(subject, labels=True)
     x, x_test = standardise(subject.train.x, subject.test.x)
     # a class without a training image has no optimum: its bias would fall for ever
     present, y = torch.unique(subject.train.y.to(x.device), return_inverse=True)
     task = Task(x, y, len(present))
     if config.method == "adam":
-        y_test = among(subject.test.y.to(x.device), present)
-        weight, extra = by_adam(task, Task(x_test, y_test, len(present)), config, seed=seed)
+        test = Task(x_test, among(subject.test.y.to(x.device), present), len(present))
+        weights = list(adam(task, config, seed=seed))
+        weight, curve = weights[-1], [_logistic.accuracy(weight, test) for weight in weights]
+        # what looking at the test images would have chosen
+        extra: dict[str, Json] = {"top1_best_on_test": max(curve), "epoch_best_on_test": curve.index(max(curve)) + 1}
     else:
         weight, extra = optimum(task, config, seed=seed)
     order = _logistic.predict(weight, x_test).sort(dim=1, descending=True, stable=True).indices[:, :5]

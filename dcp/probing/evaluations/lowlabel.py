@@ -98,19 +98,8 @@ def drawn(task: Task, test: Task, each: int, config: Config, seed: int) -> tuple
 
 @torch.no_grad()
 def evaluate(subject: Subject, config: Config, *, seed: int) -> Scores:
-    """Top-1 accuracy for each number of labels, the mean over draws.
-
-    Args:
-        subject: what to evaluate.
-        config: how.
-        seed: decides which images are drawn.
-
-    Raises:
-        RequestError: labels are missing.
-        RunError: features are not finite.
-    """
-    for split, features in (("train", subject.train), ("test", subject.test)):
-        base.check(features, split, labels=True)
+    """Top-1 accuracy for each number of labels, the mean over draws; `seed` decides which images are drawn."""
+    base.check(subject, labels=True)
     x, x_test = linear.standardise(subject.train.x, subject.test.x)
     present, y = torch.unique(subject.train.y.to(x.device), return_inverse=True)
     task, test = Task(x, y, len(present)), Task(x_test, linear.among(subject.test.y.to(x.device), present), 0)

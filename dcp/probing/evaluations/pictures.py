@@ -58,13 +58,9 @@ def spread(n: int, count: int) -> Tensor:
 
 
 def principal(x: Tensor, shown: Tensor) -> tuple[Tensor, list[float]]:
-    """First two principal components of the rows `shown`, [M, 2], and the shares of the variance in them.
+    """First two principal components of the rows `shown` [M] of x [N, D], [M, 2], and the shares of variance in them.
 
     The sign of a component is that of its largest loading, so that the map does not depend on the library.
-
-    Args:
-        x: [N, D]; all of it decides the components.
-        shown: int64 [M].
     """
     _, S = spectrum.moments(x)
     eigenvalues, U = spectra.eigh(S)
@@ -145,12 +141,11 @@ def evaluate(subject: Subject, config: Config, *, seed: int) -> Scores:
     """No score; the pictures are in `arrays`, their classes and the kind of map in `extra`.
 
     Raises:
-        RunError: features are not finite, or an image cannot be read.
+        RunError: an image cannot be read.
     """
     origin = subject.origin
     assert origin is not None, "a probe says what its features were made from"
-    for split, features in (("train", subject.train), ("test", subject.test)):
-        base.check(features, split, labels=False)
+    base.check(subject, labels=False)
     shown, asked = spread(len(subject.test), config.images), spread(len(subject.test), QUERIES)
     xy, kind = flat_map(subject.test, shown, config, seed)
     similarity, near = nearest_training(subject, asked)

@@ -40,14 +40,7 @@ class Config(VariantConfig):
 
 
 def relevant(query: Tensor, gallery: Tensor, y: Tensor, y_gallery: Tensor) -> Tensor:
-    """Whether the image at each place is of the query's class, bool [B, N], nearest first.
-
-    Args:
-        query: [B, D], rows of unit length.
-        gallery: [N, D], rows of unit length.
-        y: [B] classes of the queries.
-        y_gallery: [N].
-    """
+    """Whether the image at each place is of the query's class, bool [B, N], nearest first; rows have unit length."""
     order = (query @ gallery.T).sort(dim=1, descending=True, stable=True).indices
     return y_gallery[order] == y.unsqueeze(1)
 
@@ -66,14 +59,8 @@ def average_precision(hit: Tensor) -> Tensor:
 
 @torch.no_grad()
 def evaluate(subject: Subject, config: Config, *, seed: int) -> Scores:
-    """Mean average precision, and precision among the first k; `seed` decides nothing here.
-
-    Raises:
-        RequestError: labels are missing.
-        RunError: features are not finite.
-    """
-    for split, features in (("train", subject.train), ("test", subject.test)):
-        base.check(features, split, labels=True)
+    """Mean average precision, and precision among the first k; `seed` decides nothing here."""
+    base.check(subject, labels=True)
     gallery, y_gallery = fn.normalize(subject.train.x), subject.train.y.to(subject.train.x.device)
     n = min(config.queries, len(subject.test))
     asking = splits.evenly(subject.test.y, n, seed=0).sort().values  # the same for all runs, that they can be paired

@@ -89,12 +89,7 @@ def normalized_std(x: Tensor) -> Tensor:
 
 
 def alignment(F: Tensor, W: Tensor) -> tuple[Tensor, Tensor]:
-    """How far F's eigenvectors u are W's: ‖diag(UᵀWU)‖ / ‖W‖_F, and |uᵀWu| / |Wu| [D'] by falling eigenvalue.
-
-    Args:
-        F: [D', D'] symmetric.
-        W: [D', D'].
-    """
+    """How far F's eigenvectors u are W's: ‖diag(UᵀWU)‖ / ‖W‖_F, and |uᵀWu| / |Wu| [D'] by falling eigenvalue."""
     U = spectra.eigh(F)[1].flip(1)
     kept, whole = (U * (W @ U)).sum(0).abs(), (W @ U).norm(dim=0)
     by_eigenvector = torch.where(whole > 0, kept / whole, torch.zeros_like(whole))
@@ -161,7 +156,7 @@ def evaluate(subject: Subject, config: Config, *, seed: int) -> Scores:
     Raises:
         RunError: features, F or W are not finite.
     """
-    base.check(subject.test, "test", labels=False)
+    base.check_split(subject.test, "test", labels=False)
     score, extra = of_features(subject.test.x, config.fit)
     more_score, more_extra = of_matrices(matrix(subject.F, "F"), matrix(subject.W, "W"))
     settings: dict[str, Json] = {**config.model_dump(mode="json")}
