@@ -111,7 +111,7 @@ def test_only_evaluations_that_need_labels_refuse_images_without():
 
 
 QUICK = {"clustering": {"resamples": 5, "starts": 2}, "lowlabel": {"draws": 2}}
-QUICK |= dict.fromkeys(("knn", "linear", "retrieval"), {})
+QUICK |= {name: {} for name in ("knn", "linear", "retrieval")}
 CLASSIFIERS = [("knn", {}), ("linear", {}), ("linear", {"method": "adam", "epochs": 2})]
 FITTING_LITTLE = [(name, QUICK[name]) for name in ("clustering", "lowlabel", "retrieval")]
 
