@@ -10,6 +10,7 @@ from torch import Tensor
 from benchmarks.measure import Row, Scale, in_turn, rows
 from dcp.data.views import apply, files, parameters
 from dcp.data.views.config import Views
+from dcp.data.views.crop_boxes import draw_boxes
 
 JITTER = (0.4, 0.4, 0.4, 0.1)
 BATCH = 64
@@ -96,7 +97,7 @@ def _cropped(case: Case, images: Tensor, epoch: int, view: int) -> Tensor:
     drawn = {"seed": 0, "epoch": epoch, "view": view}
     crops = []
     for i, image in enumerate(images):
-        box = parameters.draw_boxes(config(case), index[i : i + 1], **drawn, **shape)[0].tolist()
+        box = draw_boxes(config(case), index[i : i + 1], **drawn, **shape)[0].tolist()
         crops.append(files.crop_file(image, tuple(box), case.size))
     return apply.finish(torch.stack(crops), parameters.draw(config(case), index, **drawn), config(case))
 

@@ -11,11 +11,11 @@ from statistics import fmean
 from typing import Any
 
 from dcp.comparison.arms import Arm, Member, Members, describe, group, mean
-from dcp.comparison.difference import Difference, corrected, difference
 from dcp.comparison.equal_time import EqualTime, at_equal_time
 from dcp.comparison.intervals import Interval, clipped, over_seeds
 from dcp.comparison.missing_runs import Absent
 from dcp.comparison.scores import having, image_interval, score_of, values_of
+from dcp.comparison.significance import Difference, corrected, difference
 from dcp.errors import RequestError
 from dcp.runs.lookup import without_folder
 from dcp.runs.records import is_share

@@ -25,6 +25,7 @@ from dcp.data.image_files import Files
 from dcp.data.sampler import Plan
 from dcp.data.views import apply, parameters
 from dcp.data.views.config import Views
+from dcp.data.views.crop_boxes import draw_boxes
 from dcp.data.views.files import crop_file
 from dcp.errors import DcpError
 
@@ -124,9 +125,7 @@ class Crops(MapDataset[Loaded]):
         index, (height, width) = torch.tensor([image]), pixels.shape[1:]
         crops = []
         for view in (0, 1):
-            boxes = parameters.draw_boxes(
-                self.config, index, seed=self.seed, epoch=epoch, view=view, height=height, width=width
-            )
+            boxes = draw_boxes(self.config, index, seed=self.seed, epoch=epoch, view=view, height=height, width=width)
             top, left, h, w = boxes[0].tolist()
             crops.append(crop_file(pixels, (top, left, h, w), self.size))
         return torch.stack(crops)

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from dcp.errors import RequestError
-from dcp.recipe import shipped
-from dcp.recipe.toml import DEEPEST, cut, loads, shown
+from dcp.recipe import overrides, shipped
+from dcp.recipe.toml import cut, loads, shown
 
 Table = dict[str, Any]
 
@@ -44,7 +44,7 @@ def overridden(table: Table, sets: tuple[str, ...]) -> Table:
     """
     above: Table = {}
     for text in sets:
-        added = override(text)
+        added = overrides.parse(text)
         # one that makes a value a table, or a table a value, would lose one of the two in silence
         path, old, new = "", above, added
         while isinstance(old, dict) and isinstance(new, dict) and len(new) == 1 and (key := next(iter(new))) in old:
@@ -158,39 +158,6 @@ def merge(below: Table, above: Table) -> Table:
             another_variant = choice in old and choice in new and old[choice] != new[choice]
             merged[key] = new if another_variant else merge(old, new)
     return merged
-
-
-def override(text: str) -> Table:
-    """The table of "dotted.key=value"; the value is TOML, and a bare word counts as a string.
-
-    >>> override("predictor.eps=0.1")
-    {'predictor': {'eps': 0.1}}
-    >>> override("predictor.name=identity")
-    {'predictor': {'name': 'identity'}}
-    """
-    key, equals, value = text.partition("=")
-    parts = key.strip().split(".")
-    if not equals or len(parts) > DEEPEST or not all(re.fullmatch(r"[A-Za-z0-9_-]+", part) for part in parts):
-        hint = "e.g. --set predictor.eps=0.1"
-        raise RequestError(f'"{cut(text)}" is not KEY=VALUE', slug="bad-override", where="--set", hint=hint)
-    table: Any = _value(value.strip(), text)
-    for part in reversed(parts):
-        table = {part: table}
-    return table  # type: ignore[no-any-return]
-
-
-def _value(value: str, text: str) -> object:
-    if not value:
-        hint = "an empty string is KEY='\"\"'; a key that is to have its default is left out"
-        raise RequestError(f'"{cut(text)}" has no value', slug="bad-override", where="--set", hint=hint)
-    try:
-        if len(table := loads(f"value = {value}")) == 1:  # and no second line
-            return table["value"]
-    except ValueError:
-        if re.fullmatch(r"[A-Za-z_~./][\w./~-]*", value):
-            return value
-    hint = 'numbers, true, false, lists [0.1, 1.0], "strings"; quotes may be left out of plain words and paths'
-    raise RequestError(f'the value in "{cut(text)}" is not TOML', slug="bad-override", where="--set", hint=hint)
 
 
 def frozen(value: Any) -> Any:

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dcp.comparison.arms import Member, Members
 from dcp.comparison.comparable import data_differ, images_of, share_tests
 from dcp.comparison.compare import Comparison
-from dcp.comparison.difference import IMAGES, SEEDS, SEEDS_AND_IMAGES, TWO_SEEDS
 from dcp.comparison.equal_time import has_readout, of_other_data
 from dcp.comparison.missing_runs import Absent, scored, unfinished
+from dcp.comparison.significance import IMAGES, SEEDS, SEEDS_AND_IMAGES, TWO_SEEDS
 
 PAIRED = "Seeds are paired where both arms have the same ones, and a seed gives both the same images in one order."
 EFFECT = "Effect: Hedges' g, the difference in standard deviations between seeds (paired: of their differences)."

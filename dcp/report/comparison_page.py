@@ -7,7 +7,7 @@ from typing import Any
 
 from dcp.comparison.arms import Arm
 from dcp.comparison.compare import Comparison
-from dcp.comparison.difference import TESTS, Difference
+from dcp.comparison.significance import TESTS, Difference
 from dcp.report.caveats import caveats, covers
 from dcp.report.findings import findings
 from dcp.report.page import (

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, final
 import tomli
 
 from dcp.errors import RunExists
-from dcp.runs import json_files, lookup, metrics, opening, records
+from dcp.runs import json_files, lookup, metrics, open_run, records
 from dcp.runs.disk import atomic_write, create_folder, in_plain_words, sweep
 from dcp.runs.json_files import Json, broken
 from dcp.runs.locking import locked
@@ -79,7 +79,7 @@ class Run:
         Raises:
             RequestError: "no-such-run", "not-a-run", "half-written-run", "broken-run" or "newer-run".
         """
-        return cls(Path(path), opening.read_record(Path(path)))
+        return cls(Path(path), open_run.read_record(Path(path)))
 
     @property
     def name(self) -> str:
@@ -167,7 +167,7 @@ class Run:
         Raises:
             RequestError: "broken-run", one of the files cannot be read.
         """
-        paths = opening.probes_in(self.path / "probes")
+        paths = open_run.probes_in(self.path / "probes")
         return {path.stem: records.read_probe(path) for path in paths if path.stem not in besides}
 
     def predictions(self, evaluation: str) -> "dict[str, NDArray[Any]] | None":

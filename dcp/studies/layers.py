@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dcp.errors import RequestError
-from dcp.recipe import layers as tables
-from dcp.recipe import shipped
+from dcp.recipe import layers, overrides, shipped
 from dcp.recipe.layers import Table
 
 
@@ -28,7 +27,7 @@ class Files(NamedTuple):
         path: of the uppermost file.
         base: the recipe below the study; {} without one.
         own: the study's own sections.
-        study: the table [study], with dotted keys as nested tables.
+        study: the table [study], with dotted keys as nested layers.
         sets: overrides of the arms, "key=value"; those of [study] are in it already.
     """
 
@@ -47,30 +46,30 @@ class Files(NamedTuple):
         """
         body = dict(body)
         below = recipe_below(Path(body.pop("extends"))) if "extends" in body else self.base
-        return tables.overridden(tables.merged([point, body, self.own, below]), self.sets)
+        return layers.overridden(layers.merged([point, body, self.own, below]), self.sets)
 
     @property
     def name(self) -> str:
         """Of the study: `run.name`, without it the file's name."""
-        table = tables.overridden(tables.merged([self.own, self.base]), self.sets)
+        table = layers.overridden(layers.merged([self.own, self.base]), self.sets)
         run = table.get("run")
-        return str((run.get("name") if isinstance(run, dict) else "") or tables.stem(str(self.path)))
+        return str((run.get("name") if isinstance(run, dict) else "") or layers.stem(str(self.path)))
 
 
 def read(source: str, sets: Sequence[str] = ()) -> Files:
     """The files of the study `source`: a path, or the name of one that ships.
 
     Raises:
-        RequestError: as `tables.load`.
+        RequestError: as `layers.load`.
     """
     path = shipped.find(source)
-    layers = tables.layers(path)
-    lowest = max((i for i, (_, table) in enumerate(layers) if "study" in table), default=0)
-    own = tables.merged(_normalised(file, table) for file, table in layers[: lowest + 1])
+    files = layers.layers(path)
+    lowest = max((i for i, (_, table) in enumerate(files) if "study" in table), default=0)
+    own = layers.merged(_normalised(file, table) for file, table in files[: lowest + 1])
     of_study = [text for text in sets if text.partition("=")[0].strip().partition(".")[0] == "study"]
     for text in of_study:
-        own = tables.merge(own, tables.override(text))
-    base = tables.merged(table for _, table in layers[lowest + 1 :]) if layers[lowest + 1 :] else {}
+        own = layers.merge(own, overrides.parse(text))
+    base = layers.merged(table for _, table in files[lowest + 1 :]) if files[lowest + 1 :] else {}
     return Files(path, base, own, own.pop("study", {}), tuple(text for text in sets if text not in of_study))
 
 
@@ -80,7 +79,7 @@ def recipe_below(path: Path) -> Table:
     Raises:
         RequestError: "bad-extends", it is a study itself.
     """
-    table = tables.merged(table for _, table in tables.layers(path))
+    table = layers.merged(table for _, table in layers.layers(path))
     if "study" in table:
         hint = "an arm extends a recipe of one run; a study may extend a study: extends above the first section"
         raise RequestError("an arm extends a study", slug="bad-extends", where=str(path), hint=hint)
@@ -98,7 +97,7 @@ def nested(table: Table) -> Table:
         branch: Any = nested(value) if isinstance(value, dict) else value
         for name in reversed(key.split(".")):
             branch = {name: branch}
-        tree = tables.merge(tree, branch)
+        tree = layers.merge(tree, branch)
     return tree
 
 
@@ -114,5 +113,5 @@ def _normalised(path: Path, table: Table) -> Table:
         study["arms"] = {name: nested(arm) if isinstance(arm, dict) else arm for name, arm in study["arms"].items()}
         for arm in study["arms"].values():
             if isinstance(arm, dict) and "extends" in arm:
-                arm["extends"] = str(tables.parent(path, arm["extends"]))
+                arm["extends"] = str(layers.parent(path, arm["extends"]))
     return {**table, "study": study}

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
 from dcp.errors import Problems, RequestError
-from dcp.recipe import layers
+from dcp.recipe import layers, overrides
 from dcp.recipe.sections import Study as Section
 from dcp.recipe.toml import shown
 from dcp.runs.lookup import first
@@ -77,7 +77,7 @@ def of_section(section: Section, files: Files) -> Iterator[RequestError]:
             what, hint = f"study.published[{i}].at.{key} is no axis", f"axes: {', '.join(axes) or 'none'}"
             yield RequestError(what, slug="unknown-name", where=where, hint=hint)
     for text in files.sets:
-        for key in layers.flat(layers.override(text)).keys() & axes.keys():
+        for key in layers.flat(overrides.parse(text)).keys() & axes.keys():
             what, hint = f"{key} is an axis of the study", f"give the axis other values: --set 'study.axes.{key}=[...]'"
             yield RequestError(what, slug="bad-override", where="--set", hint=hint)
 

@@ -13,7 +13,6 @@ from dcp.hardware.processes import Process
 from dcp.method import flops
 from dcp.method.algorithm import Method
 from dcp.recipe.recipe import Recipe
-from dcp.training.diagnosis.signs import facts_of
 from dcp.training.metrics import Metrics
 
 
@@ -47,7 +46,6 @@ def beginning(data: Dataset, recipe: Recipe, fingerprint: str, plan: Plan, metho
         "data": {"fingerprint": fingerprint, "n": len(data), "source": recipe.data.source},
         "steps": plan.steps,
         "flops_per_image": flops.per_image(method, recipe.data.view_size),
-        "facts": facts_of(recipe),
     }
 
 

@@ -20,6 +20,7 @@ from dcp.runs import checkpoint, encoder
 from dcp.runs.disk import atomic_write
 from dcp.runs.run import Run
 from dcp.training import failures, record, resume
+from dcp.training.diagnosis.signs import facts_of
 from dcp.training.diagnostics import Diagnostics
 from dcp.training.loop import Loop
 from dcp.training.metrics import Metrics
@@ -121,7 +122,8 @@ class Trainer:
         sitting = record.sitting(self.process, self.parts.precision)
         if run is not None:
             now = {"started": record.now(), "step": start, **sitting}
-            run.update(status="running", why="", error="", sittings=[*run.record.sittings, now])
+            facts, sittings = facts_of(self.recipe), [*run.record.sittings, now]
+            run.update(status="running", why="", error="", facts=facts, sittings=sittings)
             self.write_recipe(run)
             run.keep_metrics_until(start - 1)
         loop = self.loop(run, progress, signals)

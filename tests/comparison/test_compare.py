@@ -13,7 +13,7 @@ from statsmodels.stats.multitest import multipletests
 import dcp
 from dcp.comparison import intervals, seeds_and_images
 from dcp.comparison.compare import Comparison, compare
-from dcp.comparison.difference import IMAGES_PAIRED, IMAGES_UNPAIRED, SEEDS, SEEDS_AND_IMAGES
+from dcp.comparison.significance import IMAGES_PAIRED, IMAGES_UNPAIRED, SEEDS, SEEDS_AND_IMAGES
 from dcp.errors import RequestError
 from dcp.report import render
 from dcp.report.caveats import caveats, covers

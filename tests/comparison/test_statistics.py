@@ -13,11 +13,11 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.power import TTestIndPower, TTestPower
 from statsmodels.stats.weightstats import CompareMeans, DescrStatsW
 
-from dcp.comparison.difference import holm
 from dcp.comparison.effect_size import MORE_IMAGES, Plan, hedges, plan
 from dcp.comparison.intervals import p_of
 from dcp.comparison.mcnemar import McNemar
 from dcp.comparison.seeds_and_images import Estimate, Part, over_images, over_seeds, over_seeds_and_images
+from dcp.comparison.significance import holm
 
 EXACT = {"rel": 1e-9, "abs": 1e-12}
 A, B = [0.61, 0.64, 0.60, 0.655], [0.66, 0.71, 0.65, 0.69]

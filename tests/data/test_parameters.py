@@ -10,7 +10,8 @@ from scipy import stats
 from torchvision.transforms import ColorJitter, RandomResizedCrop
 
 from dcp.data.views.config import Views
-from dcp.data.views.parameters import BRIGHTNESS, CONTRAST, HUE, SATURATION, draw, draw_boxes
+from dcp.data.views.crop_boxes import draw_boxes
+from dcp.data.views.parameters import BRIGHTNESS, CONTRAST, HUE, SATURATION, draw
 
 N = 3_000
 WHERE = {"seed": 0, "epoch": 0, "view": 0}

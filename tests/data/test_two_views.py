@@ -8,8 +8,9 @@ from torchvision.transforms.v2 import functional as v2
 from dcp.data.views import apply as apply_module
 from dcp.data.views.apply import finish, normalize, two_views
 from dcp.data.views.config import Views
+from dcp.data.views.crop_boxes import draw_boxes
 from dcp.data.views.files import crop_file
-from dcp.data.views.parameters import draw, draw_boxes
+from dcp.data.views.parameters import draw
 
 BOUND = 1e-5  # of 1, before normalisation
 OPERATIONS = (tv.adjust_brightness, tv.adjust_contrast, tv.adjust_saturation, tv.adjust_hue)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from dcp.recipe import layers, schema, shipped
+from dcp.recipe import layers, overrides, schema, shipped
 from dcp.recipe.recipe import Recipe, editor_schema
 
 SCHEMA = editor_schema()
@@ -94,7 +94,7 @@ def test_every_recipe_that_ships_fits_the_schema(name: str) -> None:
 def test_what_a_recipe_may_not_say_does_not_fit_the_schema(wrong: str) -> None:
     table = Recipe.read("cifar10_directcopy").table()
     assert fits(table, SCHEMA)
-    assert not fits(layers.merge(copy.deepcopy(table), layers.override(wrong)), SCHEMA)
+    assert not fits(layers.merge(copy.deepcopy(table), overrides.parse(wrong)), SCHEMA)
 
 
 def test_a_recipe_needs_data_and_predictor_unless_it_extends_another() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dcp.errors import Problems, RequestError
-from dcp.recipe import layers, shipped
+from dcp.recipe import overrides, shipped
 from dcp.recipe.recipe import Recipe
 
 RIGHT = '[data]\nsource = "cifar10"\n[predictor]\nname = "directcopy"\n'
@@ -202,7 +202,7 @@ def test_what_is_wrong_in_a_parent_is_said_too(write: Write) -> None:
     ],
 )
 def test_an_override_is_a_dotted_key_and_a_toml_value(text: str, table: dict[str, Any]) -> None:
-    assert layers.override(text) == table
+    assert overrides.parse(text) == table
 
 
 @pytest.mark.parametrize("text", ["predictor.eps", "", "=3", ".=3", "a..b=1", "a.=1", ".a=1", "a b=1", "[a]=1"])

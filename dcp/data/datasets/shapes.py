@@ -23,7 +23,7 @@ from pydantic import Field
 from torch import Tensor
 
 from dcp.data.datasets.base import DataConfig, Dataset, Split
-from dcp.data.views.counter import uniform
+from dcp.data.views.random_numbers import uniform
 
 LATTICE = 4  # glyphs across an image
 CHUNK = 256  # images drawn at a time: 15 MB of float64 at 32 pixels

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from dcp.data.views import counter
-from dcp.data.views.counter import uniform
+from dcp.data.views import random_numbers
+from dcp.data.views.random_numbers import uniform
 
 MANY = torch.arange(20_000)
 integers = st.integers(0, 2**63 - 1)
@@ -22,16 +22,16 @@ def test_the_scrambling_is_splitmix64_of_the_paper():
         4593380528125082431,
         16408922859458223821,
     )
-    states = torch.tensor(1234567) + torch.arange(1, 6) * counter._signed(counter._STEP)
-    words = counter._scramble(states)
+    states = torch.tensor(1234567) + torch.arange(1, 6) * random_numbers._signed(random_numbers._STEP)
+    words = random_numbers._scramble(states)
     assert [word % 2**64 for word in words.tolist()] == list(expected)
 
 
 @settings(deadline=None)
 @given(word=st.integers(0, 2**64 - 1))
 def test_tensors_and_python_integers_scramble_alike(word):
-    [got] = counter._scramble(torch.tensor([counter._signed(word)])).tolist()
-    assert got % 2**64 == counter._scramble_integer(word)
+    [got] = random_numbers._scramble(torch.tensor([random_numbers._signed(word)])).tolist()
+    assert got % 2**64 == random_numbers._scramble_integer(word)
 
 
 @settings(deadline=None)

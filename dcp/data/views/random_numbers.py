@@ -11,6 +11,9 @@ All arithmetic is modulo 2^64: torch's int64, whose sums and products wrap aroun
 import torch
 from torch import Tensor
 
+# Parts of the counter's key. A new operation takes a new number: the views of old recipes stay as they are.
+CROP, FLIP, JITTER, GRAYSCALE, BLUR, SOLARIZE = range(6)
+
 _STEP = 0x9E3779B97F4A7C15  # the golden ratio times 2^64, odd
 _FACTORS = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)  # David Stafford's 13th variant
 _WORD = (1 << 64) - 1
@@ -37,6 +40,11 @@ def uniform(key: tuple[int, ...], index: Tensor, n: int) -> Tensor:
     steps = torch.arange(1, n + 1, device=index.device) * _signed(_STEP)
     words = _scramble(state[:, None] + steps)
     return _shift_right(words, 11).to(torch.float64) * 2.0**-53
+
+
+def between(ends: tuple[float, float], u: Tensor) -> Tensor:
+    """What u in [0, 1) is between two ends."""
+    return ends[0] + (ends[1] - ends[0]) * u
 
 
 def _scramble(word: Tensor) -> Tensor:
