@@ -20,19 +20,12 @@ from dcp.dynamics.rules import Rule
 
 @dataclass(frozen=True)
 class Modes:
-    """What a mode sees of the data and the decay.
+    """What a mode sees of the data and the decay."""
 
-    Attributes:
-        lambda_s: eigenvalue of X_s.
-        lambda_d: eigenvalue of X_d.
-        eta: weight decay.
-        phi: F = φ w²: λ_s if F is measured on views, λ_d if on clean images.
-    """
-
-    lambda_s: Tensor
-    lambda_d: Tensor
-    eta: Tensor
-    phi: Tensor
+    lambda_s: Tensor  # eigenvalue of X_s
+    lambda_d: Tensor  # eigenvalue of X_d
+    eta: Tensor  # weight decay
+    phi: Tensor  # F = φ w²: λ_s if F is measured on views, λ_d if on clean images
 
 
 def squared(modes: Modes, rule: Rule) -> Derivative:

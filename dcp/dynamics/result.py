@@ -10,23 +10,14 @@ Setting = Mapping[str, float | str]
 
 @dataclass(frozen=True)
 class Row:
-    """One number twice.
+    """One number twice."""
 
-    Attributes:
-        setting: where, as keys and values.
-        quantity: what.
-        simulated: by the flow, or drawn from samples.
-        closed_form: by the closed form.
-        bound: whether the closed form is an upper bound only.
-        standard_error: of `simulated`, where it comes from samples.
-    """
-
-    setting: Setting
-    quantity: str
-    simulated: float
-    closed_form: float
-    bound: bool = False
-    standard_error: float | None = None
+    setting: Setting  # where, as keys and values
+    quantity: str  # what
+    simulated: float  # by the flow, or drawn from samples
+    closed_form: float  # by the closed form
+    bound: bool = False  # whether the closed form is an upper bound only
+    standard_error: float | None = None  # of `simulated`, where it comes from samples
 
     @property
     def difference(self) -> float:
@@ -58,17 +49,11 @@ class Figure:
 
 @dataclass(frozen=True)
 class Result:
-    """What an experiment came to.
+    """What an experiment came to."""
 
-    Attributes:
-        rows: simulated beside closed form.
-        figures: the same over time, or over a parameter.
-        notes: whole sentences: what to see, and what is derived here or unverified.
-    """
-
-    rows: tuple[Row, ...]
-    figures: tuple[Figure, ...] = ()
-    notes: tuple[str, ...] = ()
+    rows: tuple[Row, ...]  # simulated beside closed form
+    figures: tuple[Figure, ...] = ()  # the same over time, or over a parameter
+    notes: tuple[str, ...] = ()  # whole sentences: what to see, and what is derived here or unverified
 
     def to_dict(self) -> dict[str, Any]:
         """The rows and notes as plain values; None for a number that is not finite, as JSON has no other word."""

@@ -14,17 +14,11 @@ from dcp.method.predictors import directcopy, directset
 
 
 class Rule(NamedTuple):
-    """How W is set; not normalised, as the theory has it.
+    """How W is set; not normalised, as the theory has it."""
 
-    Attributes:
-        alpha: [N], exponents of F; where all are 1 the rule is DirectCopy's.
-        eps: [N].
-        place: where ε is added, to W ("outside") or to F ("inside").
-    """
-
-    alpha: Tensor
-    eps: Tensor
-    place: Literal["outside", "inside"] = "outside"
+    alpha: Tensor  # [N], exponents of F; where all are 1 the rule is DirectCopy's
+    eps: Tensor  # [N]
+    place: Literal["outside", "inside"] = "outside"  # where ε is added, to W ("outside") or to F ("inside")
 
 
 def rule(alpha: Tensor, eps: float | Tensor = 0.0, place: Literal["outside", "inside"] = "outside") -> Rule:

@@ -12,15 +12,10 @@ Module = TypeVar("Module", bound=nn.Module)
 
 @dataclass(frozen=True)
 class Precision:
-    """In which the networks compute, and why: what `auto` chose.
+    """In which the networks compute, and why: what `auto` chose."""
 
-    Args:
-        amp: dtype of autocast, or None.
-        why: one phrase for the reader.
-    """
-
-    amp: torch.dtype | None
-    why: str
+    amp: torch.dtype | None  # dtype of autocast, or None
+    why: str  # one phrase for the reader
 
     @property
     def name(self) -> str:

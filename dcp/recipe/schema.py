@@ -10,25 +10,15 @@ Json = dict[str, Any]
 
 
 class Table(NamedTuple):
-    """One table, or one variant of it.
+    """One table, or one variant of it."""
 
-    Attributes:
-        path: dotted, e.g. "probe.linear"; "" for the recipe itself.
-        meaning: of the key that holds it, in its model.
-        choice: the key that chooses the variant, e.g. "name"; "" where there are none.
-        variant: whose keys these are, or "".
-        description: what the table or the variant is.
-        keys: JSON Schema of each key, in the order of `catalogue.Strict`.
-        required: keys without a default.
-    """
-
-    path: str
-    meaning: str
-    choice: str
-    variant: str
-    description: str
-    keys: dict[str, Json]
-    required: frozenset[str]
+    path: str  # dotted, e.g. "probe.linear"; "" for the recipe itself
+    meaning: str  # of the key that holds it, in its model
+    choice: str  # the key that chooses the variant, e.g. "name"; "" where there are none
+    variant: str  # whose keys these are, or ""
+    description: str  # what the table or the variant is
+    keys: dict[str, Json]  # JSON Schema of each key, in the order of `catalogue.Strict`
+    required: frozenset[str]  # keys without a default
 
 
 @cache

@@ -21,21 +21,13 @@ from dcp.recipe.layers import Table
 
 
 class Files(NamedTuple):
-    """What was read.
+    """What was read."""
 
-    Attributes:
-        path: of the uppermost file.
-        base: the recipe below the study; {} without one.
-        own: the study's own sections.
-        study: the table [study], with dotted keys as nested layers.
-        sets: overrides of the arms, "key=value"; those of [study] are in it already.
-    """
-
-    path: Path
-    base: Table
-    own: Table
-    study: Any
-    sets: tuple[str, ...]
+    path: Path  # of the uppermost file
+    base: Table  # the recipe below the study; {} without one
+    own: Table  # the study's own sections
+    study: Any  # the table [study], with dotted keys as nested layers
+    sets: tuple[str, ...]  # overrides of the arms, "key=value"; those of [study] are in it already
 
     def arm(self, body: Table, point: Table) -> Table:
         """The recipe of one arm, before it is checked.

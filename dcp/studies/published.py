@@ -13,19 +13,12 @@ from dcp.studies.study import Study
 
 @dataclass(frozen=True)
 class Reproduction:
-    """A published number and ours, in the unit of the source: shares of test images in percent.
+    """A published number and ours, in the unit of the source: shares of test images in percent."""
 
-    Attributes:
-        published: what was published; `arm` is the study's arm.
-        values: of our seeds.
-        mean: of them; None without any.
-        spread: their standard deviation; None for fewer than two.
-    """
-
-    published: Published
-    values: tuple[float, ...]
-    mean: float | None
-    spread: float | None
+    published: Published  # what was published; `arm` is the study's arm
+    values: tuple[float, ...]  # of our seeds
+    mean: float | None  # of them; None without any
+    spread: float | None  # their standard deviation; None for fewer than two
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as study.json holds them."""

@@ -28,15 +28,10 @@ from dcp.studies.names import label
 
 @dataclass(frozen=True)
 class Arm:
-    """One recipe of a study, that every seed trains.
+    """One recipe of a study, that every seed trains."""
 
-    Attributes:
-        name: e.g. "directpred-weight_decay0.0004".
-        recipe: its runs are called `<study>-<name>`.
-    """
-
-    name: str
-    recipe: Recipe
+    name: str  # e.g. "directpred-weight_decay0.0004"
+    recipe: Recipe  # its runs are called `<study>-<name>`
 
 
 @dataclass(frozen=True)

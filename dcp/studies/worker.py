@@ -12,19 +12,12 @@ from dcp.training.request import Say
 
 @dataclass
 class Outcome:
-    """What came of the runs of a study, as paths of run folders.
+    """What came of the runs of a study, as paths of run folders."""
 
-    Attributes:
-        done: trained and measured.
-        skipped: those of them that were so before.
-        failed: with what went wrong.
-        busy: another process has them.
-    """
-
-    done: list[str] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
-    failed: dict[str, str] = field(default_factory=dict)
-    busy: list[str] = field(default_factory=list)
+    done: list[str] = field(default_factory=list)  # trained and measured
+    skipped: list[str] = field(default_factory=list)  # those of them that were so before
+    failed: dict[str, str] = field(default_factory=dict)  # with what went wrong
+    busy: list[str] = field(default_factory=list)  # another process has them
 
 
 Train = Callable[[Cell], Run]

@@ -15,20 +15,11 @@ def silent(*_: object) -> None:
 
 @dataclass(frozen=True)
 class Request:
-    """Where runs lie, whether they go on, what computes, and who is told.
+    """Where runs lie, whether they go on, what computes, and who is told."""
 
-    Attributes:
-        runs: the folder of run folders; a run is `<runs>/<run.name>-s<run.seed>`.
-        resume: continue the run if it is there, begin it if not.
-        device: "auto", "cpu", "cuda" or "mps".
-        processes: that train together, where the command starts them.
-        watch: is given every line of metrics as it is written, and a "start" line.
-        say: is told in words what is skipped and why.
-    """
-
-    runs: Path = Path("runs")
-    resume: bool = False
-    device: str = "auto"
-    processes: int = 1
-    watch: Watch = silent
-    say: Say = silent
+    runs: Path = Path("runs")  # the folder of run folders; a run is `<runs>/<run.name>-s<run.seed>`
+    resume: bool = False  # continue the run if it is there, begin it if not
+    device: str = "auto"  # "auto", "cpu", "cuda" or "mps"
+    processes: int = 1  # that train together, where the command starts them
+    watch: Watch = silent  # is given every line of metrics as it is written, and a "start" line
+    say: Say = silent  # is told in words what is skipped and why

@@ -23,19 +23,12 @@ def facts_of(recipe: Any) -> Facts:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What a training is found to be.
+    """What a training is found to be."""
 
-    Attributes:
-        name: of the state.
-        evidence: the numbers that show it, in a phrase.
-        cause: what probably brought it about, in a phrase; "" where nothing points to one.
-        advice: the next thing to try; "" where nothing needs to be done.
-    """
-
-    name: str
-    evidence: str
-    cause: str = ""
-    advice: str = ""
+    name: str  # of the state
+    evidence: str  # the numbers that show it, in a phrase
+    cause: str = ""  # what probably brought it about, in a phrase; "" where nothing points to one
+    advice: str = ""  # the next thing to try; "" where nothing needs to be done
 
     def because(self, cause: str, advice: str) -> "Diagnosis":
         """The same with a cause, and what to do about it."""
