@@ -92,45 +92,26 @@ class State(Record):
 
 
 class RunRecord(Record):
-    """run.json: how a run was made, and what became of it.
+    """run.json: how a run was made, and what became of it."""
 
-    Attributes:
-        name, seed: recipe keys `run.name` and `run.seed`.
-        status: "running", "done", "failed" or "interrupted".
-        why: why it did not end well; "" if it did.
-        error: slug of the error that ended it; "" if none did, and in runs of older versions.
-        data: its training images.
-        facts: what the variants of the recipe say of themselves, which the diagnosis rests on.
-        state: the diagnosis.
-        versions: of packages, by name.
-        sittings: when, where and from which step on it was trained.
-        processes: that trained together.
-        steps: optimizer steps of the whole training.
-        flops_per_image: of a training step, a multiplication and an addition counted as two.
-        images_seen: by all steps.
-        images_per_s: images, not views, through a training step.
-        wall_s: seconds of training.
-        peak_memory_bytes: of the accelerator, or of the process on a CPU.
-    """
-
-    name: str = ""
-    seed: Whole = 0
-    status: str = "unknown"
-    why: Text = ""
-    error: Text = ""
+    name: str = ""  # recipe key `run.name`
+    seed: Whole = 0  # recipe key `run.seed`
+    status: str = "unknown"  # "running", "done", "failed" or "interrupted"
+    why: Text = ""  # it did not end well
+    error: Text = ""  # slug of the error that ended it; "" if none did, and in runs of older versions
     data: Annotated[TrainingData, NOT_KNOWN] = TrainingData()
-    facts: Table = {}
-    state: Annotated[State, NOT_KNOWN] = State()
-    versions: Table = {}
-    sittings: list[Any] = []
+    facts: Table = {}  # what the variants of the recipe say of themselves, which the diagnosis rests on
+    state: Annotated[State, NOT_KNOWN] = State()  # the diagnosis
+    versions: Table = {}  # of packages, by name
+    sittings: list[Any] = []  # when, where and from which step on it was trained
     device: Text = ""
-    processes: Whole | None = None
-    steps: Whole | None = None
-    flops_per_image: Number | None = None
-    images_seen: Number | None = None
-    images_per_s: Number | None = None
-    wall_s: Number | None = None
-    peak_memory_bytes: Number | None = None
+    processes: Whole | None = None  # that trained together
+    steps: Whole | None = None  # optimizer steps of the whole training
+    flops_per_image: Number | None = None  # of a training step, a multiplication and an addition counted as two
+    images_seen: Number | None = None  # by all steps
+    images_per_s: Number | None = None  # images, not views, through a training step
+    wall_s: Number | None = None  # seconds of training
+    peak_memory_bytes: Number | None = None  # of the accelerator, or of the process on a CPU
 
 
 class Scored(Record):
@@ -141,27 +122,16 @@ class Scored(Record):
 
 
 class ProbeRecord(Scored):
-    """probes/<evaluation>.json: what an evaluation found.
+    """probes/<evaluation>.json: what an evaluation found."""
 
-    Attributes:
-        evaluation: its name.
-        n: test images.
-        random_encoder: the same of the untrained encoder.
-        data: source, and fingerprints of the "train" and "test" images; nothing in older probes.
-        settings: everything that decided how it was measured.
-        extra: findings that are no score.
-        step: steps that the encoder was trained.
-        predictions_sha256: of the file of predictions that belongs to these scores.
-    """
-
-    evaluation: str = ""
-    n: Whole | None = None
-    random_encoder: Annotated[Scored, NOT_KNOWN] = Scored()
-    data: Table = {}
-    settings: Table = {}
-    extra: Table = {}
-    step: Whole | None = None
-    predictions_sha256: str | None = None
+    evaluation: str = ""  # its name
+    n: Whole | None = None  # test images
+    random_encoder: Annotated[Scored, NOT_KNOWN] = Scored()  # the same of the untrained encoder
+    data: Table = {}  # source, and fingerprints of the "train" and "test" images; nothing in older probes
+    settings: Table = {}  # everything that decided how it was measured
+    extra: Table = {}  # findings that are no score
+    step: Whole | None = None  # steps that the encoder was trained
+    predictions_sha256: str | None = None  # of the file of predictions that belongs to these scores
 
 
 R = TypeVar("R", bound=Record)

@@ -23,21 +23,13 @@ SCHEMA = 1  # of study.json
 
 @dataclass(frozen=True)
 class Result:
-    """What a study came to.
+    """What a study came to."""
 
-    Attributes:
-        study: that was run.
-        outcome: which runs of this call are done, failed or busy.
-        arms: those of earlier calls too, each its name and that of its runs.
-        comparison: of all finished runs of these arms, whichever call trained them; None for fewer than two.
-        reproductions: published numbers and ours.
-    """
-
-    study: Study
-    outcome: Outcome
-    arms: list[Json]
-    comparison: Comparison | None
-    reproductions: list[Reproduction]
+    study: Study  # that was run
+    outcome: Outcome  # which runs of this call are done, failed or busy
+    arms: list[Json]  # those of earlier calls too, each its name and that of its runs
+    comparison: Comparison | None  # of all finished runs of these arms, of earlier calls too; None below two
+    reproductions: list[Reproduction]  # published numbers and ours
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as study.json holds them."""

@@ -36,23 +36,14 @@ class Arm:
 
 @dataclass(frozen=True)
 class Study:
-    """A study that can be run.
+    """A study that can be run."""
 
-    Attributes:
-        name: of the study, and the beginning of its runs' names.
-        arms: in the order of the file; the first is what the others are compared with.
-        seeds: of every arm, ascending.
-        published: what others have published, `arm` being the name of the arm beside which it stands.
-        sets: overrides that lie over all arms.
-        source: its file.
-    """
-
-    name: str
-    arms: tuple[Arm, ...]
-    seeds: tuple[int, ...]
-    published: tuple[Published, ...] = ()
-    sets: tuple[str, ...] = field(default=(), compare=False)
-    source: str = field(default="", compare=False)
+    name: str  # of the study, and the beginning of its runs' names
+    arms: tuple[Arm, ...]  # in the order of the file; the first is what the others are compared with
+    seeds: tuple[int, ...]  # of every arm, ascending
+    published: tuple[Published, ...] = ()  # numbers of others, `arm` being the name of the arm beside them
+    sets: tuple[str, ...] = field(default=(), compare=False)  # overrides that lie over all arms
+    source: str = field(default="", compare=False)  # its file
 
     @property
     def size(self) -> str:

@@ -23,35 +23,20 @@ LISTEN_EVERY = 10  # steps between two agreements of several processes on whethe
 
 @dataclass(frozen=True)
 class Loop:
-    """What a training step needs besides its images.
-
-    Args:
-        method: the method itself.
-        wrapped: the same, as several processes must call it.
-        optimizer: of the online branch and the predictor.
-        schedule: gives the optimizer its rates for a step.
-        metrics: takes the losses.
-        saver: takes checkpoints.
-        process: this process.
-        plan: for epochs and the fraction done.
-        signals: requests to stop or save.
-        diagnostics: looks closely at some steps.
-        readout: says how good the features are; None without labels.
-        labels: [images] classes that training may see, -1 elsewhere, on the CPU; None where it sees none.
-    """
+    """What a training step needs besides its images."""
 
     method: Method
-    wrapped: nn.Module
-    optimizer: Optimizer
-    schedule: Callable[[int], float]
-    metrics: Metrics
-    saver: Saver
+    wrapped: nn.Module  # the method, as several processes must call it
+    optimizer: Optimizer  # of the online branch and the predictor
+    schedule: Callable[[int], float]  # gives the optimizer its rates for a step
+    metrics: Metrics  # takes the losses
+    saver: Saver  # takes checkpoints
     process: Process
-    plan: Plan
-    signals: Signals
-    diagnostics: Diagnostics
-    readout: Readout | None
-    labels: Tensor | None = None
+    plan: Plan  # for epochs and the fraction done
+    signals: Signals  # requests to stop or save
+    diagnostics: Diagnostics  # looks closely at some steps
+    readout: Readout | None  # says how good the features are; None without labels
+    labels: Tensor | None = None  # [images] on the CPU, classes that training may see, -1 elsewhere; None for none
 
     def train(self, batches: Iterator[Batch]) -> None:
         """Train from the first batch that `batches` gives to the last.

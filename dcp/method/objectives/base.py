@@ -26,17 +26,11 @@ Gather = Callable[[Tensor], tuple[Tensor, int]]
 
 
 class ObjectiveConfig(VariantConfig):
-    """Keys of every objective, and what it says of itself.
+    """Keys of every objective, and what it says of itself."""
 
-    Attributes:
-        keeps_apart: it keeps images apart by itself, so that neither predictor nor target has to.
-        squared: it is the squared distance, or has its gradient in z.
-        aligns: under it a learnt W takes on F's eigenvectors in the linear theory, or is expected to.
-    """
-
-    keeps_apart: ClassVar[bool] = False
-    squared: ClassVar[bool] = False
-    aligns: ClassVar[bool] = False
+    keeps_apart: ClassVar[bool] = False  # it keeps images apart by itself, so that neither predictor nor target has to
+    squared: ClassVar[bool] = False  # it is the squared distance, or has its gradient in z
+    aligns: ClassVar[bool] = False  # under it a learnt W takes on F's eigenvectors, by theory or expectation
 
     scale: float = Field(1.0, gt=0, description="factor on the loss; SimSiam's -cos/2 - cos/2 is cosine with 0.25")
 

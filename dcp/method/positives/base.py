@@ -19,13 +19,9 @@ from dcp.catalogue import VariantConfig
 
 
 class PositivesConfig(VariantConfig):
-    """Keys of all positives, which are none; and what they say of themselves.
+    """Keys of all positives, which are none; and what they say of themselves."""
 
-    Attributes:
-        partial: only a part of the images has more to predict than the other view.
-    """
-
-    partial: ClassVar[bool] = False
+    partial: ClassVar[bool] = False  # only a part of the images has more to predict than the other view
 
 
 class LabelledConfig(PositivesConfig):

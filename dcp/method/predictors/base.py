@@ -27,17 +27,11 @@ Rule = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 class PredictorConfig(VariantConfig):
-    """Keys of every predictor, which are none; and what it says of itself.
+    """Keys of every predictor, which are none; and what it says of itself."""
 
-    Attributes:
-        symmetric: W is symmetric and positive, as IsoLoss needs it.
-        aligns: W is learnt, and takes on F's eigenvectors in the linear theory (Tian, Chen, Ganguli 2021, Theorem 3).
-        identity: p = z, which is no predictor at all.
-    """
-
-    symmetric: ClassVar[bool] = False
-    aligns: ClassVar[bool] = False
-    identity: ClassVar[bool] = False
+    symmetric: ClassVar[bool] = False  # W is symmetric and positive, as IsoLoss needs it
+    aligns: ClassVar[bool] = False  # W is learnt and takes on F's eigenvectors (Tian et al. 2021, Theorem 3)
+    identity: ClassVar[bool] = False  # p = z, which is no predictor at all
 
     @property
     def learns(self) -> bool:

@@ -20,15 +20,10 @@ Fresh = Callable[[], nn.Module]
 
 
 class TargetConfig(VariantConfig):
-    """Keys of every target, which are none; and what it says of itself.
+    """Keys of every target, which are none; and what it says of itself."""
 
-    Attributes:
-        gradient: the gradient flows through it, so that both branches learn.
-        given: it never follows the online branch: what is to be learnt from it is there before the training.
-    """
-
-    gradient: ClassVar[bool] = False
-    given: ClassVar[bool] = False
+    gradient: ClassVar[bool] = False  # the gradient flows through it, so that both branches learn
+    given: ClassVar[bool] = False  # it never follows the online branch: what it teaches is there beforehand
 
 
 class Target(nn.Module):

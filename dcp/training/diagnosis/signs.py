@@ -61,30 +61,19 @@ class History:
 
 @dataclass(frozen=True)
 class Signs:
-    """The numbers that the states are told by; see `dcp.training.diagnostics` for what each is.
+    """The numbers that the states are told by; see `dcp.training.diagnostics` for what each is."""
 
-    Attributes:
-        untrained: the examination of the first step, whose projections are those of the untrained network.
-        last: the latest examination.
-        settings: the recipe by dotted key.
-        facts: what its variants say of themselves, by dotted key.
-        spread, effective_rank, invariance, norm, dead: of now: means over the last step lines.
-        fastest: change of the weights in one step, by their size: the third largest of the examinations, so that one
-            leap at the start does not count.
-        late: whether half of the training and a hundred steps are done, so that views should have become alike.
-    """
-
-    untrained: Line
-    last: Line
-    settings: Settings
-    facts: Facts
-    spread: float
+    untrained: Line  # the examination of the first step: projections are those of the untrained network
+    last: Line  # the latest examination
+    settings: Settings  # the recipe by dotted key
+    facts: Facts  # what its variants say of themselves, by dotted key
+    spread: float  # this and the next four: means over the last step lines
     effective_rank: float
     invariance: float
     norm: float
     dead: float
-    fastest: float
-    late: bool
+    fastest: float  # change of the weights in one step, by their size: the third largest, so that one leap is none
+    late: bool  # half of the training and a hundred steps are done, so that views should have become alike
 
     @classmethod
     def of(cls, history: History, settings: Settings, facts: Facts) -> "Signs":
