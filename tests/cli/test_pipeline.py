@@ -35,18 +35,7 @@ def test_a_run_folder_holds_what_the_contract_lists(trained: Path) -> None:
         "run.json",
     ]
     record = json.loads((trained / "run.json").read_text())
-    promised = {
-        "schema",
-        "status",
-        "why",
-        "versions",
-        "device",
-        "processes",
-        "data",
-        "seed",
-        "started",
-        "ended",
-    }
+    promised = {"schema", "status", "why", "versions", "device", "processes", "data", "seed", "started", "ended"}
     assert promised | {"wall_s", "images_per_s"} <= set(record)
     assert record["status"] == "done"
 
@@ -185,13 +174,7 @@ def test_probes_that_need_labels_are_skipped_in_words_where_there_are_none(tmp_p
 
     for i in range(40):
         Image.effect_noise((20 + i % 3, 24), 60).save(tmp_path / f"{i}.png")
-    sets = (
-        "data.source=folder",
-        f'data.root="{tmp_path}"',
-        "data.image_size=16",
-        "train.batch=16",
-        "train.workers=0",
-    )
+    sets = ("data.source=folder", f'data.root="{tmp_path}"', "data.image_size=16", "train.batch=16", "train.workers=0")
     said = dcp("pretrain", "tiny/directcopy", *sets, "--runs", tmp_path / "runs")
     assert said.code == 0, said.err
     assert "skipped: knn and linear need labels, and these data have none" in said.out

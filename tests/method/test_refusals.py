@@ -45,8 +45,7 @@ def test_what_makes_no_sense_is_refused_in_one_sentence_with_a_way_out(words: st
 
 
 @pytest.mark.parametrize(
-    "name",
-    ["regression", "minimal_space", "procrustes", "newton_schulz", "orthogonal", "symmetric", "offdiagonal"],
+    "name", ["regression", "minimal_space", "procrustes", "newton_schulz", "orthogonal", "symmetric", "offdiagonal"]
 )
 def test_a_W_that_need_not_be_symmetric_and_positive_is_refused_by_iso_loss(name: str) -> None:
     with pytest.raises(Problems, match="needs a symmetric W"):

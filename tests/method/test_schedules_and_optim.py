@@ -42,11 +42,7 @@ def lars_by_formula(w, gradients, rates, *, momentum, decay, eta, scaled):
 def test_lars_follows_its_formula(scaled: bool):
     """The rate changes on the way: momentum keeps the steps that were made, as in the BYOL release."""
     random = np.random.default_rng(0)
-    w, gradients, rates = (
-        random.normal(size=(4, 3)),
-        random.normal(size=(6, 4, 3)),
-        [0.1, 0.2, 0.4, 0.4, 0.2, 0.1],
-    )
+    w, gradients, rates = (random.normal(size=(4, 3)), random.normal(size=(6, 4, 3)), [0.1, 0.2, 0.4, 0.4, 0.2, 0.1])
     param = nn.Parameter(torch.tensor(w))
     group = {"params": [param], "weight_decay": 0.01, "scaled": scaled}
     lars = optim.Lars([group], lr=0.1, momentum=0.9, weight_decay=0.5, eta=0.02)

@@ -58,10 +58,7 @@ DIRECTPRED = {
     "moments": {"rho": 0.3},
 }
 # Wang, Chen, Du, Tian 2021, arXiv:2110.04947, as others have implemented it
-DIRECTCOPY = {
-    "predictor": {"name": "directcopy", "eps": 0.3, "norm": "spectral", "every": 1},
-    "moments": {"rho": 0.5},
-}
+DIRECTCOPY = {"predictor": {"name": "directcopy", "eps": 0.3, "norm": "spectral", "every": 1}, "moments": {"rho": 0.5}}
 OF_METHOD: dict[str, list[dict[str, Any]]] = {
     "directcopy": [EMA, DIRECTCOPY],
     "directpred": [EMA, DIRECTPRED, {"predictor": {"every": 1}}],
@@ -154,8 +151,7 @@ def test_imagenette_takes_the_steps_that_its_comment_promises() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "size"),
-    [("cifar10_byol", 32), ("stl10_byol", 96), ("imagenette_byol", 128), ("imagenet_directcopy", 224)],
+    ("name", "size"), [("cifar10_byol", 32), ("stl10_byol", 96), ("imagenette_byol", 128), ("imagenet_directcopy", 224)]
 )
 def test_views_have_the_size_of_the_papers(name: str, size: int) -> None:
     assert Recipe.read(name).data.view_size == size

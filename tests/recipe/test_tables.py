@@ -89,12 +89,7 @@ def test_any_text_that_is_no_recipe_is_answered_plainly(source: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "line"),
-    [
-        ("[data\n", "line 1"),
-        ("[data]\nsource = cifar10\n", "line 2"),
-        ("a = 1\na = 2\n", "line 2"),
-        ("\x00", "line 1"),
-    ],
+    [("[data\n", "line 1"), ("[data]\nsource = cifar10\n", "line 2"), ("a = 1\na = 2\n", "line 2"), ("\x00", "line 1")],
 )
 def test_a_file_that_is_no_toml_is_answered_with_the_line(text: str, line: str, write: Write) -> None:
     path = write("bad.toml", text)
@@ -226,10 +221,7 @@ def test_an_override_without_a_value_is_refused() -> None:
 def test_what_an_override_makes_wrong_is_said_with_set_in_the_address() -> None:
     error = refusal("cifar10_directcopy", "predictor.eps=.1", "train.compile=True")
     assert isinstance(error, Problems)
-    assert [problem.message for problem in error.problems] == [
-        'predictor.eps is ".1"',
-        'train.compile is "True"',
-    ]
+    assert [problem.message for problem in error.problems] == ['predictor.eps is ".1"', 'train.compile is "True"']
     assert all(problem.where.endswith("cifar10_directcopy.toml with --set") for problem in error.problems)
 
 
@@ -239,8 +231,7 @@ def test_an_override_may_go_below_a_plain_value_and_is_told_off() -> None:
 
 
 @pytest.mark.parametrize(
-    "sets",
-    [("predictor.name=directset", "predictor.alpha=2"), ("predictor.alpha=2", "predictor.name=directset")],
+    "sets", [("predictor.name=directset", "predictor.alpha=2"), ("predictor.alpha=2", "predictor.name=directset")]
 )
 def test_a_variant_and_its_key_may_be_set_in_either_order(sets: tuple[str, ...]) -> None:
     predictor: Any = Recipe.read("cifar10_directcopy", sets).predictor

@@ -27,12 +27,7 @@ def python(code: str, *words: object) -> subprocess.Popen[str]:
     """Run `code` in another process; it finds `words` in sys.argv[1:]."""
     command = [sys.executable, "-c", code, *map(str, words)]
     return subprocess.Popen(
-        command,
-        env=ENVIRONMENT,
-        text=True,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        command, env=ENVIRONMENT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
 
 

@@ -19,17 +19,7 @@ LONGER = ("train.epochs=12", "probe.after=[]", "train.save_every=3", "train.log_
 
 def start(runs: Path, *more: str) -> subprocess.Popen[str]:
     """A training in a process of its own."""
-    command = [
-        sys.executable,
-        "-m",
-        "dcp",
-        "pretrain",
-        "tiny/directcopy",
-        "--runs",
-        str(runs),
-        *LONGER,
-        *more,
-    ]
+    command = [sys.executable, "-m", "dcp", "pretrain", "tiny/directcopy", "--runs", str(runs), *LONGER, *more]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -141,16 +131,7 @@ def test_a_run_on_image_files_resumes_in_the_middle_of_an_epoch_to_the_same_byte
         "tiny/directcopy", "data.source=folder", f'data.root="{tmp_path}"', "data.image_size=16", "train.batch=8",
         "train.workers=1", "train.epochs=3", "probe.after=[]", "train.save_every=4",
     )  # fmt: skip
-    command = [
-        sys.executable,
-        "-m",
-        "dcp",
-        "pretrain",
-        *sets,
-        "train.log_every=1",
-        "--runs",
-        str(tmp_path / "a"),
-    ]
+    command = [sys.executable, "-m", "dcp", "pretrain", *sets, "train.log_every=1", "--runs", str(tmp_path / "a")]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     wait_for_step(process, tmp_path / "a" / "directcopy-s0", 8)
     process.kill()

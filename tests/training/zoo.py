@@ -37,10 +37,7 @@ BROKEN: dict[str, tuple[str, tuple[str, ...]]] = {
         "vanishing",
         ("objective.name=euclidean", "predictor.name=directset", "predictor.alpha=1.0", "optimizer.lr=0.01", *FREE),
     ),
-    "views without crop": (
-        "views too weak",
-        ("views.crop_scale=[1.0, 1.0]", "views.crop_ratio=[1.0, 1.0]"),
-    ),
+    "views without crop": ("views too weak", ("views.crop_scale=[1.0, 1.0]", "views.crop_ratio=[1.0, 1.0]")),
     "tiny crops": ("views too strong", ("views.crop_scale=[0.01, 0.02]",)),
     "rate far too high": ("learning rate too high", ("optimizer.lr=30.0",)),
     "a memory longer than the training": ("moments stale", ("moments.rho=0.9999",)),
