@@ -144,9 +144,12 @@ def _stack(items: list[Loaded]) -> Loaded:
 
 
 def _raised(loaded: Loaded) -> Tensor:
-    if isinstance(loaded, DcpError):
+    if isinstance(loaded, Tensor):
+        return loaded
+    try:
         raise loaded
-    return loaded
+    finally:
+        del loaded  # an error that its own traceback refers to would keep the workers until a garbage collection
 
 
 def _quiet(number: int) -> None:
