@@ -53,37 +53,30 @@ def test_ctrl_c_is_heard_even_where_a_shell_has_switched_it_off():
         signal.signal(signal.SIGINT, before)
 
 
-def test_ctrl_c_after_the_last_step_leaves_a_run_that_is_done_and_is_measured_by_resume(
-    tmp_path: Path, dcp: Callable, monkeypatch: pytest.MonkeyPatch
-):
-    with monkeypatch.context() as patch:
-        patch.setattr(encoder, "save", pressing(1, encoder.save))
-        assert dcp(*WORDS, tmp_path).code == 130
-    run = Run.open(tmp_path / "directcopy-s0")
+def interrupted(owner: object, name: str, presses: int, folder: Path, dcp: Callable) -> Run:
+    """A training that is sent Ctrl-C so often when it calls `owner.name`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(owner, name, pressing(presses, getattr(owner, name)))
+        assert dcp(*WORDS, folder).code == 130
+    return Run.open(folder / "directcopy-s0")
+
+
+def test_ctrl_c_after_the_last_step_leaves_a_run_that_is_done_and_is_measured_by_resume(tmp_path: Path, dcp: Callable):
+    run = interrupted(encoder, "save", 1, tmp_path, dcp)
     assert (run.record.status, run.probes()) == ("done", {})
     assert dcp(*WORDS, tmp_path, "--resume").code == 0
     assert list(run.probes()) == ["knn"]
 
 
-def test_ctrl_c_as_soon_as_the_folder_is_there_is_noted_after_a_checkpoint(
-    tmp_path: Path, dcp: Callable, monkeypatch: pytest.MonkeyPatch
-):
-    with monkeypatch.context() as patch:
-        patch.setattr(Run, "create", pressing(1, Run.create))
-        assert dcp(*WORDS, tmp_path).code == 130
-    run = Run.open(tmp_path / "directcopy-s0")
+def test_ctrl_c_as_soon_as_the_folder_is_there_is_noted_after_a_checkpoint(tmp_path: Path, dcp: Callable):
+    run = interrupted(Run, "create", 1, tmp_path, dcp)
     assert run.record.status == "interrupted"
     assert (run.path / "checkpoint/state.safetensors").is_file()
     assert dcp(*WORDS, tmp_path, "--resume").code == 0
 
 
-def test_a_second_ctrl_c_stops_at_once_and_the_record_says_so_in_words(
-    tmp_path: Path, dcp: Callable, monkeypatch: pytest.MonkeyPatch
-):
-    with monkeypatch.context() as patch:
-        patch.setattr(encoder, "save", pressing(2, encoder.save))
-        assert dcp(*WORDS, tmp_path).code == 130
-    record = Run.open(tmp_path / "directcopy-s0").record
+def test_a_second_ctrl_c_stops_at_once_and_the_record_says_so_in_words(tmp_path: Path, dcp: Callable):
+    record = interrupted(encoder, "save", 2, tmp_path, dcp).record
     assert record.status == "interrupted"
     assert record.why == "stopped at once, without a new checkpoint; go on with --resume"
     assert dcp(*WORDS, tmp_path, "--resume").code == 0
