@@ -15,9 +15,9 @@ def kinds(base: type[DcpError]) -> list[type[DcpError]]:
 def test_an_error_that_was_pickled_says_the_same(kind: type[DcpError]) -> None:
     error = kind("no such thing", slug="no-thing", where="here", hint="another\nor none")
     copy = pickle.loads(pickle.dumps(error))
-    assert (type(copy), str(copy), copy.exit_code) == (kind, str(error), error.exit_code)
+    assert (type(copy), str(copy)) == (kind, str(error))
 
 
 def test_several_problems_stay_several() -> None:
-    problems = Problems([RequestError(f"problem {i}", slug="bad-value", where=f"key {i}") for i in (1, 2)])
-    assert str(pickle.loads(pickle.dumps(problems))) == str(problems)
+    error = Problems([RequestError(f"problem {i}", slug="bad-value", where=f"key {i}") for i in (1, 2)])
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)

@@ -3,24 +3,15 @@
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 
-def test_help_and_version_do_not_import_torch() -> None:
-    for option in ("--help", "--version"):
-        code = (
-            f"import sys; from dcp.cli.app import run; assert run([{option!r}]) == 0; assert 'torch' not in sys.modules"
-        )
+def test_help_version_and_comparing_do_not_import_torch(trained: Path, other: Path) -> None:
+    for words in (["--help"], ["--version"], ["compare", str(trained), str(other)]):
+        code = f"import sys; from dcp.cli.app import run; assert run({words}) == 0; assert 'torch' not in sys.modules"
         subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
-
-
-def test_comparing_does_not_import_torch(trained, other) -> None:
-    code = (
-        "import sys; from dcp.cli.app import run; "
-        f"assert run(['compare', {str(trained)!r}, {str(other)!r}]) == 0; assert 'torch' not in sys.modules"
-    )
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
 
 
 @pytest.mark.slow
