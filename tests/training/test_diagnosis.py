@@ -208,8 +208,8 @@ def test_a_strangers_variant_is_diagnosed_by_what_its_config_says_of_itself(name
 def test_a_run_notes_what_its_variants_say_of_themselves(trained: Path) -> None:
     run = Run.open(trained)
     assert run.record.facts == facts_of(Recipe.read(trained / "recipe.toml"))
-    assert run.record["facts"]["objective.aligns"]
-    assert not run.record["facts"]["target.gradient"]
+    assert run.record.facts["objective.aligns"]
+    assert not run.record.facts["target.gradient"]
 
 
 @pytest.mark.parametrize("name", WRONG)
