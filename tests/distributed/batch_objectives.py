@@ -6,6 +6,7 @@ a linear predictor), averaged over processes as training does it.
 
 import json
 import sys
+from functools import partial
 from inspect import getsource
 from pathlib import Path
 
@@ -35,14 +36,14 @@ def losses(name: str, gather: Gather, mine: slice) -> tuple[Tensor, list[nn.Para
     torch.manual_seed(0)
     predictor = linear.build(linear.Config(), D, own).double()
     encoder, module = nn.Parameter(draws(D, 6, seed=0)), catalogue.load("objectives", name)
-    loss = module.build(module.Config(), Setting(predictor, Moments(D, rho=0.5), gather))
+    loss = partial(module.loss_in, Setting(predictor, Moments(D, rho=0.5), gather), module.Config())
     z1, z2 = (draws(N, 6, seed=seed)[mine] @ encoder.T for seed in (1, 2))
     both = loss(predictor(z1), z1, z2) + loss(predictor(z2), z2, z1)
     return both, [encoder, predictor.layer.weight]
 
 
 def together(name: str, process: Process) -> tuple[list[float], list[list[float]]]:
-    """As dcp.loop and DistributedDataParallel do it: sums over the share, scaled, gradients averaged over processes."""
+    """As the training loop and DistributedDataParallel do it: sums over the share, scaled, gradients averaged over processes."""
     both, weights = losses(name, process.gather, SHARES[process.rank])
     slopes = torch.autograd.grad(both.sum() * (process.count / N), weights)
     everything: Tensor = process.gather(both.detach()[:, None])[0].flatten()

@@ -18,7 +18,7 @@ SCRIPT = Path(__file__).with_name("batch_objectives.py")
 def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What both ways of computing gave, by objective."""
     path = tmp_path_factory.mktemp("shares") / "found.json"
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29577"]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run([*launcher, str(SCRIPT), str(path)], capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(path.read_text())

@@ -28,7 +28,7 @@ def completed(*words: str) -> "subprocess.CompletedProcess[str]":
 def torchrun(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The folder of what two processes of torchrun have trained, and what they printed of errors."""
     folder = tmp_path_factory.mktemp("two")
-    launcher = ("-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29571")
+    launcher = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
     done = completed(*launcher, str(SCRIPT), str(folder))
     assert done.returncode == 0, done.stderr
     return folder, done.stderr
