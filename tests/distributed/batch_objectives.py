@@ -43,7 +43,7 @@ def losses(name: str, gather: Gather, mine: slice) -> tuple[Tensor, list[nn.Para
 
 
 def together(name: str, process: Process) -> tuple[list[float], list[list[float]]]:
-    """As the training loop and DistributedDataParallel do it: sums over the share, scaled, gradients averaged over processes."""
+    """As training does it: sums over the share, scaled, gradients averaged over processes."""
     both, weights = losses(name, process.gather, SHARES[process.rank])
     slopes = torch.autograd.grad(both.sum() * (process.count / N), weights)
     everything: Tensor = process.gather(both.detach()[:, None])[0].flatten()
