@@ -1,7 +1,7 @@
 """A whole epoch of `dcp pretrain` on CIFAR-10, as its own metrics tell it, beside what the benchmarks' loop says.
 
 The benchmarks' loop is `Trainer.run` on a few made-up batches; here is every batch of 50,000 images, in a process of
-its own, with the command's own progress, journal and checkpoint.
+its own, with the command's own progress, metrics and checkpoint.
 """
 
 import subprocess

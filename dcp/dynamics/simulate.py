@@ -1,4 +1,4 @@
-"""The laboratory: reading a theory recipe, and running its experiment.
+"""Simulating: a theory recipe is read, and its experiment run.
 
     [theory]
     experiment = "threshold"        a file of `dcp/dynamics/experiments/`; the other keys are its own

@@ -20,9 +20,7 @@ from dcp.method.objectives.base import Gather, Setting, alone
 from dcp.method.predictors import linear
 
 # those in which images see each other, so those of all processes
-NAMES = [
-    name for name in catalogue.names("objectives") if "setting.gather" in getsource(catalogue.load("objectives", name))
-]
+NAMES = [n for n in catalogue.names("objectives") if "setting.gather" in getsource(catalogue.load("objectives", n))]
 N, D = 9, 4
 SHARES = [slice(0, 5), slice(5, 9)]
 
