@@ -50,8 +50,8 @@ def measured(scale: Scale, case: Case, rival: str, wish: str) -> list[Row]:
         ours, theirs, training = epochs_in_turn(wanted(), scale.device, lambda _: turn)
     chosen = training.parts.precision
     group = f"BYOL, {case.name}, batch {case.batch}, precision {wish}"
-    theirs_in = chosen.precision if rival == "stable-pretraining" else "fp32"  # lightly's loop as its examples have it
-    note = f"dcp in {chosen.precision}: {chosen.why}; {rival} in {theirs_in}, {workers} workers"
+    theirs_in = chosen.name if rival == "stable-pretraining" else "fp32"  # lightly's loop as its examples have it
+    note = f"dcp in {chosen.name}: {chosen.why}; {rival} in {theirs_in}, {workers} workers"
     return rows(group, "images/s", {rival: theirs, "dcp": ours}, beside=rival, note=note)
 
 

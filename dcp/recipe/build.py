@@ -164,20 +164,18 @@ class Parts(NamedTuple):
     labels: Tensor | None  # [images] classes that training sees, -1 elsewhere; None where it sees none
 
 
-def assemble(recipe: Recipe, images: int, labels: Tensor | None, process: Process) -> Parts:
+def assemble(recipe: Recipe, sampler: Plan, labels: Tensor | None, process: Process) -> Parts:
     """Everything that a recipe describes but the images and their views.
 
     Args:
         recipe: a checked recipe.
-        images: how many there are.
-        labels: their classes [images], where they have some.
+        sampler: which images every step sees.
+        labels: classes of the images, where they have some.
         process: on whose device it is.
 
     Raises:
-        RequestError: the batch, the views or the positives do not fit the images, or the device has no such norm.
+        RequestError: the positives do not fit the images, or the device has no such norm.
     """
-    recipe.views.blur.kernel_at(recipe.data.view_size)  # refuses a kernel that does not fit
-    sampler = plan(recipe, images, process.count)
     precision = choose(recipe.train.precision, process.device.type)
     built = method(recipe, amp=precision.amp, total=process.total, gather=process.gather)
     built = to_channels_last(process.synchronised(built, recipe.network.sync_norm), process.device)

@@ -19,17 +19,17 @@ def estimate(recipe: Recipe, request: Request) -> dict[str, Any]:
     """Check everything that `pretrain` would check, then measure.
 
     Returns:
-        Plain values: images, steps, parameters, FLOPs of the networks in a step, seconds a step, estimated seconds,
-        memory in bytes, ...
+        Plain values: images, steps, parameters, FLOPs of the networks in a step, seconds, memory in bytes, ...
 
     Raises:
-        RequestError: as `pretrain`.
+        RequestError, RunError: as `pretrain`.
     """
     trainer = Trainer(recipe, request)
     plan, method, device = trainer.parts.plan, trainer.parts.method, trainer.process.device
-    loop, batches = trainer.loop(None, {}, Signals()), trainer.batches(0)
+    start = int(plan.steps > STEPS + 1)  # the first step has a spectrum, which few of the others have
+    loop, batches = trainer.loop(None, {}, Signals()), trainer.batches(start)
     took: list[float] = []
-    for _ in range(min(STEPS + 1, plan.steps)):
+    for _ in range(min(STEPS + 1, plan.steps - start)):
         started = time.perf_counter()
         loop.step(next(batches))
         if device.type == "cuda":

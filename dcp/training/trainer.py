@@ -54,11 +54,13 @@ class Trainer:
         self.existing = resume.existing(self.path, recipe, resume=request.resume)
         self.process = Process(choose_device(request.device), tracker=recipe.run.tracker, folder=str(self.path))
         set_determinism(recipe.train.deterministic)
+        recipe.views.blur.kernel_at(recipe.data.view_size)  # refuses one that does not fit, before images are fetched
         self.data = self._load()
         self.fingerprint = self.data.fingerprint()
-        self.parts = build.assemble(recipe, len(self.data), self.data.labels, self.process)
+        plan = build.plan(recipe, len(self.data), self.process.count)
         if self.existing is not None:
-            resume.check(self.existing, fingerprint=self.fingerprint, steps=self.parts.plan.steps)
+            resume.check(self.existing, fingerprint=self.fingerprint, steps=plan.steps)
+        self.parts = build.assemble(recipe, plan, self.data.labels, self.process)
         features = self.parts.method.online.features
         self.readout = online.fitting(self.data, features, self.process) if recipe.train.readout else None
 

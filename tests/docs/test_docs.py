@@ -61,7 +61,7 @@ def test_every_evaluation_has_a_row_in_the_page_of_the_evaluations() -> None:
 
 def test_every_kind_of_error_is_explained_and_every_explanation_is_of_one() -> None:
     code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "dcp").rglob("*.py"))
-    told = set(re.findall(r'slug="([a-z-]+)"', code))
+    told = set(re.findall(r'(?:slug=|refusal\()"([a-z-]+)"', code))
     page = (ROOT / "docs/errors.md").read_text(encoding="utf-8")
     explained = set(re.findall(r"`([a-z]+(?:-[a-z]+)+|diverged)`", page)) - {"run.json"}
     assert told - explained == set()
