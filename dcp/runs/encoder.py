@@ -104,8 +104,3 @@ def load(run: Run, *, trained: bool = True) -> Encoder:
         except RuntimeError:
             raise weights.unusable("the encoder is of another network", path) from None
     return Encoder(backbone, recipe.data.view_size, recipe.views)
-
-
-def device_of(encoder: nn.Module) -> torch.device:
-    """Where its weights lie."""
-    return next(encoder.parameters()).device

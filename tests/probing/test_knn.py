@@ -36,7 +36,7 @@ def test_the_vote_is_that_of_an_image_by_image_count(k, temperature):
 def test_every_prediction_is_that_of_scikit_learn(k, temperature):
     from sklearn.neighbors import KNeighborsClassifier
 
-    it = subject(train=2000, test=1000, dim=32, classes=10)
+    it = subject(train=5000, test=1000, dim=512, classes=10)
     peer = KNeighborsClassifier(k, weights=lambda distance: np.exp((1 - distance) / temperature), metric="cosine")
     expected = peer.fit(it.train.x.numpy(), it.train.y.numpy()).predict(it.test.x.numpy())
     found = knn.evaluate(it, knn.Config(k=k, temperature=temperature), seed=0)

@@ -31,8 +31,9 @@ def peer(it, l2):
 
 @pytest.mark.parametrize("l2", [1.0, 1e-2, 1e-4])
 @pytest.mark.parametrize("spread", [2.0, 0.3])
-def test_the_optimum_is_that_of_scikit_learn(l2, spread):
-    it = subject(train=500, test=3000, dim=20, spread=spread)
+@pytest.mark.parametrize(("train", "dim"), [(500, 20), (5000, 512)])
+def test_the_optimum_is_that_of_scikit_learn(l2, spread, train, dim):
+    it = subject(train=train, test=3000, dim=dim, spread=spread)
     expected, loss = peer(it, l2)
     scores = linear.evaluate(it, linear.Config(l2=(l2,)), seed=0)
     assert scores.score["top1"] == pytest.approx((expected == it.test.y.numpy()).mean(), abs=0.002)
