@@ -23,6 +23,7 @@ from dcp.method.networks import Branch
 from dcp.method.objectives.base import Loss
 from dcp.method.positives.base import Extra, Positives
 from dcp.method.predictors.base import Predictor
+from dcp.method.schedules import Number
 from dcp.method.targets.base import Target
 from dcp.method.two_views import TwoViews, one_after_the_other
 
@@ -122,14 +123,21 @@ class Method(nn.Module):
         return view1, self.moments.blend(view1, z[1], t2)
 
     @torch.no_grad()
-    def after_step(self, outputs: Outputs, step: int, fraction: float) -> None:
+    def after_step(self, outputs: Outputs, step: int, fraction: Number, *, refreshes: bool = True) -> None:
         """The updates without gradient, in this order and nowhere else.
 
-        `step` counts from 0; `fraction` of the training, in [0, 1], is done after it.
+        `step` counts from 0; `fraction` of the training, in [0, 1], is done after it. One that does not refresh leaves
+        it to the caller to set W before the next step: what follows here does not depend on W.
         """
         self.moments.store(self.blends(outputs.z, outputs.t)[1])
-        if step % self.predictor.every == 0:
-            self.predictor.refresh(self.moments.F, self.moments.cross, outputs.z.flatten(0, 1))
+        if refreshes:
+            self.set_predictor(outputs, step)
         self.target.update(self.online, fraction)
         if outputs.t is not None and outputs.y is not None:
             self.positives.update(outputs.t[1], outputs.y)
+
+    @torch.no_grad()
+    def set_predictor(self, outputs: Outputs, step: int) -> None:
+        """W from F, at every k-th step: the second update of `after_step`."""
+        if step % self.predictor.every == 0:
+            self.predictor.refresh(self.moments.F, self.moments.cross, outputs.z.flatten(0, 1))

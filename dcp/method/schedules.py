@@ -1,14 +1,25 @@
 """Schedules: step -> number. Pure functions of the step, so that resuming needs no state."""
 
 import math
+from typing import overload
+
+from torch import Tensor
+
+Number = float | Tensor  # a 0-dim tensor where it changes from one replay of a CUDA graph to the next
 
 
-def cosine(start: float, end: float, fraction: float) -> float:
+@overload
+def cosine(start: float, end: float, fraction: float) -> float: ...
+@overload
+def cosine(start: float, end: float, fraction: Number) -> Number: ...
+def cosine(start: float, end: float, fraction: Number) -> Number:
     """From `start` at fraction 0 to `end` at fraction 1 along half a cosine (Loshchilov, Hutter 2017, eq. 5).
 
     >>> cosine(0.99, 1.0, 0.5)
     0.995
     """
+    if isinstance(fraction, Tensor):
+        return end + (start - end) * (1 + (math.pi * fraction.clamp(0.0, 1.0)).cos()) / 2
     fraction = min(max(fraction, 0.0), 1.0)
     return end + (start - end) * (1 + math.cos(math.pi * fraction)) / 2
 

@@ -104,10 +104,14 @@ class Predictor(nn.Module):
     Attributes:
         every: it is set at every k-th step.
         needs_cross: whether it is set from C too, which is kept only then.
+        forward_waits: whether `forward` makes the host wait for a GPU, so that no CUDA graph can hold it.
+        refresh_waits: whether `refresh` does, as decompositions do.
     """
 
     every: int = 1
     needs_cross: bool = False
+    forward_waits: bool = False
+    refresh_waits: bool = False
 
     def forward(self, z: Tensor) -> Tensor:
         """Predictions p [B, D] of projections z [B, D]."""
@@ -133,17 +137,25 @@ class SetLinear(Predictor):
     """Final: p = z Wᵀ with W [D, D] set by a rule; W starts as I.
 
     Where it is set at every k-th step only, W is a parameter that the optimizer steps on in between, as in the official
-    release, which never resets its momentum. With `follows_top` v follows F's top eigenvector.
+    release, which never resets its momentum. With `follows_top` v follows F's top eigenvector. A rule of products alone
+    says `refresh_waits = False`; decompositions and solvers make the host wait for a GPU, or may.
     """
 
     W: Tensor
     v: Tensor
 
     def __init__(
-        self, dim: int, rule: Rule, every: int = 1, *, needs_cross: bool = False, follows_top: bool = False
+        self,
+        dim: int,
+        rule: Rule,
+        every: int = 1,
+        *,
+        needs_cross: bool = False,
+        follows_top: bool = False,
+        refresh_waits: bool = True,
     ) -> None:
         super().__init__()
-        self.rule, self.every, self.needs_cross = rule, every, needs_cross
+        self.rule, self.every, self.needs_cross, self.refresh_waits = rule, every, needs_cross, refresh_waits
         self.iterations = ITERATIONS if follows_top else 0
         if every > 1:
             self.W = nn.Parameter(torch.eye(dim))

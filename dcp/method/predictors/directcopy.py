@@ -51,4 +51,5 @@ def build(config: Config, dim: int, total: Total) -> SetLinear:
         lambda F, C, v: weight(F, eps=config.eps, norm=config.norm, v=v),
         config.every,
         follows_top=config.norm == "spectral",
+        refresh_waits=False,
     )

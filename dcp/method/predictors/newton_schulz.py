@@ -47,4 +47,10 @@ def weight(C: Tensor, *, iterations: int) -> Tensor:
 
 def build(config: Config, dim: int, total: Total) -> SetLinear:
     """A predictor of [B, dim] that is set by `weight`."""
-    return SetLinear(dim, lambda F, C, v: weight(C, iterations=config.iterations), config.every, needs_cross=True)
+    return SetLinear(
+        dim,
+        lambda F, C, v: weight(C, iterations=config.iterations),
+        config.every,
+        needs_cross=True,
+        refresh_waits=False,
+    )

@@ -29,4 +29,6 @@ class Config(LearntConfig):
 
 def build(config: Config, dim: int, total: Total) -> Predictor:
     """An orthogonal predictor of [B, dim]."""
-    return Linear(orthogonal(nn.Linear(dim, dim, bias=False)))
+    built = Linear(orthogonal(nn.Linear(dim, dim, bias=False)))
+    built.forward_waits = True  # torch's matrix exponential reads a norm back to choose its polynomial
+    return built

@@ -53,6 +53,7 @@ class Partition(Predictor):
     moments: Tensor
     weights: Tensor
     updates: Tensor
+    refresh_waits = True
 
     def __init__(self, dim: int, *, planes: int, eps: float, rho: float, total: Total) -> None:
         super().__init__()

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from dcp.method import schedules
 from dcp.method.moments import Total
+from dcp.method.schedules import Number
 from dcp.method.targets.base import Fresh, Target, TargetConfig
 
 
@@ -51,15 +52,19 @@ class Ema(Target):
         return self.branch(x)  # type: ignore[no-any-return]
 
     @torch.no_grad()
-    def update(self, online: nn.Module, fraction: float) -> None:
+    def update(self, online: nn.Module, fraction: Number) -> None:
         """θ_t ← τ θ_t + (1-τ) θ."""
         ours, theirs = tuple(self.branch.parameters()), tuple(online.parameters())
-        torch._foreach_lerp_(ours, theirs, 1 - self.weight_of_past(fraction))
+        new = 1 - self.weight_of_past(fraction)
+        if isinstance(new, Tensor):  # lerp would take it to the host
+            torch._foreach_add_(ours, torch._foreach_mul(torch._foreach_sub(theirs, ours), new.float()))
+        else:
+            torch._foreach_lerp_(ours, theirs, new)
         if self.copies_buffers:
             for mine, other in zip(self.branch.buffers(), online.buffers(), strict=True):
                 mine.copy_(other)
 
-    def weight_of_past(self, fraction: float) -> float:
+    def weight_of_past(self, fraction: Number) -> Number:
         """τ at this point of the training."""
         return schedules.cosine(self.tau, 1.0, fraction) if self.rises else self.tau
 

@@ -39,6 +39,8 @@ class Config(TargetConfig):
 class Filtered(Target):
     """Final: t = sg(V g(s) Vᵀ z), s and V those of all processes' z by `total`, which adds up over them."""
 
+    forward_waits = True
+
     def __init__(self, g: spectra.Filter, *, power: float, total: Total) -> None:
         super().__init__()
         self.g, self.power, self.total = g, power, total
