@@ -10,7 +10,7 @@ from scipy import stats
 from torchvision.transforms import ColorJitter, RandomResizedCrop
 
 from dcp.data.views.config import Views
-from dcp.data.views.crop_boxes import draw_boxes
+from dcp.data.views.crop_boxes import centre, draw_boxes
 from dcp.data.views.parameters import BRIGHTNESS, CONTRAST, HUE, SATURATION, draw
 
 N = 3_000
@@ -79,6 +79,19 @@ def test_images_of_different_sizes_in_one_batch_get_the_boxes_they_get_alone():
     for b, image in enumerate((4, 8, 6)):
         alone = draw_boxes(Views(), torch.tensor([image]), **WHERE, height=int(height[b]), width=int(width[b]))
         assert torch.equal(alone[0], together[b])
+
+
+@settings(deadline=None)
+@given(
+    height=st.integers(1, 5000),
+    width=st.integers(1, 5000),
+    ratio=st.tuples(*[st.floats(0.01, 100) | st.integers(1, 400).map(lambda n: n / 80)] * 2),
+)
+def test_the_centred_box_is_rounded_as_in_float32(height, width, ratio):
+    least, most = torch.tensor(ratio, dtype=torch.float32)
+    h = min(height, max(1, int((torch.tensor(float(width)) / least).round())))
+    w = min(width, max(1, int((torch.tensor(float(height)) * most).round())))
+    assert centre(ratio, height, width) == (((height - h) // 2, (width - w) // 2), (h, w))
 
 
 def test_factors_are_uniform_between_torchvisions_ends():

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from dcp.data.views import random_numbers
-from dcp.data.views.random_numbers import uniform
+from dcp.data.views.random_numbers import keys, numbers, steps, uniform
 
 MANY = torch.arange(20_000)
 integers = st.integers(0, 2**63 - 1)
@@ -44,6 +44,18 @@ def test_a_number_is_the_same_alone_in_any_batch_and_in_any_order(key, index):
     assert torch.equal(uniform(tuple(key), batch.flip(0), 3), together.flip(0))
     assert torch.equal(uniform(tuple(key), batch, 7)[:, :3], together)
     assert ((together >= 0) & (together < 1)).all()
+
+
+@settings(deadline=None)
+@given(seed=integers, epoch=integers, index=st.lists(integers, min_size=1, max_size=5))
+def test_columns_of_many_streams_in_one_pass_are_the_numbers_of_each(seed, epoch, index):
+    columns = [(3, 0), (1, 4), (3, 7), (0, 0)]
+    state = torch.tensor([keys(seed, epoch, view, columns) for view in (0, 1)])
+    together = numbers(state, torch.tensor(index)[:, None, None], steps(columns))
+    for view in (0, 1):
+        for column, (operation, place) in enumerate(columns):
+            alone = uniform((seed, epoch, view, operation), torch.tensor(index), place + 1)[:, place]
+            assert torch.equal(together[:, view, column], alone)
 
 
 def test_numbers_are_uniform_over_images_and_over_the_numbers_of_an_image():

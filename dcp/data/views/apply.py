@@ -50,7 +50,7 @@ def two_views(
     >>> x1.shape
     torch.Size([2, 3, 32, 32])
     """
-    _check_images(images)
+    check_images(images)
     if index.dtype != torch.int64 or list(index.shape) != [len(images)] or not index.is_cpu:
         given = f"{index.dtype} {list(index.shape)} on {index.device}"
         raise ValueError(f"index must be torch.int64 [{len(images)}] on the CPU, not {given}")
@@ -73,7 +73,7 @@ def finish(crops: Tensor, parameters: Parameters, config: Views) -> Tensor:
 
     Returns float32 [B, 3, S, S] on their device; ValueError for crops of another kind.
     """
-    _check_images(crops)
+    check_images(crops)
     return _make(crops, parameters, config, lambda crops, _, flip: mirror(_to_float(crops), flip), crops.shape[2])
 
 
@@ -120,6 +120,7 @@ def _standardize(x: Tensor, config: Views) -> Tensor:
     return torch.addcmul(shift, x, scale, out=x)
 
 
-def _check_images(images: Tensor) -> None:
+def check_images(images: Tensor) -> None:
+    """ValueError for images that are not uint8 [B, 3, H, W]."""
     if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3:
         raise ValueError(f"images must be uint8 [B, 3, H, W], not {images.dtype} {list(images.shape)}")

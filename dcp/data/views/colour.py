@@ -18,7 +18,7 @@ from torch import Tensor
 
 from dcp.data.views.parameters import CONTRAST, HUE, SATURATION
 
-_RED, _GREEN, _BLUE = 0.2989, 0.587, 0.114  # ITU-R 601-2 luma to torchvision's digits
+_RED, _GREEN, _BLUE = LUMA = (0.2989, 0.587, 0.114)  # ITU-R 601-2 luma to torchvision's digits
 _NO_PASS = 4
 
 

@@ -8,11 +8,16 @@ image's numbers. So a number depends neither on the batch it is drawn in nor on 
 All arithmetic is modulo 2^64: torch's int64, whose sums and products wrap around on every device alike.
 """
 
+from collections.abc import Sequence
+from typing import TypeAlias
+
 import torch
 from torch import Tensor
 
 # Parts of the counter's key. A new operation takes a new number: the views of old recipes stay as they are.
 CROP, FLIP, JITTER, GRAYSCALE, BLUR, SOLARIZE = range(6)
+
+Column: TypeAlias = tuple[int, int]  # one of the numbers of an image: its operation, its place in that stream from 0
 
 _STEP = 0x9E3779B97F4A7C15  # the golden ratio times 2^64, odd
 _FACTORS = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)  # David Stafford's 13th variant
@@ -33,12 +38,39 @@ def uniform(key: tuple[int, ...], index: Tensor, n: int) -> Tensor:
     >>> bool((uniform((0, 1), index, 2)[1] == uniform((0, 1), index[1:], 5)[0, :2]).all())
     True
     """
-    hashed = len(key)
+    step = torch.arange(1, n + 1, device=index.device) * _signed(_STEP)
+    return numbers(hashed(key), index[:, None], step)
+
+
+def hashed(key: tuple[int, ...]) -> int:
+    """The base state of a key, as an int64."""
+    word = len(key)
     for part in key:
-        hashed = _scramble_integer((hashed + part + _STEP) & _WORD)
-    state = _scramble(index * _signed(_STEP) + _signed(hashed))
-    steps = torch.arange(1, n + 1, device=index.device) * _signed(_STEP)
-    words = _scramble(state[:, None] + steps)
+        word = _scramble_integer((word + part + _STEP) & _WORD)
+    return _signed(word)
+
+
+def keys(seed: int, epoch: int, view: int, columns: Sequence[Column]) -> list[int]:
+    """The base state of each column in a view: what changes from epoch to epoch."""
+    states = {operation: hashed((seed, epoch, view, operation)) for operation, _ in columns}
+    return [states[operation] for operation, _ in columns]
+
+
+def steps(columns: Sequence[Column], device: torch.device | None = None) -> Tensor:
+    """How far each column's number is from its image's starting state: int64 [n], always the same."""
+    return torch.tensor([place + 1 for _, place in columns], device=device) * _signed(_STEP)
+
+
+def numbers(key: int | Tensor, index: Tensor, step: Tensor) -> Tensor:
+    """What `uniform` is made of, for many keys at once: float64 in [0, 1), of the shape to which all broadcast.
+
+    Args:
+        key: int64 base states, see `hashed`.
+        index: int64, which images.
+        step: int64, see `steps`.
+    """
+    state = _scramble(index * _signed(_STEP) + key)
+    words = _scramble(state + step)
     return _shift_right(words, 11).to(torch.float64) * 2.0**-53
 
 
