@@ -1,6 +1,7 @@
 """Optimizers: parameter groups, LARS, and learning rates that are a function of the step."""
 
 from collections.abc import Iterable
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -26,20 +27,28 @@ class Lars(Optimizer):
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         """One step, of gradients that are there: it takes no closure."""
         for group in self.param_groups:
-            for param in group["params"]:
-                if param.grad is not None:
-                    self._update(param, group)
+            params = [param for param in group["params"] if param.grad is not None]
+            if params:
+                self._update(params, [param.grad for param in params], group)
 
-    def _update(self, param: Tensor, group: dict[str, float]) -> None:
-        update = param.grad.add(param, alpha=group["weight_decay"])  # type: ignore[union-attr]
+    def _update(self, params: list[Tensor], grads: list[Tensor], group: dict[str, Any]) -> None:
+        """One step of tensors of one group, all at once: few kernels on a GPU, and no value that the host asks for."""
+        for param in params:
+            if "momentum_buffer" not in self.state[param]:
+                self.state[param]["momentum_buffer"] = torch.zeros_like(param)
+        buffers = [self.state[param]["momentum_buffer"] for param in params]
+        updates = torch._foreach_add(grads, params, alpha=group["weight_decay"])
         if group["scaled"]:
-            p, u = param.norm(), update.norm()
-            update = update * torch.where((p > 0) & (u > 0), group["eta"] * p / u, torch.ones_like(p))
-        if "momentum_buffer" not in self.state[param]:
-            self.state[param]["momentum_buffer"] = torch.zeros_like(param)
-        buffer = self.state[param]["momentum_buffer"]
-        buffer.mul_(group["momentum"]).add_(update, alpha=group["lr"])
-        param.sub_(buffer)
+            p, u = torch.stack(torch._foreach_norm(params)), torch.stack(torch._foreach_norm(updates))
+            trust = torch.where((p > 0) & (u > 0), group["eta"] * p / u, torch.ones_like(p))
+            updates = torch._foreach_mul(updates, trust.unbind())
+        torch._foreach_mul_(buffers, group["momentum"])
+        if isinstance(group["lr"], Tensor):  # as alpha it would be read back
+            torch._foreach_mul_(updates, group["lr"])
+            torch._foreach_add_(buffers, updates)
+        else:
+            torch._foreach_add_(buffers, updates, alpha=group["lr"])
+        torch._foreach_sub_(params, buffers)
 
 
 def groups(
@@ -78,17 +87,37 @@ def groups(
 def build(
     name: str, params: list[dict[str, object]], *, lr: float, momentum: float, weight_decay: float, eta: float
 ) -> Optimizer:
-    """The optimizer called `name` ("sgd", "lars" or "adamw") over parameter groups."""
+    """The optimizer called `name` ("sgd", "lars" or "adamw") over parameter groups.
+
+    Where the parameters lie on a CUDA device its steps can be captured in a CUDA graph: SGD and AdamW are fused, and
+    the learning rate of each group is a float32 scalar on that device, which `set_rates` writes to.
+    """
+    device = next(param.device for group in params for param in cast("list[Tensor]", group["params"]))
+    fused = device.type == "cuda" or None  # None is torch's own choice
+    built: Optimizer
     if name == "lars":
-        return Lars(params, lr=lr, momentum=momentum, weight_decay=weight_decay, eta=eta)
-    if name == "adamw":
-        return torch.optim.AdamW(params, lr=lr, betas=(momentum, 0.999), weight_decay=weight_decay)
-    return torch.optim.SGD(params, lr=lr, momentum=momentum, weight_decay=weight_decay)
+        built = Lars(params, lr=lr, momentum=momentum, weight_decay=weight_decay, eta=eta)
+    elif name == "adamw":
+        built = torch.optim.AdamW(
+            params, lr=lr, betas=(momentum, 0.999), weight_decay=weight_decay, fused=fused, capturable=bool(fused)
+        )
+        # torch warns at a step outside of a graph that capturable is slower, which with fused it is not
+        built._warned_capturable_if_run_uncaptured = True
+    else:
+        built = torch.optim.SGD(params, lr=lr, momentum=momentum, weight_decay=weight_decay, fused=fused)
+    if fused:
+        for group in built.param_groups:  # not in the constructors, which read a tensor back
+            group["lr"] = torch.full((), group["lr"], dtype=torch.float32, device=device)
+    return built
 
 
 def set_rates(optimizer: Optimizer, step: int, *, peak: float, kind: str, steps: int, warmup_steps: int) -> float:
     """Give every group its learning rate for `step` and return that of the branch."""
     rate = schedules.warmed_up(step, peak=peak, kind=kind, steps=steps, warmup_steps=warmup_steps)
     for group in optimizer.param_groups:
-        group["lr"] = (peak if group["constant"] else rate) * group["lr_factor"]
+        own = (peak if group["constant"] else rate) * group["lr_factor"]
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(own)
+        else:
+            group["lr"] = own
     return rate

@@ -101,10 +101,16 @@ def _progress(metadata: dict[str, str], path: Path) -> dict[str, Any]:
 
 def _load_optimizer(method: nn.Module, optimizer: Optimizer, tensors: dict[str, Tensor], path: Path) -> None:
     params = {name: param for name, param in method.named_parameters() if param.requires_grad}
+    groups = {param: group for group in optimizer.param_groups for param in group["params"]}
     for full, value in tensors.items():
         if full.startswith("optimizer."):
             name, _, key = full.removeprefix("optimizer.").partition("|")
-            if name not in params or key not in STATE or value.shape not in (params[name].shape, torch.Size()):
+            shape = params[name].shape if name in params and key != "step" else torch.Size()
+            if name not in params or key not in STATE or value.shape != shape:
                 raise weights.unusable(f"it holds a state of another optimizer or network: {full}", path)
-            like = torch.empty_like(params[name]) if value.ndim else torch.empty_like(value)
-            optimizer.state[params[name]][key] = like.copy_(value)  # keeps the memory format of the parameter
+            like = torch.empty_like(params[name])  # keeps its memory format
+            if key == "step":  # torch counts on the host, or on the device where steps are fused or captured
+                group = groups[params[name]]
+                device = like.device if group.get("fused") or group.get("capturable") else "cpu"
+                like = torch.empty((), dtype=torch.float32, device=device)
+            optimizer.state[params[name]][key] = like.copy_(value)
