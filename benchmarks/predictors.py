@@ -12,7 +12,12 @@ from dcp.method.moments import own
 from dcp.method.predictors.base import Predictor
 
 SAMPLES = 256  # two views of 128 images
-LARGE = ("directpred", "directcopy")  # the only ones at 8192, where a decomposition takes minutes on a CPU
+NEWTON_SCHULZ = "directpred (newton_schulz)"  # DirectPred by matrix products
+LARGE = (
+    "directpred",
+    NEWTON_SCHULZ,
+    "directcopy",
+)  # the only ones at 8192, where a decomposition takes minutes on a CPU
 
 
 def tasks(scale: Scale) -> list[partial[list[Row]]]:
@@ -27,8 +32,8 @@ def measured(scale: Scale, dim: int) -> list[Row]:
     torch.set_num_threads(scale.threads)
     z, t = (x.to(scale.device) for x in _projections(dim))
     F, C = z.T @ z / len(z), t.T @ z / len(z)
-    names = [name for name in _set() if dim <= 4096 or name in LARGE]
-    things = {name: _refreshing(_built(name, dim).to(scale.device), F, C, z[:SAMPLES]) for name in names}
+    builds = {name: build for name, build in _set().items() if dim <= 4096 or name in LARGE}
+    things = {name: _refreshing(build(dim).to(scale.device), F, C, z[:SAMPLES]) for name, build in builds.items()}
     things["least squares"] = _solving(F)
     repeats = 1 if dim > 4096 else scale.repeats
     found = in_turn(things, repeats, scale.device, least_s=scale.least_s)
@@ -44,17 +49,19 @@ def stepped(scale: Scale, dim: int) -> list[Row]:
     return rows(f"predictor forward and backward, d = {dim}", "passes/s", found, beside="linear")
 
 
-def _built(name: str, dim: int) -> Predictor:
+def _built(name: str, dim: int, **keys: str) -> Predictor:
     torch.manual_seed(0)
     module = catalogue.load("predictors", name)
-    built: Predictor = module.build(module.Config(), dim, own)
+    built: Predictor = module.build(module.Config(**keys), dim, own)
     return built
 
 
-def _set() -> list[str]:
-    """Names of the predictors that are set: those with a `refresh` of their own."""
+def _set() -> dict[str, Callable[[int], Predictor]]:
+    """The predictors that are set, which are those with a `refresh` of their own, as functions of D."""
     names = catalogue.names("predictors")
-    return [name for name in names if type(_built(name, 2)).refresh is not Predictor.refresh]
+    names = [name for name in names if type(_built(name, 2)).refresh is not Predictor.refresh]
+    newton_schulz = partial(_built, "directpred", root="newton_schulz")
+    return {**{name: partial(_built, name) for name in names}, NEWTON_SCHULZ: newton_schulz}
 
 
 def _projections(dim: int) -> tuple[Tensor, Tensor]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import byol
+from benchmarks import byol, predictors
 from benchmarks.measure import Scale, Spread, in_turn, rows
 
 
@@ -50,6 +50,11 @@ def test_stable_pretraining_is_measured_where_it_is_installed_and_time_allows(mo
     full, quick = (byol.tasks(Scale(quick=quick, device="cpu", threads=2)) for quick in (False, True))
     assert full[-1].args[-2:] == ("stable-pretraining", "auto")
     assert {task.args[-2] for task in quick} == {task.args[-2] for task in full[:-1]} == {"lightly"}
+
+
+def test_directpred_is_measured_by_decomposition_and_by_products() -> None:
+    found = {row.name for row in predictors.measured(Scale(quick=True, device="cpu", threads=1), 4)}
+    assert {"directpred", "directpred (newton_schulz)", "directcopy"} <= found
 
 
 @pytest.mark.slow

@@ -27,6 +27,8 @@ REFUSED = {
     "tiny/correlation positives.name=semppl": ("only a part", 'positives.name = "none"'),
     "tiny/semppl target.name=shared": ("take no gradient", "online"),
     "tiny/distill target.teacher=''": ("has no teacher", "a finished run"),
+    "tiny/directpred_newton_schulz predictor.eps_place=inside": ("floors each eigenvalue", 'root = "eigh"'),
+    "tiny/directpred_newton_schulz predictor.eps=1e-5": ("below the floor of 0.0001", 'root = "eigh"'),
     "tiny/procrustes predictor.every=2 moments.timing=immediate": ("asks for less", "every = 1"),
 }
 
@@ -52,7 +54,7 @@ def test_a_W_that_need_not_be_symmetric_and_positive_is_refused_by_iso_loss(name
         Recipe.read(f"tiny/{name}", ("objective.name=iso_cosine",))
 
 
-@pytest.mark.parametrize("name", ["top_k", "partition", "reweighting", "directpred_offset"])
+@pytest.mark.parametrize("name", ["top_k", "partition", "reweighting", "directpred_offset", "directpred_newton_schulz"])
 def test_a_W_that_is_symmetric_and_positive_goes_with_iso_loss(name: str) -> None:
     Recipe.read(f"tiny/{name}", ("objective.name=iso_cosine",))
 

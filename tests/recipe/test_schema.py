@@ -122,4 +122,5 @@ def test_every_key_of_a_section_has_a_default() -> None:
 
 def test_keys_come_in_the_order_of_their_reader_the_choice_first_and_what_variants_share_last() -> None:
     (table,) = [table for table in schema.tables(Recipe) if table.variant == "directpred"]
-    assert list(table.keys) == ["name", "eps", "eps_place", "lr_factor", "lr_schedule", "weight_decay", "every", "norm"]
+    own, shared = ["name", "eps", "eps_place", "root"], ["lr_factor", "lr_schedule", "weight_decay", "every", "norm"]
+    assert list(table.keys) == own + shared
