@@ -18,6 +18,8 @@ FREE = (
     "train.save_every",
     "train.workers",
     "train.readout",
+    "train.graph",
+    "train.threads",
     "probe.",
 )
 

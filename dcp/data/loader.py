@@ -1,7 +1,7 @@
-"""Batches: from the plan and the images to two views on the device.
+"""Batches: which images a step sees, and the crops of those that are files.
 
-Small data sets are one uint8 tensor on the device: no loader, no workers, no copies. Image files are decoded by
-worker processes, once an image for both views, cropped there, and cross as uint8; colour and blur happen on the device.
+Small data sets are one uint8 tensor on the device: no loader, no workers, no copies. Image files are decoded by worker
+processes, once an image for both views, cropped there, and cross as uint8. `pairs` makes the views of either.
 
 The views of image i in epoch e depend on (seed, e, i) alone, and the order on (seed, e), so both ways of loading, any
 number of workers or processes, and a resumed run see the same.
@@ -23,7 +23,6 @@ from torch.utils.data import Dataset as MapDataset
 
 from dcp.data.image_files import Files
 from dcp.data.sampler import Plan
-from dcp.data.views import apply, parameters
 from dcp.data.views.config import Views
 from dcp.data.views.crop_boxes import draw_boxes
 from dcp.data.views.files import crop_file
@@ -37,10 +36,10 @@ class Batch:
     """What one step of this process sees."""
 
     step: int  # number of the training step, from 0
+    epoch: int  # that it belongs to, from 0
     batch_size: int  # images of all processes
-    x1: Tensor  # [B, 3, S, S] float32
-    x2: Tensor  # [B, 3, S, S] float32
     index: Tensor  # [B] int64 numbers of the images in the data set, on the CPU
+    crops: Tensor | None = None  # uint8 [B, 2, 3, S, S] of image files, on the CPU; None where images are in memory
     waited: float = 0.0  # seconds for which training stood still until the images were decoded
 
 
@@ -80,34 +79,25 @@ def worker_count(workers: int | None, processes: int) -> int:
 
 
 def batches(
-    images: Tensor | Files, shares: Shares, config: Views, *, size: int, device: torch.device, workers: int
+    images: Tensor | Files, shares: Shares, config: Views, *, size: int, pin: bool, workers: int
 ) -> Iterator[Batch]:
-    """Batches on `device` from the first step of `shares` to the end of the plan; so many `workers` decode files.
+    """Batches from the first step of `shares` to the end of the plan; so many `workers` decode files.
+
+    Crops lie in page-locked memory if asked to `pin` them, from which a GPU takes them without waiting.
 
     Raises:
         RunError: an image file is broken.
     """
     plan = shares.plan
     if isinstance(images, Tensor):
-        images = images.to(device)
         for step, batch_size, index in shares.steps():
-            own = images[index.to(device, non_blocking=True)]
-            x1, x2 = apply.two_views(own, index, config, seed=plan.seed, epoch=plan.epoch_of(step), size=size)
-            yield Batch(step, batch_size, x1, x2, index)
+            yield Batch(step, plan.epoch_of(step), batch_size, index)
         return
-    decoded = in_workers(
-        Crops(images, config, plan.seed, size), workers, pin=device.type == "cuda", batch_sampler=shares
-    )
+    decoded = in_workers(Crops(images, config, plan.seed, size), workers, pin=pin, batch_sampler=shares)
     for step, batch_size, index in shares.steps():
         asked = time.perf_counter()
         crops = next(decoded)
-        waited = time.perf_counter() - asked
-        crops = crops.to(device, non_blocking=True)
-        where = {"seed": plan.seed, "epoch": plan.epoch_of(step)}
-        x1, x2 = (
-            apply.finish(crops[:, view], parameters.draw(config, index, **where, view=view), config) for view in (0, 1)
-        )
-        yield Batch(step, batch_size, x1, x2, index, waited)
+        yield Batch(step, plan.epoch_of(step), batch_size, index, crops, time.perf_counter() - asked)
 
 
 class Crops(MapDataset[Loaded]):

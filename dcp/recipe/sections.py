@@ -110,7 +110,13 @@ class Train(Section):
     join_views: bool = Field(
         False, description="both views in one forward pass: faster, but they share batch statistics"
     )
+    graph: Literal["auto", False] = Field(
+        "auto", description="auto: with CUDA and one process a step is replayed as one graph; false: never"
+    )
     compile: bool = Field(False, description="torch.compile the networks")
+    threads: Annotated[int, Field(ge=1, le=1024)] | Literal["auto"] = Field(
+        "auto", description="of a CPU that compute; auto: OMP_NUM_THREADS, or what is fastest when a run begins"
+    )
     workers: int | None = Field(
         None, ge=0, description="processes that decode image files; without it one a spare core"
     )

@@ -106,6 +106,8 @@ class RunRecord(Record):
     sittings: list[Any] = []  # when, where and from which step on it was trained
     device: Text = ""
     processes: Whole | None = None  # that trained together
+    threads: Whole | None = None  # of a CPU, with which it began
+    graph: bool | str | None = None  # whether a step was replayed as one CUDA graph, or why not
     steps: Whole | None = None  # optimizer steps of the whole training
     flops_per_image: Number | None = None  # of a training step, a multiplication and an addition counted as two
     images_seen: Number | None = None  # by all steps

@@ -6,13 +6,14 @@ from typing import Any
 import torch
 
 from dcp.hardware.device import device_name, peak_memory_bytes
+from dcp.hardware.graph import EAGER
 from dcp.method import flops
 from dcp.recipe.recipe import Recipe
 from dcp.training.request import Request
 from dcp.training.signals import Signals
 from dcp.training.trainer import Trainer
 
-STEPS = 4  # timed after one that warms up
+STEPS = 4  # timed after those that warm up
 
 
 def estimate(recipe: Recipe, request: Request) -> dict[str, Any]:
@@ -26,16 +27,18 @@ def estimate(recipe: Recipe, request: Request) -> dict[str, Any]:
     """
     trainer = Trainer(recipe, request)
     plan, method, device = trainer.parts.plan, trainer.parts.method, trainer.process.device
-    start = int(plan.steps > STEPS + 1)  # the first step has a spectrum, which few of the others have
+    warm_up = 1 if trainer.why_no_graph else EAGER + 1
+    start = int(plan.steps > STEPS + warm_up)  # the first step has a spectrum, which few of the others have
     loop, batches = trainer.loop(None, {}, Signals()), trainer.batches(start)
     took: list[float] = []
-    for _ in range(min(STEPS + 1, plan.steps - start)):
+    for _ in range(min(STEPS + warm_up, plan.steps - start)):
         started = time.perf_counter()
         loop.step(next(batches))
         if device.type == "cuda":
             torch.cuda.synchronize()
         took.append(time.perf_counter() - started)
-    seconds = sorted(took[1:])[len(took[1:]) // 2] if took[1:] else float("nan")
+    timed = sorted(took[warm_up:] or took[-1:])
+    seconds = timed[len(timed) // 2] if len(took) > 1 else float("nan")
     return {
         "run": str(trainer.path),
         "device": device_name(device),

@@ -89,7 +89,7 @@ class Metrics:
         self.facts: Facts = run.record.facts if run is not None else {}
         self.history = History(run.metrics() if run is not None else ())
         self.diagnosis: Diagnosis = diagnose(self.history, settings, self.facts)
-        self.ring = torch.zeros(log_every, device=process.device)
+        self.ring = torch.zeros(log_every, device=process.device)  # this process's sums, one a step, filled by `Step`
         self.pending: list[tuple[int, int]] = []  # (step, images of all processes) of the losses in the ring
         self.line = Mean(*progress.get("line", (0.0, 0)))  # since the last line
         self.epoch = Mean(*progress.get("epoch", (0.0, 0)))  # since the epoch began
@@ -99,11 +99,10 @@ class Metrics:
         self.seen = 0
         self.health: dict[str, float] = progress.get("health", {})
 
-    def add(self, step: int, batch_size: int, loss: torch.Tensor, waited: float) -> None:
-        """Note the loss of a step, this process's sum over its images, and the seconds it waited for them."""
+    def add(self, step: int, batch_size: int, waited: float) -> None:
+        """Note a step whose loss lies in the ring at `len(pending)`, and the seconds for which it waited for images."""
         for wait in self.waits.values():
             wait.seconds += waited
-        self.ring[len(self.pending)] = loss.detach()
         self.pending.append((step, batch_size))
 
     def due(self, step: int) -> bool:
@@ -127,7 +126,7 @@ class Metrics:
         self.seen += images
         self.pending.clear()
 
-    def write(self, step: int, outputs: Outputs, method: Method, rate: float, fraction: float) -> None:
+    def write(self, step: int, outputs: Outputs, method: Method, rate: float) -> None:
         """A "step" line, and an "epoch" line at the end of one."""
         self.read()
         loss, self.line = self.line.value, Mean()
@@ -136,7 +135,7 @@ class Metrics:
         if not all(math.isfinite(value) for value in self.health.values()):
             raise _diverged(step)
         epoch = self.plan.epoch_of(step)
-        tau = method.target.weight_of_past(fraction)
+        tau = method.target.weight_of_past((step + 1) / self.plan.steps)
         place = {"step": step, "epoch": epoch}
         speed = {"images_per_s": self.images_per_s}
         extra = {} if tau is None else {"tau": tau}

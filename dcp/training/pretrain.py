@@ -1,5 +1,7 @@
 """pretrain: train a run, then measure it as its recipe says."""
 
+import torch
+
 from dcp.probing.probe import loaded, probe
 from dcp.recipe.recipe import Recipe
 from dcp.runs.run import Run
@@ -18,8 +20,12 @@ def pretrain(recipe: Recipe, request: Request) -> Run:
         RequestError: what was asked for cannot be done; nothing was written.
         RunError: it failed on its way; run.json says why.
     """
-    run = train(recipe, request)
-    measure(run, request)
+    threads = torch.get_num_threads()
+    try:
+        run = train(recipe, request)
+        measure(run, request)
+    finally:
+        torch.set_num_threads(threads)  # the program that called keeps its own number
     return run
 
 

@@ -27,13 +27,15 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: metadata.version(name) for name in libraries}}
 
 
-def sitting(process: Process, precision: Precision) -> dict[str, Any]:
+def sitting(process: Process, precision: Precision, threads: int | None, why_no_graph: str) -> dict[str, Any]:
     """What may change from one sitting of a run to the next."""
     return {
         "versions": versions(),
         "device": device_name(process.device),
         "processes": process.count,
         "precision": precision.name,
+        "threads": threads,
+        "graph": why_no_graph or True,
     }
 
 

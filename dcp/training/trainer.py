@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import torch
@@ -9,9 +10,13 @@ from torch import nn
 
 from dcp.data.datasets import base as datasets
 from dcp.data.loader import Batch, Shares, batches, worker_count
+from dcp.data.pairs import Pairs
 from dcp.errors import Interrupted, RequestError
 from dcp.hardware.device import choose_device, set_determinism
+from dcp.hardware.graph import Graph
 from dcp.hardware.processes import Process
+from dcp.hardware.threads import Threads
+from dcp.method.algorithm import Outputs
 from dcp.probing import online
 from dcp.recipe import build
 from dcp.recipe.layers import flat
@@ -27,6 +32,8 @@ from dcp.training.metrics import Metrics
 from dcp.training.request import Request
 from dcp.training.saver import Saver
 from dcp.training.signals import Signals
+from dcp.training.step import Inputs, Step, why_no_graph
+from dcp.training.threads import set_number
 
 
 class Trainer:
@@ -43,6 +50,8 @@ class Trainer:
         data: the images.
         parts: sampler, method, optimizer and what else the recipe describes.
         readout: says how good the features are while they are learnt; None without labels, or if not asked for.
+        threads: how many threads of a CPU compute, and why; None on a GPU.
+        why_no_graph: why a step is not replayed as a CUDA graph; "" if it is.
 
     Raises:
         RequestError: the data, the device, the batch or the run folder do not allow it. Nothing has been written.
@@ -61,8 +70,20 @@ class Trainer:
         if self.existing is not None:
             resume.check(self.existing, fingerprint=self.fingerprint, steps=plan.steps)
         self.parts = build.assemble(recipe, plan, self.data.labels, self.process)
+        self.threads = self._set_threads()
         features = self.parts.method.online.features
         self.readout = online.fitting(self.data, features, self.process) if recipe.train.readout else None
+        self.why_no_graph = why_no_graph(recipe.train.graph, self.parts.method, self.process)
+
+    def _set_threads(self) -> Threads | None:
+        """How many threads compute, and why; None on a GPU. Several processes share the cores as `Process` says."""
+        if self.process.device.type != "cpu":
+            return None
+        if self.process.count > 1:
+            return Threads(torch.get_num_threads(), "a share of the cores")
+        recorded = None if self.existing is None else self.existing.record.threads
+        train, size = self.recipe.train, self.recipe.data.view_size
+        return set_number(train.threads, recorded, self.parts.method, batch=train.batch, size=size)
 
     def _load(self) -> datasets.Dataset:
         """The images; where they may have to be fetched, the first process goes first."""
@@ -94,7 +115,7 @@ class Trainer:
             run = self.existing
             if run is None and process.is_main:
                 facts = record.beginning(self.data, self.recipe, self.fingerprint, parts.plan, parts.method)
-                facts |= record.sitting(process, parts.precision)
+                facts |= self._sitting()
                 settings = self.recipe.run
                 run = Run.create(self.path.parent, settings.name, settings.seed, self.recipe.toml(), facts)
             progress = self._restore()
@@ -121,7 +142,7 @@ class Trainer:
     def _train(self, run: Run | None, progress: dict[str, Any], signals: Signals) -> None:
         """All steps that are left, and the encoder at the end; `run` is that of the process that writes."""
         start = int(progress.get("next_step", 0))
-        sitting = record.sitting(self.process, self.parts.precision)
+        sitting = self._sitting()
         if run is not None:
             now = {"started": record.now(), "step": start, **sitting}
             facts, sittings = facts_of(self.recipe), [*run.record.sittings, now]
@@ -131,13 +152,18 @@ class Trainer:
         loop = self.loop(run, progress, signals)
         if self.process.is_main:
             line = record.start_line(str(self.path), self.data, self.parts.plan, start)
-            self.request.watch({**line, **sitting, "why": self.parts.precision.why})
+            threads = "" if self.threads is None else self.threads.why
+            self.request.watch({**line, **sitting, "why": self.parts.precision.why, "threads_why": threads})
         self.process.start_tracker("dcp", self.path.name, flat(self.recipe.table()))
         loop.train(self.batches(start))
         self.process.end()
         if run is not None:
             encoder.save(run.path, self.parts.method.online.backbone, self.recipe, step=self.parts.plan.steps)
             run.update(**record.ending(loop.metrics, self.parts.plan, self.process))
+
+    def _sitting(self) -> dict[str, Any]:
+        threads = None if self.threads is None else self.threads.count
+        return record.sitting(self.process, self.parts.precision, threads, self.why_no_graph)
 
     def write_recipe(self, run: Run) -> None:
         """Write the recipe again: keys that may change from one sitting to the next take their new values."""
@@ -151,7 +177,7 @@ class Trainer:
             Shares(self.parts.plan, self.process.rank, start),
             self.recipe.views,
             size=self.recipe.data.view_size,
-            device=self.process.device,
+            pin=self.process.device.type == "cuda",
             workers=worker_count(self.recipe.train.workers, self.process.count),
         )
 
@@ -171,17 +197,25 @@ class Trainer:
         )
         folder = self.path if run else None
         saver = Saver(folder, parts.method, parts.optimizer, metrics, parts.plan, self.readout, train.save_every)
+        device, size, seed = self.process.device, self.recipe.data.view_size, self.recipe.run.seed
+        pairs = Pairs(self.data.images, self.recipe.views, size=size, seed=seed, device=device)
+        graph = None if self.why_no_graph else Graph[Inputs, Outputs](partial(self._eager_after_all, run))
+        step = Step(parts, self.process.wrap(method), pairs, self.process, self.readout, metrics.ring, graph)
         return Loop(
+            compute=step,
             method=parts.method,
-            wrapped=self.process.wrap(method),
-            optimizer=parts.optimizer,
-            schedule=parts.schedule,
             metrics=metrics,
             saver=saver,
             process=self.process,
             plan=parts.plan,
             signals=signals,
             diagnostics=Diagnostics(parts.plan, parts.method),
-            readout=self.readout,
-            labels=parts.labels,
         )
+
+    def _eager_after_all(self, run: Run | None, why: str) -> None:
+        """A step could not be captured: training goes on without a graph, and says so."""
+        self.why_no_graph = why
+        self.request.say(f"no CUDA graph, steps are launched one by one: {why}")
+        if run is not None:
+            *before, now = run.record.sittings
+            run.update(graph=why, sittings=[*before, {**now, "graph": why}])

@@ -103,3 +103,17 @@ def test_another_process_forgets_the_images_of_the_first() -> None:
     readout.forget()
     assert int((readout.label >= 0).sum()) == 0
     assert torch.equal(readout.weight, weight)
+
+
+def test_where_rows_cannot_be_picked_all_are_computed_and_the_same_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    picking, masking = fresh(), fresh()
+    ends = []
+    for readout in (picking, masking):
+        monkeypatch.setattr(Readout, "picks_rows", readout is picking)
+        ends.append([epoch(readout, number) for number in range(2)])
+        held = readout.held_out.nonzero().squeeze(1)
+        readout.add(FEATURES[held], held)  # a batch of which nothing is learnt
+    assert ends[0] == ends[1]
+    assert torch.equal(picking.label, masking.label)
+    for name in ("bank", "weight", "first", "second", "tally"):
+        torch.testing.assert_close(getattr(masking, name), getattr(picking, name), atol=1e-5, rtol=1e-5)

@@ -11,7 +11,7 @@ from dcp.recipe.recipe import Recipe
 
 RIGHT = '[data]\nsource = "cifar10"\n[predictor]\nname = "directcopy"\n'
 DIRECTCOPY = 'predictor "directcopy" has name, eps, lr_factor, lr_schedule, weight_decay, every, norm'
-DIRECTPRED = 'predictor "directpred" has name, eps, eps_place, lr_factor, lr_schedule, weight_decay, every, norm'
+DIRECTPRED = 'predictor "directpred" has name, eps, eps_place, root, lr_factor, lr_schedule, weight_decay, every, norm'
 SECTIONS = (
     "known here: study, run, data, views, network, predictor, moments, target, objective, positives, "
     "optimizer, train, probe"

@@ -25,6 +25,7 @@ from dcp.catalogue import VariantConfig
 from dcp.data import center_crops, splits
 from dcp.data.datasets.base import Dataset
 from dcp.data.loader import Shares, batches, worker_count
+from dcp.data.pairs import Pairs
 from dcp.data.sampler import Plan
 from dcp.data.views import apply
 from dcp.data.views.config import Views
@@ -96,9 +97,12 @@ def trained(origin: Origin, data: Dataset, y: Tensor, classes: int, config: Conf
             model.parameters(), lr=lr, momentum=0.9, nesterov=True, weight_decay=config.weight_decay
         )
         shares, views, workers = Shares(plan, 0, 0), plain(origin.config), worker_count(None, 1)
-        for batch in batches(data.images, shares, views, size=origin.size, device=device, workers=workers):
+        pairs = Pairs(data.images, views, size=origin.size, seed=seed, device=device)
+        pin = device.type == "cuda"
+        for batch in batches(data.images, shares, views, size=origin.size, pin=pin, workers=workers):
+            x1, x2 = pairs.of(*pairs.inputs(batch))
             optimizer.param_groups[0]["lr"] = schedules.cosine(lr, 0.0, batch.step / plan.steps)
-            loss = fn.cross_entropy(model(torch.cat([batch.x1, batch.x2])), y[batch.index].to(device).repeat(2))
+            loss = fn.cross_entropy(model(torch.cat([x1, x2])), y[batch.index].to(device).repeat(2))
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()

@@ -1,0 +1,83 @@
+"""Threads of a CPU: how many compute a step. More are not always faster.
+
+A second thread costs small networks more than it brings, and beside other programs on the same cores threads wait for
+each other: a step on two threads was seen ten times slower than on one. So `auto` takes what pays on this network, on
+this machine, now, by trying. The sums of a convolution depend on the number in their last bits, so that a run keeps the
+number that it began with.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+MOST = torch.get_num_threads()  # what torch starts with: one a core, or OMP_NUM_THREADS
+ROUNDS = 3  # each number is tried so often, in turn, after once that does not count
+ENOUGH_S = 2.0  # of trying; then the numbers that have had a turn decide
+BETTER = 1.05  # fewer threads are taken where they are as fast: more must be faster by this
+
+
+@dataclass(frozen=True)
+class Threads:
+    """How many threads compute, and why."""
+
+    count: int
+    why: str  # one phrase for the reader
+
+
+def given(asked: int | Literal["auto"], recorded: int | None) -> Threads | None:
+    """The number that somebody has decided, or None where it has to be tried.
+
+    Args:
+        asked: train.threads.
+        recorded: what the run began with, if it goes on.
+    """
+    if asked != "auto":
+        return Threads(asked, "as the recipe says")
+    if "OMP_NUM_THREADS" in os.environ:
+        return Threads(MOST, "OMP_NUM_THREADS")
+    if recorded is not None:
+        return Threads(recorded, "as the run began")
+    return Threads(1, "one core") if MOST == 1 else None
+
+
+def tried(step: Callable[[], object]) -> Threads:
+    """The number of threads, of 1, 2, 4, ... up to `MOST`, with which `step` is fastest now; it is set.
+
+    A step that takes longer than a second is tried once with each number.
+    """
+    numbers = list(_numbers(MOST))
+    times: dict[int, list[float]] = {number: [] for number in numbers}
+    began = time.perf_counter()
+    for turn in range(ROUNDS + 1):
+        for number in numbers if turn % 2 else reversed(numbers):
+            torch.set_num_threads(number)
+            started = time.perf_counter()
+            step()
+            took = time.perf_counter() - started
+            if turn or took > 1.0:  # the first turn warms up, which matters to steps that are short
+                times[number].append(took)
+        if time.perf_counter() - began > ENOUGH_S and all(times.values()):
+            break
+    best = numbers[0]
+    for number in numbers[1:]:
+        if min(times[number]) * BETTER < min(times[best]):
+            best = number
+    torch.set_num_threads(best)
+    return Threads(best, ", ".join(f"{1000 * min(times[number]):.3g} ms a pass on {number}" for number in numbers))
+
+
+def _numbers(most: int) -> Iterator[int]:
+    """1, 2, 4, ... and `most`.
+
+    >>> list(_numbers(6))
+    [1, 2, 4, 6]
+    """
+    number = 1
+    while number < most:
+        yield number
+        number *= 2
+    yield most

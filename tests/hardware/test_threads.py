@@ -1,0 +1,67 @@
+"""The number of threads: decided by somebody, kept by a run, or what is fastest here and now."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+import dcp
+from dcp.hardware import threads
+from dcp.recipe import build
+from dcp.recipe.recipe import Recipe
+from dcp.runs.run import Run
+from dcp.training.threads import set_number
+
+
+@pytest.fixture(autouse=True)
+def kept(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Four cores on which nobody has decided; the number of threads is put back."""
+    monkeypatch.setattr(threads, "MOST", 4)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("ms", "best"),
+    [
+        ({1: 8, 2: 5, 4: 3}, 4),  # a large network
+        ({1: 3, 2: 5, 4: 8}, 1),  # a small one
+        ({1: 10, 2: 4, 4: 80}, 2),  # other programs on the cores
+        ({1: 5, 2: 5, 4: 5}, 1),  # no difference: the fewest
+    ],
+)
+def test_the_fastest_number_is_taken_and_of_equals_the_smallest(ms: dict[int, int], best: int) -> None:
+    chosen = threads.tried(lambda: time.sleep(ms[torch.get_num_threads()] / 1000))
+    assert chosen.count == best == torch.get_num_threads()
+    assert all(f"on {number}" in chosen.why for number in ms)
+
+
+def test_what_somebody_has_decided_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert threads.given("auto", None) is None
+    assert threads.given(3, 2) == threads.Threads(3, "as the recipe says")
+    assert threads.given("auto", 2) == threads.Threads(2, "as the run began")
+    monkeypatch.setenv("OMP_NUM_THREADS", "4")
+    assert threads.given("auto", 2) == threads.Threads(4, "OMP_NUM_THREADS")
+    assert threads.given(3, 2) == threads.Threads(3, "as the recipe says")
+
+
+def test_trying_leaves_the_method_as_it_was() -> None:
+    recipe = Recipe.read("tiny/directcopy")
+    method = build.method(recipe)
+    before = {name: x.clone() for name, x in method.state_dict().items()}
+    set_number("auto", None, method, batch=16, size=recipe.data.view_size)
+    assert all(torch.equal(x, before[name]) for name, x in method.state_dict().items())
+    assert all(p.grad is None for p in method.parameters())
+
+
+def test_a_run_keeps_the_number_that_it_began_with_and_the_program_its_own(tmp_path: Path) -> None:
+    quick = ("probe.after=[]", "train.epochs=1")
+    before = torch.get_num_threads()
+    path = dcp.pretrain("tiny/directcopy", sets=(*quick, "train.threads=2"), runs=tmp_path)
+    assert Run.open(path).record.threads == 2
+    assert Run.open(path).record.sittings[0]["threads"] == 2
+    assert torch.get_num_threads() == before
