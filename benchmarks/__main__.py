@@ -3,13 +3,11 @@
 import argparse
 import importlib
 import json
-import multiprocessing
 import os
 import platform
+import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +15,21 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.measure import Row, Scale, Spread
+from benchmarks import STARTED
+from benchmarks.measure import Row, Scale
+from benchmarks.tasks import Processes, all_rows, rows_within
 from dcp.hardware.device import device_name
 from dcp.training.record import versions
 
 GROUPS = (
     "views",
     "step",
+    "host",
+    "memory",
     "epoch",
     "profile",
     "byol",
+    "several",
     "malloc",
     "predictors",
     "objectives",
@@ -40,20 +43,30 @@ RIVALS = {"lightly": BENCH, "kornia": BENCH, "stable-pretraining": "pip install 
 
 def main() -> None:
     """Measure, print, write."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an exception ends the processes that measure
     asked = _asked()
     scale = Scale(asked.quick, asked.device, asked.threads)
-    started, found = time.monotonic(), []
-    for row in _measured(asked.groups or GROUPS, scale):
-        found.append(row)
-        print(_line(row), flush=True)
-        _write(asked.json, scale, found, time.monotonic() - started)
+    groups = [importlib.import_module(f"benchmarks.{group}") for group in asked.groups or GROUPS]
+    tasks = [task for group in groups for task in group.tasks(scale)]
+    found: list[Row] = []
+    with Processes(shared="quick" if asked.quick else None) as processes:
+        if asked.minutes is None:
+            rows = all_rows(tasks, scale, processes.run)
+        else:
+            left = 60 * asked.minutes - (time.monotonic() - STARTED)
+            rows = rows_within(left, tasks, scale, processes.run)
+        for row in rows:
+            found.append(row)
+            print(_line(row), flush=True)
+            _write(asked.json, scale, found)
     console = Console() if sys.stdout.isatty() else Console(width=150)
     console.print(_table(found))
-    console.print(f"{time.monotonic() - started:.0f} s; written to {asked.json}", highlight=False)
+    console.print(f"{time.monotonic() - STARTED:.0f} s; written to {asked.json}", highlight=False)
 
 
-def _write(path: Path, scale: Scale, found: list[Row], wall_s: float) -> None:
+def _write(path: Path, scale: Scale, found: list[Row]) -> None:
     """All that is known so far: who stops a long benchmark keeps its rows."""
+    wall_s = time.monotonic() - STARTED
     about = {"versions": {**versions(), **_rivals()}, "machine": _machine(scale), "wall_s": wall_s}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({**about, "rows": [row.plain() for row in found]}, indent=1) + "\n")
@@ -65,30 +78,14 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="small networks, few repeats: under two minutes")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", choices=("cpu", "cuda"))
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of torch, where not one core is measured")
+    parser.add_argument("--minutes", type=float, help="measure what matters most, and stop by then")
     parser.add_argument("--json", type=Path, default=Path("benchmarks.json"))
     return parser.parse_args()
 
 
-def _measured(groups: Sequence[str], scale: Scale) -> Iterator[Row]:
-    """The rows of all groups: each task in a process of its own, or all in one where it must be quick."""
-    tasks = [task for group in groups for task in importlib.import_module(f"benchmarks.{group}").tasks(scale)]
-    for some in [tasks] if scale.quick else [[task] for task in tasks]:
-        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-            for task in some:
-                yield from _rows(pool.submit(task).result, task.func)
-
-
-def _rows(result: Callable[[], list[Row]], work: Callable[..., Any]) -> list[Row]:
-    """The task's rows, or one that says why there are none: a rival that is not installed, or memory."""
-    try:
-        return result()
-    except Exception as error:  # a row that fails must not cost the others
-        nothing = Spread(float("nan"), float("nan"), float("nan"), 0)
-        why = f"{type(error).__name__}: {error}".splitlines()[0]
-        return [Row("not measured", f"{work.__module__}.{work.__name__}", "", nothing, note=why)]
-
-
 def _line(row: Row) -> str:
+    if not row.value.repeats:
+        return f"{row.group}: {row.name}  {row.note}"
     ratio = f"  {row.ratio.median:.2f}x {row.beside}" if row.ratio else ""
     return f"{row.group}: {row.name} {row.value.median:,.4g} {row.unit}{ratio}  {row.note}".rstrip()
 
@@ -116,12 +113,16 @@ def _rivals() -> dict[str, str]:
 
 
 def _machine(scale: Scale) -> dict[str, Any]:
-    return {
+    found: dict[str, Any] = {
         "device": device_name(torch.device(scale.device)),
         "cores": os.cpu_count(),
         "threads": scale.threads,
         "processor": platform.processor() or platform.machine(),
     }
+    if scale.device == "cuda":
+        memory = torch.cuda.get_device_properties(0).total_memory / 2**30
+        found |= {"memory_gib": memory, "cuda": torch.version.cuda, "cudnn": torch.backends.cudnn.version()}
+    return found
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 
-from benchmarks.training import Turn
+from benchmarks.measure import Turn
 
 _made: list[Turn] = []
 
@@ -18,10 +18,10 @@ def apart(make: Callable[[], Turn]) -> Iterator[Turn]:
         make: called there, before the first turn; it must be picklable.
     """
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
-        yield lambda device: pool.submit(_taken, make, device).result()
+        yield lambda: pool.submit(_taken, make).result()
 
 
-def _taken(make: Callable[[], Turn], device: str) -> float:
+def _taken(make: Callable[[], Turn]) -> float:
     if not _made:
         _made.append(make())
-    return _made[0](device)
+    return _made[0]()

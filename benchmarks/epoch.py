@@ -7,14 +7,14 @@ its own, with the command's own progress, metrics and checkpoint.
 import subprocess
 import sys
 import tempfile
-from functools import partial
 from pathlib import Path
 
 import torch
 
 from benchmarks.measure import Row, Scale, rows
 from benchmarks.step import Case, recipe
-from benchmarks.training import epochs_in_turn, nothing
+from benchmarks.tasks import Task
+from benchmarks.training import begun
 from dcp.runs.run import Run
 
 CPU = Case("ResNet-18/8 at 32", "resnet18", 32, "small", 8, 128, 30)
@@ -22,9 +22,9 @@ GPU = Case("ResNet-18 at 32", "resnet18", 32, "small", 64, 128, 300)
 IMAGES = 50_000
 
 
-def tasks(scale: Scale) -> list[partial[list[Row]]]:
+def tasks(scale: Scale) -> list[Task]:
     """None where it must be quick: an epoch of a small network takes two minutes on two cores."""
-    return [] if scale.quick else [partial(measured, scale, GPU if scale.device == "cuda" else CPU)]
+    return [] if scale.quick else [Task(measured, (GPU if scale.device == "cuda" else CPU,), 90)]
 
 
 def measured(scale: Scale, case: Case) -> list[Row]:
@@ -37,7 +37,9 @@ def measured(scale: Scale, case: Case) -> list[Row]:
     found: dict[str, list[float]] = {"benchmark": [], "dcp pretrain": []}
     for _ in range(3):
         found["dcp pretrain"].append(_command(scale, case))
-        found["benchmark"].append(epochs_in_turn(recipe(case, 2), scale.device, nothing)[0][-1])
+        with begun(recipe(case), scale.device) as training:
+            training.turn()
+            found["benchmark"].append(training.turn())
     note = f"{IMAGES:,} images, batch {case.batch}; the benchmark: {case.steps} batches, one epoch before them"
     return rows(f"epoch of CIFAR-10, {case.name}", "images/s", found, beside="benchmark", note=note)
 

@@ -4,39 +4,40 @@ import subprocess
 import sys
 import tempfile
 import time
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
 import torch
 
-from benchmarks.measure import Row, Scale, Spread
+from benchmarks.measure import Row, Scale, Spread, alternate
 from benchmarks.step import Case, recipe
-from benchmarks.training import epochs_in_turn, nothing
+from benchmarks.tasks import Task
+from benchmarks.training import begun
 from dcp.data.image_files import Files
 from dcp.runs.run import Run
 
 BASE = Case("ResNet-18/8 at 32", "resnet18", 32, "small", 8, 64, 6)
 
 
-def tasks(scale: Scale) -> list[partial[list[Row]]]:
+def tasks(scale: Scale) -> list[Task]:
     """One an axis value."""
     batches = (64,) if scale.quick else (32, 64, 128, 256, 512)
     dims = (1024,) if scale.quick else (128, 512, 2048)
     sizes = () if scale.quick else (32, 64, 96, 128)
     counts = () if scale.quick else (2**10, 2**12, 2**14)
-    made = [partial(grown, scale, f"batch {n}", BASE._replace(batch=n)) for n in batches]
-    made += [partial(grown, scale, f"d = {d}", BASE, f"network.projector.out={d}") for d in dims]
-    made += [partial(grown, scale, f"{s} px", BASE._replace(size=s, steps=2)) for s in sizes]
-    made += [partial(many_images, scale, n) for n in counts]
-    made += [partial(together, scale, n) for n in (() if scale.quick else (1, 2))] if scale.device == "cpu" else []
-    return [*made, partial(index_of_files, 100_000 if scale.quick else 1_000_000)]
+    made = [Task(grown, (f"batch {n}", BASE._replace(batch=n))) for n in batches]
+    made += [Task(grown, (f"d = {d}", BASE, f"network.projector.out={d}")) for d in dims]
+    made += [Task(grown, (f"{s} px", BASE._replace(size=s, steps=2))) for s in sizes]
+    made += [Task(many_images, (n,)) for n in counts]
+    made += [Task(together, (n,)) for n in (() if scale.quick else (1, 2))] if scale.device == "cpu" else []
+    return [*made, Task(index_of_files, (100_000 if scale.quick else 1_000_000,))]
 
 
 def grown(scale: Scale, what: str, case: Case, *sets: str) -> list[Row]:
     """Milliseconds a step of a small ResNet."""
     torch.set_num_threads(scale.threads)
-    speeds, _, _ = epochs_in_turn(recipe(case, scale.repeats + 1, *sets), scale.device, nothing)
+    with begun(recipe(case, *sets), scale.device) as training:
+        speeds = alternate({"": training.turn}, scale.repeats, scale.until)[""]
     return [_row(what, [1000 * case.batch / speed for speed in speeds])]
 
 
@@ -44,8 +45,9 @@ def many_images(scale: Scale, count: int) -> list[Row]:
     """The same step on more images in memory, and what they take."""
     torch.set_num_threads(scale.threads)
     case = BASE._replace(steps=count // BASE.batch)
-    speeds, _, training = epochs_in_turn(recipe(case, 2), scale.device, nothing)
-    images = training.data.images
+    with begun(recipe(case), scale.device) as training:
+        speeds = alternate({"": training.turn}, 1)[""]
+        images = training.trainer.data.images
     assert isinstance(images, torch.Tensor)
     note = f"{images.nbytes / 2**20:.0f} MiB of pixels"
     return [_row(f"{count:,} images", [1000 * case.batch / speed for speed in speeds], note)]
@@ -66,7 +68,7 @@ def together(scale: Scale, processes: int) -> list[Row]:
     return [_row(f"{processes} process{'es' if processes > 1 else ''}, batch 128 in all", each)]
 
 
-def index_of_files(count: int) -> list[Row]:
+def index_of_files(scale: Scale, count: int) -> list[Row]:
     """Bytes an image that a listed folder takes, with paths as ImageNet's."""
     started = time.perf_counter()
     names = (b"n%08d/n%08d_%d.JPEG" % (i % 1000, i % 1000, i) for i in range(count))

@@ -2,6 +2,7 @@
 
 import copy
 import tempfile
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -10,31 +11,28 @@ import torch
 from torch import nn
 
 from benchmarks.apart import apart
-from benchmarks.measure import Row, Scale, rows
+from benchmarks.measure import Row, Scale, Turn, alternate, rows, timed
 from benchmarks.step import CPU, Case, recipe
-from benchmarks.training import Turn, bare, timed
+from benchmarks.tasks import Task
+from benchmarks.training import Noise, bare
 from dcp.hardware.malloc import keep_freed_memory
 from dcp.training.request import Request
 from dcp.training.trainer import Trainer
 
 
-def tasks(scale: Scale) -> list[partial[list[Row]]]:
+def tasks(scale: Scale) -> list[Task]:
     """Training and evaluation of each network; a GPU has a memory of its own, quick networks have no large blocks."""
     if scale.device == "cuda" or scale.quick:
         return []
-    return [partial(measured, scale, case, work) for case in CPU for work in WORK]
+    return [Task(measured, (case, work)) for case in CPU for work in WORK]
 
 
 def measured(scale: Scale, case: Case, work: str) -> list[Row]:
     """Images a second with memory as glibc has it, and kept."""
     group = f"memory, {work}, {case.name}"
     with _process(scale, case, work, "given back") as given, _process(scale, case, work, "kept") as kept:
-        ways = {"given back": given, "kept": kept}
-        found: dict[str, list[float]] = {name: [] for name in ways}
-        for number in range(scale.repeats + 1):
-            for name in list(ways) if number % 2 else reversed(list(ways)):
-                found[name].append(ways[name](scale.device))
-    return rows(group, "images/s", {name: values[1:] for name, values in found.items()}, beside="given back")
+        found = alternate({"given back": given, "kept": kept}, scale.repeats, scale.until)
+    return rows(group, "images/s", found, beside="given back")
 
 
 def _process(scale: Scale, case: Case, work: str, memory: str) -> AbstractContextManager[Turn]:
@@ -46,7 +44,7 @@ def _turn(scale: Scale, case: Case, work: str, keep: bool) -> Turn:
     if keep:
         keep_freed_memory()
     with tempfile.TemporaryDirectory() as runs:
-        made = Trainer(recipe(case, 1), Request(Path(runs), device=scale.device))
+        made = Noise(recipe(case), Request(Path(runs), device=scale.device))
     return WORK[work](made, case.steps)
 
 
@@ -62,7 +60,7 @@ def evaluation(training: Trainer, steps: int) -> Turn:
             network(x)
         return float(steps * batch)
 
-    return timed(run)
+    return timed(run, "cpu")
 
 
-WORK = {"a bare step": bare, "evaluation": evaluation}
+WORK: dict[str, Callable[[Trainer, int], Turn]] = {"a bare step": bare, "evaluation": evaluation}

@@ -1,6 +1,7 @@
 """Measuring: rows, and things done in turn."""
 
 import gc
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -8,6 +9,8 @@ from statistics import median
 from typing import Any
 
 import torch
+
+Turn = Callable[[], float]  # does some work and returns its rate, or the time it took
 
 
 @dataclass(frozen=True)
@@ -60,11 +63,20 @@ class Scale:
         quick: small networks and few repeats: does it run, roughly how fast.
         device: "cpu" or "cuda".
         threads: of torch on the CPU where the whole machine is used.
+        until: when a task should be over, in `time.monotonic()`, which all processes of a machine share.
+        limit: when it is ended, on the same clock.
     """
 
     quick: bool
     device: str
     threads: int
+    until: float = math.inf
+    limit: float = math.inf
+
+    @property
+    def limited(self) -> bool:
+        """Whether time is short."""
+        return self.until < math.inf
 
     @property
     def repeats(self) -> int:
@@ -77,41 +89,80 @@ class Scale:
         return 0.02 if self.quick else 0.2
 
 
-def in_turn(
-    things: Mapping[str, Callable[[], float]], repeats: int, device: str = "cpu", least_s: float = 0.0
-) -> dict[str, list[float]]:
-    """Units a second of each thing, all things once a round, in an order that alternates.
+def alternate(turns: Mapping[str, Turn], repeats: int, until: float = math.inf) -> dict[str, list[float]]:
+    """What the turns return: all of them once a round, in an order that alternates.
 
     Args:
-        things: name -> does the work once and returns how many units that was.
+        turns: name -> turn.
         repeats: rounds that count; one before them warms up.
-        device: waited for before each reading of the clock.
-        least_s: each thing is repeated within a round until this much time has gone.
+        until: no round begins that would not be over by then, as far as the one before tells; one counts in any case.
     """
-    found: dict[str, list[float]] = {name: [] for name in things}
+    found: dict[str, list[float]] = {name: [] for name in turns}
     gc.collect()
     gc.freeze()  # from here on only what the turns leave is looked through: all that imports made takes 0.3 s each time
     try:
         for number in range(repeats + 1):
-            for name in list(things) if number % 2 else reversed(list(things)):
-                rate = _rate(things[name], device, least_s if number else 0.0)
+            began = time.monotonic()
+            for name in list(turns) if number % 2 else reversed(list(turns)):
+                value = turns[name]()
                 if number:
-                    found[name].append(rate)
+                    found[name].append(value)
+            now = time.monotonic()
+            if number and now + (now - began) > until:
+                break
     finally:
         gc.unfreeze()
     return found
 
 
-def _rate(thing: Callable[[], float], device: str, least_s: float) -> float:
-    gc.collect()
-    settle(device)
-    started, units = time.perf_counter(), 0.0
-    while True:
-        units += thing()
+def in_turn(
+    things: Mapping[str, Callable[[], float]],
+    repeats: int,
+    device: str = "cpu",
+    least_s: float = 0.0,
+    until: float = math.inf,
+) -> dict[str, list[float]]:
+    """Units a second of each thing, by `alternate`.
+
+    Args:
+        things: name -> does the work once and returns how many units that was.
+        repeats: rounds that count.
+        device: waited for before each reading of the clock.
+        least_s: each thing is repeated within a round until this much time has gone.
+        until: as for `alternate`.
+    """
+    return alternate({name: timed(thing, device, least_s=least_s) for name, thing in things.items()}, repeats, until)
+
+
+def timed(
+    run: Callable[[], float],
+    device: str,
+    prepare: Callable[[], None] = lambda: None,
+    finish: Callable[[], None] = lambda: None,
+    least_s: float = 0.0,
+) -> Turn:
+    """A turn in which `run`, which returns how many units it did, is on the clock, `prepare` and `finish` are off it.
+
+    From the second turn on, `run` is repeated until `least_s` have gone.
+    """
+    least = iter((0.0,))
+
+    def rate() -> float:
+        enough = next(least, least_s)
+        prepare()
+        gc.collect()
         settle(device)
-        took = time.perf_counter() - started
-        if took >= least_s:
-            return units / took
+        began, units = time.perf_counter(), 0.0
+        while True:
+            units += run()
+            settle(device)
+            took = time.perf_counter() - began
+            if took >= enough:
+                break
+        finish()
+        return units / took
+
+    return rate
 
 
 def settle(device: str) -> None:

@@ -6,6 +6,7 @@ from functools import partial
 import torch
 
 from benchmarks.measure import Row, Scale, in_turn, rows
+from benchmarks.tasks import Task
 from dcp import catalogue
 from dcp.method.moments import Moments, own
 from dcp.method.objectives.base import Loss, Setting, alone
@@ -14,9 +15,9 @@ from dcp.method.predictors import linear
 BATCH = 256
 
 
-def tasks(scale: Scale) -> list[partial[list[Row]]]:
+def tasks(scale: Scale) -> list[Task]:
     """One a dimension."""
-    return [partial(measured, scale, dim) for dim in ((128,) if scale.quick else (128, 2048))]
+    return [Task(measured, (dim,)) for dim in ((128,) if scale.quick else (128, 2048))]
 
 
 def measured(scale: Scale, dim: int) -> list[Row]:
@@ -26,7 +27,7 @@ def measured(scale: Scale, dim: int) -> list[Row]:
     things = {
         name: _losing(built(name, dim, scale.device), dim, scale.device) for name in catalogue.names("objectives")
     }
-    found = in_turn(things, scale.repeats, scale.device, least_s=scale.least_s)
+    found = in_turn(things, scale.repeats, scale.device, least_s=scale.least_s, until=scale.until)
     return rows(f"objective, batch {BATCH}, d = {dim}", "losses/s", found, beside="cosine")
 
 

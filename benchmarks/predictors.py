@@ -1,30 +1,39 @@
-"""What predictors cost: setting W for each that is set, a step through each, and least squares as a yardstick."""
+"""What predictors cost: setting W for each that is set, a step through each, and least squares as a yardstick.
+
+On a GPU also whole training steps with DirectCopy and DirectPred, and updates that need no host as CUDA graphs.
+"""
 
 from collections.abc import Callable
-from functools import partial
+from contextlib import ExitStack
 
 import torch
 from torch import Tensor
 
-from benchmarks.measure import Row, Scale, in_turn, rows
+from benchmarks.captured import captured_or_noted
+from benchmarks.measure import Row, Scale, alternate, in_turn, rows
+from benchmarks.step import GPU, Case, graph_note, in_time, recipe
+from benchmarks.tasks import TRAININGS, Task
+from benchmarks.training import begun, times
 from dcp import catalogue
+from dcp.errors import RequestError
 from dcp.method.moments import own
 from dcp.method.predictors.base import Predictor
 
 SAMPLES = 256  # two views of 128 images
-NEWTON_SCHULZ = "directpred (newton_schulz)"  # DirectPred by matrix products
-LARGE = (
-    "directpred",
-    NEWTON_SCHULZ,
-    "directcopy",
-)  # the only ones at 8192, where a decomposition takes minutes on a CPU
+LARGE = ("directpred", "directcopy")  # the only ones at 8192, where a decomposition takes minutes on a CPU
+ROOTS = ("eigh", "newton_schulz")  # ways to DirectPred's root
+TOGETHER = 20  # replays of an update at a time
 
 
-def tasks(scale: Scale) -> list[partial[list[Row]]]:
-    """One a dimension."""
+def tasks(scale: Scale) -> list[Task]:
+    """One a dimension; on a GPU whole steps too."""
     dims = (128, 512) if scale.quick else (128, 512, 2048, 8192)
     steps = (128,) if scale.quick else (128, 2048)
-    return [*(partial(measured, scale, dim) for dim in dims), *(partial(stepped, scale, dim) for dim in steps)]
+    alone = [Task(measured, (dim,), 15, 13, "predictors") for dim in dims]
+    through = [Task(stepped, (dim,), process="predictors") for dim in steps]
+    if scale.device == "cpu":
+        return [task._replace(process="") for task in (*alone, *through)]
+    return [Task(whole, (GPU[0],), 40, 8, TRAININGS), *alone, *through]
 
 
 def measured(scale: Scale, dim: int) -> list[Row]:
@@ -32,12 +41,40 @@ def measured(scale: Scale, dim: int) -> list[Row]:
     torch.set_num_threads(scale.threads)
     z, t = (x.to(scale.device) for x in _projections(dim))
     F, C = z.T @ z / len(z), t.T @ z / len(z)
-    builds = {name: build for name, build in _set().items() if dim <= 4096 or name in LARGE}
-    things = {name: _refreshing(build(dim).to(scale.device), F, C, z[:SAMPLES]) for name, build in builds.items()}
+    names = [name for name in _set() if name in LARGE or not (dim > 4096 or scale.limited)]
+    built = {name: _built(name, dim).to(scale.device) for name in names}
+    built |= {f"directpred, {root}": _built("directpred", dim, root=root).to(scale.device) for root in _roots()}
+    things = {name: _refreshing(predictor, F, C, z[:SAMPLES]) for name, predictor in built.items()}
+    notes: list[str] = []
+    for name in [name for name in built if scale.device == "cuda" and not built[name].refresh_waits]:
+        if replayed := captured_or_noted(things[name], scale.device, name, notes):
+            things[f"{name}, graph"] = times(replayed, TOGETHER, TOGETHER)
     things["least squares"] = _solving(F)
     repeats = 1 if dim > 4096 else scale.repeats
-    found = in_turn(things, repeats, scale.device, least_s=scale.least_s)
-    return rows(f"predictor update, d = {dim}", "updates/s", found, beside="directpred")
+    found = in_turn(things, repeats, scale.device, least_s=scale.least_s, until=scale.until)
+    return rows(f"predictor update, d = {dim}", "updates/s", found, beside="directpred", note="; ".join(notes))
+
+
+def whole(scale: Scale, case: Case) -> list[Row]:
+    """Images a second of whole training steps with DirectCopy, and with each way to DirectPred's root."""
+    torch.set_num_threads(scale.threads)
+    case, notes = in_time(case, scale), [f"batch {case.batch}, d = 128"]
+    chosen = ("predictor.name=directpred",)
+    ways: dict[str, tuple[str, ...]] = {f"directpred, {root}": (*chosen, f"predictor.root={root}") for root in _roots()}
+    ways = {"directcopy": (), **(ways or {"directpred": chosen})}
+    turns = {}
+    with ExitStack() as stack:
+        for name, sets in ways.items():
+            try:
+                training = stack.enter_context(begun(recipe(case, *sets), scale.device))
+            except RequestError as error:
+                notes.append(f"{name} is not measured: {error.slug}")
+            else:
+                turns[name] = training.turn
+        notes.append(graph_note(training))
+        found = alternate(turns, scale.repeats, scale.until)
+    group = f"step with each predictor, {case.name}"
+    return rows(group, "images/s", found, beside="directcopy", note="; ".join(filter(None, notes)))
 
 
 def stepped(scale: Scale, dim: int) -> list[Row]:
@@ -49,19 +86,22 @@ def stepped(scale: Scale, dim: int) -> list[Row]:
     return rows(f"predictor forward and backward, d = {dim}", "passes/s", found, beside="linear")
 
 
-def _built(name: str, dim: int, **keys: str) -> Predictor:
+def _built(name: str, dim: int, **keys: object) -> Predictor:
     torch.manual_seed(0)
     module = catalogue.load("predictors", name)
     built: Predictor = module.build(module.Config(**keys), dim, own)
     return built
 
 
-def _set() -> dict[str, Callable[[int], Predictor]]:
-    """The predictors that are set, which are those with a `refresh` of their own, as functions of D."""
+def _roots() -> tuple[str, ...]:
+    """Ways to DirectPred's root, where it has a key for them."""
+    return ROOTS if "root" in catalogue.load("predictors", "directpred").Config.model_fields else ()
+
+
+def _set() -> list[str]:
+    """Names of the predictors that are set: those with a `refresh` of their own."""
     names = catalogue.names("predictors")
-    names = [name for name in names if type(_built(name, 2)).refresh is not Predictor.refresh]
-    newton_schulz = partial(_built, "directpred", root="newton_schulz")
-    return {**{name: partial(_built, name) for name in names}, NEWTON_SCHULZ: newton_schulz}
+    return [name for name in names if type(_built(name, 2)).refresh is not Predictor.refresh]
 
 
 def _projections(dim: int) -> tuple[Tensor, Tensor]:

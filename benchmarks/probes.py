@@ -6,13 +6,13 @@ with classes that overlap. Both sides get the same standardised float32 array, t
 
 import warnings
 from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as fn
 
+from benchmarks import tasks as planned
 from benchmarks.measure import Row, Scale, in_turn, rows
 from dcp.probing.evaluations import _logistic, knn, linear
 from dcp.probing.evaluations._logistic import Curvature, Task
@@ -27,11 +27,11 @@ class Made(NamedTuple):
     test: Task
 
 
-def tasks(scale: Scale) -> list[partial[list[Row]]]:
+def tasks(scale: Scale) -> list[planned.Task]:
     """Fits with two λ, and nearest neighbours."""
     n = 2000 if scale.quick else 50_000
     strengths = [1e-3] if scale.quick else [1e-3, 1 / n]  # 1/n is scikit-learn's own default, C = 1
-    return [*(partial(fits, scale, n, l2) for l2 in strengths), partial(neighbours, scale, n)]
+    return [*(planned.Task(fits, (n, l2), 60) for l2 in strengths), planned.Task(neighbours, (n,), 60)]
 
 
 def made(n: int) -> Made:

@@ -1,53 +1,67 @@
-"""Where a step goes: the time of its parts, one after the other, each waited for."""
+"""Where a step goes: the time of its parts, one after the other.
 
-import tempfile
+On a CPU each part is waited for. On a GPU each is a CUDA graph, so that the parts follow one another without gaps, and
+events between them tell the time; where that cannot be captured, each is waited for there, too.
+"""
+
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
-from pathlib import Path
 
 import torch
 
+from benchmarks.captured import WARM_UP
 from benchmarks.measure import Row, Scale, Spread, settle
-from benchmarks.step import CPU, GPU, QUICK, Case, recipe
-from dcp.data.loader import Shares, batches
-from dcp.hardware.malloc import keep_freed_memory
+from benchmarks.step import CPU, GPU, QUICK, Case, in_time, recipe
+from benchmarks.tasks import TRAININGS, Task
+from benchmarks.training import Training, begun
 from dcp.method.moments import full
-from dcp.training.request import Request
-from dcp.training.trainer import Trainer
 
 PARTS = ("views", "online branch, loss", "target branch", "backward", "optimizer", "F and W", "EMA", "readouts")
+STEPS = 5  # that count
 
 
-def tasks(scale: Scale) -> list[partial[list[Row]]]:
+def tasks(scale: Scale) -> list[Task]:
     """The CIFAR network."""
-    case = (QUICK if scale.quick else GPU if scale.device == "cuda" else CPU)[0]
-    return [partial(measured, scale, case)]
+    if scale.device == "cuda":
+        return [Task(measured, (GPU[0],), 15, 12, TRAININGS)]
+    return [Task(measured, ((QUICK if scale.quick else CPU)[0],))]
 
 
 def measured(scale: Scale, case: Case) -> list[Row]:
     """Share of each part in the step, in percent."""
     torch.set_num_threads(scale.threads)
-    clock = Clock(scale.device)
-    with tempfile.TemporaryDirectory() as folder:
-        training = Trainer(recipe(case, 2), Request(Path(folder), device=scale.device))
-    if scale.device == "cpu":
-        keep_freed_memory()  # as `dcp pretrain` does
-    for step in _steps(training, clock):
-        if step:  # the first one warms up
-            clock.turn()
-    shares = clock.shares()
-    return [Row(f"parts of a step, {case.name}", name, "%", Spread.of(shares[name])) for name in PARTS]
+    clock: Clock | Graphs = Clock(scale.device)
+    note = "each part is waited for"
+    with begun(recipe(in_time(case, scale)), scale.device) as training:
+        for _ in range(WARM_UP):
+            step(training, clock)
+        if scale.device == "cuda":
+            try:
+                clock, note = captured_step(training), "each part is a graph"
+            except RuntimeError as error:
+                note += f", as they could not be captured: {error}".splitlines()[0]
+        if isinstance(clock, Clock):
+            clock.steps.clear()
+            for _ in range(STEPS):
+                step(training, clock)
+        steps = clock.steps if isinstance(clock, Clock) else clock.replayed(4 * STEPS)
+    group, whole = f"parts of a step, {case.name}", [sum(parts.values()) for parts in steps]
+    shares = {name: [100 * parts[name] / all_ for parts, all_ in zip(steps, whole, strict=True)] for name in PARTS}
+    made = [Row(group, name, "%", Spread.of(shares[name]), note=note) for name in PARTS]
+    return [*made, Row(group, "all parts", "ms/step", Spread.of([1000 * all_ for all_ in whole]), note=note)]
 
 
 class Clock:
-    """Adds up the seconds of named parts, step by step."""
+    """Adds up the seconds of named parts, step by step, waiting for each."""
 
     def __init__(self, device: str) -> None:
         self.device = device
-        self.now: dict[str, float] = {}
         self.steps: list[dict[str, float]] = []
+
+    def begin(self) -> None:
+        """A step begins."""
+        self.steps.append(dict.fromkeys(PARTS, 0.0))
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
@@ -56,47 +70,85 @@ class Clock:
         started = time.perf_counter()
         yield
         settle(self.device)
-        self.now[name] = self.now.get(name, 0.0) + time.perf_counter() - started
-
-    def turn(self) -> None:
-        """A step is over and counts."""
-        self.steps.append(self.now)
-        self.now = {}
-
-    def shares(self) -> dict[str, list[float]]:
-        """Percent of the sum of all parts, for each step."""
-        return {name: [100 * step[name] / sum(step.values()) for step in self.steps] for name in PARTS}
+        self.steps[-1][name] += time.perf_counter() - started
 
 
-def _steps(training: Trainer, clock: Clock) -> Iterator[int]:
-    """The training step of `dcp.training.loop` and `dcp.method.algorithm`, taken apart."""
-    method, recipe, device = training.parts.method, training.recipe, training.process.device
-    shares = Shares(training.parts.plan, 0, 0)
-    stream = batches(training.data.images, shares, recipe.views, size=recipe.data.view_size, device=device, workers=0)
-    for step in range(min(training.parts.plan.steps, 6)):
-        clock.now = {} if step == 1 else clock.now
-        with clock.part("views"):
-            batch = next(stream)
-        with clock.part("online branch, loss"):
-            with method.arithmetic(batch.x1):
-                h, h2 = method.two_views(method.online.backbone, (batch.x1, batch.x2))
-                z1, z2 = map(full, method.two_views(method.online.projector, (h, h2)))
-            p1, p2 = method.predictor(z1), method.predictor(z2)
-        with clock.part("target branch"), method.arithmetic(batch.x1):
-            t1, t2 = map(full, method.two_views(method.target, (batch.x1, batch.x2), (z1, z2)))
-        with clock.part("online branch, loss"):
-            loss = (method.objective(p1, z1, t2) + method.objective(p2, z2, t1)).mean()
-        with clock.part("backward"):
-            loss.backward()
-        with clock.part("optimizer"):
-            training.parts.optimizer.step()
-            training.parts.optimizer.zero_grad(set_to_none=True)
-        with clock.part("F and W"), torch.no_grad():
-            method.moments.store(method.blends(torch.stack([z1, z2]).detach(), None)[1])
-            method.predictor.refresh(method.moments.F)
-        with clock.part("EMA"):
-            method.target.update(method.online, 0.5)
-        with clock.part("readouts"):
-            assert training.readout is not None
-            training.readout.add(full(h).detach(), batch.index)
-        yield step
+class Graphs:
+    """Captures named parts of a step as CUDA graphs, which are replayed in their order. For "cuda".
+
+    All share one pool of memory: what a part leaves for a later one stays there.
+    """
+
+    def __init__(self) -> None:
+        self.pool = torch.cuda.graph_pool_handle()
+        self.graphs: list[tuple[str, torch.cuda.CUDAGraph]] = []
+
+    def begin(self) -> None:
+        """A step begins: there is only one."""
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """What is launched in this block counts to `name`."""
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, pool=self.pool):
+            yield
+        self.graphs.append((name, graph))
+
+    def replayed(self, count: int) -> list[dict[str, float]]:
+        """Seconds of each part of so many steps, after one that warms up."""
+        rounds = []
+        for _ in range(count + 1):
+            marks = [torch.cuda.Event(enable_timing=True) for _ in range(len(self.graphs) + 1)]
+            marks[0].record()
+            for mark, (_, graph) in zip(marks[1:], self.graphs, strict=True):
+                graph.replay()
+                mark.record()
+            rounds.append(marks)
+        torch.cuda.synchronize()
+        steps = [dict.fromkeys(PARTS, 0.0) for _ in rounds]
+        for parts, marks in zip(steps, rounds, strict=True):
+            for (name, _), before, after in zip(self.graphs, marks[:-1], marks[1:], strict=True):
+                parts[name] += before.elapsed_time(after) / 1000
+        return steps[1:]
+
+
+def captured_step(training: Training) -> Graphs:
+    """A step whose parts are captured; a capture computes nothing."""
+    clock, stream = Graphs(), torch.cuda.current_stream()
+    try:
+        step(training, clock)
+    finally:
+        torch.cuda.set_stream(stream)  # a capture that fails leaves its own stream current
+    return clock
+
+
+def step(training: Training, clock: Clock | Graphs) -> None:
+    """The training step of `dcp.training.step` and `dcp.method.algorithm`, taken apart."""
+    trainer, pairs = training.trainer, training.loop.compute.pairs
+    method, optimizer = trainer.parts.method, trainer.parts.optimizer
+    index, crops = pairs.inputs(next(training.batches))
+    clock.begin()
+    with clock.part("views"):
+        x1, x2 = pairs.of(index, crops)
+    with clock.part("online branch, loss"):
+        with method.arithmetic(x1):
+            h, h2 = method.two_views(method.online.backbone, (x1, x2))
+            z1, z2 = map(full, method.two_views(method.online.projector, (h, h2)))
+        p1, p2 = method.predictor(z1), method.predictor(z2)
+    with clock.part("target branch"), method.arithmetic(x1):
+        t1, t2 = map(full, method.two_views(method.target, (x1, x2), (z1, z2)))
+    with clock.part("online branch, loss"):
+        loss = (method.objective(p1, z1, t2) + method.objective(p2, z2, t1)).mean()
+    with clock.part("backward"):
+        loss.backward()
+    with clock.part("optimizer"):
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+    with clock.part("F and W"), torch.no_grad():
+        method.moments.store(method.blends(torch.stack([z1, z2]).detach(), None)[1])
+        method.predictor.refresh(method.moments.F)
+    with clock.part("EMA"):
+        method.target.update(method.online, 0.5)
+    with clock.part("readouts"):
+        assert training.loop.compute.readout is not None
+        training.loop.compute.readout.add(full(h).detach(), index)

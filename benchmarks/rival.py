@@ -2,14 +2,15 @@
 
 import copy
 import multiprocessing
+from itertools import cycle, islice
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from dcp.data.datasets.base import load
 from dcp.training.trainer import Trainer
 
+PREFETCHED = 2  # batches that each worker has ready, torch's default
 HIDDEN, OUT, TAU = 512, 128, 0.996
 RATE, MOMENTUM, DECAY = 0.03, 0.9, 4e-4
 # how a user's loader starts workers: a spawned process, as a benchmark is, would spawn its own, which import torch anew
@@ -23,13 +24,22 @@ def backbone(training: Trainer) -> nn.Module:
     return plain
 
 
-def pictures(training: Trainer) -> list[Any]:
-    """The run's images as PIL's, with one batch more for the step that is off the clock."""
+def off_the_clock(training: Trainer, workers: int) -> int:
+    """Steps before the clock starts: one, which warms up; on a GPU so many more as batches lie ready by then.
+
+    There the workers may be what limits, and what they made beforehand is no rate that they could keep.
+    """
+    return 1 + (PREFETCHED * workers if training.process.device.type == "cuda" else 0)
+
+
+def pictures(training: Trainer, more: int) -> list[Any]:
+    """The run's images as PIL's, and so many batches more of them."""
     from torchvision.transforms.functional import to_pil_image
 
-    pixels = load(training.recipe.data, "pretrain").images
+    pixels = training.data.images
     assert isinstance(pixels, Tensor)
-    return [to_pil_image(x) for x in torch.cat([pixels, pixels[: training.recipe.train.batch]])]
+    made = [to_pil_image(x) for x in pixels]
+    return [*made, *islice(cycle(made), more * training.recipe.train.batch)]
 
 
 def loader(data: torch.utils.data.Dataset[Any], batch: int, workers: int) -> torch.utils.data.DataLoader[Any]:
@@ -40,6 +50,7 @@ def loader(data: torch.utils.data.Dataset[Any], batch: int, workers: int) -> tor
         shuffle=True,
         drop_last=True,
         num_workers=workers,
+        prefetch_factor=PREFETCHED,
         pin_memory=torch.cuda.is_available(),
         multiprocessing_context=START,
     )

@@ -1,8 +1,8 @@
 """An epoch of lightly's BYOL: its documented loop, its transform in loader workers, as its examples have it.
 
 BYOL modules, NegativeCosineSimilarity, update_momentum, all in fp32. Workers are started anew for each turn and closed
-after it, and the clock starts when they have filled their queues, so that they neither slow dcp down nor work ahead
-meanwhile.
+after it, and the clock starts when they have filled their queues, on a GPU when these are used up, so that they neither
+slow dcp down nor work ahead meanwhile.
 """
 
 import copy
@@ -13,14 +13,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from benchmarks.rival import DECAY, HIDDEN, MOMENTUM, OUT, RATE, TAU, backbone, loader, pictures
+from benchmarks.measure import Turn, timed
+from benchmarks.rival import DECAY, HIDDEN, MOMENTUM, OUT, RATE, TAU, backbone, loader, off_the_clock, pictures
 from benchmarks.step import Case
-from benchmarks.training import Turn, timed
 from dcp.training.trainer import Trainer
 
 
 def turn(training: Trainer, case: Case, workers: int) -> Turn:
-    """An epoch on a copy of the run's backbone, after one step that is off the clock."""
+    """An epoch on a copy of the run's backbone, after a first step that is off the clock."""
     from lightly.loss import NegativeCosineSimilarity
     from lightly.models.utils import update_momentum
 
@@ -43,7 +43,7 @@ def turn(training: Trainer, case: Case, workers: int) -> Turn:
         loss.item()  # as in lightly's example, which adds the losses up
 
     epoch = _Epoch(case, workers, training, step)
-    return timed(epoch.run, epoch.prepare, epoch.finish)
+    return timed(epoch.run, device.type, epoch.prepare, epoch.finish)
 
 
 class Byol(nn.Module):
@@ -74,13 +74,15 @@ class _Epoch:
 
     def __init__(self, case: Case, workers: int, training: Trainer, step: Callable[[list[Tensor]], None]) -> None:
         self.case, self.workers, self.step = case, workers, step
-        self.dataset = _Transformed(pictures(training), _transform(training.recipe.data.view_size))
+        self.before = off_the_clock(training, workers)
+        self.dataset = _Transformed(pictures(training, self.before), _transform(training.recipe.data.view_size))
         self.waiting: Iterator[Any] | None = None
 
     def prepare(self) -> None:
-        """Start the workers and take a first step; not on the clock."""
+        """Start the workers and take the first steps; not on the clock."""
         self.waiting = iter(loader(self.dataset, self.case.batch, self.workers))
-        self.step(next(self.waiting)[0])
+        for views, _ in islice(self.waiting, self.before):
+            self.step(views)
 
     def run(self) -> float:
         """The epoch."""

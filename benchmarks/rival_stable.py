@@ -11,35 +11,35 @@ from typing import Any
 
 from torch import nn
 
-from benchmarks.measure import settle
-from benchmarks.rival import DECAY, HIDDEN, MOMENTUM, OUT, RATE, TAU, backbone, loader, pictures
+from benchmarks.measure import Turn, settle
+from benchmarks.rival import DECAY, HIDDEN, MOMENTUM, OUT, RATE, TAU, backbone, loader, off_the_clock, pictures
 from benchmarks.step import Case
-from benchmarks.training import Turn
 from dcp.data.views.config import STATISTICS
 from dcp.training.trainer import Trainer
 
 
 def turn(training: Trainer, case: Case, workers: int) -> Turn:
-    """An epoch on a copy of the run's backbone, after one step that is off the clock."""
+    """An epoch on a copy of the run's backbone, after a first step that is off the clock."""
     _hushed()
     module = _module(backbone(training), 8 * case.width)
-    data = _data(training)
+    before = off_the_clock(training, workers)
+    data = _data(training, before)
     precision = "bf16-mixed" if training.parts.precision.amp else "32-true"
 
-    def rate(device: str) -> float:
-        read = _readings(module, loader(data, case.batch, workers), device, precision)
-        assert len(read) == case.steps + 1, f"{len(read)} steps of {case.steps + 1}"
-        return case.batch * case.steps / (read[-1] - read[0])
+    def rate() -> float:
+        read = _readings(module, loader(data, case.batch, workers), training.process.device.type, precision, before)
+        assert len(read) == before + case.steps, f"{len(read)} steps of {before + case.steps}"
+        return case.batch * case.steps / (read[-1] - read[before - 1])
 
     return rate
 
 
-def _readings(module: Any, batches: Any, device: str, precision: str) -> list[float]:
-    """The clock after each step of an epoch."""
+def _readings(module: Any, batches: Any, device: str, precision: str, before: int) -> list[float]:
+    """The clock after each step of an epoch, of which the first `before` don't count."""
     import lightning
     from stable_pretraining.callbacks import TeacherStudentCallback
 
-    clock = _clock(device)
+    clock = _clock(device, before)
     trainer = lightning.Trainer(
         max_epochs=1,
         accelerator=device,
@@ -55,7 +55,7 @@ def _readings(module: Any, batches: Any, device: str, precision: str) -> list[fl
     return list(clock.read)
 
 
-def _clock(device: str) -> Any:
+def _clock(device: str, before: int) -> Any:
     """A callback that reads the clock after each step."""
     import lightning
 
@@ -67,7 +67,7 @@ def _clock(device: str) -> Any:
 
         def on_train_batch_end(self, trainer: Any, module: Any, outputs: Any, batch: Any, number: int) -> None:
             """After each step; waits for the device only where the reading counts."""
-            if number in (0, trainer.num_training_batches - 1):
+            if number in (before - 1, trainer.num_training_batches - 1):
                 settle(device)
             self.read.append(time.perf_counter())
 
@@ -97,7 +97,7 @@ def _mlp(width: int) -> nn.Module:
     return nn.Sequential(*layers)
 
 
-def _data(training: Trainer) -> Any:
+def _data(training: Trainer, more: int) -> Any:
     """The run's images with the operations of its views, twice."""
     import stable_pretraining as spt
     from stable_pretraining.data import transforms
@@ -112,7 +112,7 @@ def _data(training: Trainer) -> Any:
         transforms.RandomGrayscale(p=0.2),
         transforms.ToImage(mean=mean, std=std),
     )
-    labelled = [(image, 0) for image in pictures(training)]
+    labelled = [(image, 0) for image in pictures(training, more)]
     return spt.data.FromTorchDataset(
         labelled, names=["image", "label"], transform=transforms.MultiViewTransform([view, view])
     )

@@ -5,10 +5,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from functools import partial
 from pathlib import Path
 
 from benchmarks.measure import Row, Scale, Spread
+from benchmarks.tasks import Task
 
 COMMANDS = {
     "dcp --help": ("--help",),
@@ -23,9 +23,9 @@ SLOW = ("dcp recipes check", "dcp probe, kNN", "dcp pretrain tiny")  # left out 
 IMAGES = 100_000
 
 
-def tasks(scale: Scale) -> list[partial[list[Row]]]:
+def tasks(scale: Scale) -> list[Task]:
     """Commands, then the folder."""
-    return [partial(commands, scale), partial(opening, scale)]
+    return [Task(commands, seconds=120), Task(opening)]
 
 
 def commands(scale: Scale) -> list[Row]:

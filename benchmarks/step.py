@@ -1,15 +1,18 @@
-"""The whole training step against the bare one, both in turn in one process."""
+"""The whole training step against the bare one, in turn in one process; on a GPU both eager and as a CUDA graph."""
 
+from contextlib import ExitStack
 from functools import partial
 from typing import NamedTuple
 
 import torch
 
-from benchmarks.measure import Row, Scale, Spread, in_turn, rows
-from benchmarks.training import bare, epochs_in_turn
+from benchmarks.captured import captured
+from benchmarks.measure import Row, Scale, Spread, alternate, in_turn, rows
+from benchmarks.tasks import TRAININGS, Task, rows_or_why
+from benchmarks.training import LONG, Training, bare, begun, times
+from dcp.data.loader import Batch
 from dcp.hardware.device import peak_memory_bytes
 from dcp.recipe.recipe import Recipe
-from dcp.training.trainer import Trainer
 
 
 class Case(NamedTuple):
@@ -40,14 +43,24 @@ GPU = (
 )
 
 
-def tasks(scale: Scale) -> list[partial[list[Row]]]:
+EXPECTED = {  # seconds and rank on a GPU
+    "ResNet-18 at 32": (45, 1),
+    "ResNet-18 at 96": (35, 3),
+    "ResNet-18 at 32, batch 512": (35, 4),
+    "ViT-S at 224": (45, 9),
+    "ResNet-50 at 224": (50, 17),
+}
+
+
+def tasks(scale: Scale) -> list[Task]:
     """One a case."""
-    cases = GPU if scale.device == "cuda" else QUICK if scale.quick else CPU
-    return [partial(measured, scale, case) for case in cases]
+    if scale.device == "cuda":
+        return [Task(measured, (case,), *EXPECTED[case.name], TRAININGS) for case in GPU]
+    return [Task(measured, (case,)) for case in (QUICK if scale.quick else CPU)]
 
 
-def recipe(case: Case, epochs: int, *sets: str) -> Recipe:
-    """DirectCopy as in `cifar10_directcopy`, on made-up images of the size."""
+def recipe(case: Case, *sets: str) -> Recipe:
+    """DirectCopy as in `cifar10_directcopy`, on made-up images of the size; a checkpoint is never due."""
     own = (
         f"data.images={case.batch * case.steps}",
         f"data.image_size={case.size}",
@@ -55,7 +68,9 @@ def recipe(case: Case, epochs: int, *sets: str) -> Recipe:
         f"network.stem={case.stem}",
         f"network.width={case.width}",
         f"train.batch={case.batch}",
-        f"train.epochs={epochs}",
+        f"train.epochs={LONG}",
+        f"train.save_every={LONG * case.steps}",
+        f"train.threads={torch.get_num_threads()}",  # those of the benchmark
         "train.log_every=10",
         "probe.after=[]",
         *(["views.blur.p=0.5"] if case.size > 32 else []),
@@ -63,31 +78,71 @@ def recipe(case: Case, epochs: int, *sets: str) -> Recipe:
     return Recipe.read("cifar10_directcopy", ("data.source=shapes", *own, *sets))
 
 
+def in_time(case: Case, scale: Scale) -> Case:
+    """The case, with shorter epochs where time is short."""
+    return case._replace(steps=min(case.steps, max(10, case.steps // 3))) if scale.limited else case
+
+
 def measured(scale: Scale, case: Case) -> list[Row]:
-    """Whole and bare, and what the updates of F and W take of the whole step."""
+    """Whole and bare, and what the updates of F and W and the views take of the whole step."""
     torch.set_num_threads(scale.threads)
-    steps = min(case.steps, 20) if scale.device == "cuda" else case.steps
-    wanted = recipe(case, scale.repeats + 1)
-    whole, without, training = epochs_in_turn(wanted, scale.device, partial(bare, steps=steps))
-    memory = peak_memory_bytes(training.process.device) / 2**30
-    note = f"batch {case.batch}, {training.parts.precision.name}, peak memory of both {memory:.1f} GiB"
-    group = f"step, {case.name}"
-    found = rows(group, "images/s", {"bare": without, "dcp": whole}, beside="bare", note=note)
-    return [*found, share_of_updates(group, training, whole)]
+    case, group = in_time(case, scale), f"step, {case.name}"
+    notes = []
+    with ExitStack() as stack:
+        dcp = stack.enter_context(begun(recipe(case), scale.device))
+        turns = {"bare": bare(dcp.trainer, min(case.steps, 20)), "dcp": dcp.turn}
+        if scale.device == "cuda":
+            eager = stack.enter_context(begun(recipe(case, "train.graph=false"), scale.device))
+            turns["dcp, eager"] = eager.turn
+            try:
+                turns["bare, graph"] = bare(dcp.trainer, case.steps, graph=True)
+            except RuntimeError as error:
+                notes.append(f"the bare step could not be captured: {error}".splitlines()[0])
+        found = alternate(turns, scale.repeats, scale.until - 5)
+        precision = dcp.trainer.parts.precision.name
+        memory = (peak_memory_bytes(dcp.trainer.process.device) or 0) / 2**30
+        notes = [f"batch {case.batch}, {precision}, peak memory of all {memory:.1f} GiB", graph_note(dcp), *notes]
+        note = "; ".join(note for note in notes if note)
+        made = rows(group, "images/s", found, beside="bare, graph" if "bare, graph" in found else "bare", note=note)
+        for share in (share_of_updates, share_of_views):
+            made += rows_or_why(f"{group}, {share.__name__}", partial(share, group, dcp, found["dcp"]))
+        return made
 
 
-def share_of_updates(group: str, training: Trainer, whole: list[float]) -> Row:
-    """Moments and DirectCopy alone, as a share of the step's time."""
-    method, batch = training.parts.method, training.recipe.train.batch
-    z = torch.randn(2, batch, training.recipe.network.projector.out, device=training.process.device)
+def graph_note(training: Training) -> str:
+    """Whether the steps of a training on a GPU are replayed."""
+    if training.trainer.process.device.type == "cpu":
+        return ""
+    return f"no graph: {training.trainer.why_no_graph}" if training.trainer.why_no_graph else "dcp as a graph"
 
-    def updates() -> float:
-        for _ in range(100):
-            method.moments.store(method.blends(z, None)[1])
-            method.predictor.refresh(method.moments.F)
-        return 100.0
 
-    with torch.no_grad():
-        found = in_turn({"": updates}, len(whole), training.process.device.type)[""]
+def share_of_updates(group: str, training: Training, whole: list[float]) -> list[Row]:
+    """Moments and DirectCopy alone, as a share of the step's time; on a GPU as a graph of their own."""
+    trainer, device = training.trainer, training.trainer.process.device
+    method, batch = trainer.parts.method, trainer.recipe.train.batch
+    z = torch.randn(2, batch, trainer.recipe.network.projector.out, device=device)
+
+    @torch.no_grad()
+    def update() -> None:
+        method.moments.store(method.blends(z, None)[1])
+        method.predictor.refresh(method.moments.F)
+
+    found = in_turn({"": times(captured(update, device.type), 100, 100)}, len(whole), device.type)[""]
     shares = [100 * speed / batch / updates for speed, updates in zip(whole, found, strict=True)]
-    return Row(group, "F and DirectCopy", "% of step", Spread.of(shares), note="d = 128, measured alone")
+    return [Row(group, "F and DirectCopy", "% of step", Spread.of(shares), note="d = 128, measured alone")]
+
+
+def share_of_views(group: str, training: Training, whole: list[float]) -> list[Row]:
+    """Both views of a batch alone, as a share of the step's time and in milliseconds; on a GPU as a graph."""
+    trainer, pairs, device = training.trainer, training.loop.compute.pairs, training.trainer.process.device.type
+    batch = trainer.recipe.train.batch
+    given = pairs.inputs(Batch(0, 0, batch, torch.arange(batch)))
+    count = 50 if device == "cuda" else 1
+    found = in_turn({"": times(captured(lambda: pairs.of(*given), device), count, count)}, len(whole), device)[""]
+    shares = [100 * speed / batch / views for speed, views in zip(whole, found, strict=True)]
+    note = f"both views of {batch} images, measured alone"
+    took = Spread.of([1000 / views for views in found])
+    return [
+        Row(group, "views", "% of step", Spread.of(shares), note=note),
+        Row(group, "views", "ms/batch", took, note=note),
+    ]

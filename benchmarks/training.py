@@ -1,113 +1,130 @@
-"""Training as `dcp pretrain` does it, with something else measured in turn with its epochs."""
+"""Training as `dcp pretrain` does it, a turn at a time, and the bare step that it is measured beside."""
 
 import copy
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as fn
 
-from benchmarks.measure import settle
+from benchmarks.captured import captured
+from benchmarks.measure import Turn, timed
+from dcp.data.datasets.base import Dataset
+from dcp.data.loader import Batch
 from dcp.hardware.malloc import keep_freed_memory
 from dcp.method.networks import Branch
 from dcp.recipe.recipe import Recipe
+from dcp.runs.run import Run
+from dcp.training import record
+from dcp.training.loop import Loop
 from dcp.training.request import Request
+from dcp.training.signals import Signals
 from dcp.training.trainer import Trainer
 
-Turn = Callable[[str], float]  # what is done between two epochs: from the device to images a second
+# Epochs of a training that is stopped long before: so few of its steps are examined as are of a real one.
+LONG = 10_000
+CLASSES = 10
 
 
-def timed(
-    run: Callable[[], float], prepare: Callable[[], None] = lambda: None, finish: Callable[[], None] = lambda: None
-) -> Turn:
-    """A turn in which `run`, which returns how many images, is on the clock, `prepare` and `finish` are off it."""
+class Noise(Trainer):
+    """A trainer on noise of the recipe's size: what is in images does not matter to the time, and drawing them does."""
 
-    def rate(device: str) -> float:
-        prepare()
-        settle(device)
-        began = time.perf_counter()
-        done = run()
-        settle(device)
-        took = time.perf_counter() - began
-        finish()
-        return done / took
-
-    return rate
+    def _load(self) -> Dataset:
+        return _noise(len_of(self.recipe), self.recipe.data.view_size)
 
 
-def epochs_in_turn(
-    recipe: Recipe, device: str, other: Callable[[Trainer], Turn]
-) -> tuple[list[float], list[float], Trainer]:
-    """Images a second of each epoch of a real run but the first, and those of `other` between the epochs.
+@cache
+def _noise(images: int, size: int) -> Dataset:
+    pixels = torch.randint(0, 256, (images, 3, size, size), dtype=torch.uint8)
+    return Dataset(pixels, torch.arange(images) % CLASSES, tuple(map(str, range(CLASSES))))
+
+
+def len_of(recipe: Recipe) -> int:
+    """How many images a recipe for made-up images asks for."""
+    count: int = recipe.data.images  # type: ignore[attr-defined]
+    return count
+
+
+class Training(NamedTuple):
+    """A training that has begun."""
+
+    trainer: Trainer
+    loop: Loop
+    batches: Iterator[Batch]  # those that are still to come
+    turn: Turn  # images a second of the next epoch
+
+    def steps(self, count: int) -> None:
+        """Take the next steps, as `dcp pretrain` does."""
+        self.loop.train(islice(self.batches, count))
+
+
+@contextmanager
+def begun(recipe: Recipe, device: str) -> Iterator[Training]:
+    """A training by `dcp pretrain`'s own loop, with its run folder, whose epochs are taken turn by turn.
 
     Args:
-        recipe: its data must be whole batches.
+        recipe: its data must be whole batches, and its epochs more than are taken.
         device: "cpu" or "cuda".
-        other: from the run that is about to begin to what is done between epochs.
     """
     if device == "cpu":
         keep_freed_memory()  # as `dcp pretrain` does
-    clock = _Clock(device)
     with tempfile.TemporaryDirectory() as folder:
-        training = Trainer(recipe, Request(Path(folder), device=device, watch=clock))
-        clock.between, clock.images = other(training), training.parts.plan.images
-        training.run()
-    return clock.ours[1:], clock.others[1:], training
+        trainer = Noise(recipe, Request(Path(folder), device=device))
+        parts = trainer.parts
+        facts = record.beginning(trainer.data, recipe, trainer.fingerprint, parts.plan, parts.method)
+        sitting = trainer.sitting()
+        facts |= {**sitting, "sittings": [{"started": record.now(), "step": 0, **sitting}]}
+        run = Run.create(Path(folder), recipe.run.name, recipe.run.seed, recipe.toml(), facts)
+        loop, batches = trainer.loop(run, {}, Signals()), trainer.batches(0)
+
+        def epoch() -> float:
+            loop.train(islice(batches, parts.plan.steps_per_epoch))
+            return float(parts.plan.images)
+
+        yield Training(trainer, loop, batches, timed(epoch, device))
 
 
-class _Clock:
-    """Watches a run: an epoch's time ends with its line; then the other thing has its turn."""
+def bare(trainer: Trainer, steps: int, *, graph: bool = False) -> Turn:
+    """Images a second of the step without views, moments, predictor, EMA, logging and data, eager or as a CUDA graph.
 
-    def __init__(self, device: str) -> None:
-        self.device, self.images = device, 0
-        self.between: Turn = lambda device: 0.0
-        self.ours: list[float] = []
-        self.others: list[float] = []
-        self.started = 0.0
-
-    def __call__(self, line: dict[str, Any]) -> None:
-        if line["kind"] == "epoch":
-            settle(self.device)
-            self.ours.append(self.images / (time.perf_counter() - self.started))
-            self.others.append(self.between(self.device))
-        if line["kind"] in ("start", "epoch"):
-            self.started = time.perf_counter()
-
-
-def nothing(training: Trainer) -> Turn:
-    """Nothing between the epochs."""
-    return lambda device: 0.0
-
-
-def bare(training: Trainer, steps: int) -> Turn:
-    """The step without views, moments, predictor, EMA, logging and data: two branches, a loss, gradients, SGD.
-
-    The networks are copies of the run's, in the same memory format and arithmetic; the views are
-    noise on the device.
+    It is two branches, a loss, gradients, SGD. The networks are copies of the run's, in the same memory format and
+    arithmetic; the views are noise on the device.
     """
-    recipe, device = training.recipe, training.process.device
-    online: Branch = copy.deepcopy(training.parts.method.online)
+    recipe, device = trainer.recipe, trainer.process.device
+    online: Branch = copy.deepcopy(trainer.parts.method.online)
     target: Branch = copy.deepcopy(online).requires_grad_(False)
-    optimizer = torch.optim.SGD(online.parameters(), lr=1e-3, momentum=0.9)
+    optimizer = torch.optim.SGD(online.parameters(), lr=1e-3, momentum=0.9, fused=device.type == "cuda" or None)
     size, batch = recipe.data.view_size, recipe.train.batch
     x1, x2 = (torch.randn(batch, 3, size, size, device=device) for _ in (0, 1))
-    amp = training.parts.precision.amp
+    amp = trainer.parts.precision.amp
+
+    def step() -> None:
+        with torch.autocast(device.type, dtype=amp or torch.bfloat16, enabled=amp is not None):
+            z1, z2, t1, t2 = branches(online, target, x1, x2)
+        loss = -(fn.cosine_similarity(z1, t2) + fn.cosine_similarity(z2, t1)).mean()
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+
+    taken = captured(step, device.type) if graph else step
+    return timed(times(taken, steps, steps * batch), device.type)
+
+
+def times(work: Callable[[], object], count: int, units: float) -> Callable[[], float]:
+    """The work so many times over, which is so many units."""
 
     def run() -> float:
-        for _ in range(steps):
-            with torch.autocast(device.type, dtype=amp or torch.bfloat16, enabled=amp is not None):
-                z1, z2, t1, t2 = branches(online, target, x1, x2)
-            loss = -(fn.cosine_similarity(z1, t2) + fn.cosine_similarity(z2, t1)).mean()
-            loss.backward()
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-        return float(steps * batch)
+        for _ in range(count):
+            work()
+        return float(units)
 
-    return timed(run)
+    return run
 
 
 def branches(online: Branch, target: Branch, x1: Tensor, x2: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -2,12 +2,19 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from importlib.util import find_spec
+from itertools import count
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from benchmarks.captured import captured_or_noted
 from benchmarks.measure import Row, Scale, in_turn, rows
+from benchmarks.tasks import Task
+from benchmarks.training import times
+from dcp.data.loader import Batch
+from dcp.data.pairs import Pairs
 from dcp.data.views import apply, files, parameters
 from dcp.data.views.config import Views
 from dcp.data.views.crop_boxes import draw_boxes
@@ -25,13 +32,21 @@ class Case(NamedTuple):
     width: int
     blur: float  # probability
 
+    @property
+    def name(self) -> str:
+        """For people."""
+        return f"{self.size} px"
+
 
 CASES = (Case(32, 32, 32, 0.0), Case(96, 96, 96, 0.5), Case(224, 375, 500, 0.5))
+ON_GPU = {32: 1024, 96: 1024, 224: 256}  # images of a batch, by the size of the view
 
 
-def tasks(scale: Scale) -> list[partial[list[Row]]]:
+def tasks(scale: Scale) -> list[Task]:
     """One for each size."""
-    return [partial(measured, scale, case) for case in CASES]
+    if scale.device == "cuda":
+        return [Task(measured, (case,), 15, 6, "views") for case in CASES]
+    return [Task(measured, (case,)) for case in CASES]
 
 
 def measured(scale: Scale, case: Case) -> list[Row]:
@@ -39,11 +54,10 @@ def measured(scale: Scale, case: Case) -> list[Row]:
     torch.manual_seed(0)
     images = _images(case)
     if scale.device == "cuda":
-        things = _on_gpu(case, images)
-        found = in_turn(things, scale.repeats, "cuda", 0.5)
-        return rows(f"views {case.size} px, GPU", "views/s", found, beside="kornia")
+        many = images.repeat(ON_GPU[case.size] // len(images), 1, 1, 1)
+        return on_device(scale, case, many)
     torch.set_num_threads(1)
-    found = in_turn(_on_cpu(case, images), scale.repeats, least_s=0.1 if scale.quick else 2.0)
+    found = in_turn(_on_cpu(case, images), scale.repeats, least_s=0.1 if scale.quick else 2.0, until=scale.until)
     note = f"from decoded {case.width} x {case.height} images" + (f", blur p = {case.blur}" if case.blur else "")
     return rows(f"views {case.size} px, one core", "views/s", found, beside="lightly", note=note)
 
@@ -152,18 +166,42 @@ def _cycled(images: list[Any]) -> Iterator[Any]:
         yield from images
 
 
-def _on_gpu(case: Case, images: Tensor) -> dict[str, Callable[[], float]]:
-    many = images.repeat(1024 // len(images), 1, 1, 1).cuda()
-    index, epochs = torch.arange(len(many)), iter(range(1_000_000))
+def on_device(scale: Scale, case: Case, images: Tensor) -> list[Row]:
+    """Views a second of dcp, eager and as a CUDA graph, and of kornia, all in float32 from images on the device."""
+    device = torch.device(scale.device)
+    pairs = Pairs(images, config(case), size=case.size, seed=0, device=device)
+    index, epochs = torch.arange(len(images)), count()
 
-    def ours() -> float:
-        apply.two_views(many, index, config(case), seed=0, epoch=next(epochs), size=case.size)
-        return 2.0 * len(many)
+    def inputs() -> tuple[Tensor, Tensor | None]:
+        return pairs.inputs(Batch(0, next(epochs), len(images), index))
 
-    return {"kornia": _kornia(case, many), "dcp": ours}
+    numbers, crops = inputs()
+    numbers = numbers.clone()
+    notes = [f"batch {len(images)} from {case.width} x {case.height} images, blur p = {case.blur}"]
+    made = captured_or_noted(lambda: pairs.of(numbers, crops), device.type, "dcp", notes)
+
+    def eager() -> None:
+        pairs.of(*inputs())
+
+    def replayed() -> None:
+        numbers.copy_(inputs()[0], non_blocking=True)
+        assert made is not None
+        made()
+
+    ways: dict[str, Callable[[], object]] = {"dcp, eager": eager}
+    if made is not None:
+        ways["dcp"] = replayed
+    if find_spec("kornia") is not None:
+        ways["kornia"] = _kornia(case, images.to(device))
+    else:
+        notes.append("kornia is not installed")
+    together = 10 if device.type == "cuda" else 1  # batches, before the GPU is waited for
+    things = {name: times(way, together, together * 2 * len(images)) for name, way in ways.items()}
+    found = in_turn(things, scale.repeats, device.type, 0.1 if scale.quick else 0.5, scale.until)
+    return rows(f"views {case.size} px, {device.type}", "views/s", found, beside="kornia", note="; ".join(notes))
 
 
-def _kornia(case: Case, images: Tensor) -> Callable[[], float]:
+def _kornia(case: Case, images: Tensor) -> Callable[[], None]:
     import kornia.augmentation as K
 
     size = config(case).blur.kernel_at(case.size)
@@ -177,9 +215,8 @@ def _kornia(case: Case, images: Tensor) -> Callable[[], float]:
         data_keys=["input"],
     ).to(images.device)
 
-    def run() -> float:
+    def two_views() -> None:
         for _ in (0, 1):
             transform(images.float() / 255)
-        return 2.0 * len(images)
 
-    return run
+    return two_views

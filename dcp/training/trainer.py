@@ -115,7 +115,7 @@ class Trainer:
             run = self.existing
             if run is None and process.is_main:
                 facts = record.beginning(self.data, self.recipe, self.fingerprint, parts.plan, parts.method)
-                facts |= self._sitting()
+                facts |= self.sitting()
                 settings = self.recipe.run
                 run = Run.create(self.path.parent, settings.name, settings.seed, self.recipe.toml(), facts)
             progress = self._restore()
@@ -142,7 +142,7 @@ class Trainer:
     def _train(self, run: Run | None, progress: dict[str, Any], signals: Signals) -> None:
         """All steps that are left, and the encoder at the end; `run` is that of the process that writes."""
         start = int(progress.get("next_step", 0))
-        sitting = self._sitting()
+        sitting = self.sitting()
         if run is not None:
             now = {"started": record.now(), "step": start, **sitting}
             facts, sittings = facts_of(self.recipe), [*run.record.sittings, now]
@@ -161,7 +161,8 @@ class Trainer:
             encoder.save(run.path, self.parts.method.online.backbone, self.recipe, step=self.parts.plan.steps)
             run.update(**record.ending(loop.metrics, self.parts.plan, self.process))
 
-    def _sitting(self) -> dict[str, Any]:
+    def sitting(self) -> dict[str, Any]:
+        """What run.json says of how this sitting computes."""
         threads = None if self.threads is None else self.threads.count
         return record.sitting(self.process, self.parts.precision, threads, self.why_no_graph)
 
