@@ -1,5 +1,6 @@
 """The command line: which commands there are. Each is a file of this folder, and imports what is heavy inside."""
 
+import os
 import sys
 from typing import Annotated, NoReturn
 
@@ -29,6 +30,8 @@ app.add_typer(recipes, name="recipes")
 
 def main() -> NoReturn:
     """Run the command line and exit with the code of the contract."""
+    if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"} & os.environ.keys():
+        os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # before torch is imported; why: dcp.hardware.threads
     sys.exit(run(sys.argv[1:]))
 
 

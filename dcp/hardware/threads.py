@@ -1,9 +1,10 @@
 """Threads of a CPU: how many compute a step. More are not always faster.
 
-A second thread costs small networks more than it brings, and beside other programs on the same cores threads wait for
-each other: a step on two threads was seen ten times slower than on one. So `auto` takes what pays on this network, on
-this machine, now, by trying. The sums of a convolution depend on the number in their last bits, so that a run keeps the
-number that it began with.
+A second thread costs small networks more than it brings. Beside other programs on the same cores threads wait for each
+other, and by default those of OpenMP wait awake, in the way of what they wait for: a step on two threads was seen
+eighty times slower than on one. The command line has them sleep instead (`dcp.cli.app`), and `auto` takes what pays on
+this network, on this machine, now, by trying. The sums of a convolution depend on the number in their last bits, so
+that a run keeps the number that it began with.
 """
 
 import os
@@ -17,6 +18,7 @@ import torch
 MOST = torch.get_num_threads()  # what torch starts with: one a core, or OMP_NUM_THREADS
 ROUNDS = 3  # each number is tried so often, in turn, after once that does not count
 ENOUGH_S = 2.0  # of trying; then the numbers that have had a turn decide
+HINDERED = 10.0  # times as long as on one thread: the cores are others' by then
 BETTER = 1.05  # fewer threads are taken where they are as fast: more must be faster by this
 
 
@@ -49,11 +51,11 @@ def tried(step: Callable[[], object]) -> Threads:
 
     A step that takes longer than a second is tried once with each number.
     """
-    numbers = list(_numbers(MOST))
+    numbers = [number for number in _numbers(MOST) if not hindered(number)]
     times: dict[int, list[float]] = {number: [] for number in numbers}
     began = time.perf_counter()
     for turn in range(ROUNDS + 1):
-        for number in numbers if turn % 2 else reversed(numbers):
+        for number in reversed(numbers) if turn % 2 else numbers:
             torch.set_num_threads(number)
             started = time.perf_counter()
             step()
@@ -68,6 +70,19 @@ def tried(step: Callable[[], object]) -> Threads:
             best = number
     torch.set_num_threads(best)
     return Threads(best, ", ".join(f"{1000 * min(times[number]):.3g} ms a pass on {number}" for number in numbers))
+
+
+def hindered(number: int) -> bool:
+    """Whether so many threads are in the way of other programs: on a sum that one adds up in some microseconds."""
+    x, took = torch.zeros(number << 16), {}
+    for count in (1, number):
+        torch.set_num_threads(count)
+        x.add_(1)
+        started = time.perf_counter()
+        for _ in range(20):
+            x.add_(1)
+        took[count] = time.perf_counter() - started
+    return took[number] > HINDERED * number * took[1]
 
 
 def _numbers(most: int) -> Iterator[int]:

@@ -19,6 +19,7 @@ from dcp.training.threads import set_number
 def kept(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Four cores on which nobody has decided; the number of threads is put back."""
     monkeypatch.setattr(threads, "MOST", 4)
+    monkeypatch.setattr(threads, "hindered", lambda number: False)  # whatever else runs beside the tests
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     before = torch.get_num_threads()
     yield
@@ -38,6 +39,13 @@ def test_the_fastest_number_is_taken_and_of_equals_the_smallest(ms: dict[int, in
     chosen = threads.tried(lambda: time.sleep(ms[torch.get_num_threads()] / 1000))
     assert chosen.count == best == torch.get_num_threads()
     assert all(f"on {number}" in chosen.why for number in ms)
+
+
+def test_threads_that_are_in_the_way_of_other_programs_are_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "hindered", lambda number: number > 2)
+    tried = set()
+    assert threads.tried(lambda: (tried.add(torch.get_num_threads()), time.sleep(0.01))).count == 1
+    assert tried == {1, 2}
 
 
 def test_what_somebody_has_decided_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
