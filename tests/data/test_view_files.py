@@ -55,3 +55,48 @@ def test_a_batch_gives_what_its_images_give_alone():
     middle = resize_center(batch, 32)
     assert middle.shape == (2, 3, 32, 32)
     assert all(torch.equal(resize_center(image, 32), alone) for image, alone in zip(batch, middle, strict=True))
+
+
+def resized_whole(image, size):
+    """The middle of the whole image resized, however long it is."""
+    height, width = image.shape[1:]
+    target = round(size / 0.875)
+    sides = [int(target * side / min(height, width)) for side in (height, width)]
+    whole = torch.nn.functional.interpolate(image[None], size=sides, mode="bilinear", antialias=True)[0]
+    top, left = (round((side - size) / 2) for side in sides)
+    return whole[:, top : top + size, left : left + size]
+
+
+def test_ordinary_images_keep_their_bytes():
+    draw = torch.Generator().manual_seed(0)
+    for _ in range(200):
+        short, ratio, size = (
+            torch.rand(3, generator=draw) * torch.tensor([90, 15, 40]) + torch.tensor([2, 1, 8])
+        ).tolist()
+        sides = [int(short), int(int(short) * ratio)]
+        height, width = sides if ratio % 1 < 0.5 else sides[::-1]
+        image = torch.randint(0, 256, (3, height, width), dtype=torch.uint8, generator=draw)
+        if int(short) != int(size):
+            assert torch.equal(resize_center(image, int(size)), resized_whole(image, int(size))), (height, width, size)
+
+
+@pytest.mark.parametrize(("height", "width"), [(3, 1000), (3, 1001), (1000, 4), (999, 4), (1, 300), (2, 77)])
+def test_the_middle_of_a_thin_image_is_where_it_was(height, width):
+    coarse = torch.rand(3, 1, 40, generator=torch.Generator().manual_seed(0))
+    image = (tv.resize(coarse, [min(height, width), max(height, width)], antialias=True) * 255).to(torch.uint8)
+    image = image.mT if height > width else image
+    assert (resize_center(image, 32).int() - resized_whole(image, 32).int()).abs().max() <= 8
+
+
+def test_a_thin_image_costs_no_more_than_another(monkeypatch):
+    made, interpolate = [], torch.nn.functional.interpolate
+
+    def counted(images, **options):
+        resized = interpolate(images, **options)
+        made.append(resized.numel())
+        return resized
+
+    monkeypatch.setattr(torch.nn.functional, "interpolate", counted)
+    for shape in ((3, 1, 30_000), (3, 30_000, 1), (2, 3, 2, 10_001)):
+        assert resize_center(torch.zeros(shape, dtype=torch.uint8), 224).shape[-2:] == (224, 224)
+    assert max(made) <= 2 * 3 * 256 * 256 * 17

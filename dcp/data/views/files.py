@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional as fn
 
 _MARGIN = 0.875  # what evaluation keeps of the short side: 224 of 256
+_THIN = 16  # long sides by the short one, beyond which the middle is cut out before it is resized
 
 
 def crop_file(image: Tensor, box: tuple[int, int, int, int], size: int) -> Tensor:
@@ -21,6 +22,7 @@ def resize_center(images: Tensor, size: int) -> Tensor:
 
     Images whose short side is `size` are only cropped; others are first resized, so that their short side is
     `size` / 0.875 (256 for 224). One image or a batch, uint8 [..., 3, h, w], becomes [..., 3, size, size].
+    Of an image whose long side is more than 16 short ones the middle 16 are resized, so that the cost is bounded.
 
     >>> import torch
     >>> resize_center(torch.zeros(3, 50, 80, dtype=torch.uint8), 32).shape
@@ -30,6 +32,10 @@ def resize_center(images: Tensor, size: int) -> Tensor:
     height, width = x.shape[2:]
     short = min(height, width)
     if short != size:
+        if max(height, width) > _THIN * short:
+            height, width = (min(side, _THIN * short + side % 2) for side in (height, width))
+            top, left = ((whole - side) // 2 for whole, side in zip(x.shape[2:], (height, width), strict=True))
+            x = x[:, :, top : top + height, left : left + width]
         # as torchvision's Resize(short side) and CenterCrop: the long side rounds down, the margins to even
         target = round(size / _MARGIN)
         x = _resize(x, int(target * height / short), int(target * width / short))
