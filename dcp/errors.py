@@ -4,6 +4,7 @@ DcpError
 ├── RequestError     exit 2   the user asked for something that cannot be done; nothing was written
 │   ├── RunBusy               another process is writing to the run
 │   ├── RunExists             its folder is there already
+│   ├── NotFetched            Git LFS has a pointer in the place of a file
 │   └── Problems              several wrong requests at once
 └── RunError         exit 1   the run itself failed: disk full, broken data
     ├── Diverged              the loss is not finite
@@ -15,6 +16,7 @@ Anything else that reaches the screen is a bug in dcp.
 from pathlib import Path
 
 LONGEST = 200  # characters of a path that a message shows
+LFS_POINTER = b"version https://git-lfs"  # how the text begins that Git LFS has in place of a file
 DONE, FAILED, REFUSED, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 
 
@@ -73,6 +75,10 @@ class RunExists(RequestError):
     """The folder of a new run is there already."""
 
 
+class NotFetched(RequestError):
+    """Git LFS has a pointer in the place of a file."""
+
+
 class Problems(RequestError):
     """Several wrong requests at once, so that a recipe is mended in one go."""
 
@@ -108,13 +114,20 @@ class Interrupted(BaseException):
         self.exit_code = exit_code
 
 
-def expanded_path(text: str, *, slug: str, where: str = "") -> Path:
+def not_fetched(where: str) -> NotFetched:
+    """The error for a file whose content begins with `LFS_POINTER`."""
+    hint = "Fetch the file itself: git lfs pull, in the repository that it is from."
+    return NotFetched("this is a Git LFS pointer, not the file", slug="git-lfs", where=where, hint=hint)
+
+
+def expanded_path(text: str, *, slug: str, where: str = "", shown: str = "") -> Path:
     """The path that `text` means, with home folders for a `~` or `~user` in front.
 
     Args:
         text: as a person wrote it.
         slug: of the error that the caller has for a path where nothing is.
         where: the key or variable that it is the value of.
+        shown: what the message calls it; without it the text.
 
     Raises:
         RequestError: of that slug; there is no such user, or no home folder.
@@ -122,7 +135,7 @@ def expanded_path(text: str, *, slug: str, where: str = "") -> Path:
     try:
         return Path(text).expanduser()
     except RuntimeError:
-        what = f"{shortened(text)} begins with the home folder of a user who is not known here"
+        what = f"{shortened(shown or text)} begins with the home folder of a user who is not known here"
         hint = "write the path in full"
         raise RequestError(what, slug=slug, where=where, hint=hint) from None
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from dcp.errors import RequestError
+from dcp.errors import LFS_POINTER, RequestError, not_fetched
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -13,12 +13,23 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
     Raises:
         RequestError: it is damaged.
+        NotFetched: it is a Git LFS pointer.
     """
     try:
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        raise unusable(f"cannot read the file: {error}", path) from None
+        raise (
+            not_fetched(str(path)) if _is_pointer(path) else unusable(f"cannot read the file: {error}", path)
+        ) from None
+
+
+def _is_pointer(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(LFS_POINTER)) == LFS_POINTER
+    except OSError:
+        return False
 
 
 def unusable(message: str, path: Path) -> RequestError:

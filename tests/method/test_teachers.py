@@ -156,6 +156,14 @@ def test_the_damaged_encoder_of_a_teacher_is_made_again_by_its_own_run(
     assert refusal(tmp_path).hint == "Copy it again from the teacher's run, or give that run's folder."
 
 
+@pytest.mark.parametrize("name", ["encoder.safetensors", "other.safetensors"])
+def test_a_git_lfs_pointer_in_the_place_of_a_teacher_is_called_one(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    error = refusal(tmp_path / name)
+    assert (error.slug, error.where) == ("git-lfs", str(tmp_path / name))
+    assert "git lfs pull" in error.hint
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_a_teacher_whose_weights_are_not_finite_is_refused_by_name_before_training(
     value: float, trained: Path, tmp_path: Path, dcp: Callable

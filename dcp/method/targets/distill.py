@@ -21,7 +21,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 from torch import Tensor, nn
 
-from dcp.errors import RequestError, expanded_path, shortened
+from dcp.errors import NotFetched, RequestError, expanded_path, shortened
 from dcp.method.moments import Total
 from dcp.method.targets.base import Fresh, Target, TargetConfig
 from dcp.method.targets.frozen import Frozen
@@ -84,6 +84,8 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """The tensors and the header; where they are damaged, the error says how the teacher's run gets them again."""
     try:
         return read(path)
+    except NotFetched:
+        raise
     except RequestError as error:
         if path.name != FILE:
             raise _no_encoder(error.message, path) from None
