@@ -3,25 +3,44 @@
 The index keeps one root and all relative paths in one byte array: a million images cost some tens of
 megabytes, loader workers share it without copies (no reference counts are written), and it pickles as one.
 
+Pillow tells a format by the content of a file, whatever its name, and some of those that it knows start programs (EPS
+starts Ghostscript). Files are opened as `FORMATS` alone: these are decoded in this process and start nothing.
+
 How a file becomes RGB: the first frame, turned as its EXIF orientation says. Transparent parts lie on white,
-as a page shows them; dropping alpha would show whatever colour hides below. 16-bit grey is scaled from its
-full range 0..65535; 32-bit integer and floating-point grey have no agreed range and are scaled from the
-image's own minimum and maximum. CMYK and palettes as Pillow converts them.
+as a page shows them; dropping alpha would show whatever colour hides below. Grey of more than 8 bits becomes bytes by
+one range for all images (`dcp.data.grey_levels`). CMYK and palettes as Pillow converts them.
 """
 
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from functools import cache
+from importlib import import_module
 from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, UnidentifiedImageError
 from torch import Tensor
 
-from dcp.errors import RunError
+from dcp.data.grey_levels import Range, is_deep, to_bytes
+from dcp.data.regular_files import open_regular
+from dcp.errors import LFS_POINTER, NotFetched, RunError, not_fetched
+
+FORMATS = {  # as Pillow calls them -> endings of their files
+    "JPEG": ("jpg", "jpeg", "jpe", "jfif"),
+    "PNG": ("png", "apng"),
+    "WEBP": ("webp",),
+    "BMP": ("bmp",),
+    "TIFF": ("tif", "tiff"),
+    "GIF": ("gif",),
+    "PPM": ("ppm", "pgm", "pbm", "pnm", "pfm"),
+    "JPEG2000": ("jp2", "j2k", "j2c", "jpc", "jpf", "jpx"),
+    "AVIF": ("avif",),  # of Pillow 11.3 and later
+}
 
 # Pillow warns here and refuses at twice as many. Such an image takes a second and 270 MB for every view, so
 # dcp refuses it already here.
@@ -45,13 +64,14 @@ class Files:
     root: Path  # what all paths are relative to
     names: npt.NDArray[np.uint8]  # [bytes], the relative paths one after the other, in the file system's encoding
     offsets: npt.NDArray[np.int64]  # [N + 1], where each path starts; the last one is where the last path ends
+    shown: str = ""  # what messages call the root; "" for its path
+    left_out: Mapping[str, int] = field(default_factory=dict)  # files below the root that are no images, by ending
+    grey: Range | None = None  # of grey images of more than 8 bits; None for each kind's own
 
     @classmethod
     def listed(cls, root: Path, names: Iterable[bytes]) -> "Files":
         """The index of `names`: paths relative to `root`, in the file system's encoding, order as given."""
-        listed = list(names)
-        offsets = np.fromiter(accumulate(map(len, listed), initial=0), dtype=np.int64, count=len(listed) + 1)
-        return cls(root, np.frombuffer(b"".join(listed), dtype=np.uint8), offsets)
+        return cls(root, *_joined(list(names)))
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -71,79 +91,126 @@ class Files:
         """Full path of image `i`."""
         return self.root / os.fsdecode(self.name(i))
 
+    def place(self, i: int) -> str:
+        """What messages call image `i`."""
+        return os.path.join(self.shown or os.fspath(self.root), os.fsdecode(self.name(i)))  # noqa: PTH118
+
     def size(self, i: int) -> int:
         """Bytes on disk of image `i`; RunError where the file has gone."""
         try:
             # not self.path(i).stat(): building a Path takes much longer, and a fingerprint asks for all files
             return os.stat(os.path.join(os.fsencode(self.root), self.name(i))).st_size  # noqa: PTH116, PTH118
         except OSError as error:
-            raise broken(self.path(i), error) from error
+            raise broken(self.path(i), error, self.place(i)) from error
 
     def subset(self, index: Tensor) -> "Files":
         """The files at `index` (int64 [M]), in that order."""
-        return Files.listed(self.root, [self.name(i) for i in index.tolist()])
+        names, offsets = _joined([self.name(i) for i in index.tolist()])
+        return replace(self, names=names, offsets=offsets)
 
     def decode(self, i: int) -> Tensor:
         """Image `i` as uint8 [3, h, w] RGB; RunError with the path where it cannot be read."""
-        return decode(self.path(i))
+        return decode(self.path(i), self.grey, self.place(i))
 
 
-def decode(path: Path) -> Tensor:
-    """One image file as uint8 [3, h, w] RGB, upright; the module says how other colour modes become RGB.
+def _joined(names: list[bytes]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    offsets = np.fromiter(accumulate(map(len, names), initial=0), dtype=np.int64, count=len(names) + 1)
+    return np.frombuffer(b"".join(names), dtype=np.uint8), offsets
+
+
+@cache
+def formats() -> tuple[str, ...]:
+    """Those of `FORMATS` that this Pillow has; the modules of no other are imported."""
+    for kind in ("Jpeg", "Png", "WebP", "Bmp", "Tiff", "Gif", "Ppm", "Jpeg2K", "Avif"):
+        with suppress(ImportError):
+            import_module(f"PIL.{kind}ImagePlugin")
+    return tuple(name for name in FORMATS if name in Image.OPEN)
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Image.Image]:
+    """An image file whose header has been read and whose pixels have not.
 
     Raises:
-        RunError: the file is truncated, empty, not an image, larger than `MAX_PIXELS`, or has gone.
+        NotFetched: it is a Git LFS pointer.
+        ValueError: its content is none of `FORMATS`, or it has no pixels or more than `MAX_PIXELS`.
+        OSError: it has gone, may not be read, or is no regular file.
+        Exception: whatever Pillow's parsers meet.
     """
-    try:
-        with Image.open(path) as image:
+    with open_regular(path) as file:
+        try:
+            image = Image.open(file, formats=formats())
+        except UnidentifiedImageError:
+            file.seek(0)
+            if file.read(len(LFS_POINTER)) == LFS_POINTER:
+                raise not_fetched(str(path)) from None
+            raise ValueError(f"it is no {', '.join(formats()[:-1])} or {formats()[-1]}") from None
+        with image:
             size = f"{image.width} x {image.height} pixels"
             if image.width * image.height > MAX_PIXELS:
                 raise ValueError(f"{size} are more than the {MAX_PIXELS} that dcp decodes; scale it down or cut it up")
             if image.width * image.height == 0:
                 raise ValueError(size)
+            yield image
+
+
+def decode(path: Path, grey: Range | None = None, shown: str = "") -> Tensor:
+    """One image file as uint8 [3, h, w] RGB, upright; the module says how other colour modes become RGB.
+
+    Args:
+        path: the file.
+        grey: range of grey images of more than 8 bits; None for the kind's own.
+        shown: what messages call the file; without it the path.
+
+    Raises:
+        RunError: the file is truncated, empty, not an image, larger than `MAX_PIXELS`, or has gone; "no-range".
+    """
+    try:
+        with opened(path) as image:
             image.load()
-            pixels = np.array(_rgb(_upright(image)))
+            pixels = np.array(_rgb(image, grey))
     except MemoryError:
         raise
+    except RunError as error:
+        error.where = _printed(shown or path)
+        raise
     except Exception as error:  # Pillow's parsers raise what they meet: OSError, SyntaxError, struct.error
-        raise broken(path, error) from error
+        raise broken(path, error, shown) from error
     return torch.from_numpy(pixels).permute(2, 0, 1)  # channels stay interleaved: resampling is twice as fast on them
 
 
-def broken(path: Path, error: Exception) -> RunError:
+def broken(path: Path, error: Exception, shown: str = "") -> RunError:
     """The error for a file that cannot be used, with Pillow's or the system's reason."""
+    hint = "Replace the file, or take it out of the folder; without it a training needs a new name: run.name=NAME."
     if not path.exists():
-        reason = "the file has gone since the folder was listed"
-        hint = "Put it back and go on with --resume."
+        reason, hint = "the file has gone since the folder was listed", "Put it back and go on with --resume."
+    elif isinstance(error, OSError) and error.strerror:
+        reason = error.strerror
     else:
-        reason = str(error).replace(repr(str(path)), "").strip() or type(error).__name__
-        hint = "Replace the file, or take it out of the folder; without it a training needs a new name: run.name=NAME."
-    where = str(path).encode(errors="backslashreplace").decode()  # a name that is not valid text must still print
-    return RunError(f"cannot read an image: {reason}", slug="broken-image", where=where, hint=hint)
+        reason = str(error).strip() or type(error).__name__
+        if isinstance(error, NotFetched):
+            reason, hint = error.message, error.hint
+    return RunError(f"cannot read an image: {reason}", slug="broken-image", where=_printed(shown or path), hint=hint)
 
 
-def _upright(image: Image.Image) -> Image.Image:
+def _printed(path: Path | str) -> str:
+    return str(path).encode(errors="backslashreplace").decode()  # a name that is not valid text must still print
+
+
+def _turn(image: Image.Image) -> Image.Transpose | None:
     # not ImageOps.exif_transpose: it also writes the EXIF block anew, which fails on many a camera's
     try:
-        turn = TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+        return TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # an unreadable EXIF block says nothing about the pixels: viewers show them as they lie
-        turn = None
-    return image if turn is None else image.transpose(turn)
+        return None
 
 
-def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith(("I", "F")):
-        return Image.fromarray(_eight_bits(np.asarray(image))).convert("RGB")
-    if image.has_transparency_data:
+def _rgb(image: Image.Image, grey: Range | None) -> Image.Image:
+    turn = _turn(image)
+    if is_deep(image):
+        image = Image.fromarray(to_bytes(image, grey))
+    elif image.has_transparency_data:
         colour = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", colour.size, "white"), colour)
-    return image if image.mode == "RGB" else image.convert("RGB")
-
-
-def _eight_bits(grey: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
-    """16-bit grey from its full range, 32-bit grey from the image's own range, to 0..255."""
-    values = np.nan_to_num(grey.astype(np.float64), posinf=0.0, neginf=0.0)
-    low, high = float(values.min()), float(values.max())
-    if grey.dtype.kind in "ui" and low >= 0 and high <= 65535:
-        low, high = 0.0, 65535.0
-    return np.asarray(((values - low) * (255 / max(high - low, 1e-30))).round(), dtype=np.uint8)
+    image = image if image.mode == "RGB" else image.convert("RGB")
+    return image if turn is None else image.transpose(turn)

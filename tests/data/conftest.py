@@ -1,4 +1,5 @@
 import os
+import socket
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -23,6 +24,22 @@ def paint() -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.fixture
+def put() -> Callable[[Path, str], None]:
+    """Make at a path what is neither a file nor a folder."""
+
+    def make(path: Path, kind: str) -> None:
+        if kind == "a FIFO":
+            os.mkfifo(path)
+        elif kind == "a socket":
+            with socket.socket(socket.AF_UNIX) as made:
+                made.bind(str(path))
+        else:
+            path.symlink_to("/dev/zero" if kind == "a device" else path.parent / "nowhere")
+
+    return make
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
 import os
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import torch
 from dcp.data import image_folders
 from dcp.data.datasets import base
 from dcp.data.datasets.folder import Config
-from dcp.errors import RequestError
+from dcp.errors import RequestError, RunError
 
 SPLITS = ("pretrain", "train", "test")
 
@@ -45,14 +46,60 @@ def test_the_keys_tell_whether_there_are_labels_as_reading_the_images_does(tmp_p
     for name, *files in (
         ("loose", "train/a.png", "val/b.png"),
         ("any", "cat/a.png", "dog/b.png"),
-        ("no-test", "train/cat/a.png"),
-        ("classes", "train/.hidden.png", "train/cat/a.png", "val/cat/b.png"),
+        ("no-test", "train/cat/a.png", "train/dog/b.png"),
+        ("one class", "train/cat/a.png", "train/cat/b.png", "val/cat/c.png"),
+        ("classes", "train/.hidden.png", "train/cat/a.png", "train/dog/b.png", "val/cat/c.png", "val/dog/d.png"),
     ):
         root = write(paint, tmp_path / name, *files)
-        (root / "train").mkdir(exist_ok=True)
-        (root / "train/readme.txt").write_text("no image")
+        if (root / "train").exists():
+            (root / "train/readme.txt").write_text("no image")
         config = Config(root=str(root))
         assert config.labelled() == (base.load(config, "train").labels is not None) == (name == "classes")
+
+
+@pytest.mark.parametrize(
+    ("train", "held_out"),
+    [("train", "valid"), ("Train", "Validation"), ("TRAIN", "Val"), ("training", "Test"), ("Training", "testing")],
+)
+def test_the_splits_are_known_by_all_their_usual_names_in_any_case(tmp_path, paint, train, held_out):
+    write(paint, tmp_path, f"{train}/cat/a.png", f"{train}/dog/b.png", f"{held_out}/cat/c.png", f"{held_out}/dog/d.png")
+    config = Config(root=str(tmp_path))
+    assert [len(base.load(config, split)) for split in SPLITS] == [2, 2, 2]
+    assert names(base.load(config, "test")) == ["cat/c.png", "dog/d.png"]
+    assert config.labelled()
+
+
+@pytest.mark.parametrize("beside", ["holdout/cat/c.png", "holdout/c.png", "c.png"])
+def test_images_beside_the_training_images_are_refused_with_the_ways_out(tmp_path, paint, beside):
+    write(paint, tmp_path, "train/cat/a.png", "train/dog/b.png", beside)
+    error = refusal(tmp_path)
+    assert (error.slug, error.where) == ("unknown-split", str(tmp_path))
+    assert error.message == f"images lie beside train/: {'holdout/' if 'holdout' in beside else 'c.png'}"
+    assert "Call their folder val or test" in error.hint
+    assert f'data.root = "{tmp_path / "train"}"' in error.hint
+    with pytest.raises(RequestError, match="beside train"):
+        Config(root=str(tmp_path)).labelled()
+    (tmp_path / beside).unlink()
+    assert len(base.load(Config(root=str(tmp_path)), "pretrain")) == 2
+
+
+def test_two_folders_for_one_split_are_refused_and_images_beside_both_splits_are_told(tmp_path, paint):
+    write(paint, tmp_path, "train/cat/a.png", "train/dog/b.png", "val/cat/c.png", "val/dog/d.png", "masks/e.png")
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes/a.txt").touch()
+    data = base.load(Config(root=str(tmp_path)), "pretrain")
+    assert (len(data), data.remarks) == (2, ("not read beside train/ and val/: masks/",))
+    write(paint, tmp_path, "validation/cat/c.png")
+    error = refusal(tmp_path)
+    assert (error.slug, error.message) == ("unknown-split", "val and validation are two folders for one split")
+
+
+def test_one_class_is_no_class_and_says_so(tmp_path, paint):
+    write(paint, tmp_path, "train/cat/a.png", "train/cat/b.png", "val/cat/c.png")
+    train, test = (base.load(Config(root=str(tmp_path)), split) for split in ("train", "test"))
+    assert [(data.labels, data.classes) for data in (train, test)] == [(None, ())] * 2
+    assert [names(data) for data in (train, test)] == [["cat/a.png", "cat/b.png"], ["cat/c.png"]]
+    assert train.why_unlabelled == train.remarks[0] == 'one class, "cat": no labels'
 
 
 def test_val_is_the_test_split_where_both_val_and_test_exist(tmp_path, paint):
@@ -62,9 +109,9 @@ def test_val_is_the_test_split_where_both_val_and_test_exist(tmp_path, paint):
 
 @pytest.mark.parametrize("split", SPLITS)
 def test_a_folder_without_splits_is_read_to_any_depth_without_labels(tmp_path, paint, split):
-    write(paint, tmp_path, "b.png", "a/z.jpg", "a/b/c/d/e.webp", "train/only.png")
+    write(paint, tmp_path, "b.png", "a/z.jpg", "a/b/c/d/e.webp", "val/only.png")
     data = base.load(Config(root=str(tmp_path)), split)
-    assert names(data) == ["a/b/c/d/e.webp", "a/z.jpg", "b.png", "train/only.png"]
+    assert names(data) == ["a/b/c/d/e.webp", "a/z.jpg", "b.png", "val/only.png"]
     assert (data.labels, data.classes) == (None, ())
 
 
@@ -75,12 +122,58 @@ def test_splits_without_class_folders_are_unlabelled(tmp_path, paint):
     assert (names(test), test.labels) == (["cat/c.png"], None)
 
 
-def test_all_endings_are_read_in_any_case_and_nothing_else(tmp_path):
-    for ending in (*image_folders.EXTENSIONS, "JPG", "JPEG", "Png", "txt", "npy", "jpg.part", "jpgx"):
+def test_all_endings_are_read_in_any_case_and_what_is_left_out_is_counted_by_ending(tmp_path):
+    others = ("txt", "npy", "NPY", "jpg.part", "jpgx", "a very long ending", "caf\xe9", "eps", "svg")
+    for ending in (*image_folders.EXTENSIONS, "JPG", "JPEG", "Png", *others):
         (tmp_path / f"x.{ending}").touch()
     (tmp_path / "jpg").touch()
     listed = image_folders.images(tmp_path)
     assert len(listed) == len(image_folders.EXTENSIONS) + 3
+    counts = {"npy": 2, "other": 2, "eps": 1, "jpgx": 1, "no ending": 1, "part": 1, "svg": 1, "txt": 1}
+    assert listed.left_out == counts
+    assert sum(counts.values()) == len(others) + 1
+    assert {"jfif", "jpe", "jp2", "pgm", "pbm", "pnm", "ppm"} < {*image_folders.EXTENSIONS}
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "webp", "bmp", "tif", "gif", "ppm", "pgm", "jp2"])
+def test_a_file_without_an_ending_is_an_image_if_it_begins_as_one(tmp_path, paint, ending):
+    paint(tmp_path / f"a.{ending}", "L" if ending == "pgm" else "RGB", size=(40, 30)).rename(tmp_path / "a")
+    (tmp_path / "README").write_text("Plain text")
+    (tmp_path / "empty").touch()
+    data = base.load(Config(root=str(tmp_path)), "pretrain")
+    assert (names(data), data.images.left_out) == (["a"], {"no ending": 2})
+    assert data.images.decode(0).shape == (3, 30, 40)
+
+
+def test_kinds_beyond_the_commonest_are_counted_together(tmp_path):
+    (tmp_path / "a.png").touch()
+    for i in range(30):
+        (tmp_path / f"x.{i:03}").touch()
+    left_out = image_folders.images(tmp_path).left_out
+    assert (len(left_out), left_out["other"], sum(left_out.values())) == (image_folders.LISTED + 1, 10, 30)
+
+
+def test_a_data_set_tells_what_is_left_out_of_either_split(tmp_path, paint):
+    write(paint, tmp_path, "train/cat/a.png", "train/dog/b.png", "val/cat/c.png", "val/dog/d.png")
+    for name in ("train/cat/x.svg", "train/cat/y.svg", "train/list.txt", "val/dog/LICENSE"):
+        (tmp_path / name).touch()
+    data = base.load(Config(root=str(tmp_path)), "pretrain")
+    assert data.images.left_out == {"svg": 2, "txt": 1}
+    assert data.facts() == {"left_out": {"svg": 2, "txt": 1}, "range": None}
+    assert data.remarks == (
+        f"not read in {tmp_path / 'train'}: 2 .svg files, 1 .txt file",
+        f"not read in {tmp_path / 'val'}: 1 file without an ending",
+    )
+    assert data.subset(torch.tensor([1])).images.left_out == data.images.left_out
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_a_class_folder_with_files_and_no_image_is_named(tmp_path, paint, split):
+    write(paint, tmp_path, *(f"{split}/{name}/a.png" for split in ("train", "val") for name in ("cat", "dog", "emu")))
+    (tmp_path / split / "emu/a.png").rename(tmp_path / split / "emu/a.heic")
+    error = refusal(tmp_path)
+    assert (error.slug, error.where) == ("no-images", str(tmp_path / split / "emu"))
+    assert error.message == "a class folder without an image: it holds 1 .heic file"
 
 
 def test_hidden_files_hidden_folders_and_mac_companions_are_skipped(tmp_path, paint):
@@ -107,9 +200,26 @@ def test_links_in_a_circle_end_and_each_folder_is_read_once(tmp_path, paint):
     write(paint, tmp_path, "a/x.png")
     (tmp_path / "a" / "up").symlink_to(tmp_path)
     (tmp_path / "b").symlink_to(tmp_path / "a")
-    (tmp_path / "itself.png").symlink_to(tmp_path / "itself.png")
-    (tmp_path / "dangling.png").symlink_to(tmp_path / "nowhere.png")
     assert names(base.load(Config(root=str(tmp_path)), "pretrain")) == ["a/x.png"]
+
+
+@pytest.mark.parametrize("name", ["b.png", "b.JFIF", "b"])
+@pytest.mark.parametrize("what", ["a link that leads to nothing", "a FIFO", "a socket", "a device"])
+def test_what_has_the_name_of_an_image_and_can_never_be_read_is_refused_at_once(tmp_path, paint, put, name, what):
+    write(paint, tmp_path, "cat/a.png")
+    put(tmp_path / "cat" / name, what)
+    error = refusal(tmp_path)
+    assert (error.slug, error.where) == ("unusable-image", str(tmp_path / "cat" / name))
+    assert error.message == f"{'an image' if '.' in name else 'a file or folder'} is {what}"
+
+
+def test_a_link_that_leads_to_itself_is_refused_and_what_has_another_ending_is_counted(tmp_path, paint, put):
+    write(paint, tmp_path, "a.png")
+    put(tmp_path / "b.sock", "a socket")
+    put(tmp_path / "c.lock", "a link that leads to nothing")
+    assert image_folders.images(tmp_path).left_out == {"sock": 1, "lock": 1}
+    (tmp_path / "itself.png").symlink_to(tmp_path / "itself.png")
+    assert refusal(tmp_path).slug == "unusable-image"
 
 
 def test_linked_files_and_linked_class_folders_are_followed(tmp_path, paint):
@@ -172,9 +282,9 @@ def test_classes_that_differ_are_named_before_training(tmp_path, paint, split):
 
 
 def test_a_class_folder_without_images_is_no_class(tmp_path, paint):
-    write(paint, tmp_path, "train/cat/a.png", "val/cat/b.png")
+    write(paint, tmp_path, "train/cat/a.png", "train/dog/b.png", "val/cat/c.png", "val/dog/d.png")
     (tmp_path / "train" / "emu").mkdir()
-    assert base.load(Config(root=str(tmp_path)), "train").classes == ("cat",)
+    assert base.load(Config(root=str(tmp_path)), "train").classes == ("cat", "dog")
 
 
 def test_loose_images_beside_class_folders_are_an_error_with_both_ways_out(tmp_path, paint):
@@ -199,13 +309,66 @@ def test_asking_to_download_a_folder_is_refused(tmp_path):
     assert refusal(tmp_path, download=True).slug == "not-downloadable"
 
 
-def test_imagenet_class_names_with_odd_bytes_still_give_text(tmp_path, paint):
+def test_class_names_with_odd_bytes_give_text_and_stay_apart(tmp_path, paint):
     for split in ("train", "val"):
-        folder = tmp_path / split / os.fsdecode(b"caf\xe9")
-        try:
-            folder.mkdir(parents=True)
-        except OSError:
-            pytest.skip("this file system takes valid text only")
-        paint(folder / "a.png")
-    (name,) = base.load(Config(root=str(tmp_path)), "test").classes
-    assert name.encode()
+        for name in (b"caf\xe8", b"caf\xe9"):
+            folder = tmp_path / split / os.fsdecode(name)
+            try:
+                folder.mkdir(parents=True)
+            except OSError:
+                pytest.skip("this file system takes valid text only")
+            paint(folder / "a.png")
+    assert base.load(Config(root=str(tmp_path)), "test").classes == (r"caf\xe8", r"caf\xe9")
+    (tmp_path / "val" / os.fsdecode(b"caf\xe8")).rename(tmp_path / "val" / os.fsdecode(b"caf\xea"))
+    assert refusal(tmp_path).slug == "classes-differ"
+
+
+NFC, NFD = "caf\xe9", unicodedata.normalize("NFD", "caf\xe9")
+
+
+def test_classes_that_differ_in_the_form_of_their_letters_alone_are_shown_escaped(tmp_path, paint):
+    write(paint, tmp_path, f"train/{NFC}/a.png", "train/dog/b.png", f"val/{NFD}/c.png", "val/dog/d.png")
+    error = refusal(tmp_path)
+    assert error.slug == "classes-differ"
+    assert "only in train/: caf\\xe9\nonly in val/: cafe\\u0301\n" in error.hint
+
+
+def test_two_classes_that_look_the_same_are_refused(tmp_path, paint):
+    write(paint, tmp_path, *(f"{split}/{name}/a.png" for split in ("train", "val") for name in (NFC, NFD)))
+    error = refusal(tmp_path)
+    assert (error.slug, error.message) == ("classes-alike", "cafe\\u0301 and caf\\xe9 look the same")
+
+
+def test_a_root_that_is_there_in_other_letters_of_the_same_look_is_told_apart(tmp_path, paint):
+    write(paint, tmp_path / NFD, "a.png")
+    assert "cafe\\u0301 is there, which looks like caf\\xe9" in refusal(tmp_path / NFC).hint
+
+
+def test_a_variable_in_the_root_is_never_shown_expanded(tmp_path, paint, monkeypatch):
+    secret = write(paint, tmp_path / "hunter2", "train/cat/a.png", "train/dog/b.png", "val/cat/c.png")
+    monkeypatch.setenv("TOKEN", str(secret))
+    (secret / "train/cat/x.svg").touch()
+    (secret / "broken").mkdir()
+    (secret / "broken/b.png").write_bytes(b"no image")
+    for root in ("$TOKEN", "${TOKEN}/none", "$TOKEN/train/cat/a.png", "$TOKEN/val/../train/none"):
+        error = refusal(Path(root))
+        assert "hunter2" not in str(error)
+        assert root in str(error)
+    data = base.load(Config(root="$TOKEN/train"), "pretrain")
+    assert data.remarks == ("not read in $TOKEN/train: 1 .svg file",)
+    with pytest.raises(RunError) as caught:
+        base.load(Config(root="$TOKEN/broken"), "pretrain").images.decode(0)
+    assert caught.value.where == "$TOKEN/broken/b.png"
+    assert "hunter2" not in str(caught.value)
+    monkeypatch.setenv("TOKEN", "~hunter2/x")
+    assert "hunter2" not in str(refusal(Path("$TOKEN")))
+    monkeypatch.setenv("DCP_DATA", str(tmp_path))
+    assert str(tmp_path / "none") in str(refusal(Path("$DCP_DATA/none")))  # it says where the data are looked for
+
+
+def test_a_git_lfs_pointer_is_called_one_before_training(tmp_path, paint):
+    write(paint, tmp_path, "a.png", "b.png")
+    (tmp_path / "b.png").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    error = refusal(tmp_path)
+    assert (error.slug, error.where) == ("git-lfs", str(tmp_path / "b.png"))
+    assert "git lfs pull" in error.hint

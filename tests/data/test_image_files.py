@@ -1,11 +1,13 @@
 import io
+import os
 import pickle
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import EpsImagePlugin, Image
 
 from dcp.data import image_files
 from dcp.data.image_files import Files, decode
@@ -49,7 +51,8 @@ def test_an_index_outside_of_the_list_is_an_error_not_another_file(i):
         ("a.png", "1"), ("a.png", "L"), ("a.png", "LA"), ("a.png", "P"), ("a.png", "RGB"), ("a.png", "RGBA"),
         ("a.jpg", "L"), ("a.jpeg", "CMYK"), ("a.webp", "RGB"), ("a.webp", "RGBA"), ("a.bmp", "RGB"),
         ("a.gif", "P"),
-        ("a.tif", "CMYK"), ("a.tiff", "L"), ("a.tif", "F"), ("a.ppm", "RGB"), ("a.JPG", "RGB"),
+        ("a.tif", "CMYK"), ("a.tiff", "L"), ("a.ppm", "RGB"), ("a.JPG", "RGB"),
+        ("a.jfif", "RGB"), ("a.jpe", "L"), ("a.jp2", "RGB"), ("a.pgm", "L"), ("a.pbm", "1"), ("a.pnm", "RGB"),
     ],
 )  # fmt: skip
 def test_every_colour_mode_becomes_three_bytes_a_pixel(tmp_path, paint, name, mode):
@@ -85,6 +88,20 @@ def test_all_eight_exif_orientations_come_out_upright(tmp_path, orientation, end
     assert np.abs(np.array(corners) - np.array([RED, WHITE, WHITE, WHITE])).max() < 12
 
 
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("mode", ["L", "CMYK", "P", "RGBA"])
+def test_a_tiff_of_any_mode_comes_out_upright(tmp_path, mode, orientation):
+    stored = np.zeros((2, 3), dtype=np.uint8)
+    stored[0, 0] = 255  # bright where the orientation says
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(stored).convert(mode).save(tmp_path / "a.tif", exif=exif)
+    image = decode(tmp_path / "a.tif")
+    bright = {1: (0, 0), 2: (0, 2), 3: (1, 2), 4: (1, 0), 5: (0, 0), 6: (0, 1), 7: (2, 1), 8: (2, 0)}[orientation]
+    assert tuple(image.shape) == ((3, 2, 3) if orientation < 5 else (3, 3, 2))
+    assert [tuple(place) for place in (image[0] > 128).nonzero().tolist()] == [bright]
+
+
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
 def test_an_exif_block_that_cannot_be_read_leaves_the_image_as_it_lies(tmp_path):
     Image.new("RGB", (4, 2), "red").save(tmp_path / "a.jpg", exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
@@ -112,13 +129,6 @@ def test_sixteen_bit_grey_keeps_its_scale(tmp_path):
     assert decode(tmp_path / "a.png")[0].tolist() == [[0, 100, 255]]
 
 
-def test_a_floating_point_image_is_scaled_from_its_own_range_and_a_constant_one_is_black(tmp_path):
-    Image.fromarray(np.array([[-2.0, 0.0, 2.0, np.nan]], dtype=np.float32)).save(tmp_path / "a.tif")
-    assert decode(tmp_path / "a.tif")[0].tolist() == [[0, 128, 255, 128]]
-    Image.fromarray(np.full((2, 2), 3.5, dtype=np.float32)).save(tmp_path / "constant.tif")
-    assert decode(tmp_path / "constant.tif").sum() == 0
-
-
 def test_an_animation_gives_its_first_frame(tmp_path):
     frames = [Image.new("RGB", (2, 2), colour) for colour in ("red", "blue")]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
@@ -142,6 +152,45 @@ def test_what_is_no_image_is_named(tmp_path, content):
     with pytest.raises(RunError) as caught:
         Files.listed(tmp_path, [b"a.png"]).decode(0)
     assert str(tmp_path / "a.png") in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n"])
+def test_a_postscript_file_that_is_called_an_image_starts_no_ghostscript(tmp_path, monkeypatch, content):
+    (tmp_path / "9.png").write_bytes(content)
+    ran = tmp_path / "ran"
+    (tmp_path / "gs").write_text(f"#!/bin/sh\necho ran >> {ran}\n")
+    (tmp_path / "gs").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr(EpsImagePlugin, "gs_binary", None)
+    with pytest.raises(RunError, match="cannot read an image: it is no JPEG, PNG, ") as caught:
+        decode(tmp_path / "9.png")
+    assert caught.value.slug == "broken-image"
+    assert not ran.exists()
+
+
+def test_images_are_opened_in_one_place_and_as_formats_that_start_nothing():
+    assert not {"EPS", "WMF", "FPX", "MIC", "PDF"} & {*image_files.formats()}
+    assert {"JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "JPEG2000"} <= {*image_files.formats()}
+    package = Path(image_files.__file__).parents[1]
+    opening = [path.name for path in package.rglob("*.py") if "Image.open(" in path.read_text(encoding="utf-8")]
+    assert opening == ["image_files.py"]
+
+
+@pytest.mark.parametrize("kind", ["a FIFO", "a socket", "a device"])
+def test_an_image_that_has_become_something_else_is_refused_at_once(tmp_path, put, kind):
+    listed = Files.listed(tmp_path, [b"a.png"])
+    put(tmp_path / "a.png", kind)
+    started = time.perf_counter()
+    with pytest.raises(RunError, match=f"it is {kind}, not a file"):
+        listed.decode(0)
+    assert time.perf_counter() - started < 1
+
+
+def test_a_git_lfs_pointer_in_the_place_of_an_image_is_called_one(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    with pytest.raises(RunError, match="Git LFS pointer") as caught:
+        decode(tmp_path / "a.png")
+    assert "git lfs pull" in caught.value.hint
 
 
 def test_a_file_that_has_gone_is_told_apart_from_a_broken_one(tmp_path):

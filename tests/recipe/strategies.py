@@ -34,6 +34,7 @@ def value(key: Json, name: str) -> st.SearchStrategy[Any]:
     if key["type"] == "array" and "prefixItems" in key:
         least, most = key["minItems"], key["maxItems"]
         several = st.lists(value(key["prefixItems"][0], name), min_size=least, max_size=most).map(sorted)
+        several = several.filter(lambda pair: name != "range" or pair[0] < pair[-1])
         return several.filter(lambda pair: name != "crop_scale" or pair[-1] > 0)
     if key["type"] == "array":
         return st.lists(value(key["items"], name), min_size=1, max_size=4)

@@ -13,22 +13,25 @@ Legend: N images, K classes, H and W height and width in pixels.
 
 import os
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
 from dcp import catalogue
+from dcp.data.folders import Folder
 from dcp.data.image_files import Files
 from dcp.errors import RequestError, expanded_path
 
 Split = Literal["pretrain", "train", "test"]
 
 SAMPLED = 2048  # images whose pixels enter a fingerprint: 6 MB of CIFAR, 57 MB of STL-10, so a fraction of a second
+LARGEST = 1e30  # beyond it a number is no grey value
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +41,8 @@ class Dataset:
     images: Tensor | Files  # uint8 [N, 3, H, W] in memory, or a lazy list of image files of any sizes
     labels: Tensor | None = None  # int64 [N], each in 0..K-1
     classes: tuple[str, ...] = ()  # K names; () without labels
+    why_unlabelled: str = ""  # where somebody may expect labels
+    remarks: tuple[str, ...] = ()  # what its user should hear before training on it
 
     def __len__(self) -> int:
         return len(self.images)
@@ -45,7 +50,13 @@ class Dataset:
     def subset(self, index: Tensor) -> "Dataset":
         """The images at `index` (int64 [M]), in that order; the classes stay."""
         images = self.images.subset(index) if isinstance(self.images, Files) else self.images[index]
-        return Dataset(images, None if self.labels is None else self.labels[index], self.classes)
+        return replace(self, images=images, labels=None if self.labels is None else self.labels[index])
+
+    def facts(self) -> dict[str, Any]:
+        """What a record of a run says of image files: how many were left out, by ending, and the range of grey ones."""
+        if not isinstance(self.images, Files):
+            return {}
+        return {"left_out": dict(self.images.left_out), "range": self.images.grey}
 
     def fingerprint(self) -> str:
         """16 hexadecimal digits that change with the count, the sizes, the order, the labels or the classes.
@@ -133,6 +144,24 @@ def balanced(labels: Tensor | None, n: int, *, limit: int) -> Tensor:
     return order[:limit].sort().values
 
 
+Config = TypeVar("Config", bound=DataConfig)
+
+
+def settled(config: Config, recorded: Mapping[str, Any] | None) -> Config:
+    """`config` with the range of grey values that was measured when the run began, so that it is not measured again.
+
+    Args:
+        config: of the run.
+        recorded: what its record says of the data, as `Dataset.facts`; None for a new run.
+    """
+    if recorded is None or getattr(config, "range", None) != "measured":
+        return config
+    match recorded.get("range"):
+        case [int() | float() as low, int() | float() as high] if -LARGEST < low < high < LARGEST:
+            return config.model_copy(update={"range": (float(low), float(high))})
+    return config
+
+
 def data_root(config: DataConfig) -> Path:
     """Where the data lie: `config.root`, else $DCP_DATA, else the folder `dcp` in the platform's cache.
 
@@ -141,10 +170,22 @@ def data_root(config: DataConfig) -> Path:
     Raises:
         RequestError: `config.missing`, it begins with the home folder of a user that is not known.
     """
-    head, *rest = Path("$DCP_DATA" if config.root is None else config.root).parts or (".",)
+    return Path(data_folder(config))
+
+
+def data_folder(config: DataConfig) -> Folder:
+    """The same, called as it is written where that has variables other than `$DCP_DATA`, and by its path elsewhere.
+
+    Raises:
+        RequestError: as `data_root`.
+    """
+    written = "$DCP_DATA" if config.root is None else config.root
+    head, *rest = Path(written).parts or (".",)
     if head in ("$DCP_DATA", "${DCP_DATA}"):
         caches = {"win32": os.environ.get("LOCALAPPDATA") or "~/AppData/Local", "darwin": "~/Library/Caches"}
         cache = caches.get(sys.platform) or os.environ.get("XDG_CACHE_HOME") or "~/.cache"
         folder = os.environ.get("DCP_DATA") or f"{cache}/dcp"
-        return expanded_path(folder, slug=config.missing, where="DCP_DATA").joinpath(*rest)
-    return expanded_path(os.path.expandvars(config.root or ""), slug=config.missing, where="data.root")
+        return Folder(expanded_path(folder, slug=config.missing, where="DCP_DATA").joinpath(*rest))
+    expanded = os.path.expandvars(written)
+    path = expanded_path(expanded, slug=config.missing, where="data.root", shown=written)
+    return Folder(path, "" if expanded == written else str(Path(written)))

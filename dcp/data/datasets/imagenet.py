@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from dcp.data import image_folders
-from dcp.data.datasets.base import DataConfig, Dataset, Split, data_root
+from dcp.data.datasets.base import DataConfig, Dataset, Split, data_folder
 from dcp.errors import RequestError
 
 
@@ -25,9 +25,9 @@ class Config(DataConfig):
 
 def load(config: Config, split: Split) -> Dataset:
     """One split as files; test is ImageNet's val."""
-    root = data_root(config)
+    root = data_folder(config)
     for folder in (root, root / "imagenet"):
-        if (folder / "train").is_dir() and (folder / "val").is_dir():
+        if all(image_folders.is_folder(folder / name) for name in ("train", "val")):
             return image_folders.labelled(folder / "train", folder / "val", split)
     raise RequestError(
         "ImageNet cannot be downloaded by a program" if config.download else "imagenet is not there",
