@@ -33,7 +33,7 @@ def test_an_imagenette_that_was_not_unpacked_to_the_end_names_the_folder_to_dele
     write_imagenette(elsewhere, paint, counts)
     error = refusal(imagenette.Config(download=True))
     assert error.slug == "damaged-data"
-    assert f"Delete {elsewhere / 'imagenette2-160'} (and imagenette2-160.tgz beside it)" in error.hint
+    assert f"Delete {elsewhere / 'imagenette2-160'}, then use" in error.hint
 
 
 @pytest.mark.parametrize("below", ["", "imagenet"])

@@ -5,10 +5,9 @@ As CIFAR-10, but of 100 classes.
 
 from typing import ClassVar, Literal
 
-import torch
 from pydantic import Field
 
-from dcp.data import downloads
+from dcp.data.datasets import _cifar
 from dcp.data.datasets.base import DataConfig, Dataset, Split
 
 
@@ -25,6 +24,4 @@ def load(config: Config, split: Split) -> Dataset:
     """One split in memory: uint8 [N, 3, 32, 32]."""
     from torchvision.datasets import CIFAR100
 
-    data = downloads.read(config, CIFAR100, train=split != "test")
-    images = torch.from_numpy(data.data.transpose(0, 3, 1, 2)).contiguous()
-    return Dataset(images, torch.tensor(data.targets), tuple(data.classes))
+    return _cifar.load(config, CIFAR100, split, "fine_labels")

@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import Field
 
 from dcp.data import downloads, image_folders
-from dcp.data.datasets.base import DataConfig, Dataset, Split, data_root
+from dcp.data.datasets.base import DataConfig, Dataset, Split, data_folder
 
 CLASSES = {
     "n01440764": "tench",
@@ -26,7 +26,11 @@ CLASSES = {
     "n03888257": "parachute",
 }
 COUNTS = {"pretrain": 9469, "train": 9469, "test": 3925}
-FOLDERS = {"160px": "imagenette2-160", "320px": "imagenette2-320", "full": "imagenette2"}
+ARCHIVES = {  # what each unpacks to, and its md5 as torchvision has it
+    "160px": ("imagenette2-160", "e793b78cc4c9e9a4ccc0c1155377a412"),
+    "320px": ("imagenette2-320", "3df6f0d01a2c9592104656642f5e78a3"),
+    "full": ("imagenette2", "fe2fc210e6bb7c5664d602c3cd71e612"),
+}
 URL = "https://s3.amazonaws.com/fast-ai-imageclas/"
 
 
@@ -47,19 +51,17 @@ class Config(DataConfig):
 
 def load(config: Config, split: Split) -> Dataset:
     """One split as files; labels are the classes in the order of their WordNet numbers."""
-    root, name = data_root(config), FOLDERS[config.size]
-    place = downloads.Place("imagenette", root / name, "train/ and val/, each with 10 folders", f"{URL}{name}.tgz")
-    if not place.folder.is_dir():
+    root, (name, md5) = data_folder(config), ARCHIVES[config.size]
+    holds = "train/ and val/, each with 10 folders"
+    place = downloads.Place("imagenette", root / name, holds, f"{URL}{name}.tgz", root)
+    if not image_folders.is_folder(place.folder):
         if not config.download:
             raise place.missing([])
-        from torchvision.datasets import Imagenette
-
-        with downloads.in_plain_words(place):
-            Imagenette(root, split="train", size=config.size, download=True)
+        downloads.fetch(place, f"{name}.tgz", md5)
     train, val = place.folder / "train", place.folder / "val"
-    if not (train.is_dir() and val.is_dir()):
+    if not (image_folders.is_folder(train) and image_folders.is_folder(val)):
         raise place.damaged("train/ and val/ are not both there")
     data = image_folders.labelled(train, val, split)
-    if len(data) != COUNTS[split]:  # unpacking was interrupted; torchvision would take the folder for whole
+    if len(data) != COUNTS[split]:  # copied, or unpacked by hand, and not to the end
         raise place.damaged(f"{len(data)} of {COUNTS[split]} images in its {split} split")
     return replace(data, classes=tuple(CLASSES.get(wnid, wnid) for wnid in data.classes))
