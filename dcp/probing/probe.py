@@ -8,7 +8,7 @@ from dcp.data.datasets import base
 from dcp.data.datasets.base import Dataset, Split
 from dcp.errors import RequestError
 from dcp.hardware.device import choose_device
-from dcp.probing import other_data
+from dcp.probing import other_data, test_images
 from dcp.probing.evaluations.base import Scores, Subject
 from dcp.probing.features import subjects
 from dcp.recipe import layers
@@ -54,6 +54,7 @@ def probe(
         RequestError: no such evaluation, no encoder, no data; "probe-differs".
     """
     recipe = _recipe(run, sets if data is None else (*sets, f"probe.data.source={data}"))
+    recipe = recipe.model_copy(update={"data": base.settled(recipe.data, run.record.data.model_extra)})
     names, known = names or recipe.probe.after, catalogue.names("evaluations")
     for name in names:
         if name not in known:
@@ -80,8 +81,9 @@ def probe(
                 raise
             say(f"{name} not measured: {error}")
         else:
-            record = {"data": images, **scores, "step": run.record.steps}
+            record = {"data": images, "classes": list(trained.classes), **scores, "step": run.record.steps}
             run.write_probe(name + ending, record, arrays or None)
+            test_images.write(run.path / "probes", splits["test"], images["test"])
             written[name + ending] = record
     return written
 
@@ -118,6 +120,7 @@ def _allowed(names: tuple[str, ...], splits: dict[Split, Dataset], say: Say | No
     if not wanting or all(data.labels is not None for data in splits.values()):
         return names
     what = f"{' and '.join(wanting)} need{'s' if len(wanting) == 1 else ''} labels, and these data have none"
+    what += next((f" ({data.why_unlabelled})" for data in splits.values() if data.why_unlabelled), "")
     hint = "name labelled images in [probe.data]; image files of your own have labels where they lie in "
     hint += "ROOT/train/CLASS and ROOT/val/CLASS; spectrum needs no labels"
     if say is None:
