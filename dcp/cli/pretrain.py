@@ -115,6 +115,7 @@ def _dry(recipe: "Recipe", request: Request, *, as_json: bool) -> int:
         f"would train {cost['run']} on {cost['device']}, {cost['precision']} ({cost['precision_why']})",
         f"images       {cost['images']:,}, batch {cost['batch']}: "
         f"{count(cost['steps_per_epoch'], 'step')} an epoch, {cost['steps']:,} in all",
+        *(f"             {remark}" for remark in cost["remarks"]),
         f"parameters   {cost['parameters']:,}, of which the backbone {cost['backbone_parameters']:,}",
         f"arithmetic   {cost['flops_per_step'] / 1e9:,.1f} GFLOP a step",
         f"memory       {gib:.1f} GiB at most so far",

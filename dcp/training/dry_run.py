@@ -45,6 +45,7 @@ def estimate(recipe: Recipe, request: Request) -> dict[str, Any]:
         "precision": trainer.parts.precision.name,
         "precision_why": trainer.parts.precision.why,
         "images": len(trainer.data),
+        "remarks": list(trainer.data.remarks),
         "batch": recipe.train.batch,
         "steps_per_epoch": plan.steps_per_epoch,
         "steps": plan.steps,

@@ -45,7 +45,7 @@ def beginning(data: Dataset, recipe: Recipe, fingerprint: str, plan: Plan, metho
         "status": "running",
         "why": "",
         "started": now(),
-        "data": {"fingerprint": fingerprint, "n": len(data), "source": recipe.data.source},
+        "data": {"fingerprint": fingerprint, "n": len(data), "source": recipe.data.source} | data.facts(),
         "steps": plan.steps,
         "flops_per_image": flops.per_image(method, recipe.data.view_size),
     }

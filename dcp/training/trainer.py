@@ -90,7 +90,8 @@ class Trainer:
         download = self.recipe.data.download
         if download and not self.process.is_main:
             self.process.wait()
-        data = datasets.load(self.recipe.data, "pretrain")
+        recorded = self.existing and self.existing.record.data.model_extra
+        data = datasets.load(datasets.settled(self.recipe.data, recorded), "pretrain")
         if download and self.process.is_main:
             self.process.wait()
         return data
@@ -154,6 +155,8 @@ class Trainer:
             line = record.start_line(str(self.path), self.data, self.parts.plan, start)
             threads = "" if self.threads is None else self.threads.why
             self.request.watch({**line, **sitting, "why": self.parts.precision.why, "threads_why": threads})
+            for remark in self.data.remarks:
+                self.request.say(remark)
         self.process.start_tracker("dcp", self.path.name, flat(self.recipe.table()))
         loop.train(self.batches(start))
         self.process.end()
