@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import torch
 
-WARM_UP = 3  # calls before the capture, in which libraries choose their algorithms and optimizers make their state
+from dcp.hardware.graph import EAGER, capture, cause
 
 
 class Captured:
@@ -14,18 +14,14 @@ class Captured:
     """
 
     def __init__(self, work: Callable[[], object]) -> None:
-        self.work, self.graph = work, torch.cuda.CUDAGraph()
+        self.work = work
         current, aside = torch.cuda.current_stream(), torch.cuda.Stream()
         aside.wait_stream(current)
         with torch.cuda.stream(aside):
-            for _ in range(WARM_UP):
+            for _ in range(EAGER):
                 work()
         current.wait_stream(aside)
-        try:
-            with torch.cuda.graph(self.graph):
-                work()
-        finally:
-            torch.cuda.set_stream(current)  # a capture that fails leaves its own stream current
+        self.graph, _ = capture(work)
 
     def __call__(self) -> None:
         """Replay it."""
@@ -44,5 +40,5 @@ def captured_or_noted(
     try:
         return captured(work, device)
     except RuntimeError as error:
-        notes.append(f"{name} could not be captured: {error}".splitlines()[0])
+        notes.append(f"{name} could not be captured: {cause(error)}")
         return None

@@ -1,8 +1,8 @@
 """What the host needs to issue a step on a GPU, as a CUDA graph and eager, beside the time until the GPU is done.
 
-Batches, learning rates and numbers of the next step are the host's to prepare, so they count; lines of the metrics, at
-which the host waits for the GPU, don't. The eager step is issued singly: many of them would fill the GPU's queue, and
-the host would wait for a place in it.
+Learning rates and numbers of the next step are the host's to prepare, so they count. The drawing of batches, which
+costs some microseconds, and lines of the metrics, at which the host waits for the GPU, don't. The eager step is issued
+singly: many of them would fill the GPU's queue, and the host would wait for a place in it.
 """
 
 import time
@@ -47,7 +47,7 @@ def issued(training: Training, count: int, device: str) -> tuple[float, float]:
     settle(device)
     began = time.perf_counter()
     for number, batch in enumerate(batches):
-        training.loop.compute(batch, number % training.loop.metrics.log_every)
+        training.loop.take(batch, number % training.loop.metrics.log_every)
     gone = time.perf_counter() - began
     settle(device)
     done = time.perf_counter() - began

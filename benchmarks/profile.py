@@ -10,11 +10,11 @@ from contextlib import contextmanager
 
 import torch
 
-from benchmarks.captured import WARM_UP
 from benchmarks.measure import Row, Scale, Spread, settle
 from benchmarks.step import CPU, GPU, QUICK, Case, in_time, recipe
 from benchmarks.tasks import TRAININGS, Task
 from benchmarks.training import Training, begun
+from dcp.hardware.graph import EAGER, cause
 from dcp.method.moments import full
 
 PARTS = ("views", "online branch, loss", "target branch", "backward", "optimizer", "F and W", "EMA", "readouts")
@@ -34,13 +34,10 @@ def measured(scale: Scale, case: Case) -> list[Row]:
     clock: Clock | Graphs = Clock(scale.device)
     note = "each part is waited for"
     with begun(recipe(in_time(case, scale)), scale.device) as training:
-        for _ in range(WARM_UP):
+        for _ in range(EAGER):
             step(training, clock)
         if scale.device == "cuda":
-            try:
-                clock, note = captured_step(training), "each part is a graph"
-            except RuntimeError as error:
-                note += f", as they could not be captured: {error}".splitlines()[0]
+            clock, note = captured_step(training), "each part is a graph"
         if isinstance(clock, Clock):
             clock.steps.clear()
             for _ in range(STEPS):
@@ -59,7 +56,7 @@ class Clock:
         self.device = device
         self.steps: list[dict[str, float]] = []
 
-    def begin(self) -> None:
+    def begin(self, *inputs: object) -> None:
         """A step begins."""
         self.steps.append(dict.fromkeys(PARTS, 0.0))
 
@@ -82,9 +79,11 @@ class Graphs:
     def __init__(self) -> None:
         self.pool = torch.cuda.graph_pool_handle()
         self.graphs: list[tuple[str, torch.cuda.CUDAGraph]] = []
+        self.kept: tuple[object, ...] = ()  # what the graphs read
 
-    def begin(self) -> None:
+    def begin(self, *inputs: object) -> None:
         """A step begins: there is only one."""
+        self.kept = inputs
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
@@ -113,21 +112,25 @@ class Graphs:
 
 
 def captured_step(training: Training) -> Graphs:
-    """A step whose parts are captured; a capture computes nothing."""
-    clock, stream = Graphs(), torch.cuda.current_stream()
+    """A step whose parts are captured; a capture computes nothing.
+
+    Raises:
+        RuntimeError: it could not be captured, and why; what CUDA does in this process after that is not certain.
+    """
+    clock = Graphs()
     try:
         step(training, clock)
-    finally:
-        torch.cuda.set_stream(stream)  # a capture that fails leaves its own stream current
+    except Exception as error:
+        raise RuntimeError(f"the parts could not be captured: {cause(error)}") from error
     return clock
 
 
 def step(training: Training, clock: Clock | Graphs) -> None:
     """The training step of `dcp.training.step` and `dcp.method.algorithm`, taken apart."""
-    trainer, pairs = training.trainer, training.loop.compute.pairs
+    trainer, pairs = training.trainer, training.loop.take.pairs
     method, optimizer = trainer.parts.method, trainer.parts.optimizer
     index, crops = pairs.inputs(next(training.batches))
-    clock.begin()
+    clock.begin(index, crops)
     with clock.part("views"):
         x1, x2 = pairs.of(index, crops)
     with clock.part("online branch, loss"):
@@ -150,5 +153,5 @@ def step(training: Training, clock: Clock | Graphs) -> None:
     with clock.part("EMA"):
         method.target.update(method.online, 0.5)
     with clock.part("readouts"):
-        assert training.loop.compute.readout is not None
-        training.loop.compute.readout.add(full(h).detach(), index)
+        assert training.loop.take.readout is not None
+        training.loop.take.readout.add(full(h).detach(), index)

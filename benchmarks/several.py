@@ -42,8 +42,8 @@ def _name(count: int) -> str:
 
 
 def _together(turns: list[Turn], threads: ThreadPoolExecutor) -> Callable[[], float]:
-    """The sum of the rates of turns that are taken at the same time."""
-    return lambda: sum(threads.map(lambda turn: turn(), turns))
+    """Images a second of turns of as many images each that begin together, until the last one ends."""
+    return lambda: len(turns) * min(threads.map(lambda turn: turn(), turns))
 
 
 def _training(scale: Scale, case: Case, seed: int) -> Turn:

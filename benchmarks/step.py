@@ -12,6 +12,7 @@ from benchmarks.tasks import TRAININGS, Task, rows_or_why
 from benchmarks.training import LONG, Training, bare, begun, times
 from dcp.data.loader import Batch
 from dcp.hardware.device import peak_memory_bytes
+from dcp.hardware.graph import cause
 from dcp.recipe.recipe import Recipe
 
 
@@ -97,7 +98,7 @@ def measured(scale: Scale, case: Case) -> list[Row]:
             try:
                 turns["bare, graph"] = bare(dcp.trainer, case.steps, graph=True)
             except RuntimeError as error:
-                notes.append(f"the bare step could not be captured: {error}".splitlines()[0])
+                notes.append(f"the bare step could not be captured: {cause(error)}")
         found = alternate(turns, scale.repeats, scale.until - 5)
         precision = dcp.trainer.parts.precision.name
         memory = (peak_memory_bytes(dcp.trainer.process.device) or 0) / 2**30
@@ -134,7 +135,7 @@ def share_of_updates(group: str, training: Training, whole: list[float]) -> list
 
 def share_of_views(group: str, training: Training, whole: list[float]) -> list[Row]:
     """Both views of a batch alone, as a share of the step's time and in milliseconds; on a GPU as a graph."""
-    trainer, pairs, device = training.trainer, training.loop.compute.pairs, training.trainer.process.device.type
+    trainer, pairs, device = training.trainer, training.loop.take.pairs, training.trainer.process.device.type
     batch = trainer.recipe.train.batch
     given = pairs.inputs(Batch(0, 0, batch, torch.arange(batch)))
     count = 50 if device == "cuda" else 1

@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -116,7 +117,7 @@ class Processes:
         except BaseException as error:  # after an error of CUDA's nothing works in the process any more
             _end(workers)
             pool.shutdown(wait=False)
-            if isinstance(error, TimeoutError):
+            if isinstance(error, (TimeoutError, FutureTimeoutError)):  # two classes before Python 3.11
                 raise TimeoutError(f"ended after {left:.0f} s") from None
             raise
         self._leave(name, pool)

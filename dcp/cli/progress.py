@@ -111,11 +111,12 @@ class Watcher:
         resumed = f", resumed at step {line['step']:,}" if line["step"] else ""
         counts = (count(line[f"{what}s"], what) for what in ("image", "epoch", "step"))
         processes = f"{line['processes']} process{'' if line['processes'] == 1 else 'es'}"
-        graph = "one CUDA graph a step" if line["graph"] is True else f"no CUDA graph: {line['graph']}"
-        how = f"threads: {line['threads_why']}" if line["device"].startswith("cpu") else graph
+        graph = "; one CUDA graph a step" if line["graph"] is True else f"; no CUDA graph: {line['graph']}"
+        threads = f"; threads: {line['threads_why']}" if line["threads_why"] else ""
+        how = graph if line["device"].startswith("cuda") else threads
         self.say(
             f"{line['run']}: {', '.join(counts)}{resumed}; "
-            f"{line['device']}, {processes}, {line['precision']} ({line['why']}); {how}"
+            f"{line['device']}, {processes}, {line['precision']} ({line['why']}){how}"
         )
         if self.console.is_terminal and not self.console.is_dumb_terminal and not self.quiet:
             # drawn as lines come, not by a thread of its own: that one's errors would reach nobody

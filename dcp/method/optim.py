@@ -32,7 +32,7 @@ class Lars(Optimizer):
                 self._update(params, [param.grad for param in params], group)
 
     def _update(self, params: list[Tensor], grads: list[Tensor], group: dict[str, Any]) -> None:
-        """One step of tensors of one group, all at once: few kernels on a GPU, and no value that the host asks for."""
+        """One step of a group: few kernels on a GPU but for the trust ratio, and no question to the host."""
         for param in params:
             if "momentum_buffer" not in self.state[param]:
                 self.state[param]["momentum_buffer"] = torch.zeros_like(param)

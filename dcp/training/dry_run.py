@@ -1,6 +1,7 @@
 """A dry run: what a recipe would cost, with the time measured on a few real steps. Writes nothing."""
 
 import time
+from itertools import islice
 from typing import Any
 
 import torch
@@ -31,12 +32,15 @@ def estimate(recipe: Recipe, request: Request) -> dict[str, Any]:
     start = int(plan.steps > STEPS + warm_up)  # the first step has a spectrum, which few of the others have
     loop, batches = trainer.loop(None, {}, Signals()), trainer.batches(start)
     took: list[float] = []
-    for _ in range(min(STEPS + warm_up, plan.steps - start)):
+    for batch in islice(batches, 2 * (STEPS + warm_up)):
         started = time.perf_counter()
-        loop.step(next(batches))
+        loop.step(batch)
         if device.type == "cuda":
             torch.cuda.synchronize()
-        took.append(time.perf_counter() - started)
+        if batch.batch_size == plan.batch:  # a remainder is quicker, and no part of a graph
+            took.append(time.perf_counter() - started)
+        if len(took) == STEPS + warm_up:
+            break
     timed = sorted(took[warm_up:] or took[-1:])
     seconds = timed[len(timed) // 2] if len(took) > 1 else float("nan")
     return {

@@ -23,7 +23,7 @@ LISTEN_EVERY = 10  # steps between two agreements of several processes on whethe
 class Loop:
     """What training needs besides its images."""
 
-    compute: Step
+    take: Step  # takes a step: from a batch to updated weights
     method: Method
     metrics: Metrics  # takes the losses
     saver: Saver  # takes checkpoints
@@ -55,10 +55,10 @@ class Loop:
             RunError: the loss is not finite.
         """
         self.diagnostics.begin(batch.step)
-        outputs = self.compute(batch, len(self.metrics.pending))
+        outputs = self.take(batch, len(self.metrics.pending))
         self.metrics.add(batch.step, batch.batch_size, batch.waited)
         if self.metrics.due(batch.step):
-            self.metrics.write(batch.step, outputs, self.method, self.compute.rate)
+            self.metrics.write(batch.step, outputs, self.method, self.take.rate)
         if self.diagnostics.due(batch.step):
             self.metrics.write_spectrum(batch.step, self.diagnostics.end(outputs))
 

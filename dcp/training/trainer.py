@@ -206,7 +206,7 @@ class Trainer:
         graph = None if self.why_no_graph else Graph[Inputs, Outputs](partial(self._eager_after_all, run))
         step = Step(parts, self.process.wrap(method), pairs, self.process, self.readout, metrics.ring, graph)
         return Loop(
-            compute=step,
+            take=step,
             method=parts.method,
             metrics=metrics,
             saver=saver,

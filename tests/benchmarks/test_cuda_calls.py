@@ -16,6 +16,7 @@ import torch
 from benchmarks import captured, host, memory, predictors, profile, step, training
 from benchmarks.measure import Row, Scale, in_turn
 from benchmarks.step import Case
+from dcp.hardware.graph import EAGER
 
 TINY = Case("tiny", "resnet18", 16, "small", 4, 8, 4)
 CUDA = Scale(quick=True, device="cuda", threads=1)
@@ -27,6 +28,8 @@ def names(rows: list[Row]) -> set[str]:
 
 
 class Stream:
+    device = torch.device("cuda", 0)
+
     def wait_stream(self, other: "Stream") -> None:
         pass
 
@@ -103,11 +106,11 @@ def cuda(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_work_is_warmed_up_aside_then_captured_and_replayed(cuda: list[str]) -> None:
     went: list[int] = []
     replayed = captured.captured(lambda: went.append(1), "cuda")
-    assert len(went) == captured.WARM_UP + 1
-    assert cuda == ["aside", "capture", "back"]
+    assert len(went) == EAGER + 1
+    assert cuda == ["aside", "capture"]
     replayed()
     assert FakeGraph.replayed == [0]
-    assert len(went) == captured.WARM_UP + 1
+    assert len(went) == EAGER + 1
     assert captured.captured(went.clear, "cpu") == went.clear
 
 
@@ -133,7 +136,7 @@ def test_a_bare_step_that_cannot_be_captured_costs_its_own_row_alone(
     monkeypatch.setattr(step, "bare", failing)
     found = step.measured(CUDA, TINY)
     assert names(found) == {"bare", "dcp", "dcp, eager", "F and DirectCopy", "views"}
-    assert found[0].note.endswith("the bare step could not be captured: no graph today")
+    assert found[0].note.endswith("the bare step could not be captured: RuntimeError: no graph today")
 
 
 def test_a_share_that_cannot_be_measured_costs_its_own_row_alone(
@@ -154,7 +157,7 @@ def test_the_parts_of_a_step_are_graphs_of_one_pool_replayed_in_their_order(cuda
     found = profile.measured(CUDA, TINY)
     shares = {row.name: row.value.median for row in found}
     assert set(shares) == {*profile.PARTS, "all parts"}
-    assert cuda == ["capture"] * 9 + ["back"]  # "online branch, loss" comes twice
+    assert cuda == ["capture"] * 9  # "online branch, loss" comes twice
     assert FakeGraph.replayed == [*range(9)] * (4 * profile.STEPS + 1)
     assert shares["online branch, loss"] == pytest.approx(200 / 9)
     assert shares["backward"] == pytest.approx(100 / 9)

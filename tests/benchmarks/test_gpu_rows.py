@@ -42,7 +42,7 @@ def test_a_training_whose_steps_cannot_be_captured_goes_on_and_says_so() -> None
     with training.begun(step.recipe(TINY), "cpu") as begun:
         trainer = begun.trainer
         trainer.why_no_graph = ""
-        begun.loop.compute.graph = Graph(partial(trainer._eager_after_all, begun.loop.metrics.run))
+        begun.loop.take.graph = Graph(partial(trainer._eager_after_all, begun.loop.metrics.run))
         begun.steps(EAGER + 2)  # a CPU has nothing to capture on
         assert trainer.why_no_graph.startswith("the capture failed")
 

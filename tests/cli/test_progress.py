@@ -10,6 +10,7 @@ from dcp.cli.progress import Bar, Watcher
 START = {
     **{"kind": "start", "run": "runs/a-s0", "images": 50_000, "epochs": 100, "steps": 1000, "step": 0},
     **{"device": "cpu", "processes": 1, "precision": "fp32", "why": "the cpu has no fast bf16"},
+    **{"graph": "no CUDA device", "threads_why": "5 ms a pass on 1, 8 ms a pass on 2"},
 }
 STEP = {
     **{"kind": "step", "step": 499, "epoch": 49, "loss": -1.926, "lr": 0.1, "images_per_s": 12_345.6},

@@ -2,12 +2,13 @@
 
 import gc
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import torch
 from torch import Tensor
 
-from dcp.hardware.graph import EAGER
+from dcp.hardware.graph import EAGER, Graph
 from dcp.recipe.recipe import Recipe
 from dcp.training.request import Request
 from dcp.training.signals import Signals
@@ -40,13 +41,12 @@ VARIANTS = {
 
 def trained(folder: Path, *sets: str, said: list[str] | None = None) -> tuple[list[Tensor], Trainer]:
     """Losses, weights, F, W, target and readout after STEPS steps on the GPU."""
-    torch.backends.cudnn.benchmark = False
     recipe = Recipe.read("tiny/directcopy", (*SMALL, *sets))
     trainer = Trainer(recipe, Request(folder, device="cuda", say=(said if said is not None else []).append))
     loop = trainer.loop(None, {}, Signals())
     losses = []
     for batch in trainer.batches(0):
-        outputs = loop.compute(batch, 0)
+        outputs = loop.take(batch, 0)
         losses.append(outputs.losses.sum().cpu())
     assert len(losses) == STEPS
     assert trainer.readout is not None
@@ -81,7 +81,7 @@ def test_the_device_and_the_cpu_take_the_same_steps(tmp_path: Path) -> None:
     for device in ("cuda", "cpu"):
         trainer = Trainer(Recipe.read("tiny/directcopy", sets), Request(tmp_path / device, device=device))
         loop = trainer.loop(None, {}, Signals())
-        losses.append([float(loop.compute(batch, 0).losses.sum()) for batch in trainer.batches(0)][:12])
+        losses.append([float(loop.take(batch, 0).losses.sum()) for batch in trainer.batches(0)][:12])
     assert losses[0] == pytest.approx(losses[1], rel=1e-2)
 
 
@@ -91,7 +91,8 @@ def test_a_forward_pass_that_asks_the_host_trains_eagerly_and_says_so_once(
     from dcp.method.predictors.base import SetLinear
 
     def asking(self: SetLinear, z: Tensor) -> Tensor:
-        return z @ self.W.T * (1.0 if float(z.sum()) == float(z.sum()) else 0.0)
+        noise = 0 * torch.rand((), device=z.device)  # the generator must go on working
+        return (z + noise) @ self.W.T * (1.0 if float(z.sum()) == float(z.sum()) else 0.0)
 
     monkeypatch.setattr(SetLinear, "forward", asking)
     said: list[str] = []
@@ -99,37 +100,60 @@ def test_a_forward_pass_that_asks_the_host_trains_eagerly_and_says_so_once(
     monkeypatch.undo()
     eager, _ = trained(tmp_path / "eager", "train.deterministic=true", "train.graph=false")
     assert len(said) == 1
-    assert "capture failed" in said[0]
-    assert trainer.why_no_graph.startswith("the capture failed")
+    assert "the host waits for the device: " in said[0]
+    assert "test_graph.py" in trainer.why_no_graph  # where it does
     assert all(torch.equal(a, b) for a, b in zip(state, eager, strict=True))
 
 
+def test_after_a_capture_that_fails_the_process_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Input(NamedTuple):
+        x: Tensor
+
+    def asking(given: Input) -> Input:
+        return Input(given.x + torch.rand(1000, device="cuda") * float(given.x.sum()))
+
+    said: list[str] = []
+    graph = Graph[Input, Input](said.append)
+    monkeypatch.setattr(graph, "_watched", lambda function, inputs: function(inputs))  # not seen beforehand
+    for _ in range(6):
+        assert graph(asking, Input(torch.ones(1000, device="cuda"))).x.shape == (1000,)
+    assert len(said) == 1
+    assert said[0].startswith("the capture failed: ")
+    assert "previous error" not in said[0]  # the cause, not what came of it
+    assert torch.rand(1, device="cuda") >= 0
+    before = torch.cuda.memory_reserved()
+    x = torch.empty(2**26, device="cuda")
+    del x
+    torch.cuda.empty_cache()
+    assert torch.cuda.memory_reserved() <= before  # the cache can be emptied
+
+
 def test_a_graph_takes_at_most_a_fifth_more_memory(tmp_path: Path) -> None:
-    peak = {}
+    reserved = {}
     wide = ("network.width=32", "train.batch=100", "data.image_size=32")
     for graph in ("false", "auto"):
-        gc.collect()
-        torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats()
         trained_on = Trainer(
             Recipe.read("tiny/directcopy", (*SMALL, *wide, f"train.graph={graph}")),
             Request(tmp_path / graph, device="cuda"),
         )
         loop = trained_on.loop(None, {}, Signals())
-        for batch in trained_on.batches(0):
-            loop.compute(batch, 0)
+        for number, batch in enumerate(trained_on.batches(0)):
+            if number == EAGER + 2:  # libraries have chosen their algorithms; a remainder is still to come
+                gc.collect()
+                torch.cuda.empty_cache()
+                torch.cuda.reset_peak_memory_stats()
+            loop.take(batch, 0)
         torch.cuda.synchronize()
-        peak[graph] = (torch.cuda.max_memory_allocated(), torch.cuda.max_memory_reserved())
+        reserved[graph] = torch.cuda.max_memory_reserved()
         del trained_on, loop
-    assert peak["auto"][0] <= 1.2 * peak["false"][0], peak
-    print(f"memory allocated, reserved, of a graph and eager: {peak}")
+    assert reserved["auto"] <= 1.2 * reserved["false"], reserved
 
 
 def test_whole_batches_are_replayed_from_the_fourth_on(tmp_path: Path) -> None:
     trainer = Trainer(Recipe.read("tiny/directcopy", SMALL), Request(tmp_path, device="cuda"))
     loop = trainer.loop(None, {}, Signals())
-    graph = loop.compute.graph
+    graph = loop.take.graph
     assert graph is not None
     for number, batch in enumerate(trainer.batches(0)):
-        loop.compute(batch, 0)
+        loop.take(batch, 0)
         assert (graph.graph is not None) == (number >= EAGER)

@@ -25,7 +25,6 @@ from dcp.recipe.recipe import Recipe
 from dcp.training.step import Inputs, Step, why_no_graph
 
 IMAGES, BATCH = 64, 16
-DECOMPOSITIONS = ("_linalg_eigh", "_linalg_svd", "_linalg_solve_ex", "linalg_matrix_exp")
 TINY = [name for name in shipped.names() if name.startswith("tiny/")]
 
 
@@ -46,9 +45,24 @@ class Watch(TorchDispatchMode):
         name = func.overloadpacket.__name__
         if len({tensor.device.type for tensor in tensors}) > 1:
             self.mixed.append(name)
-        if name in DECOMPOSITIONS:
+        if "linalg" in name and name != "linalg_vector_norm":
             self.decomposed.append(name)
+        by_mask = [leaf for leaf in tree_leaves(args[1:]) if isinstance(leaf, Tensor) and leaf.dtype == torch.bool]
+        if name.startswith(("index", "_index", "_unsafe_index")) and by_mask:
+            self.mixed.append(f"{name} by a mask")
         return result
+
+
+def test_the_watch_sees_what_would_wait() -> None:
+    x = torch.eye(3)
+    with Watch() as watch:
+        x[x > 0] = torch.tensor(2.0)
+        torch.linalg.cholesky(x)
+        torch.linalg.inv(x)
+        torch.linalg.qr(x)
+        x.to("meta")
+    assert [name.split()[0] for name in watch.mixed] == ["index_put_", "_to_copy"]
+    assert {"linalg_cholesky_ex", "linalg_inv_ex", "linalg_qr"} <= set(watch.decomposed)
 
 
 def moved(module: nn.Module, device: str) -> None:
