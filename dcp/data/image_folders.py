@@ -17,7 +17,7 @@ from dcp.data.datasets.base import Dataset, Split
 from dcp.data.folders import Folder
 from dcp.data.image_files import Files
 from dcp.data.image_names import EXTENSIONS, OTHER, SEPARATOR, WITHOUT, is_image, kind, walk
-from dcp.errors import RequestError
+from dcp.errors import RequestError, printable
 
 LISTED = 20  # kinds of files in `Files.left_out`; the rarer ones are "other"
 READ = f"Files that end in {', '.join(EXTENSIONS)} are read, in any case and at any depth, and those without an ending \
@@ -67,7 +67,7 @@ def labelled(train: Folder, test: Folder, split: Split) -> Dataset:
     # a name that is no valid text is still a name of its own
     names = tuple(os.fsencode(name).decode(errors="backslashreplace") for name in classes)
     if len(names) == 1:  # whatever a network guesses would be right
-        why = f'one class, "{names[0]}": no labels'
+        why = f'one class, "{printable(names[0])}": no labels'
         return Dataset(chosen, why_unlabelled=why, remarks=(why, *remarks))
     return Dataset(chosen, test_labels if split == "test" else labels, names, remarks=remarks)
 
@@ -187,7 +187,7 @@ def _missing(folder: Path | Folder) -> RequestError:
 
 def _left_out(files: Files) -> tuple[str, ...]:
     """What is said of the files below a folder that are no images; nothing if there are none."""
-    return (f"not read in {files.shown}: {_files(files.left_out)}",) if files.left_out else ()
+    return (printable(f"not read in {files.shown}: {_files(files.left_out)}"),) if files.left_out else ()
 
 
 def _files(kinds: Mapping[str, int]) -> str:

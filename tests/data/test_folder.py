@@ -323,6 +323,19 @@ def test_class_names_with_odd_bytes_give_text_and_stay_apart(tmp_path, paint):
     assert refusal(tmp_path).slug == "classes-differ"
 
 
+def test_odd_names_are_escaped_in_what_is_said(tmp_path, paint):
+    name = os.fsdecode(b"\x1b[31m\xff")
+    try:
+        write(paint, tmp_path, f"train/{name}/a.png", f"val/{name}/b.png", f"{name}/c.png")
+    except OSError:
+        pytest.skip("this file system takes valid text only")
+    (tmp_path / "train" / name / "x.svg").touch()
+    data = base.load(Config(root=str(tmp_path)), "train")
+    assert len(data.remarks) == 3
+    assert all(remark.isprintable() for remark in data.remarks)
+    assert base.load(Config(root=str(tmp_path / "train" / name)), "train").remarks[0].isprintable()
+
+
 NFC, NFD = "caf\xe9", unicodedata.normalize("NFD", "caf\xe9")
 
 

@@ -24,7 +24,7 @@ from dcp.data.datasets.base import LARGEST, DataConfig, Dataset, Split, data_fol
 from dcp.data.folders import Folder
 from dcp.data.grey_levels import Range
 from dcp.data.image_files import Files
-from dcp.errors import RequestError
+from dcp.errors import RequestError, printable
 
 Grey = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
 TRAIN = ("train", "training")
@@ -89,7 +89,7 @@ def load(config: Config, split: Split) -> Dataset:
     data = image_folders.unlabelled(root) if found is None else image_folders.labelled(found.train, found.test, split)
     remarks = [*data.remarks]
     if found is not None and found.beside:
-        others = image_folders.listed(found.beside)
+        others = printable(image_folders.listed(found.beside))
         remarks.append(f"not read beside {found.train.name}/ and {found.test.name}/: {others}")
     assert isinstance(data.images, Files)
     grey = config.range if isinstance(config.range, tuple) else None
