@@ -13,7 +13,7 @@ from dcp.probing.evaluations.base import Scores, Subject
 from dcp.probing.features import subjects
 from dcp.recipe import layers
 from dcp.recipe.recipe import Recipe
-from dcp.runs import encoder
+from dcp.runs import encoder, roots
 from dcp.runs.run import Run
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def probe(
     """Evaluate a run's encoder and the untrained one; write `probes/<evaluation>.json` and its predictions.
 
     With `data` the probes learn from, and are tested on, another data set, at the encoder's own image size: they are
-    written as `probes/<evaluation>@<data>.json` beside the others, and never over those of yet other images.
+    written as `probes/<evaluation>@<data>.json` beside the others. Probes that stand together are of the same images.
 
     Args:
         run: a finished run.
@@ -51,7 +51,7 @@ def probe(
         For each evaluation what was written, by the name of its file.
 
     Raises:
-        RequestError: no such evaluation, no encoder, no data; "probe-differs".
+        RequestError: no such evaluation, no encoder, no data; "probe-differs" or "data-differ", other images.
     """
     recipe = _recipe(run, sets if data is None else (*sets, f"probe.data.source={data}"))
     recipe = recipe.model_copy(update={"data": base.settled(recipe.data, run.record.data.model_extra)})
@@ -66,10 +66,13 @@ def probe(
     if not names:
         return {}
     config = recipe.probe.data or recipe.data
-    images = {"source": config.source} | {split: dataset.fingerprint() for split, dataset in splits.items()}
+    images: dict[str, Any] = {"source": config.source}
+    for split, dataset in splits.items():
+        images |= {split: dataset.fingerprint(), f"{split}_images": len(dataset)}
     ending = "" if data is None else f"@{other_data.short_name(config)}"
-    if ending:
-        other_data.check(run, [name + ending for name in names], images)
+    if recipe.probe.data is None and not config.train_is_part:
+        other_data.check_trained(run, images)
+    other_data.check(run, ending, images)
     run.probes(besides=[name + ending for name in names])  # a damaged one is told now, not after an hour
     trained, untrained = subjects(run, recipe, encoders, splits, choose_device(device))
     written = {}
@@ -111,7 +114,9 @@ def _recipe(run: Run, sets: tuple[str, ...]) -> Recipe:
             what = f"{key} is settled: the run has been trained with it"
             hint = "probe takes probe.*, data.root and data.download"
             raise RequestError(what, slug="bad-override", where="--set", hint=hint)
-    return Recipe.check(layers.overridden(run.recipe(), sets), str(run.path / "recipe.toml"))
+    table = run.recipe()
+    table = roots.laid_over(table, roots.whole(table, run))  # and what is given now begins here
+    return Recipe.check(layers.overridden(table, sets), str(run.path / "recipe.toml"))
 
 
 def _allowed(names: tuple[str, ...], splits: dict[Split, Dataset], say: Say | None) -> tuple[str, ...]:

@@ -100,6 +100,7 @@ class RunRecord(Record):
     why: Text = ""  # it did not end well
     error: Text = ""  # slug of the error that ended it; "" if none did, and in runs of older versions
     data: Annotated[TrainingData, NOT_KNOWN] = TrainingData()
+    roots: Table = {}  # whole paths of the relative ones in its recipe, by key
     facts: Table = {}  # what the variants of the recipe say of themselves, which the diagnosis rests on
     state: Annotated[State, NOT_KNOWN] = State()  # the diagnosis
     versions: Table = {}  # of packages, by name

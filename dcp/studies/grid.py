@@ -8,7 +8,7 @@ from dcp import catalogue
 from dcp.comparison.missing_runs import diverged
 from dcp.errors import RunBusy
 from dcp.recipe.recipe import Recipe
-from dcp.runs import encoder
+from dcp.runs import encoder, roots
 from dcp.runs.run import Run
 from dcp.studies.study import Arm, Study
 from dcp.studies.validate import ArmProblems
@@ -82,6 +82,8 @@ def states(study: Study, runs: Path) -> dict[Cell, State]:
 def _missing(run: Run, recipe: Recipe) -> set[str]:
     """Probes that the recipe asks for and the run has not, without those for which its images would need labels."""
     missing = set(recipe.probe.after) - run.probes().keys()
+    if missing:
+        recipe = roots.anchored(recipe, run)
     if not missing or (recipe.probe.data or recipe.data).labelled():
         return missing
     return {name for name in missing if not catalogue.load("evaluations", name).labels}

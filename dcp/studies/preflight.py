@@ -7,6 +7,7 @@ from dcp.data.datasets.base import DataConfig, Split
 from dcp.hardware.device import choose_device
 from dcp.probing import probe
 from dcp.recipe import build
+from dcp.runs import roots
 from dcp.runs.run import Run
 from dcp.studies.grid import LEFT, Cell, State
 from dcp.studies.study import Study
@@ -35,34 +36,35 @@ def check(study: Study, states: Mapping[Cell, State], request: Request) -> dict[
     labelled: set[tuple[DataConfig, tuple[Split, ...]]] = set()  # the images of probes that are there
     networks: list[tuple[object, ...]] = []  # the settings that shape them, of those that could be built
     problems = ArmProblems(study.source, [arm.name for arm in study.arms])
-    for arm in study.arms:
-        left = {cell: state for cell, state in states.items() if cell.arm == arm and state in LEFT}
-        if not left:
-            continue
-        with problems.noted(arm.name):
-            recipe = arm.recipe
+    left: dict[str, list[tuple[Cell, State]]] = {}
+    for cell, state in states.items():
+        if state in LEFT:
+            left.setdefault(cell.arm.name, []).append((cell, state))
+    for name, cells in left.items():
+        with problems.noted(name):
+            recipe = cells[0][0].arm.recipe
             recipe.views.blur.kernel_at(recipe.data.view_size)
-            if recipe.data not in images:
-                data = base.load(recipe.data, "pretrain")
-                images[recipe.data] = len(data), data.fingerprint()
-            number, fingerprint = images[recipe.data]
-            steps[arm.name] = build.plan(recipe, number, request.processes).steps
+            for cell, state in cells:
+                run = Run.open(cell.path(request.runs)) if state == "stopped" else None
+                placed = roots.anchored(recipe, run)
+                if placed.data not in images:
+                    data = base.load(placed.data, "pretrain")
+                    images[placed.data] = len(data), data.fingerprint()
+                number, fingerprint = images[placed.data]
+                steps[name] = build.plan(placed, number, request.processes).steps
+                if run is not None:
+                    resume.check(run, fingerprint=fingerprint, steps=steps[name])
 
-            splits: tuple[Split, ...] = ("train", "test") if recipe.probe.data else ("test",)
-            probed = (recipe.probe.data or recipe.data, splits)
-            if recipe.probe.after and probed not in labelled:
-                probe.loaded(recipe, only=splits)  # as a run does before it trains
-                labelled.add(probed)
+                splits: tuple[Split, ...] = ("train", "test") if placed.probe.data else ("test",)
+                probed = (placed.probe.data or placed.data, splits)
+                if placed.probe.after and probed not in labelled:
+                    probe.loaded(placed, only=splits)  # as a run does before it trains
+                    labelled.add(probed)
 
             parts = (recipe.predictor, recipe.target, recipe.objective, recipe.optimizer)
             network = (recipe.network, recipe.data.view_size, *parts)
             if network not in networks:
-                build.optimizer(recipe, build.method(recipe))
+                build.optimizer(placed, build.method(placed))
                 networks.append(network)
-
-            for cell, state in left.items():
-                if state == "stopped":
-                    run = Run.open(cell.path(request.runs))
-                    resume.check(run, fingerprint=fingerprint, steps=steps[arm.name])
     problems.raise_all()
     return steps

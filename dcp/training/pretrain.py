@@ -38,7 +38,8 @@ def train(recipe: Recipe, request: Request) -> Run:
     with failures.in_words(None):
         trainer = Trainer(recipe, request)
         if recipe.probe.after and trainer.process.is_main:
-            loaded(recipe, only=("train", "test") if recipe.probe.data else ("test",))  # shows now, not after hours
+            # shows now, not after hours
+            loaded(trainer.anchored, only=("train", "test") if recipe.probe.data else ("test",))
     if not trainer.finished:
         return trainer.run()
     assert trainer.existing is not None

@@ -21,7 +21,7 @@ from dcp.probing import online
 from dcp.recipe import build
 from dcp.recipe.layers import flat
 from dcp.recipe.recipe import Recipe
-from dcp.runs import checkpoint, encoder
+from dcp.runs import checkpoint, encoder, roots
 from dcp.runs.disk import atomic_write
 from dcp.runs.run import Run
 from dcp.training import failures, record, resume
@@ -46,6 +46,7 @@ class Trainer:
     Attributes:
         path: the run folder.
         existing: the run to go on with; None for a new one.
+        anchored: the recipe with whole paths, to read what lies there.
         process: this process among those that train together.
         data: the images.
         parts: sampler, method, optimizer and what else the recipe describes.
@@ -61,6 +62,7 @@ class Trainer:
         self.recipe, self.request = recipe, request
         self.path = request.runs / recipe.folder
         self.existing = resume.existing(self.path, recipe, resume=request.resume)
+        self.anchored = roots.anchored(recipe, self.existing)
         self.process = Process(choose_device(request.device), tracker=recipe.run.tracker, folder=str(self.path))
         set_determinism(recipe.train.deterministic)
         recipe.views.blur.kernel_at(recipe.data.view_size)  # refuses one that does not fit, before images are fetched
@@ -69,7 +71,7 @@ class Trainer:
         plan = build.plan(recipe, len(self.data), self.process.count)
         if self.existing is not None:
             resume.check(self.existing, fingerprint=self.fingerprint, steps=plan.steps)
-        self.parts = build.assemble(recipe, plan, self.data.labels, self.process)
+        self.parts = build.assemble(self.anchored, plan, self.data.labels, self.process)
         self.threads = self._set_threads()
         features = self.parts.method.online.features
         self.readout = online.fitting(self.data, features, self.process) if recipe.train.readout else None
@@ -91,7 +93,7 @@ class Trainer:
         if download and not self.process.is_main:
             self.process.wait()
         recorded = self.existing and self.existing.record.data.model_extra
-        data = datasets.load(datasets.settled(self.recipe.data, recorded), "pretrain")
+        data = datasets.load(datasets.settled(self.anchored.data, recorded), "pretrain")
         if download and self.process.is_main:
             self.process.wait()
         return data
@@ -172,6 +174,9 @@ class Trainer:
     def write_recipe(self, run: Run) -> None:
         """Write the recipe again: keys that may change from one sitting to the next take their new values."""
         if self.process.is_main:
+            paths = roots.whole(self.recipe.table(), self.existing)
+            if paths != run.record.roots:
+                run.update(roots=paths)
             atomic_write(run.path / "recipe.toml", self.recipe.toml().encode())
 
     def batches(self, start: int) -> Iterator[Batch]:
