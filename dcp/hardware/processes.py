@@ -111,10 +111,10 @@ class Process:
         """Until all processes are here."""
         self._accelerator.wait_for_everyone()
 
-    def start_tracker(self, project: str, run: str, config: dict[str, Any]) -> None:
-        """Open the tracker, where one is asked for."""
+    def start_tracker(self, project: str, run: str, config: dict[str, Any], step: int) -> None:
+        """Open the tracker, where one is asked for; what TensorBoard has been told of `step` and later is void."""
         if self.tracker != "none":
-            names = {"wandb": {"name": run}, "trackio": {"name": run}}
+            names = {"wandb": {"name": run}, "trackio": {"name": run}, "tensorboard": {"purge_step": step}}
             plain = {
                 key: value if isinstance(value, (bool, int, float, str)) else str(value)
                 for key, value in config.items()
@@ -125,6 +125,16 @@ class Process:
         """Hand numbers to the tracker, where there is one."""
         if self.tracker != "none":
             self._accelerator.log(values, step=step)
+
+    @property
+    def takes_back(self) -> bool:
+        """Whether what the tracker is told can be made void by `start_tracker` later."""
+        return self.tracker in ("none", "tensorboard")
+
+    def flush_tracker(self) -> None:
+        """Have on disk what the tracker was told, where its files are written in this process."""
+        if self.tracker == "tensorboard" and self.is_main:
+            self._accelerator.get_tracker("tensorboard", unwrap=True).flush()
 
     def end(self) -> None:
         """Close the tracker."""

@@ -97,6 +97,7 @@ class Metrics:
         self.started = time.monotonic()
         self.waits = {"step": Wait(self.started), "epoch": Wait(self.started)}
         self.seen = 0
+        self.held: list[tuple[dict[str, float], int]] = []  # of steps that are done again if the process dies now
         self.health: dict[str, float] = progress.get("health", {})
 
     def add(self, step: int, batch_size: int, waited: float) -> None:
@@ -168,6 +169,15 @@ class Metrics:
         """Images a second since this sitting began."""
         return self.seen / max(1e-9, time.monotonic() - self.started)
 
+    def settle(self) -> None:
+        """Before a checkpoint: let the tracker have all lines so far, so that each step is told it once.
+
+        A run that died repeats the steps since its last checkpoint. They are void in TensorBoard then
+        (`Process.start_tracker`), and other trackers, which take nothing back, have not been told of them.
+        """
+        self._track()
+        self.process.flush_tracker()
+
     def progress(self) -> dict[str, Any]:
         """What a checkpoint must remember."""
         return {
@@ -185,7 +195,14 @@ class Metrics:
             self.run.append(line)
             self.watch(line)
         numbers = {f"{line['kind']}/{k}": v for k, v in line.items() if isinstance(v, float)}
-        self.process.track(numbers, line["step"])
+        self.held.append((numbers, line["step"]))
+        if self.process.takes_back:
+            self._track()
+
+    def _track(self) -> None:
+        for numbers, step in self.held:
+            self.process.track(numbers, step)
+        self.held.clear()
 
 
 def _diverged(step: int) -> Diverged:

@@ -48,6 +48,7 @@ class Saver:
     def save(self, next_step: int) -> None:
         """Take a checkpoint after which `next_step` comes."""
         self.last = time.monotonic()
+        self.metrics.settle()
         if self.readout is not None:
             self.readout.gather(first=self.folder is not None)
         if self.folder is not None:

@@ -159,8 +159,11 @@ class Trainer:
             self.request.watch({**line, **sitting, "why": self.parts.precision.why, "threads_why": threads})
             for remark in self.data.remarks:
                 self.request.say(remark)
-        self.process.start_tracker("dcp", self.path.name, flat(self.recipe.table()))
-        loop.train(self.batches(start))
+        self.process.start_tracker("dcp", self.path.name, flat(self.recipe.table()), start)
+        try:
+            loop.train(self.batches(start))
+        finally:
+            self.process.flush_tracker()
         self.process.end()
         if run is not None:
             encoder.save(run.path, self.parts.method.online.backbone, self.recipe, step=self.parts.plan.steps)
