@@ -17,8 +17,22 @@ from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, GetPydanticSchema, field_validator
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetPydanticSchema,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+WHOLE = 2**53  # up to here every whole number is a float too
+NOT_KEPT = PydanticCustomError(
+    "bad_number", f"a whole number from -{WHOLE} to {WHOLE} (2^53), beyond which floats skip some; or one with a point"
+)
 
 
 def _for_readers(schema: dict[str, Any], model: type[BaseModel]) -> None:
@@ -52,6 +66,27 @@ class Strict(BaseModel):
             if isinstance(part, int) and not -(2**63) <= part < 2**63:
                 raise PydanticCustomError("bad_number", "a number of at most 64 bits")
         return value
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _as_written(cls, given: Any, check: ModelWrapValidatorHandler[Any]) -> Any:
+        """Refuse whole numbers that would become another number in a key for floats."""
+        model = check(given)
+        errors: list[InitErrorDetails] = [
+            {"type": NOT_KEPT, "loc": (name,), "input": value}
+            for name, value in (given.items() if isinstance(given, dict) else ())
+            if _rounded(value, getattr(model, name))
+        ]
+        if errors:
+            raise ValidationError.from_exception_data(cls.__name__, errors)
+        return model
+
+
+def _rounded(given: object, kept: object) -> bool:
+    """Whether a whole number, or one of several, is kept as a float that may be another."""
+    if isinstance(given, tuple) and isinstance(kept, tuple):
+        return any(map(_rounded, given, kept))
+    return isinstance(given, int) and isinstance(kept, float) and abs(given) > WHOLE
 
 
 class VariantConfig(Strict):

@@ -97,6 +97,7 @@ BAD_TYPE = {  # nothing is coerced
     "[views]\njitter = 0.4": ("views.jitter is 0.4", "expected a table"),
     "run = 3\n" + RIGHT: ("run is 3", "expected a table"),
 }
+EXACT = f"expected a whole number from -{2**53} to {2**53} (2^53), beyond which floats skip some; or one with a point"
 BAD_VALUE = {
     '[probe]\nafter = ["knn", "lineal"]': (
         'probe.after[1] is "lineal"',
@@ -116,6 +117,9 @@ BAD_VALUE = {
     "[views]\ncrop_ratio = [1, inf]": ("views.crop_ratio[1] is inf", "expected a finite number"),
     "[probe.linear]\nl2 = [nan]": ("probe.linear.l2[0] is nan", "expected a finite number"),
     f"[train]\nepochs = {2**63}": (f"train.epochs is {2**63}", "expected a number of at most 64 bits"),
+    f"[optimizer]\nlr = {2**53 + 1}": (f"optimizer.lr is {2**53 + 1}", EXACT),
+    f"[optimizer]\nlr = {2**63 - 1}": (f"optimizer.lr is {2**63 - 1}", EXACT),
+    f"[probe.finetune]\nlr = [{2**63 - 1}]": (f"probe.finetune.lr is [{2**63 - 1}]", EXACT),
     '[network]\nbackbone = "a\\u0000b"': (
         'network.backbone is "a\\u0000b"',
         "expected text without the character of code 0",
@@ -169,6 +173,11 @@ def test_a_wrong_recipe_is_answered_in_these_words(slug: str, text: str, message
     (problem,) = problems(text)
     assert (problem.slug, problem.message, problem.hint) == (slug, message, hint)
     assert (problem.where, problem.exit_code) == ("mine.toml", 2)
+
+
+def test_the_largest_whole_number_that_a_float_keeps_is_kept() -> None:
+    recipe = Recipe.check(tomli.loads(f"{RIGHT}[optimizer]\nlr = {2**53}"))
+    assert recipe.optimizer.lr == 2**53
 
 
 def test_a_message_shows_slug_place_and_hint() -> None:
