@@ -75,7 +75,7 @@ class Strict(BaseModel):
         errors: list[InitErrorDetails] = [
             {"type": NOT_KEPT, "loc": (name,), "input": value}
             for name, value in (given.items() if isinstance(given, dict) else ())
-            if _rounded(value, getattr(model, name))
+            if isinstance(value, int | tuple) and _rounded(value, getattr(model, name))
         ]
         if errors:
             raise ValidationError.from_exception_data(cls.__name__, errors)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 LONGEST = 200  # characters of a path that a message shows
 LFS_POINTER = b"version https://git-lfs"  # how the text begins that Git LFS has in place of a file
+MOST = 20  # problems that are shown at once
 DONE, FAILED, REFUSED, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 
 
@@ -91,7 +92,9 @@ class Problems(RequestError):
         return (Problems, (self.problems,))
 
     def __str__(self) -> str:
-        return "\n".join(str(problem) for problem in self.problems)
+        more = len(self.problems) - MOST
+        lines = [*map(str, self.problems[:MOST]), *([f"and {more:,} more problems"] if more > 0 else [])]
+        return "\n".join(lines)
 
 
 class RunError(DcpError):

@@ -95,7 +95,7 @@ def _checked(recipe: str, sets: tuple[str, ...]) -> "Study | Theory | Recipe":
     from dcp.studies.study import is_study, read
 
     if is_study(recipe, sets):
-        return read(recipe, sets)
+        return read(recipe, sets).with_seeds(())  # which counts the runs
     return simulate.read(recipe, sets) if simulate.is_theory(recipe, sets) else Recipe.read(recipe, sets)
 
 

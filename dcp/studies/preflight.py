@@ -34,7 +34,7 @@ def check(study: Study, states: Mapping[Cell, State], request: Request) -> dict[
     steps: dict[str, int] = {}
     images: dict[DataConfig, tuple[int, str]] = {}  # how many there are to train with, and their fingerprint
     labelled: set[tuple[DataConfig, tuple[Split, ...]]] = set()  # the images of probes that are there
-    networks: list[tuple[object, ...]] = []  # the settings that shape them, of those that could be built
+    networks: set[tuple[object, ...]] = set()  # the settings that shape them, of those that could be built
     problems = ArmProblems(study.source, [arm.name for arm in study.arms])
     left: dict[str, list[tuple[Cell, State]]] = {}
     for cell, state in states.items():
@@ -44,8 +44,8 @@ def check(study: Study, states: Mapping[Cell, State], request: Request) -> dict[
         with problems.noted(name):
             recipe = cells[0][0].arm.recipe
             recipe.views.blur.kernel_at(recipe.data.view_size)
-            for cell, state in cells:
-                run = Run.open(cell.path(request.runs)) if state == "stopped" else None
+            stopped = [Run.open(cell.path(request.runs)) for cell, state in cells if state == "stopped"]
+            for run in (*stopped, *([None] if len(stopped) < len(cells) else [])):
                 placed = roots.anchored(recipe, run)
                 if placed.data not in images:
                     data = base.load(placed.data, "pretrain")
@@ -61,10 +61,9 @@ def check(study: Study, states: Mapping[Cell, State], request: Request) -> dict[
                     probe.loaded(placed, only=splits)  # as a run does before it trains
                     labelled.add(probed)
 
-            parts = (recipe.predictor, recipe.target, recipe.objective, recipe.optimizer)
-            network = (recipe.network, recipe.data.view_size, *parts)
+            network = (recipe.network, recipe.data.view_size, recipe.predictor, recipe.target, recipe.positives)
             if network not in networks:
                 build.optimizer(placed, build.method(placed))
-                networks.append(network)
+                networks.add(network)
     problems.raise_all()
     return steps

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from itertools import product
-from typing import Any
 
 import tomli_w
 from pydantic import ValidationError
@@ -24,6 +23,9 @@ from dcp.studies import validate
 from dcp.studies.layers import Files, nested
 from dcp.studies.layers import read as read_files
 from dcp.studies.names import label
+from dcp.studies.validate import Point
+
+TELLING = 200  # arms that are looked at before the others: a mistake in a key or a value shows in these
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,12 @@ class Study:
         return ", ".join(f"{n} {what}{'' if n == 1 else 's'}" for n, what in counts)
 
     def with_seeds(self, seeds: Sequence[int]) -> "Study":
-        """The same study with other seeds; without any with its own."""
+        """The same study with other seeds; without any with its own.
+
+        Raises:
+            RequestError: these are too many runs.
+        """
+        validate.check_count(len(self.arms), len(set(seeds) or self.seeds), "--seeds")
         return replace(self, seeds=tuple(sorted(set(seeds)))) if seeds else self
 
     def toml(self) -> str:
@@ -106,9 +113,6 @@ class _Holder(Strict):
     study: Section
 
 
-Point = tuple[str, dict[str, Any]]  # key in [study.arms], "" without any, and values of the axes by dotted key
-
-
 def _section(files: Files) -> Section:
     """The section [study], checked."""
     where, study = str(files.path), files.study
@@ -130,30 +134,34 @@ def _arms(files: Files, section: Section) -> dict[str, tuple[Point, Recipe]]:
     Raises:
         Problems: what is wrong with them.
     """
-    where = str(files.path)
+    where, study = str(files.path), files.name
     points: list[Point] = [
         (arm, dict(zip(section.axes, values, strict=True)))
         for arm, values in product(section.arms or {"": {}}, product(*section.axes.values()))
     ]
     names = [label(*point) for point in points]
-    if problems := list(validate.of_names(names, section, files.name, where)):
+    if problems := list(validate.of_names(names, section, study, where)):
         raise Problems(problems)
     kept = {n: p for n, p in zip(names, points, strict=True) if not any(fnmatchcase(n, s) for s in section.skip)}
     of_arms, recipes = validate.ArmProblems(where, list(kept)), {}
-    for name, (arm, at) in kept.items():
-        with of_arms.noted(name):
-            body = section.arms.get(arm, {})
-            validate.check_keys(layers.flat(body), f"study.arms.{arm}")
-            validate.check_keys(at, "study.axes")
-            table = files.arm(body, nested(at))
-            run = table.get("run", {})
-            if isinstance(run, dict):
-                table = {**table, "run": {**run, "name": f"{files.name}-{name}"}}
-            recipes[name] = Recipe.check(table, "")
-    of_arms.raise_all()
-    if problems := list(validate.of_twins({name: _body(recipe.table()) for name, recipe in recipes.items()}, where)):
-        raise Problems(problems)
-    return {name: (kept[name], recipe) for name, recipe in recipes.items()}
+    bodies = {arm: layers.flat(body) for arm, body in section.arms.items()}
+    order = validate.telling_first(kept) if len(kept) > TELLING else list(kept)
+    for some in (order[:TELLING], order[TELLING:]):
+        for name in some:
+            arm, at = kept[name]
+            with of_arms.noted(name):
+                validate.check_keys(bodies.get(arm, ()), f"study.arms.{arm}")
+                validate.check_keys(at, "study.axes")
+                table = files.arm(section.arms.get(arm, {}), nested(at))
+                run = table.get("run", {})
+                if isinstance(run, dict):
+                    table = {**table, "run": {**run, "name": f"{study}-{name}"}}
+                recipes[name] = Recipe.check(table, "")
+        of_arms.raise_all()
+        dumps = {name: recipe.model_dump(exclude={"run"}) for name, recipe in recipes.items()}
+        if problems := list(validate.of_twins(dumps, where)):
+            raise Problems(problems)
+    return {name: (point, recipes[name]) for name, point in kept.items()}
 
 
 def _body(table: Table) -> Table:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
+from typing import Any
 
 from dcp.errors import Problems, RequestError
 from dcp.recipe import layers, overrides
@@ -15,8 +16,10 @@ from dcp.recipe.toml import shown
 from dcp.runs.lookup import first
 from dcp.studies.layers import Files, nested
 
+Point = tuple[str, dict[str, Any]]  # key in [study.arms], "" without any, and values of the axes by dotted key
 LONGEST = 200  # characters of a run's name, as run.name allows
 MOST = 10_000  # arms; more are a mistake in the axes
+MOST_RUNS = 100_000  # at a minute each: seventy days
 
 
 class ArmProblems:
@@ -29,11 +32,13 @@ class ArmProblems:
 
     def __init__(self, where: str, arms: Sequence[str]) -> None:
         self.where, self.arms = where, arms
+        self.looked_at = 0
         self.arms_with: dict[tuple[str, str, str, str], list[str]] = {}  # slug, message, hint, place -> names
 
     @contextlib.contextmanager
     def noted(self, arm: str) -> Iterator[None]:
         """Note what is refused inside of the block as a problem of an arm."""
+        self.looked_at += 1
         try:
             yield
         except RequestError as error:
@@ -50,10 +55,28 @@ class ArmProblems:
         problems = []
         for (slug, message, hint, place), names in self.arms_with.items():
             which = f", {'arm' if len(names) == 1 else 'arms'} {first(names, 3)}"
-            where = f"{place}; {self.where}{which if len(names) < len(self.arms) else ''}".removeprefix("; ")
+            if self.looked_at < len(self.arms):
+                which = f", for example arm {names[0]}"
+            every = len(names) == min(self.looked_at, len(self.arms))
+            where = f"{place}; {self.where}{'' if every else which}".removeprefix("; ")
             problems.append(RequestError(message, slug=slug, where=where, hint=hint))
         if problems:
             raise Problems(problems)
+
+
+def telling_first(points: Mapping[str, Point]) -> list[str]:
+    """The names of arms in an order in which the first ones have every arm of [study.arms] with every value of an axis.
+
+    What is wrong with a key or a value then shows in few of them.
+    """
+    seen: set[tuple[str, str]] = set()
+    telling = []
+    for name, (arm, at) in points.items():
+        parts = {(arm, ""), *((arm, f"{key} = {value!r}") for key, value in at.items())}
+        if not parts <= seen:
+            seen |= parts
+            telling.append(name)
+    return list(dict.fromkeys([*telling, *points]))
 
 
 def of_section(section: Section, files: Files) -> Iterator[RequestError]:
@@ -82,6 +105,18 @@ def of_section(section: Section, files: Files) -> Iterator[RequestError]:
             yield RequestError(what, slug="bad-override", where="--set", hint=hint)
 
 
+def check_count(arms: int, seeds: int, where: str) -> None:
+    """Refuse so many arms with so many seeds each.
+
+    Raises:
+        RequestError: "bad-value".
+    """
+    if arms * seeds > MOST_RUNS:
+        what = f"the study has {arms * seeds:,} runs: {arms:,} arms with {seeds:,} seeds each"
+        hint = f"at most {MOST_RUNS:,}: fewer seeds, or fewer values on study.axes"
+        raise RequestError(what, slug="bad-value", where=where, hint=hint)
+
+
 def check_keys(keys: Iterable[str], place: str) -> None:
     """Refuse what an arm or its point on the axes may not say.
 
@@ -104,16 +139,14 @@ def check_keys(keys: Iterable[str], place: str) -> None:
 
 def of_names(names: Sequence[str], section: Section, study: str, where: str) -> Iterator[RequestError]:
     """Names that several arms have or no run can, and patterns of `skip` that fit none or leave nothing."""
-    for name, count in Counter(names).items():
-        if count > 1:
-            hint = "give them names: [study.arms.NAME] with the keys of each"
-            what = f'{count} arms would be called "{name}"'
-            yield RequestError(what, slug="bad-combination", where=where, hint=hint)
-    for name in names:
-        if not re.search("[A-Za-z0-9]", name) or len(f"{study}-{name}") > LONGEST:
-            what = f"the arm {shown(name)} has a name that no folder of a run can have"
-            hint = f"name the arms: [study.arms.NAME]; name of study and arm have at most {LONGEST} characters together"
-            yield RequestError(what, slug="bad-value", where=where, hint=hint)
+    if twice := [(name, count) for name, count in Counter(names).items() if count > 1]:
+        hint = "give them names: [study.arms.NAME] with the keys of each"
+        what = f'{twice[0][1]} arms would be called "{twice[0][0]}"{and_more(twice)}'
+        yield RequestError(what, slug="bad-combination", where=where, hint=hint)
+    if odd := [n for n in names if not re.search("[A-Za-z0-9]", n) or len(f"{study}-{n}") > LONGEST]:
+        what = f"the arm {shown(odd[0])} has a name that no folder of a run can have{and_more(odd)}"
+        hint = f"name the arms: [study.arms.NAME]; name of study and arm have at most {LONGEST} characters together"
+        yield RequestError(what, slug="bad-value", where=where, hint=hint)
     if all(any(fnmatchcase(name, pattern) for pattern in section.skip) for name in names):
         yield RequestError("no arm is left", slug="bad-value", where=where, hint="study.skip leaves all of them out")
     for pattern in section.skip:
@@ -130,9 +163,14 @@ def of_twins(recipes: Mapping[str, layers.Table], where: str) -> Iterator[Reques
         where: the study's file.
     """
     names: dict[str, str] = {}
-    for name, table in recipes.items():
-        twin = names.setdefault(repr(table), name)
-        if twin != name:
-            what = f"the arms {twin} and {name} are the same recipe"
-            hint = "an override may have made them so; leave one out with study.skip"
-            yield RequestError(what, slug="bad-combination", where=where, hint=hint)
+    twins = [(twin, name) for name, table in recipes.items() if (twin := names.setdefault(repr(table), name)) != name]
+    if twins:
+        others = ", and others like them" if twins[1:] else ""
+        what = f"the arms {twins[0][0]} and {twins[0][1]} are the same recipe{others}"
+        hint = "an override may have made them so; leave one out with study.skip"
+        yield RequestError(what, slug="bad-combination", where=where, hint=hint)
+
+
+def and_more(alike: Sequence[object]) -> str:
+    """How many there are besides the first, which stands for all."""
+    return f", and {len(alike) - 1:,} more like this" if len(alike) > 1 else ""

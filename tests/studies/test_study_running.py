@@ -184,7 +184,7 @@ def test_each_data_set_is_opened_once_and_each_network_built_once_before_anythin
     study = read(str(tiny))
     assert check(study, states(study, tmp_path), Request(tmp_path, device="cpu")) == {arm.name: 4 for arm in study.arms}
     assert opened == ["pretrain", "test"]
-    assert len(built) == 4  # ε and the rate belong to predictor and optimizer
+    assert len(built) == 2  # one for each ε of the predictor; the rate shapes no network
     assert not any(tmp_path.glob("little-*"))
 
 
