@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 
 from dcp import catalogue
+from dcp.catalogue import WIDEST
 from dcp.catalogue import Strict as Section
 from dcp.errors import RequestError
 from dcp.recipe import seeds
@@ -17,7 +18,6 @@ Seeds = Annotated[tuple[Annotated[int, Field(ge=0, lt=2**31)], ...], Field(min_l
 Values = Annotated[tuple[Any, ...], Field(min_length=1)]
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$"  # of a folder, or a part of it
 NAMED = rf"^$|{NAME}"
-WIDEST = 2**20  # channels; what is wider has weights that no machine holds
 
 
 class Run(Section):
@@ -85,7 +85,7 @@ class Optimizer(Section):
     lr: float = Field(
         0.03, gt=0, le=1e30, description="η, learning rate of a step; at lr_batch images where that is given"
     )
-    lr_batch: int | None = Field(None, ge=1, description="scale lr by train.batch / lr_batch")
+    lr_batch: int | None = Field(None, ge=1, le=2**20, description="scale lr by train.batch / lr_batch")
     momentum: float = Field(0.9, ge=0, lt=1, description="of sgd and lars; β₁ of adamw")
     weight_decay: float = Field(4e-4, ge=0, le=1e3, description="coupled for sgd and lars (L2), decoupled for adamw")
     exclude: Literal["none", "norm_and_bias"] = Field(
@@ -100,8 +100,8 @@ class Optimizer(Section):
 class Train(Section):
     """The loop."""
 
-    epochs: int = Field(100, ge=1, description="passes over the data")
-    batch: int = Field(128, ge=2, description="images an optimizer step, over all processes")
+    epochs: int = Field(100, ge=1, le=10**6, description="passes over the data")
+    batch: int = Field(128, ge=2, le=2**20, description="images an optimizer step, over all processes")
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto",
         description="arithmetic of the networks; auto is bf16 where the machine has it natively, else fp32",
@@ -118,14 +118,17 @@ class Train(Section):
         "auto", description="of a CPU that compute; auto: OMP_NUM_THREADS, or what is fastest when a run begins"
     )
     workers: int | None = Field(
-        None, ge=0, description="processes that decode image files; without it one a spare core"
+        None, ge=0, le=1024, description="processes that decode image files; without it one a spare core"
     )
     readout: bool = Field(
         True, description="show how good the features are, where images have labels; these never train the encoder"
     )
     log_every: int = Field(10, ge=1, le=10**6, description="steps between two lines in metrics.jsonl")
     save_every: int | None = Field(
-        None, ge=1, description="steps between two checkpoints; without it at an epoch's end if the last is 30 s old"
+        None,
+        ge=1,
+        le=10**9,
+        description="steps between two checkpoints; without it at an epoch's end if the last is 30 s old",
     )
 
 
@@ -137,7 +140,7 @@ class Published(Section):
     score: str = Field(description='ours that it stands beside, evaluation and score: "linear.top1"')
     value: float = Field(description="as the source prints it; shares of test images in percent")
     spread: float | None = Field(None, ge=0, description="standard deviation over seeds, as the source prints it")
-    seeds: int | None = Field(None, ge=1, description="how many seeds it is the mean of")
+    seeds: int | None = Field(None, ge=1, le=10**4, description="how many seeds it is the mean of")
     source: str = Field(min_length=1, description="who has published it, where: author, year, table")
     note: str = Field("", description="what a reader must know to compare: protocol, selection, what is not certain")
 

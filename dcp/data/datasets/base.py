@@ -93,10 +93,10 @@ class DataConfig(catalogue.VariantConfig):
     )
     download: bool = Field(False, description="fetch the data where they are missing")
     limit: int | None = Field(
-        None, ge=1, description="use so many images of pretrain and of train, a fixed class-balanced choice"
+        None, ge=1, le=10**9, description="use so many images of pretrain and of train, a fixed class-balanced choice"
     )
     image_size: int | None = Field(
-        None, ge=8, description="side of the square views in pixels; without it the source's own size"
+        None, ge=8, le=4096, description="side of the square views in pixels; without it the source's own size"
     )
 
     @property

@@ -40,7 +40,9 @@ class Config(DataConfig):
     source: Literal["folder"] = Field("folder", description="image files of your own")
     root: str = Field(description="folder of the images; may begin with ~ or $DCP_DATA")
     download: bool = Field(False, description="must stay false: your own images are not downloaded")
-    image_size: int | None = Field(None, ge=8, description="side of the square views in pixels; without it 128")
+    image_size: int | None = Field(
+        None, ge=8, le=4096, description="side of the square views in pixels; without it 128"
+    )
     range: tuple[Grey, Grey] | Literal["dtype", "measured"] = Field(
         "dtype",
         description="grey values of more than 8 bits that become black and white: [low, high], those of the kind of "

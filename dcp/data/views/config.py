@@ -54,7 +54,7 @@ class Blur(Strict):
 
     p: Chance = Field(0.0, description="probability; a number, or a pair (view 1, view 2)")
     kernel: int | None = Field(
-        None, ge=1, description="pixels, odd; left out: a tenth of the view's size, rounded to odd"
+        None, ge=1, le=8191, description="pixels, odd; left out: a tenth of the view's size, rounded to odd"
     )
     sigma: tuple[Positive, Positive] = Field((0.1, 2.0), description="pixels; the deviation is uniform between the two")
 

@@ -30,7 +30,9 @@ class Config(LabelledConfig):
     """Keys of SemPPL's positives."""
 
     name: Literal["semppl"] = "semppl"
-    k: int = Field(5, ge=1, description="nearest labelled neighbours that vote on the class of an unlabelled image")
+    k: int = Field(
+        5, ge=1, le=2**20, description="nearest labelled neighbours that vote on the class of an unlabelled image"
+    )
     weight: float = Field(1.0, gt=0, description="of the loss towards the image of the same class")
 
 

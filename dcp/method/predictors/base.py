@@ -55,7 +55,9 @@ class LearntConfig(PredictorConfig):
 class ClosedConfig(LearntConfig):
     """Keys of a predictor that is set in closed form. The learning rate matters only between two settings."""
 
-    every: int = Field(1, ge=1, description="W is set at every k-th step; in between the optimizer steps on it")
+    every: int = Field(
+        1, ge=1, le=10**6, description="W is set at every k-th step; in between the optimizer steps on it"
+    )
 
     @property
     def learns(self) -> bool:

@@ -16,6 +16,7 @@ from typing import Literal
 from pydantic import Field
 from torch import Tensor, nn
 
+from dcp.catalogue import WIDEST
 from dcp.method.moments import Total
 from dcp.method.predictors.base import LearntConfig, Predictor
 
@@ -24,7 +25,7 @@ class Config(LearntConfig):
     """Keys of the two-layer predictor."""
 
     name: Literal["mlp"] = "mlp"
-    hidden: int = Field(512, ge=1, description="width of the hidden layer")
+    hidden: int = Field(512, ge=1, le=WIDEST, description="width of the hidden layer")
     norm: Literal["batch", "none"] = Field("batch", description="normalisation of the hidden layer")
     affine: bool = Field(False, description="whether that normalisation has weight and bias")
 

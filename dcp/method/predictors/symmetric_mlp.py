@@ -17,6 +17,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as fn
 
+from dcp.catalogue import WIDEST
 from dcp.method.moments import Total
 from dcp.method.predictors.base import LearntConfig, Predictor
 
@@ -25,7 +26,7 @@ class Config(LearntConfig):
     """Keys of the symmetric two-layer predictor."""
 
     name: Literal["symmetric_mlp"] = "symmetric_mlp"
-    hidden: int = Field(512, ge=1, description="width of the hidden layer")
+    hidden: int = Field(512, ge=1, le=WIDEST, description="width of the hidden layer")
     norm: Literal["batch", "none"] = Field("batch", description="normalisation of the hidden layer, without weights")
     bias: bool = Field(True, description="whether both layers have biases")
 

@@ -19,6 +19,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from dcp.catalogue import WIDEST
 from dcp.method import spectra
 from dcp.method.moments import Total
 from dcp.method.predictors.base import ClosedConfig, SetLinear
@@ -30,7 +31,7 @@ class Config(ClosedConfig):
     symmetric: ClassVar[bool] = True
 
     name: Literal["top_k"] = "top_k"
-    k: int | None = Field(None, ge=1, description="rank of W; without it half of D")
+    k: int | None = Field(None, ge=1, le=WIDEST, description="rank of W; without it half of D")
     of: Literal["F", "C"] = Field("F", description="whose eigenvectors: F's, or those of the symmetric part of C")
 
     def clashes(self, recipe: Any) -> Iterator[tuple[str, str]]:

@@ -25,7 +25,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as fn
 
-from dcp.catalogue import VariantConfig
+from dcp.catalogue import IMAGES, VariantConfig
 from dcp.probing.evaluations import base
 from dcp.probing.evaluations.base import Scores, Subject
 
@@ -40,10 +40,14 @@ class Config(VariantConfig):
     """Settings of the clustering."""
 
     name: Literal["clustering"] = "clustering"
-    clusters: int | None = Field(None, ge=1, description="C; left out: as many as there are classes")
-    starts: int = Field(10, ge=1, description="random starts, of which the one with the least spread is taken")
-    images: int = Field(20_000, ge=1, description="training images that are clustered at most, a random choice")
-    resamples: int = Field(200, ge=2, description="bootstrap samples of the test images for the intervals")
+    clusters: int | None = Field(None, ge=1, le=10**6, description="C; left out: as many as there are classes")
+    starts: int = Field(
+        10, ge=1, le=10**4, description="random starts, of which the one with the least spread is taken"
+    )
+    images: int = Field(
+        20_000, ge=1, le=IMAGES, description="training images that are clustered at most, a random choice"
+    )
+    resamples: int = Field(200, ge=2, le=10**5, description="bootstrap samples of the test images for the intervals")
 
 
 def clustered(train: Tensor, test: Tensor, count: int, config: Config, seed: int) -> "tuple[NDArray[np.int32], ...]":

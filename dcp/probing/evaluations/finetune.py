@@ -41,8 +41,8 @@ class Config(VariantConfig):
 
     name: Literal["finetune"] = "finetune"
     share: float = Field(1.0, gt=0, le=1, description="share of the training images whose labels are used, in (0, 1]")
-    epochs: int = Field(20, ge=1, description="passes over these images, with two views of each")
-    batch: int = Field(128, ge=2, description="images a step, of which two views each are trained on")
+    epochs: int = Field(20, ge=1, le=10**5, description="passes over these images, with two views of each")
+    batch: int = Field(128, ge=2, le=2**20, description="images a step, of which two views each are trained on")
     lr: tuple[Annotated[float, Field(gt=0)], ...] = Field(
         (0.01, 0.03, 0.1), min_length=1, description="peak learning rates to choose from; one is taken as it is"
     )

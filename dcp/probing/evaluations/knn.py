@@ -22,7 +22,7 @@ from pydantic import Discriminator, Field, Tag
 from torch import Tensor
 from torch.nn import functional as fn
 
-from dcp.catalogue import VariantConfig
+from dcp.catalogue import IMAGES, VariantConfig
 from dcp.data import splits
 from dcp.errors import RequestError
 from dcp.probing.evaluations import base
@@ -37,7 +37,7 @@ def _shape(value: Any) -> str:
     return "several" if isinstance(value, (tuple, list)) else "one"
 
 
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=IMAGES)]
 Positive = Annotated[float, Field(gt=0)]
 # tagged, so that a wrong value is reported once and not once for every form that it does not have
 Counts = Annotated[
@@ -63,7 +63,10 @@ class Config(VariantConfig):
         description="T: a neighbour nearer by T in cosine weighs e times as much; one, or several to choose from",
     )
     queries: int = Field(
-        5000, ge=1, description="to choose k and T: training images classified by all the others, evenly of each class"
+        5000,
+        ge=1,
+        le=IMAGES,
+        description="to choose k and T: training images classified by all the others, evenly of each class",
     )
 
     def grid(self, n: int) -> list[tuple[int, float]]:

@@ -22,7 +22,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as fn
 
-from dcp.catalogue import VariantConfig
+from dcp.catalogue import IMAGES, VariantConfig
 from dcp.data import splits
 from dcp.probing.evaluations import _logistic, base
 from dcp.probing.evaluations._logistic import Curvature, Task
@@ -48,11 +48,11 @@ class Config(VariantConfig):
         description="lbfgs: the λ to choose from; one is taken as it is",
     )
     holdout: float = Field(0.1, gt=0, lt=1, description="lbfgs: share of the training images that choose λ, in (0, 1)")
-    max_iterations: int = Field(1000, ge=1, description="lbfgs: iterations a fit at most")
+    max_iterations: int = Field(1000, ge=1, le=10**6, description="lbfgs: iterations a fit at most")
     lr: float = Field(3e-4, gt=0, description="adam: learning rate")
     weight_decay: float = Field(1e-3, ge=0, description="adam: added to the gradient as weight_decay · weight")
-    batch: int = Field(128, ge=1, description="adam: images a step")
-    epochs: int = Field(50, ge=1, description="adam: passes over the training images")
+    batch: int = Field(128, ge=1, le=IMAGES, description="adam: images a step")
+    epochs: int = Field(50, ge=1, le=10**5, description="adam: passes over the training images")
 
 
 def standardise(train: Tensor, test: Tensor) -> tuple[Tensor, Tensor]:

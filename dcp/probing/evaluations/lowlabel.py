@@ -23,7 +23,7 @@ import torch
 from pydantic import Field, model_validator
 from torch import Tensor
 
-from dcp.catalogue import VariantConfig
+from dcp.catalogue import IMAGES, VariantConfig
 from dcp.data import splits
 from dcp.probing.evaluations import _logistic, base, linear
 from dcp.probing.evaluations._logistic import Curvature, Task
@@ -40,12 +40,14 @@ class Config(VariantConfig):
     shares: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
         (0.01, 0.1), description="shares of the training images whose labels are used, in (0, 1]"
     )
-    per_class: tuple[Annotated[int, Field(ge=1)], ...] = Field((), description="or so many images of each class")
-    draws: int = Field(5, ge=1, description="random choices of these images; a score is the mean over them")
+    per_class: tuple[Annotated[int, Field(ge=1, le=IMAGES)], ...] = Field(
+        (), description="or so many images of each class"
+    )
+    draws: int = Field(5, ge=1, le=1000, description="random choices of these images; a score is the mean over them")
     l2: tuple[Annotated[float, Field(gt=0)], ...] = Field(
         (1.0, 1e-1, 1e-2, 1e-3, 1e-4), min_length=1, description="the λ to choose from; one is taken as it is"
     )
-    max_iterations: int = Field(500, ge=1, description="iterations a fit at most")
+    max_iterations: int = Field(500, ge=1, le=10**6, description="iterations a fit at most")
 
     @model_validator(mode="after")
     def _check(self) -> "Config":

@@ -19,7 +19,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as fn
 
-from dcp.catalogue import VariantConfig
+from dcp.catalogue import IMAGES, VariantConfig
 from dcp.data import splits
 from dcp.probing.evaluations import base
 from dcp.probing.evaluations.base import Scores, Subject
@@ -33,9 +33,9 @@ class Config(VariantConfig):
     """Settings of the retrieval."""
 
     name: Literal["retrieval"] = "retrieval"
-    at: tuple[Annotated[int, Field(ge=1)], ...] = Field((1, 10), description="k of precision_at_k")
+    at: tuple[Annotated[int, Field(ge=1, le=IMAGES)], ...] = Field((1, 10), description="k of precision_at_k")
     queries: int = Field(
-        10_000, ge=1, description="test images that ask, at most; a fixed choice, evenly of each class"
+        10_000, ge=1, le=IMAGES, description="test images that ask, at most; a fixed choice, evenly of each class"
     )
 
 

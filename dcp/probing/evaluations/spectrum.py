@@ -42,14 +42,14 @@ from pydantic import Field, model_validator
 from torch import Tensor
 from torch.nn import functional as fn
 
-from dcp.catalogue import VariantConfig
+from dcp.catalogue import WIDEST, VariantConfig
 from dcp.errors import RunError
 from dcp.method import spectra
 from dcp.probing.evaluations import _ranks, base
 from dcp.probing.evaluations.base import Json, Scores, Subject
 
 labels = False
-Rank = Annotated[int, Field(ge=1)]
+Rank = Annotated[int, Field(ge=1, le=WIDEST)]
 BIASED = ("rankme", "stable_rank", "nesum", "participation_ratio", "powerlaw_alpha")
 ROWS_AT_A_TIME = 8192
 # a deviation of this share of the features' size may be no more than what float32 makes of a constant
