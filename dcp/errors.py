@@ -13,6 +13,9 @@ DcpError
 Anything else that reaches the screen is a bug in dcp.
 """
 
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 
 LONGEST = 200  # characters of a path that a message shows
@@ -151,3 +154,29 @@ def shortened(path: Path | str) -> str:
     """
     text = str(path)
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 4]} ..."
+
+
+def squeezed(name: str) -> str:
+    """A name without case, dashes, dots and underscores, in which people differ.
+
+    >>> squeezed("ResNet-18"), squeezed("--batch_size")
+    ('resnet18', 'batchsize')
+    """
+    return re.sub(r"[-_.\s]", "", name.lower())
+
+
+def near_names(name: str, names: Iterable[str], count: int = 3, cutoff: float = 0.6) -> list[str]:
+    """Those of `names` that may be meant by a name that is none, the nearest first, each once.
+
+    Args:
+        name: as it was written.
+        names: that there are.
+        count: how many at most.
+        cutoff: how like they must be, in [0, 1].
+
+    >>> near_names("ResNet-18", ["resnet34", "resnet18", "vgg16", "resnet18"])
+    ['resnet18', 'resnet34']
+    """
+    unique, meant = list(dict.fromkeys(names)), squeezed(name)
+    same = [other for other in unique if squeezed(other) == meant]
+    return list(dict.fromkeys([*same, *get_close_matches(name, unique, count, cutoff)]))[:count]

@@ -13,10 +13,12 @@ from dcp.cli.pretrain import pretrain
 from dcp.cli.probe import probe
 from dcp.cli.recipes import recipes
 from dcp.cli.theory import theory
+from dcp.cli.usage import Commands
 from dcp.errors import DONE
 
 app = typer.Typer(
     name="dcp",
+    cls=Commands,
     help="Declarative recipes for non-contrastive self-supervised learning: BYOL, SimSiam, DirectPred, DirectCopy.",
     no_args_is_help=True,
     add_completion=False,

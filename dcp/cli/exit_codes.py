@@ -44,8 +44,8 @@ def guarded(work: Callable[[], int | None]) -> int:
         if is_main():
             print("stopped; a checkpoint was saved: go on with --resume", file=sys.stderr)
         return error.exit_code
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
+    except KeyboardInterrupt as error:
+        print(*(error.args or ("stopped",)), file=sys.stderr)  # who knows how to go on says so
         return INTERRUPTED
     except BrokenPipeError:
         return _discard_output()

@@ -83,15 +83,18 @@ def _train(recipes: "list[Recipe]", request: Request, *, quiet: bool) -> "list[R
     console, trained = Console(), []
     for recipe in recipes if is_main() else ():  # before the first one trains for hours
         resume.existing(request.runs / recipe.folder, recipe, resume=request.resume)
-    for recipe in recipes:
-        with Watcher(console, quiet=quiet or not is_main()) as watcher:
-            request = replace(request, watch=watcher, say=watcher.say)
-            trained.append(train(recipe, request))
-            if not is_launched():
-                _measure(trained[-1], request, console)
-    # the others do not wait for the probes: a collective has a time limit, and probes may take longer
-    for run in trained if is_launched() and is_main() else ():
-        _measure(run, request, console)
+    try:
+        for recipe in recipes:
+            with Watcher(console, quiet=quiet or not is_main()) as watcher:
+                request = replace(request, watch=watcher, say=watcher.say)
+                trained.append(train(recipe, request))
+                if not is_launched():
+                    _measure(trained[-1], request, console)
+        # the others do not wait for the probes: a collective has a time limit, and probes may take longer
+        for run in trained if is_launched() and is_main() else ():
+            _measure(run, request, console)
+    except KeyboardInterrupt:  # while it measures; the training itself saves a checkpoint first
+        raise KeyboardInterrupt("stopped; what is there is kept: go on with --resume") from None
     return trained
 
 

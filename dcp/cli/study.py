@@ -58,7 +58,10 @@ def pretrain(
         with Watcher(console, quiet=quiet) as watcher:
             return training.pretrain(cell.recipe, replace(request, watch=watcher, say=watcher.say))
 
-    result = execute.run(study, request, train)
+    try:
+        result = execute.run(study, request, train)
+    except KeyboardInterrupt:  # while it measures; the training itself saves a checkpoint first
+        raise KeyboardInterrupt("stopped; what is there is kept, and the same command goes on") from None
     for title, paths in (
         ("failed", list(result.outcome.failed)),
         ("busy, trained by another process", result.outcome.busy),

@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Callable
-from difflib import get_close_matches
 from typing import Any, Literal, TypeAlias
 
 import timm
@@ -10,10 +9,13 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from dcp.errors import RequestError
+from dcp.errors import RequestError, near_names, squeezed
 
 Stem = Literal["imagenet", "small", "cifar-pad2"]
 Block: TypeAlias = type[torchvision.models.resnet.BasicBlock] | type[torchvision.models.resnet.Bottleneck]
+
+OF_ANY_SIZE = "resnet18, resnet50 and timm/vit_small_patch16_224 take images of most sizes"
+WITHOUT_HEADS = "timm/inception_v3, timm/inception_v4 (images of 75 pixels or more), resnet18 or resnet50"
 
 
 class NarrowResNet(torchvision.models.ResNet):
@@ -107,7 +109,7 @@ def _torchvision(model: str, image_size: int) -> tuple[nn.Module, int]:
         if hasattr(net, head):
             setattr(net, head, Pooled())
     if getattr(net, "aux_logits", False):
-        raise _unfit(model, "has auxiliary heads, which have no part here")
+        raise _unfit(model, "has auxiliary heads, which have no part here", f"take one without them: {WITHOUT_HEADS}")
     return net, _features(net, model, image_size)
 
 
@@ -127,19 +129,16 @@ def _features(net: nn.Module, model: str, image_size: int) -> int:
         net.train()
     except (RuntimeError, AssertionError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise _unfit(model, f"cannot take images of {image_size} pixels: {reason}") from None
+        way_out = f"choose another data.image_size, or another model: {OF_ANY_SIZE}"
+        raise _unfit(model, f"cannot take images of {image_size} pixels: {reason}", way_out) from None
     if not isinstance(y, Tensor) or y.ndim != 2:
-        raise _unfit(model, "does not give one vector an image")
+        raise _unfit(model, "does not give one vector an image", f"choose another model: {OF_ANY_SIZE}")
     return int(y.shape[1])
 
 
-def _unfit(model: str, why: str) -> RequestError:
-    return RequestError(
-        f'the backbone "{model}" {why}',
-        slug="bad-network",
-        where="network.backbone",
-        hint="choose another data.image_size or another model; resnet18, resnet50 and vit_small_patch16_224 will do",
-    )
+def _unfit(model: str, why: str, way_out: str) -> RequestError:
+    what = f'the backbone "{model}" {why}'
+    return RequestError(what, slug="bad-network", where="network.backbone", hint=way_out)
 
 
 def _timm(model: str, image_size: int) -> tuple[nn.Module, int]:
@@ -153,6 +152,11 @@ def _timm(model: str, image_size: int) -> tuple[nn.Module, int]:
 
 
 def _unknown(model: str, known: list[str]) -> RequestError:
-    near = ", ".join(get_close_matches(model, known, n=3))
-    hint = f"did you mean {near}?" if near else "any model name of torchvision or timm will do, e.g. resnet18"
+    others = [f"torchvision/{name}" for name in torchvision.models.list_models(module=torchvision.models)]
+    names = [*near_names(model, known), *(name for name in known if name.startswith(model.lower() or "?"))]
+    if squeezed(model) not in map(squeezed, known):
+        names = [*(name for name in others if squeezed(name) == squeezed(f"torchvision/{model}")), *names]
+    names = list(dict.fromkeys(names))[:3]
+    hint = f"did you mean {', '.join(names)}?\n" if names else ""
+    hint += "any model of torchvision or timm will do: resnet18, torchvision/NAME, timm/NAME"
     return RequestError(f'no backbone called "{model}"', slug="unknown-backbone", where="network.backbone", hint=hint)

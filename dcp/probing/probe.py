@@ -1,17 +1,18 @@
 """Probes: every evaluation on features of the frozen encoder, made once; the untrained encoder goes the same way."""
 
 from collections.abc import Callable
+from shlex import join
 from typing import TYPE_CHECKING, Any
 
 from dcp import catalogue
 from dcp.data.datasets import base
 from dcp.data.datasets.base import Dataset, Split
-from dcp.errors import RequestError
+from dcp.errors import RequestError, near_names
 from dcp.hardware.device import choose_device
 from dcp.probing import other_data, test_images
 from dcp.probing.evaluations.base import Scores, Subject
 from dcp.probing.features import subjects
-from dcp.recipe import layers
+from dcp.recipe import layers, other_names
 from dcp.recipe.recipe import Recipe
 from dcp.runs import encoder, roots
 from dcp.runs.run import Run
@@ -58,7 +59,8 @@ def probe(
     names, known = names or recipe.probe.after, catalogue.names("evaluations")
     for name in names:
         if name not in known:
-            hint = f"known: {', '.join(known)}"
+            meant = other_names.variant("evaluation", name) or ", ".join(near_names(name, known, 1))
+            hint = f"known: {', '.join(known)}" + (f". Did you mean {meant}?" if meant else "")
             raise RequestError(f'there is no evaluation "{name}"', slug="unknown-name", hint=hint)
     encoders = [encoder.load(run), encoder.load(run, trained=False)]
     splits = loaded(recipe)
@@ -74,20 +76,26 @@ def probe(
         other_data.check_trained(run, images)
     other_data.check(run, ending, images)
     run.probes(besides=[name + ending for name in names])  # a damaged one is told now, not after an hour
-    trained, untrained = subjects(run, recipe, encoders, splits, choose_device(device))
-    written = {}
-    for name in names:
-        try:
-            scores, arrays = _measured(name, recipe, trained, untrained)
-        except RequestError as error:
-            if not forgiving:
-                raise
-            say(f"{name} not measured: {error}")
-        else:
-            record = {"data": images, "classes": list(trained.classes), **scores, "step": run.record.steps}
-            run.write_probe(name + ending, record, arrays or None)
-            test_images.write(run.path / "probes", splits["test"], images["test"])
-            written[name + ending] = record
+    written: dict[str, Any] = {}
+    try:
+        trained, untrained = subjects(run, recipe, encoders, splits, choose_device(device))
+        for name in names:
+            try:
+                scores, arrays = _measured(name, recipe, trained, untrained)
+            except RequestError as error:
+                if not forgiving:
+                    raise
+                say(f"{name} not measured: {error}")
+            else:
+                record = {"data": images, "classes": list(trained.classes), **scores, "step": run.record.steps}
+                run.write_probe(name + ending, record, arrays or None)
+                test_images.write(run.path / "probes", splits["test"], images["test"])
+                written[name + ending] = record
+    except KeyboardInterrupt:
+        left = [word for name in names if name + ending not in written for word in ("-e", name)]
+        words = ["dcp", "probe", str(run.path), *left, *(() if data is None else ("--data", data))]
+        words += [word for override in sets for word in ("--set", override)]
+        raise KeyboardInterrupt(f"stopped; what was measured is kept. The rest: {join(words)}") from None
     return written
 
 

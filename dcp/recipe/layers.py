@@ -5,12 +5,11 @@ Plain nested dicts; knows no key but `extends` and the ones that choose a varian
 
 import re
 from collections.abc import Iterable
-from difflib import get_close_matches
 from functools import reduce
 from pathlib import Path
 from typing import Any
 
-from dcp.errors import RequestError
+from dcp.errors import RequestError, near_names
 from dcp.recipe import overrides, shipped
 from dcp.recipe.toml import cut, loads, shown
 
@@ -137,7 +136,7 @@ def parent(path: Path, name: object) -> Path:
     if ships := shipped.named(name):
         return ships.resolve()
     others = [other.name for other in sorted(file.parent.glob("*.toml")) if other.resolve() != path.resolve()]
-    near = get_close_matches(name, [*others, *shipped.names()], n=3)
+    near = near_names(name, [*others, *shipped.names()])
     hint = f"it is looked for at {file}, and among the recipes that ship"
     if near:
         hint += f"\ndid you mean {', '.join(near)}?"

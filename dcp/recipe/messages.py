@@ -5,14 +5,13 @@ Each names the key and the file, shows what was found, and says what would be ri
 
 import re
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails, PydanticCustomError
 
-from dcp.errors import RequestError
-from dcp.recipe import schema
+from dcp.errors import RequestError, near_names, squeezed
+from dcp.recipe import other_names, schema
 from dcp.recipe.schema import Table
 from dcp.recipe.toml import shown
 
@@ -117,7 +116,9 @@ def _message(item: ErrorDetails, path: str, known: Sequence[Table], where: str) 
 def _expected(item: ErrorDetails, path: str, owners: Sequence[Table]) -> str:
     kind, context = item["type"], item.get("ctx", {})
     if kind == "literal_error":
-        return _one_of(re.findall(r"'([^']*)'", str(context["expected"])), item["input"])
+        names = re.findall(r"'([^']*)'", str(context["expected"]))
+        section = "evaluation" if path.startswith("probe.after") else ""
+        return _one_of(names) + _meant(str(item["input"]), names, section)
     if kind not in EXPECTED:
         return item["msg"].removeprefix("Input should be ")
     example, last = EXAMPLES.get(kind), path.rpartition(".")[2]
@@ -128,14 +129,15 @@ def _expected(item: ErrorDetails, path: str, owners: Sequence[Table]) -> str:
     return EXPECTED[kind].format(example=shown(example), **bounds)
 
 
-def _one_of(names: list[str], given: object = None) -> str:
+def _one_of(names: list[str]) -> str:
     quoted = [shown(name) for name in names]
-    text = f"{', '.join(quoted[:-1])} or {quoted[-1]}" if len(quoted) > 1 else quoted[0]
-    return text if given is None else text + _meant(str(given), names)
+    return f"{', '.join(quoted[:-1])} or {quoted[-1]}" if len(quoted) > 1 else quoted[0]
 
 
-def _meant(given: str, names: list[str]) -> str:
-    near = get_close_matches(given, names, n=1)
+def _meant(given: str, names: list[str], section: str = "") -> str:
+    if here := other_names.variant(section, given):
+        return f". Here that is {here}"
+    near = near_names(given, names, 1)
     return f". Did you mean {near[0]}?" if near else ""
 
 
@@ -144,6 +146,9 @@ def _near(path: str, owners: Sequence[Table], known: Sequence[Table]) -> str:
     section, _, last = path.rpartition(".")
     beside = [key for table in owners for key in table.keys]
     text = (f'{section} "{owners[0].variant}" has ' if owners[0].variant else "known here: ") + ", ".join(beside)
+    named_so = any(last in table.keys for table in known)
+    if (here := other_names.key(last)) and not named_so and squeezed(last) not in map(squeezed, beside):
+        return f"{text}. Here that is {here}"
     if meant := _meant(last, beside):
         return text + meant
     elsewhere: dict[str, list[str]] = {}  # path of each key of this name -> variants that have it
@@ -160,7 +165,7 @@ def _no_variant(path: str, given: str | None, owners: Sequence[Table], where: st
         hint = f"expected {_one_of(names)}"
         return RequestError(f"{path}.{key} is missing", slug="missing-key", where=where, hint=hint)
     what = path if key == "name" else f"{path} {key}"
-    hint = f"known: {', '.join(names)}{_meant(str(given), names)}"
+    hint = f"known: {', '.join(names)}{_meant(str(given), names, path)}"
     return RequestError(f'there is no {what} called "{given}"', slug="unknown-name", where=where, hint=hint)
 
 

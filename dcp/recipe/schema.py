@@ -70,7 +70,8 @@ def owners(loc: Sequence[int | str], known: Sequence[Table]) -> list[Table]:
 def bound(value: object) -> str:
     """A bound as a reader writes it: 0 and not 0.0.
 
-    >>> bound(0.0), bound(2.0**31), bound(0.5)
-    ('0', '2147483648', '0.5')
+    >>> bound(0.0), bound(2.0**31), bound(0.5), bound(1e30)
+    ('0', '2147483648', '0.5', '1e30')
     """
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    text = str(value).replace("e+", "e")
+    return text.removesuffix(".0") if isinstance(value, float) else text

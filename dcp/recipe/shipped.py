@@ -1,9 +1,8 @@
 """The recipes that ship with dcp: a folder in the installed package, or `recipes/` in a checkout."""
 
-from difflib import get_close_matches
 from pathlib import Path
 
-from dcp.errors import RequestError, expanded_path
+from dcp.errors import RequestError, expanded_path, near_names
 
 PACKAGE = Path(__file__).parents[1]
 STUDIES, THEORY = "studies/", "theory/"
@@ -67,9 +66,9 @@ def find(source: str) -> Path:
         hint = f"this is a run folder; its recipe is {path / 'recipe.toml'}"
     else:
         files = {file.stem: str(file) for file in sorted(path.parent.glob("*.toml"))}
-        near = get_close_matches(source.removesuffix(".toml"), [*every(), *files], n=3, cutoff=0.5)
-        near = [files.get(name, name) for name in near]
-        near += [files[name] for name in get_close_matches(path.stem, files, n=1) if files[name] not in near]
+        near = near_names(source.removesuffix(".toml"), [*every(), *files], cutoff=0.5)
+        near = [files.get(name, name) for name in [*near, *near_names(path.stem, files, 1)]]
+        near = list(dict.fromkeys(near))
         hint = (f"did you mean {', '.join(near)}?\n" if near else "") + "`dcp recipes` lists those that ship"
     raise RequestError(f'there is no recipe "{source}"', slug="no-such-recipe", hint=hint)
 

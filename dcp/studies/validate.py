@@ -5,11 +5,10 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any
 
-from dcp.errors import Problems, RequestError
+from dcp.errors import Problems, RequestError, near_names
 from dcp.recipe import layers, overrides
 from dcp.recipe.sections import Study as Section
 from dcp.recipe.toml import shown
@@ -91,7 +90,7 @@ def of_section(section: Section, files: Files) -> Iterator[RequestError]:
         yield RequestError(what, slug="bad-value", where=where, hint=hint)
     for i, number in enumerate(section.published):
         if number.arm not in arms:
-            near = get_close_matches(number.arm, section.arms, n=1)
+            near = near_names(number.arm, section.arms, 1)
             hint = f"known: {', '.join(section.arms) or 'none, so leave it out'}"
             hint += f". Did you mean {near[0]}?" if near else ""
             what = f'study.published[{i}].arm: there is no arm called "{number.arm}"'

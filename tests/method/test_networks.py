@@ -172,3 +172,22 @@ def test_a_backbone_that_does_not_fit_is_refused_in_words(name: str, size: int):
     with pytest.raises(RequestError, match="backbone") as caught:
         backbones.backbone(name, stem="imagenet", width=64, norm="batch", image_size=size)
     assert caught.value.slug == "bad-network"
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("resnet81", "did you mean resnet18, resnet61q, resnet51q?"),
+        ("ResNet-18", "did you mean resnet18, resnet18d, "),
+        ("googlenet", "did you mean torchvision/googlenet?"),
+        ("timm/vit_b_16", "did you mean torchvision/vit_b_16, "),
+        ("torchvision/googlenet", "take one without them: timm/inception_v3, "),
+        ("torchvision/alexnet", "choose another data.image_size, or another model: resnet18"),
+    ],
+)
+def test_the_refusal_of_a_backbone_says_what_would_help_and_no_name_twice(name: str, hint: str):
+    with pytest.raises(RequestError) as caught:
+        backbones.backbone(name, stem="imagenet", width=64, norm="batch", image_size=32)
+    assert caught.value.hint.startswith(hint)
+    names = caught.value.hint.partition("?")[0].removeprefix("did you mean ").split(", ")
+    assert len(names) == len(set(names))

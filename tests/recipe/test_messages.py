@@ -6,7 +6,8 @@ import pytest
 import tomli
 
 from dcp import catalogue
-from dcp.errors import Problems, RequestError
+from dcp.errors import Problems, RequestError, squeezed
+from dcp.recipe import other_names, schema
 from dcp.recipe.recipe import Recipe
 
 RIGHT = '[data]\nsource = "cifar10"\n[predictor]\nname = "directcopy"\n'
@@ -44,6 +45,16 @@ UNKNOWN_KEY = {
     "momentum = 0.9\n" + RIGHT: ("there is no key momentum", f"{SECTIONS}. Did you mean moments?"),
     "batch = 3\n" + RIGHT: ("there is no key batch", SECTIONS + BATCH),
     "'a.b' = 3\n" + RIGHT: ("there is no key a.b", SECTIONS),
+    "batch_size = 3\n" + RIGHT: ("there is no key batch_size", f"{SECTIONS}. Here that is train.batch"),
+    RIGHT.replace("[pred", "batchsize = 3\n[pred"): (
+        "there is no key data.batchsize",
+        'data "cifar10" has source, image_size, root, download, limit. Here that is train.batch',
+    ),
+    "[optimizer]\nlearning_rate = 3": (
+        "there is no key optimizer.learning_rate",
+        "known here: name, lr, lr_batch, momentum, weight_decay, exclude, eta, schedule, warmup_epochs. "
+        "Here that is optimizer.lr",
+    ),
     "[views.jitter]\nhu = 0.1": (
         "there is no key views.jitter.hu",
         "known here: brightness, contrast, saturation, hue. Did you mean hue?",
@@ -57,6 +68,18 @@ UNKNOWN_NAME = {
     RIGHT.replace("directcopy", "directcpy"): (
         'there is no predictor called "directcpy"',
         f"known: {listed('predictors')}. Did you mean directcopy?",
+    ),
+    RIGHT.replace("directcopy", "byol"): (
+        'there is no predictor called "byol"',
+        f'known: {listed("predictors")}. Here that is predictor.name = "mlp"',
+    ),
+    RIGHT.replace("directcopy", "simsiam"): (
+        'there is no predictor called "simsiam"',
+        f'known: {listed("predictors")}. Here that is predictor.name = "mlp" with target.name = "online"',
+    ),
+    RIGHT.replace("cifar10", "ImageFolder"): (
+        'there is no data source called "ImageFolder"',
+        f'known: {listed("datasets")}. Here that is data.source = "folder"',
     ),
     RIGHT.replace("cifar10", "cifar"): (
         'there is no data source called "cifar"',
@@ -178,6 +201,19 @@ def test_a_wrong_recipe_is_answered_in_these_words(slug: str, text: str, message
 def test_the_largest_whole_number_that_a_float_keeps_is_kept() -> None:
     recipe = Recipe.check(tomli.loads(f"{RIGHT}[optimizer]\nlr = {2**53}"))
     assert recipe.optimizer.lr == 2**53
+
+
+def test_what_others_call_a_thing_leads_to_a_key_or_a_variant_that_is_there() -> None:
+    """Each entry of the table can be written, and none stands in the way of a name of ours."""
+    keys = {f"{table.path}.{name}" for table in schema.tables(Recipe) for name in table.keys}
+    assert set(other_names.KEYS.values()) <= keys
+    for section, names in other_names.VARIANTS.items():
+        folder = {"data": "datasets", "positives": "positives"}.get(section, f"{section}s")
+        assert not names.keys() & set(map(squeezed, catalogue.names(folder)))
+        for text in names.values():
+            assert text.rpartition('= "')[2].rstrip('"') in {*catalogue.names(folder), "online"}
+    for name in [*other_names.KEYS, *(name for names in other_names.VARIANTS.values() for name in names)]:
+        assert name == squeezed(name)
 
 
 def test_a_message_shows_slug_place_and_hint() -> None:
