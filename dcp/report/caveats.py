@@ -130,7 +130,7 @@ def _missing_probes(members: Sequence[Member]) -> Iterator[str]:
         without = [member for member in members if evaluation not in member.probes]
         names = [member.label for member in without if scored(member) or member.run.record.status == "done"]
         if names:
-            yield f"No {evaluation} probe in {', '.join(names)}; `dcp probe` makes it."
+            yield f"No {evaluation} probe in {', '.join(names)}; dcp probe makes it."
         steps = {m.label: m.probes[evaluation].step for m in members if evaluation in m.probes}
         if len(set(steps.values())) > 1:
             measured = ", ".join(f"{name} at step {step}" for name, step in steps.items())
@@ -160,7 +160,7 @@ def _images_of_probes(arms: Members) -> Iterator[str]:
     if older and others:
         yield (
             f"Older probes: those of {', '.join(older)} do not say which images they were tested on. They are paired"
-            " if their labels agree, which those of other images may do too; `dcp probe` measures again."
+            " if their labels agree, which those of other images may do too; dcp probe measures again."
         )
     for name, arm in others:
         fitted: dict[str, set[str | None]] = defaultdict(set)  # fingerprints by evaluation

@@ -1,6 +1,7 @@
 """Draws pages: for the terminal (rich) and as Markdown. What stands on them is said elsewhere."""
 
 import json
+import re
 from dataclasses import asdict
 from typing import Any
 
@@ -15,6 +16,13 @@ from dcp.runs.json_files import to_json
 from dcp.runs.run import Run
 
 SCHEMA = 1  # of comparison.json
+# What means something in Markdown, or in GitHub's: signs, underscores at the end of a word, HTML entities, and what
+# makes addresses of text: "https:" before "//", the first dot behind "www", @ where a dot follows.
+SIGNS = re.compile(
+    r"[\\|*<`\[\]!#~$]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;)|(?<=\w):(?=//)|(?i:(?<=\bwww))\.|@(?=[\w-]*\.)"
+)
+OPENS = re.compile(r"^(\d{0,9})([-+>=.)])(?=\W|$)")  # what begins a list, a quotation or a rule in a line
+BEHIND = r"\1\\\2"  # a backslash
 
 
 def table(comparison: Comparison, *, scores_only: bool = False) -> TerminalPage:
@@ -61,19 +69,19 @@ def page_markdown(page: Page) -> str:
     """Any page as Markdown."""
     parts = [f"# {_escaped(one_line(page.title))}"]
     for block in page.content():
-        parts += [f"## {block.title}"] if block.title else []
+        parts += [f"## {_escaped(one_line(block.title))}"] if block.title else []
         if isinstance(block, Lines):
-            parts.append("\n".join(f"- {_escaped(line)}" for line in block.lines))
+            lines = (OPENS.sub(BEHIND, _escaped(line.strip())) for line in block.lines)
+            parts.append("\n".join(f"- {line}" for line in lines))
             continue
         rule = ["---", *["---:" if block.numbers else "---"] * (len(block.columns) - 1)]
         for heading, rows in block.groups:
-            parts += [f"**{_escaped(heading)}**"] if heading else []
-            lines = [list(map(_escaped, block.columns)), rule, *(map(_escaped, row) for row in rows)]
-            parts.append("\n".join(f"| {' | '.join(cells)} |" for cells in lines))
+            parts += [f"**{_escaped(heading.strip())}**"] if heading else []
+            row_cells = [list(map(_escaped, block.columns)), rule, *(map(_escaped, row) for row in rows)]
+            parts.append("\n".join(f"| {' | '.join(cells)} |" for cells in row_cells))
     return "\n\n".join(parts) + "\n"
 
 
 def _escaped(text: str) -> str:
-    for sign in "\\|*<":
-        text = text.replace(sign, f"\\{sign}")
-    return text
+    """The text as Markdown that shows it as it is: what a run is called makes no link, picture, heading or cell."""
+    return SIGNS.sub(r"\\\g<0>", text)

@@ -363,7 +363,7 @@ def test_the_seed_among_the_settings_of_older_probes_makes_no_difference(build):
 def test_a_missing_probe_is_named(build):
     runs = [build(top1=0.5), build("b")]
     assert only_difference(compare(runs)).why == "no linear probe in b"
-    assert "No linear probe in b-s0; `dcp probe` makes it." in caveats(compare(runs))
+    assert "No linear probe in b-s0; dcp probe makes it." in caveats(compare(runs))
 
 
 def test_a_score_that_is_not_a_number_counts_as_missing(build):
@@ -387,7 +387,7 @@ def test_numbers_at_the_edge_of_what_counts_are_compared_without_overflow(build)
 
 OLDER = (
     "Older probes: those of {} do not say which images they were tested on. They are paired if their labels agree,"
-    " which those of other images may do too; `dcp probe` measures again."
+    " which those of other images may do too; dcp probe measures again."
 )
 
 

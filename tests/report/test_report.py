@@ -1,10 +1,12 @@
 """Pages in the terminal and as Markdown: a comparison, and the summary of a run."""
 
 import math
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+from markdown_it import MarkdownIt
 from rich.console import Console
 from scipy import stats
 
@@ -12,7 +14,7 @@ from dcp.comparison.compare import compare
 from dcp.report import render
 from dcp.report.comparison_page import comparison_page
 from dcp.report.html import reports
-from dcp.report.page import Grid, duration, figure, memory, significant
+from dcp.report.page import Grid, Lines, Page, duration, figure, memory, significant
 from dcp.report.summary_page import summary_page
 
 MARKDOWN = """\
@@ -67,14 +69,14 @@ and a Holm p of at most 0.05.
 ## Take care
 
 - stl10_byol-s0 is not finished: it failed (the loss became NaN at step 300).
-- No spectrum probe in stl10_byol-s0; `dcp probe` makes it.
+- No spectrum probe in stl10_byol-s0; dcp probe makes it.
 
 ## Settings that differ
 
 |  | A | B |
 | --- | ---: | ---: |
 | predictor.name | directcopy | mlp |
-| predictor.hidden | - | [512, 4096] |
+| predictor.hidden | - | \\[512, 4096\\] |
 
 ## Cost of a seed
 
@@ -161,7 +163,7 @@ def test_a_summary_in_markdown_reads_like_this(two):
 def test_terminal_and_markdown_say_the_same_words(two):
     comparison = compare(two)
     marks = str.maketrans(dict.fromkeys("|#*:", " "))
-    in_markdown = render.markdown(comparison).replace("---", "").translate(marks).split()
+    in_markdown = render.markdown(comparison).replace("---", "").replace("\\", "").translate(marks).split()
     in_terminal = terminal(render.table(comparison)).translate(marks).split()
     # Markdown repeats the header of each group, and has dashes for its lists
     assert set(in_terminal) == set(in_markdown)
@@ -299,6 +301,27 @@ def test_table_signs_in_a_reason_do_not_break_markdown(build):
     assert "- b-s0 is not finished: it failed (a\\|b c\\*d\\<e).\n" in render.markdown(compare(runs))
 
 
+NAMES = (
+    "[a](http://e.com)", "![a](x.png)", "[a]: http://x", "`code`", "# head", "<b>", "a|b", "_x_", "__init__", "**b**",
+    "~~s~~", "https://evil.com/x", "www.evil.com", "knn@my.pets", "&lt;", "&#60;", "1. x", "10) y", "- z", "+ q", "> q",
+    "---", "===", "a\\", "![", "]", "    code", "* x", "cifar10_directcopy", "linear@cifar100", "[0.08, 1.0]", "-3.0",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_makes_nothing_of_markdown_and_is_shown_as_it_is(name: str):
+    grid = Grid(name, (name, name), ((name, ((name, name),)),))
+    text = render.page_markdown(Page(name, (grid, Lines(name, (name,)))))
+    tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(text)
+    tags = {"h1", "h2", "p", "ul", "li", "table", "thead", "tbody", "tr", "th", "td", ""}
+    assert {token.tag for token in tokens} <= tags
+    inline = [token.children for token in tokens if token.type == "inline"]
+    assert {child.type for children in inline for child in children} <= {"text", "strong_open", "strong_close"}
+    assert {"".join(child.content for child in children) for children in inline} <= {name, name.strip()}
+    assert len(inline) == 9
+    assert not re.search(r"(?<!\\)(:(?=//)|(?<=www)\.|@(?=my))", text)  # which GitHub makes a link of
+
+
 def test_what_a_terminal_would_obey_is_shown_escaped_in_every_form_of_the_report(build):
     odd = "\x1b[31mred\x07\u202eback\nnext"
     recipe = {"data": {"source": odd}, "optimizer": {"schedule": odd}}
@@ -309,7 +332,7 @@ def test_what_a_terminal_would_obey_is_shown_escaped_in_every_form_of_the_report
     texts += [reports.comparison_html(compared), reports.run_html(runs[1])]
     for text in texts:
         assert all(line.isprintable() for line in text.split("\n"))
-        assert "x1b[31mred" in text
+        assert "x1b[31mred" in text.replace("\\[", "[")  # as Markdown has it
 
 
 def test_seeds_that_are_healthy_share_a_line_and_a_collapsed_one_has_its_own(build):
