@@ -4,6 +4,7 @@ from pathlib import Path
 
 from dcp.errors import RequestError, expanded_path, near_names
 
+LONGEST = 2**21  # bytes: 10,000 arms of 200; reading more takes seconds
 PACKAGE = Path(__file__).parents[1]
 STUDIES, THEORY = "studies/", "theory/"
 
@@ -83,9 +84,12 @@ def read(path: Path) -> str:
     """The text of a recipe's file.
 
     Raises:
-        RequestError: "bad-file", it may not be read or is no text.
+        RequestError: "bad-file", it may not be read, is no text, or is so long that it was not meant.
     """
     try:
+        if (size := path.stat().st_size) > LONGEST:
+            what, hint = f"it has {size:,} bytes", f"a recipe has at most {LONGEST:,}: fewer arms, or values on axes"
+            raise RequestError(what, slug="bad-file", where=str(path), hint=hint)
         return path.read_text(encoding="utf-8-sig")  # Windows editors put a byte order mark in front
     except (OSError, UnicodeDecodeError) as error:
         raise unreadable(path, error) from None

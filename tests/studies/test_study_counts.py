@@ -48,6 +48,16 @@ def test_one_mistake_of_many_arms_is_told_once_within_a_second(
     assert said in str(problem)
 
 
+def test_a_file_that_is_too_long_to_be_meant_is_refused_unread(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("[study.arms]\n" + "".join(f"a{i} = {{ optimizer.lr = 0.1 }}\n" for i in range(200_000)))
+    started = time.process_time()
+    with pytest.raises(RequestError, match="it has 6,488,903 bytes") as refused:
+        read(str(path))
+    assert time.process_time() - started < 0.5
+    assert refused.value.slug == "bad-file"
+
+
 def test_what_goes_wrong_together_only_is_found_in_every_arm(tmp_path: Path) -> None:
     """Where no single value is wrong all arms are looked at, and named."""
     axes = "[study.axes]\ntrain.epochs = [9, 2]\noptimizer.warmup_epochs = [0, 3]"
