@@ -134,7 +134,9 @@ def probe(
     from dcp.probing.probe import probe
     from dcp.runs.run import open_or_find
 
-    return probe(open_or_find(run, Path(runs)), tuple(evaluations), sets=tuple(sets), data=data, device=device)
+    opened = open_or_find(run, Path(runs))
+    with opened.lock():
+        return probe(opened, tuple(evaluations), sets=tuple(sets), data=data, device=device)
 
 
 def compare(runs_: Sequence[str | Path], *, runs: str | Path = "runs") -> dict[str, Any]:

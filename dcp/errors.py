@@ -8,6 +8,7 @@ DcpError
 │   └── Problems              several wrong requests at once
 └── RunError         exit 1   the run itself failed: disk full, broken data
     ├── Diverged              the loss is not finite
+    ├── RunLost               its folder is no longer this process's
     └── ProcessLost           another process of the run ended
 
 Anything else that reaches the screen is a bug in dcp.
@@ -106,6 +107,10 @@ class RunError(DcpError):
 
 class Diverged(RunError):
     """The loss is not finite; all processes of the run meet this at the same step."""
+
+
+class RunLost(RunError):
+    """The folder of the run was moved, or another process has taken it: this one writes nothing more into it."""
 
 
 class ProcessLost(RunError):

@@ -34,7 +34,6 @@ def probe(
     from dcp.probing import probe as probing
     from dcp.report import render
     from dcp.report.html import reports
-    from dcp.runs.disk import atomic_write
     from dcp.runs.run import find
 
     if choose_device(device) == "cpu":
@@ -47,7 +46,7 @@ def probe(
 
     results = {}
     for run in find(runs_, runs):
-        with run.lock():
+        with run.lock(say):
             names = [*(evaluation or run.recipe()["probe"]["after"]), "pictures"] if html else evaluation or []
             # what the data do not allow is skipped if the recipe asks for it, and refused if the user does
             results[str(run.path)] = probing.probe(
@@ -60,7 +59,7 @@ def probe(
                 forgiving=not evaluation,
             )
             if html:
-                atomic_write(run.path / "report.html", reports.run_html(run).encode())
+                run.write("report.html", reports.run_html(run).encode())
         console.print(render.summary(run, scores_only=quiet))
     if json_:
         print(json.dumps(results))

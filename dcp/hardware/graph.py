@@ -83,6 +83,8 @@ class Graph(Generic[Given, Result]):
 
 def watched(function: Callable[[], Result]) -> tuple[Result, str]:
     """What a function gives, and what in it made the host wait for a CUDA device; "" if nothing did."""
+    if not torch.cuda.is_available():
+        return function(), ""
     before = torch.cuda.get_sync_debug_mode()
     torch.cuda.set_sync_debug_mode("warn")
     try:

@@ -18,7 +18,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     try:
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, RuntimeError) as error:  # the last: the memory has no room for it
         raise (
             not_fetched(str(path)) if _is_pointer(path) else unusable(f"cannot read the file: {error}", path)
         ) from None

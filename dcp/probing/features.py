@@ -13,7 +13,6 @@ from dcp import catalogue
 from dcp.data import center_crops
 from dcp.data.datasets.base import Dataset, Split
 from dcp.data.views import apply
-from dcp.method import weights
 from dcp.method.moments import own
 from dcp.probing.evaluations.base import Features, Origin, Subject
 from dcp.recipe.recipe import Recipe
@@ -58,7 +57,8 @@ def subjects(
 def matrices(run: Run, recipe: Recipe) -> tuple[Tensor | None, Tensor | None]:
     """F [D', D'] at the end of training, centred if the recipe says so, and W where the predictor is one matrix."""
     path = run.path / checkpoint.FILE
-    tensors = weights.read(path)[0] if path.exists() else {}
+    found = checkpoint.read(path, folder=path.parent)
+    tensors = found[0] if found else {}
     F, m = tensors.get("moments.second"), tensors.get("moments.first")
     if F is not None and m is not None and recipe.moments.zero_mean:
         F = F - torch.outer(m, m)

@@ -4,6 +4,7 @@ One file, because one rename is atomic and two are not: whenever the process die
 """
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from dcp.method import weights
-from dcp.runs.disk import in_plain_words, replacing
+from dcp.runs.disk import replacing_inside
+from dcp.runs.own_files import check_file, check_folder
 
 FILE = "checkpoint/state.safetensors"
 READOUT = "readout."  # what the names of its tensors begin with
@@ -21,7 +23,12 @@ STATE = {"momentum_buffer", "step", "exp_avg", "exp_avg_sq"}  # of sgd, lars and
 
 
 def save(
-    folder: Path, method: nn.Module, optimizer: Optimizer, readout: nn.Module | None, progress: dict[str, Any]
+    folder: Path,
+    method: nn.Module,
+    optimizer: Optimizer,
+    readout: nn.Module | None,
+    progress: dict[str, Any],
+    verify: Callable[[], None] = lambda: None,
 ) -> None:
     """Write the checkpoint of a run folder; the one before stays until this one is complete.
 
@@ -31,6 +38,7 @@ def save(
         optimizer: its state, by the names of `method`'s parameters.
         readout: its whole state, if there is one.
         progress: small JSON, among it "next_step".
+        verify: raises if the folder is no longer this process's.
     """
     states = {"": method, READOUT: readout}
     tensors = {
@@ -45,11 +53,8 @@ def save(
         for key, value in optimizer.state.get(param, {}).items()
         if isinstance(value, Tensor)
     }
-    path = folder / FILE
-    with in_plain_words(path.parent):
-        path.parent.mkdir(exist_ok=True)
-    with replacing(path) as beside:
-        save_file(tensors, beside, metadata={"progress": json.dumps(progress), "tensors": str(len(tensors))})
+    with replacing_inside(folder, FILE, verify) as lent:
+        save_file(tensors, lent, metadata={"progress": json.dumps(progress), "tensors": str(len(tensors))})
 
 
 def load(folder: Path, method: nn.Module, optimizer: Optimizer, readout: nn.Module | None) -> dict[str, Any] | None:
@@ -61,11 +66,10 @@ def load(folder: Path, method: nn.Module, optimizer: Optimizer, readout: nn.Modu
         RequestError: the file is damaged, or belongs to another network.
     """
     path = folder / FILE
-    if path.parent.exists() and not path.parent.is_dir():
-        raise weights.unusable("this is a file, and would be the folder of the checkpoint", path.parent)
-    if not path.exists():
+    found = read(path, folder=path.parent)
+    if found is None:
         return None
-    tensors, metadata = weights.read(path)
+    tensors, metadata = found
     progress = _progress(metadata, path)
     if metadata.get("tensors", str(len(tensors))) != str(len(tensors)):
         raise weights.unusable(f"it holds {len(tensors)} tensors instead of {metadata['tensors']}", path)
@@ -82,6 +86,21 @@ def load(folder: Path, method: nn.Module, optimizer: Optimizer, readout: nn.Modu
     if progress["next_step"] > 0 and stateful and not optimizer.state:
         raise weights.unusable("the optimizer's state is missing", path)
     return progress
+
+
+def read(path: Path, folder: Path | None = None) -> tuple[dict[str, Tensor], dict[str, str]] | None:
+    """The tensors and the header of a file of a run, which lies in a `folder` of its own; None without it.
+
+    Raises:
+        RequestError: "bad-checkpoint": it is damaged, or no file but a link, a pipe or a device.
+    """
+    try:
+        for check, place in ((check_folder, folder), (check_file, path)):
+            if place is not None:
+                check(place)
+    except OSError as error:
+        raise weights.unusable(f"cannot read it: {error.strerror}", path) from None
+    return weights.read(path) if path.exists() else None
 
 
 def _progress(metadata: dict[str, str], path: Path) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Files that appear complete or not at all, and a disk that answers in plain words.
 
-Everything is written beside its place under a hidden name, flushed to the disk and renamed: a reader, or the
-next start after a power cut, sees the old content or the new, never a half. What a killed process leaves is
-hidden, is never read, and is swept away when it is an hour old.
+Everything is written in a hidden folder beside its place, flushed to the disk and renamed: a reader, or the next start
+after a power cut, sees the old content or the new, never a half. What a killed process leaves is hidden, is never
+read, and is swept away by the next who writes there.
 """
 
 import contextlib
@@ -10,14 +10,17 @@ import errno
 import os
 import re
 import secrets
-import shutil
-import time
-from collections.abc import Iterator, Mapping
+import stat
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from dcp.errors import RequestError, RunError
+from dcp.runs.own_files import check_folder, open_file
 
-STALE_AFTER_S = 3600.0  # a file is written in seconds; what has not moved for an hour has no living owner
+STALE_AFTER_S = 3600.0  # a folder is made in seconds; what has not moved for an hour has no living owner
+# what stands beside a file, or a folder, that is being written: whose, and by which process
+_BESIDE = r"\.{name}\.[0-9]+-[0-9a-f]{{8}}\.tmp"
+LEFTOVER = re.compile(_BESIDE.format(name=r"(?:[\w@.+=-]+\.(?:json|jsonl|toml|safetensors|html)|lease|clock)"))
 _FULL = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk is full: your share of it is used up",
@@ -53,22 +56,23 @@ def in_plain_words(path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Lend a hidden path beside `path`; what lies there when the block ends becomes `path` in one move.
+    """Lend a path in a hidden folder beside `path`; what lies there when the block ends becomes `path` in one move.
 
-    For writers that want a path rather than bytes. If the block raises, `path` keeps its old content.
+    For writers that want a path rather than bytes, and whatever they put beside it. If the block raises, `path` keeps
+    its old content.
 
     Raises:
         RunError: "disk-full" or "cannot-write".
     """
-    beside = _beside(path)
+    folder = beside(path)
     try:
         with in_plain_words(path):
-            yield beside
-            _flush_to_disk(beside)
-            os.replace(beside, path)  # noqa: PTH105 - the one call that is atomic on every system
+            folder.mkdir()
+            yield folder / path.name
+            _flush_to_disk(folder / path.name)
+            os.replace(folder / path.name, path)  # noqa: PTH105 - the one call that is atomic on every system
     finally:
-        with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)
+        _remove(folder)
 
 
 def atomic_write(path: Path, data: bytes) -> None:
@@ -81,34 +85,62 @@ def atomic_write(path: Path, data: bytes) -> None:
     >>> atomic_write(path, b"new"); path.read_bytes()
     b'new'
     """
-    with replacing(path) as beside, beside.open("xb") as file:
+    with replacing(path) as lent, open_file(lent, "xb") as file:
         file.write(data)
+
+
+@contextlib.contextmanager
+def replacing_inside(folder: Path, name: str, verify: Callable[[], None]) -> Iterator[Path]:
+    """As `replacing`, for the file `name` of a run folder, whose own folders are made where they are missing.
+
+    `verify` is called before anything is written, and once more before the new content takes its place: it raises if
+    the folder is no longer ours.
+
+    Raises:
+        RunError: "disk-full" or "cannot-write".
+    """
+    verify()
+    path = folder / name
+    if path.parent != folder:
+        with in_plain_words(path.parent):
+            check_folder(path.parent)
+            path.parent.mkdir(exist_ok=True)
+    with replacing(path) as lent:
+        yield lent
+        verify()
 
 
 def create_folder(path: Path, files: Mapping[str, bytes]) -> None:
     """Make the folder `path` with all of `files` in it, or nothing; of several who try, one wins.
+
+    What those left who were killed at it, an hour ago or longer, goes; nothing else beside `path` is touched.
 
     Raises:
         FileExistsError: something is there already, and it is not an empty folder.
         RequestError: "bad-folder".
         RunError: "disk-full" or "cannot-write".
     """
-    beside = _beside(path)
+    folder = beside(path)
     if occupied(path):
         raise FileExistsError(str(path))
     try:
         with in_plain_words(path):
             make_folder(path.parent)
-            sweep(path.parent)
-            beside.mkdir()
+            folder.mkdir()
             for name, data in files.items():
-                (beside / name).write_bytes(data)
-                _flush_to_disk(beside / name)
-            _flush_to_disk(beside)
-        _move_folder(beside, path)
+                (folder / name).write_bytes(data)
+                _flush_to_disk(folder / name)
+            _flush_to_disk(folder)
+            now = folder.lstat().st_mtime  # by the clock of the file system, which may be another machine's
+            pattern = re.compile(_BESIDE.format(name=re.escape(path.name.lstrip("."))))
+            for leftover in _of_these_names(path.parent, pattern):
+                with contextlib.suppress(OSError):
+                    if now - leftover.lstat().st_mtime >= STALE_AFTER_S:
+                        _remove(leftover, set(files))
+        _move_folder(folder, path)
         _flush_to_disk(path.parent)
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
+        _remove(folder)
 
 
 def occupied(path: Path) -> bool:
@@ -139,8 +171,22 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
 
 
+def check_name(path: Path) -> None:
+    """Refuse a path that no file can hold as text, before hours of work come to write it.
+
+    Raises:
+        RequestError: "bad-folder".
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        hint = "Rename it, or choose another place (--runs or --out)."
+        raise RequestError("the path is no UTF-8", slug="bad-folder", where=str(path), hint=hint) from None
+
+
 @contextlib.contextmanager
 def _possible(path: Path) -> Iterator[None]:
+    check_name(path)
     try:
         yield
     except (OSError, ValueError) as error:
@@ -152,19 +198,33 @@ def _possible(path: Path) -> Iterator[None]:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what killed writers left in `folder`: hidden temporary files and folders older than an hour."""
-    for leftover in folder.glob(".*.tmp"):
-        with contextlib.suppress(OSError):
-            if time.time() - leftover.stat().st_mtime < STALE_AFTER_S:
-                continue
-            if leftover.is_dir():
-                shutil.rmtree(leftover)
-            else:
-                leftover.unlink()
+    """Remove what killed writers left in a folder of a run. Who calls it holds the run, so no other writes there."""
+    for leftover in _of_these_names(folder, LEFTOVER):
+        _remove(leftover)
 
 
-def _beside(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
+def _of_these_names(folder: Path, pattern: re.Pattern[str]) -> list[Path]:
+    try:
+        return [path for path in folder.iterdir() if pattern.fullmatch(path.name)]
+    except OSError:
+        return []
+
+
+def _remove(leftover: Path, names: set[str] | None = None) -> None:
+    """Remove a file, or a folder with the files in it, only those of `names` where they are given; no further down."""
+    with contextlib.suppress(OSError):
+        if not stat.S_ISDIR(leftover.lstat().st_mode):
+            leftover.unlink()
+            return
+        for path in leftover.iterdir():
+            if names is None or path.name in names:
+                path.unlink()
+        leftover.rmdir()
+
+
+def beside(path: Path) -> Path:
+    """A hidden path beside `path` that no other writer has, and that is swept when it is left."""
+    return path.with_name(f".{path.name.lstrip('.')}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
 
 
 def _flush_to_disk(path: Path) -> None:

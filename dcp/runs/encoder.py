@@ -3,7 +3,6 @@
 import hashlib
 import json
 from importlib.metadata import version
-from pathlib import Path
 
 import torch
 from safetensors.torch import save as serialized
@@ -15,13 +14,13 @@ from dcp.errors import RequestError
 from dcp.method import weights
 from dcp.recipe import build
 from dcp.recipe.recipe import Recipe
-from dcp.runs.disk import atomic_write
+from dcp.runs import checkpoint
 from dcp.runs.run import Run
 
 FILE = "encoder.safetensors"
 
 
-def save(folder: Path, backbone: nn.Module, recipe: Recipe, *, step: int) -> None:
+def save(run: Run, backbone: nn.Module, recipe: Recipe, *, step: int) -> None:
     """Write the backbone alone: keys as in torchvision or timm, floating point as float32, a header with its origin.
 
     The header holds nothing that changes from one repetition to the next, so equal runs give equal bytes.
@@ -43,7 +42,7 @@ def save(folder: Path, backbone: nn.Module, recipe: Recipe, *, step: int) -> Non
         "image_size": str(recipe.data.view_size),
         "mean_std": json.dumps(recipe.views.statistics()),
     }
-    atomic_write(folder / FILE, _in_order(serialized(tensors, metadata)))
+    run.write(FILE, _in_order(serialized(tensors, metadata)))
 
 
 def _in_order(data: bytes) -> bytes:
@@ -92,15 +91,16 @@ def load(run: Run, *, trained: bool = True) -> Encoder:
         backbone = build.untrained(recipe).backbone
     if trained:
         path = run.path / FILE
-        if not path.is_file():
+        found = checkpoint.read(path)
+        if found is None:
             raise RequestError(
-                f"this run has no encoder; its status is {run.record.status}",
+                f"this run has no encoder; its status is {run.status}",
                 slug="no-encoder",
                 where=str(run.path),
                 hint=f"finish it: dcp pretrain {run.path / 'recipe.toml'} --runs {run.path.parent} --resume",
             )
         try:
-            backbone.load_state_dict(weights.read(path)[0], strict=True)
+            backbone.load_state_dict(found[0], strict=True)
         except RuntimeError:
             raise weights.unusable("the encoder is of another network", path) from None
     return Encoder(backbone, recipe.data.view_size, recipe.views)

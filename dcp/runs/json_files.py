@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from dcp.errors import RequestError
+from dcp.runs.own_files import open_file
 
+LARGEST = 2**24  # bytes of run.json, recipe.toml and the scores of a probe; dcp writes some thousand
 Json = dict[str, Any]  # what a JSON object holds is known where it is read
 
 
@@ -27,14 +29,18 @@ def plain(value: object) -> Any:
 
 
 def to_json(value: object) -> bytes:
-    """Indented, sorted, UTF-8; numbers that are not finite become null, so that every reader can parse it."""
+    """Indented, sorted, UTF-8; numbers that are not finite become null, so that every reader can parse it.
+
+    A character that UTF-8 has not, of the name of some folder, is written as JSON's own escape.
+    """
     text = json.dumps(plain(value), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    return text.encode() + b"\n"
+    return text.encode(errors="backslashreplace") + b"\n"
 
 
 def to_json_line(value: object) -> bytes:
     """The same on one line, keys in the order given."""
-    return json.dumps(plain(value), ensure_ascii=False, allow_nan=False).encode() + b"\n"
+    text = json.dumps(plain(value), ensure_ascii=False, allow_nan=False)
+    return text.encode(errors="backslashreplace") + b"\n"
 
 
 def read_json(path: Path) -> Json:
@@ -46,16 +52,21 @@ def read_json(path: Path) -> Json:
     return parsed(read_bytes(path), path)
 
 
-def read_bytes(path: Path) -> bytes:
-    """The content of a file of a run.
+def read_bytes(path: Path, largest: int = LARGEST) -> bytes:
+    """The content of a file of a run, of at most so many bytes.
 
     Raises:
-        RequestError: "broken-run": a folder is in its place, or it may not be read.
+        RequestError: "broken-run": it is larger, something else is in its place, or it may not be read.
     """
     try:
-        return path.read_bytes()
+        with open_file(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            data = file.read(largest) if size <= largest else b""
     except OSError as error:
         raise broken(path, error.strerror or str(error)) from None
+    if size > largest:
+        raise broken(path, f"it has more than {largest / 2**20:,.0f} MiB")
+    return data
 
 
 def parsed(data: bytes, path: Path, where: str = "") -> Json:
@@ -96,6 +107,8 @@ def _way_out(path: Path) -> str:
         return f"Delete it and measure again: {again}{f' --data {data}' if data else ''}"
     if path.name == "metrics.jsonl":
         return "Mend the line, or delete the file: only the course of the training is lost with it."
+    if path.name.startswith("."):
+        return "Remove it: dcp makes its own."
     if path.suffix in (".json", ".toml"):
         return "Restore it from a copy, or move the run folder away and train again."
     return "It must be a folder, and you must be allowed to read all that is in it."

@@ -1,12 +1,17 @@
 """The lines of metrics.jsonl, by the hundred thousand: checked by hand, as pydantic takes ten times as long."""
 
+import itertools
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from dcp.runs.json_files import Json, broken, parsed, read_bytes
+from dcp.runs.json_files import Json, broken, parsed
+from dcp.runs.own_files import open_file
 from dcp.runs.records import LARGEST
+
+LONGEST, MOST = 2**22, 2**30  # bytes of a line, and of all; a line with the spectra of 2,048 dimensions has 80,000
 
 
 def read_lines(path: Path, kind: str | None = None) -> list[tuple[bytes, Json]]:
@@ -19,18 +24,33 @@ def read_lines(path: Path, kind: str | None = None) -> list[tuple[bytes, Json]]:
     Raises:
         RequestError: "broken-run", a line before the end is not a JSON object, or holds what dcp would not write.
     """
-    lines = read_bytes(path).splitlines(keepends=True) if path.exists() else []
-    if lines and not lines[-1].endswith(b"\n"):
-        lines.pop()  # its writer was stopped in the middle of it, or is writing it now
     wanted = re.compile(b"" if kind is None else rb'"kind"\s*:\s*"%s"' % re.escape(kind.encode()))
     entries = []
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(_lines(path), start=1):
         if wanted.search(line):
             entry = parsed(line, path, f"line {number}: ")
             if problem := wrong_with(entry):
                 raise broken(path, f"line {number}: {problem}")
             entries.append((line, entry))
     return entries
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    try:
+        with open_file(path, "rb") as file:
+            if os.fstat(file.fileno()).st_size > MOST:
+                raise broken(path, f"it has more than {MOST // 2**20:,} MiB")
+            for number in itertools.count(1):
+                line = file.readline(LONGEST)
+                if not line.endswith(b"\n"):
+                    if len(line) == LONGEST:
+                        raise broken(path, f"line {number}: it has more than {LONGEST // 2**20} MiB")
+                    return  # its writer was stopped in the middle of it, or is writing it now
+                yield line
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise broken(path, error.strerror or str(error)) from None
 
 
 def wrong_with(entry: Json) -> str:

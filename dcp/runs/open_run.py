@@ -3,9 +3,12 @@
 import re
 from pathlib import Path
 
-from dcp.errors import RequestError
+from dcp.errors import RequestError, RunBusy, RunExists
+from dcp.runs import lease
+from dcp.runs.disk import check_name
 from dcp.runs.json_files import broken, read_json
 from dcp.runs.lookup import first, is_run, nearest, runs_in
+from dcp.runs.own_files import check_folder
 from dcp.runs.records import RunRecord, check_schema, typed
 
 _PLAIN = re.compile(r"[A-Za-z0-9_@-][A-Za-z0-9._@-]*[.]json")  # "knn.json", "linear@cifar100.json"
@@ -15,8 +18,9 @@ def read_record(path: Path) -> RunRecord:
     """Read run.json of the run folder `path`.
 
     Raises:
-        RequestError: "no-such-run", "not-a-run", "half-written-run", "broken-run" or "newer-run".
+        RequestError: "no-such-run", "not-a-run", "half-written-run", "broken-run", "newer-run" or "bad-folder".
     """
+    check_name(path)
     try:
         _check_whole(path)
     except PermissionError as error:
@@ -29,15 +33,27 @@ def read_record(path: Path) -> RunRecord:
     return typed(RunRecord, record, path / "run.json")
 
 
+def exists(path: Path) -> RunBusy | RunExists:
+    """The error for a new run at whose place there is one."""
+    if owner := lease.holder(path):
+        return lease.busy(path, owner)
+    hint = (
+        "Go on with it: --resume. Start another beside it: run.name=NEW_NAME or --seed N.\n"
+        "Collect the new one elsewhere: --runs DIR. dcp never overwrites a run."
+    )
+    return RunExists("this run exists", slug="run-exists", where=str(path), hint=hint)
+
+
 def probes_in(folder: Path) -> list[Path]:
     """The scores in the folder `probes` of a run, in the order of their names; none without the folder.
 
     What evaluations write has plain names: files of other names are somebody's own, and left alone.
 
     Raises:
-        RequestError: "broken-run": a file is in its place, or it may not be read.
+        RequestError: "broken-run": a file or a link is in its place, or it may not be read.
     """
     try:
+        check_folder(folder)
         return sorted(path for path in folder.iterdir() if _PLAIN.fullmatch(path.name))
     except FileNotFoundError:
         return []

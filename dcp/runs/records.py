@@ -16,6 +16,7 @@ from dcp.runs.json_files import broken, read_json
 
 SCHEMA = 1  # of run.json and of probes/*.json
 LARGEST = 1e300  # what is larger is no measurement, and arithmetic on it overflows
+MOST_SCORES = 10_000  # of all probes of a run
 SCORE_NAME = re.compile(r"[A-Za-z0-9_@.-]{1,200}")  # reports print it
 
 
@@ -39,6 +40,8 @@ def _number(value: Any) -> float:
 
 def _named(table: Any) -> Any:
     """An object by names of scores; empty for null."""
+    if isinstance(table, dict) and len(table) > MOST_SCORES:
+        raise ValueError(f"an object of more than {MOST_SCORES:,} scores")
     odd = [name for name in table if not SCORE_NAME.fullmatch(name)] if isinstance(table, dict) else []
     if odd:
         name = printable(odd[0][:60])
@@ -96,7 +99,7 @@ class RunRecord(Record):
 
     name: str = ""  # recipe key `run.name`
     seed: Whole = 0  # recipe key `run.seed`
-    status: str = "unknown"  # "running", "done", "failed" or "interrupted"
+    status: str = "unknown"  # "running", "done", "failed" or "interrupted"; `Run.status` knows a further one
     why: Text = ""  # it did not end well
     error: Text = ""  # slug of the error that ended it; "" if none did, and in runs of older versions
     data: Annotated[TrainingData, NOT_KNOWN] = TrainingData()

@@ -1,34 +1,34 @@
 """A run on disk: a folder that a person can read without dcp, and a typed handle on it.
 
-docs/run-folder.md lists its files. One process writes to a run at a time (`Run.lock`); any number may read,
-also while it trains. Nothing here needs torch, so listing and comparing runs is quick.
+docs/run-folder.md lists its files. One process writes to a run at a time (`Run.lock`), and makes sure before it writes
+that it still does; any number may read, also while it trains. Nothing here needs torch, so listing and comparing runs
+is quick.
 """
 
-import contextlib
 import hashlib
 import json
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import os
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
 import tomli
 
-from dcp.errors import RunExists
-from dcp.runs import json_files, lookup, metrics, open_run, records
-from dcp.runs.disk import atomic_write, create_folder, in_plain_words, sweep
+from dcp.errors import RequestError, RunError
+from dcp.runs import json_files, lease, lookup, metrics, open_run, predictions, records
+from dcp.runs.disk import create_folder
+from dcp.runs.held_folder import HeldFolder
 from dcp.runs.json_files import Json, broken
-from dcp.runs.locking import locked
+from dcp.runs.owner import Owner
 from dcp.runs.records import SCHEMA, ProbeRecord, RunRecord
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-PER_IMAGE = ("prediction", "label", "random_prediction")  # of each test image; what else an evaluation keeps is its own
-
 
 @final
-class Run:
+class Run(HeldFolder):
     """A run folder. Make one with `Run.create`, or open one with `Run.open`.
 
     Attributes:
@@ -36,14 +36,17 @@ class Run:
         record: the content of run.json, as last read or written through this handle.
     """
 
-    def __init__(self, path: Path, record: RunRecord) -> None:
-        self.path, self.record = path, record
+    def __init__(self, path: Path, record: RunRecord, owner: Owner | None = None) -> None:
+        super().__init__(path, owner)
+        self.record = record
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r})"
 
     @classmethod
-    def create(cls, root: Path, name: str, seed: int, recipe_toml: str, record: Mapping[str, Any]) -> "Run":
+    def create(
+        cls, root: Path, name: str, seed: int, recipe_toml: str, record: Mapping[str, Any], *, held: bool = False
+    ) -> "Run":
         """Make the folder `<root>/<name>-s<seed>` with its recipe and record, complete or not at all.
 
         Args:
@@ -52,32 +55,31 @@ class Run:
             seed: recipe key `run.seed`.
             recipe_toml: the recipe with every default written out.
             record: keys of a RunRecord; "schema", "name", "seed" and the status "running" are added.
+            held: for this process, which is going to call `lock` at once: no other gets in between.
 
         Raises:
             RunExists: there is one of this name and seed.
+            RunBusy: the same, and another process writes to it.
             RequestError: "run-name", `name` cannot be a folder's name.
             RunError: "disk-full" or "cannot-write".
         """
         lookup.check_name(name)
-        path = Path(root) / f"{name}-s{seed}"
+        path, owner = Path(root) / f"{name}-s{seed}", Owner.me() if held else None
         full = json_files.plain({"status": "running", **record, "schema": SCHEMA, "name": name, "seed": seed})
         records.typed(RunRecord, full, path / "run.json")
         try:
-            create_folder(path, {"recipe.toml": recipe_toml.encode(), "run.json": json_files.to_json(full)})
+            files = {"recipe.toml": recipe_toml.encode(), "run.json": json_files.to_json(full)}
+            create_folder(path, {**files, lease.FILE: owner.data()} if owner else files)
         except FileExistsError:
-            hint = (
-                "Go on with it: --resume. Start another beside it: run.name=NEW_NAME or --seed N.\n"
-                "Collect the new one elsewhere: --runs DIR. dcp never overwrites a run."
-            )
-            raise RunExists("this run exists", slug="run-exists", where=str(path), hint=hint) from None
-        return cls.open(path)
+            raise open_run.exists(path) from None
+        return cls(path, open_run.read_record(path), owner)
 
     @classmethod
     def open(cls, path: Path | str) -> "Run":
         """Open a run folder.
 
         Raises:
-            RequestError: "no-such-run", "not-a-run", "half-written-run", "broken-run" or "newer-run".
+            RequestError: "no-such-run", "not-a-run", "half-written-run", "broken-run", "newer-run" or "bad-folder".
         """
         return cls(Path(path), open_run.read_record(Path(path)))
 
@@ -90,6 +92,11 @@ class Run:
     def seed(self) -> int:
         """Recipe key `run.seed`."""
         return self.record.seed
+
+    @property
+    def status(self) -> str:
+        """What run.json says; and "killed" where it says "running" and no process writes to the run."""
+        return "killed" if self.record.status == "running" and not lease.holder(self.path) else self.record.status
 
     def recipe(self) -> Json:
         """The recipe with every default written out, as nested tables.
@@ -108,17 +115,46 @@ class Run:
         return table
 
     def update(self, **fields: Any) -> None:
-        """Change keys of a RunRecord in run.json, in one move; the others keep what is on disk."""
+        """Change keys of a RunRecord in run.json, in one move; the others keep what is on disk.
+
+        Raises:
+            RunError: "record-lost", run.json was removed or damaged while this process holds the run; or as `write`.
+        """
         path = self.path / "run.json"
-        content = json_files.plain({**json_files.read_json(path), **fields})
-        record = records.typed(RunRecord, content, path)
-        atomic_write(path, json_files.to_json(content))
+        try:
+            content = json_files.read_json(path)
+        except RequestError as error:
+            if not self.is_held:
+                raise
+            self.verify()
+            what, hint = "was removed", "It is there again, with what was known: go on with --resume."
+            if os.path.lexists(path):
+                what, hint = "was damaged", f"{error.message}\nRestore it from a copy; all else is as it was."
+            what = f"run.json {what} while the run was being written"
+            raise RunError(what, slug="record-lost", where=str(path), hint=hint) from None
+        self._write_record({**content, **fields})
+
+    def end(self, **fields: Any) -> None:
+        """The same for a run that failed: in the room that was reserved, and where run.json was removed in a new one.
+
+        Raises:
+            RunError: as `update`.
+        """
+        self.release_reserve()
+        if os.path.lexists(self.path / "run.json"):
+            self.update(**fields)
+        else:
+            self._write_record({**self.record.model_dump(exclude_unset=True), **fields})
+
+    def _write_record(self, content: Json) -> None:
+        content = json_files.plain(content)
+        record = records.typed(RunRecord, content, self.path / "run.json")
+        self.write("run.json", json_files.to_json(content))
         self.record = record
 
     def append(self, metric: Mapping[str, Any]) -> None:
         """Add a line to metrics.jsonl. Numbers that are not finite become null: the file stays valid JSON."""
-        path = self.path / "metrics.jsonl"
-        with in_plain_words(path), path.open("a+b") as file:
+        with self.appending("metrics.jsonl") as file:
             metrics.cut_torn_end(file)
             file.write(json_files.to_json_line(metric))
 
@@ -132,34 +168,31 @@ class Run:
         path = self.path / "metrics.jsonl"
         if path.exists():
             kept = [line for line, entry in metrics.read_lines(path) if entry.get("step", -math.inf) <= step]
-            atomic_write(path, b"".join(kept))
+            self.write("metrics.jsonl", b"".join(kept))
 
     def write_probe(
         self,
         evaluation: str,
         scores: Mapping[str, Any],
-        predictions: "Mapping[str, NDArray[Any]] | None" = None,
+        arrays: "Mapping[str, NDArray[Any]] | None" = None,
     ) -> None:
         """Write probes/<evaluation>.json, and the predictions per image beside it.
 
         Args:
             evaluation: its name; a later probe of the same name replaces the earlier.
             scores: keys of a ProbeRecord; "schema" and "evaluation" are added.
-            predictions: "prediction", "label", and maybe "random_prediction", each int64 [n]; whatever else it has.
+            arrays: "prediction", "label", and maybe "random_prediction", each int64 [n]; whatever else it has.
         """
-        folder = self.path / "probes"
-        path = folder / f"{evaluation}.json"
+        path = self.path / "probes" / f"{evaluation}.json"
         content = json_files.plain({**scores, "schema": SCHEMA, "evaluation": evaluation})
         records.typed(ProbeRecord, content, path)
-        with in_plain_words(folder):
-            folder.mkdir(exist_ok=True)
-        if predictions is not None:
+        if arrays is not None:
             from safetensors.numpy import save
 
-            data = save(dict(predictions))
+            data = save(dict(arrays))
             content["predictions_sha256"] = hashlib.sha256(data).hexdigest()  # ties the two files together
-            atomic_write(folder / f"{evaluation}.safetensors", data)
-        atomic_write(path, json_files.to_json(content))
+            self.write(f"probes/{evaluation}.safetensors", data)
+        self.write(f"probes/{evaluation}.json", json_files.to_json(content))
 
     def probes(self, besides: Collection[str] = ()) -> dict[str, ProbeRecord]:
         """What evaluations found, by name, in the order of their names, without those of `besides`.
@@ -168,7 +201,10 @@ class Run:
             RequestError: "broken-run", one of the files cannot be read.
         """
         paths = open_run.probes_in(self.path / "probes")
-        return {path.stem: records.read_probe(path) for path in paths if path.stem not in besides}
+        probes = {path.stem: records.read_probe(path) for path in paths if path.stem not in besides}
+        if sum(len(probe.score) for probe in probes.values()) > records.MOST_SCORES:
+            raise broken(self.path / "probes", f"its files hold more than {records.MOST_SCORES:,} scores")
+        return probes
 
     def predictions(self, evaluation: str) -> "dict[str, NDArray[Any]] | None":
         """Predictions per image, int64 [n] each, and other arrays; None when there are none or of another probe.
@@ -179,35 +215,11 @@ class Run:
         path = self.path / "probes" / f"{evaluation}.safetensors"
         if not path.exists():
             return None
-        data = json_files.read_bytes(path)
         probe = self.probes().get(evaluation)
+        data = json_files.read_bytes(path, predictions.LARGEST)
         if probe is not None and probe.predictions_sha256 not in (None, hashlib.sha256(data).hexdigest()):
             return None
-        from safetensors import SafetensorError
-        from safetensors.numpy import load
-
-        try:
-            arrays = dict(load(data))
-        except (SafetensorError, KeyError, ValueError) as error:
-            raise broken(path, str(error)) from None
-        lists = [array for name, array in arrays.items() if name in PER_IMAGE]
-        if len({array.shape for array in lists}) > 1:
-            raise broken(path, "its lists are not of one length")
-        if any(array.ndim != 1 or array.dtype.kind != "i" for array in lists):
-            raise broken(path, "it holds something else than lists of whole numbers")
-        return arrays
-
-    @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
-        """Hold the run for one writer.
-
-        Raises:
-            RunBusy: another process holds it.
-        """
-        with locked(self.path):
-            for folder in (self.path, self.path / "checkpoint", self.path / "probes"):
-                sweep(folder)
-            yield
+        return predictions.parsed(data, path)
 
 
 def find(words: Sequence[str], root: Path) -> list[Run]:

@@ -50,14 +50,12 @@ def state(cell: Cell, runs: Path) -> State:
     Raises:
         RequestError: "recipe-differs", or the folder is no run.
     """
-    run = resume.existing(cell.path(runs), cell.recipe, resume=True)
-    if run is None:
-        return "new"
     try:
-        with run.lock():
-            pass
+        run = resume.existing(cell.path(runs), cell.recipe, resume=True)
     except RunBusy:
         return "busy"
+    if run is None:
+        return "new"
     if run.record.status == "done" and (run.path / encoder.FILE).is_file():
         return "unmeasured" if _missing(run, cell.recipe) else "done"
     # the same steps would follow: on a CPU bit by bit, on a GPU nearly so

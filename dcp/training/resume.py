@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from dcp.comparison.arms import FREE
-from dcp.errors import RequestError, RunExists
+from dcp.errors import RequestError
 from dcp.recipe.layers import flat, frozen
 from dcp.recipe.recipe import Recipe
+from dcp.runs import lease, open_run
 from dcp.runs.disk import occupied
 from dcp.runs.run import Run
 
@@ -19,24 +20,21 @@ def existing(path: Path, recipe: Recipe, *, resume: bool) -> Run | None:
         resume: whether the user wants to continue.
 
     Raises:
+        RunBusy: another process writes to it.
         RequestError: going on would overwrite the run, or mix two recipes in it.
     """
     if not occupied(path):
         return None
     if not resume:
-        raise RunExists(
-            "this run exists",
-            slug="run-exists",
-            where=str(path),
-            hint="Go on with it: --resume. Start another beside it: run.name=NEW_NAME or --seed N.\n"
-            "Collect the new one elsewhere: --runs DIR. dcp never overwrites a run.",
-        )
+        raise open_run.exists(path)
     run = Run.open(path)
     if lines := _differences(run, recipe):
         lines.append(f"Resume with its own recipe ({path / 'recipe.toml'}), or choose another run.name.")
         raise RequestError(
             "the recipe differs from that of the run", slug="recipe-differs", where=str(path), hint="\n".join(lines)
         )
+    if owner := lease.holder(path):
+        raise lease.busy(path, owner)
     return run
 
 

@@ -1,7 +1,6 @@
 """When a checkpoint is taken, and what goes into it."""
 
 import time
-from pathlib import Path
 
 from torch.optim import Optimizer
 
@@ -9,6 +8,7 @@ from dcp.data.sampler import Plan
 from dcp.method.algorithm import Method
 from dcp.probing.online import Readout
 from dcp.runs import checkpoint
+from dcp.runs.run import Run
 from dcp.training.metrics import Metrics
 
 SAVE_AFTER_S = 30.0  # an epoch's end saves if the last checkpoint is older than this and save_every is not given
@@ -18,14 +18,14 @@ class Saver:
     """Takes checkpoints: every `every` steps, or at the end of an epoch when the last one is old.
 
     Args:
-        folder: of the run, or None in a process that does not write.
+        run: to write into; None in a process that does not write.
         method, optimizer, metrics, plan, readout: what is saved.
         every: steps, or None.
     """
 
     def __init__(
         self,
-        folder: Path | None,
+        run: Run | None,
         method: Method,
         optimizer: Optimizer,
         metrics: Metrics,
@@ -33,7 +33,7 @@ class Saver:
         readout: Readout | None,
         every: int | None,
     ) -> None:
-        self.folder, self.method, self.optimizer, self.readout = folder, method, optimizer, readout
+        self.run, self.method, self.optimizer, self.readout = run, method, optimizer, readout
         self.metrics, self.plan, self.every = metrics, plan, every
         self.last = time.monotonic()
 
@@ -50,7 +50,8 @@ class Saver:
         self.last = time.monotonic()
         self.metrics.settle()
         if self.readout is not None:
-            self.readout.gather(first=self.folder is not None)
-        if self.folder is not None:
+            self.readout.gather(first=self.run is not None)
+        if self.run is not None:
             progress = {"next_step": next_step, **self.metrics.progress()}
-            checkpoint.save(self.folder, self.method, self.optimizer, self.readout, progress)
+            run, parts = self.run, (self.method, self.optimizer, self.readout)
+            checkpoint.save(run.path, *parts, progress, verify=run.verify)

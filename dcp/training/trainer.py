@@ -22,7 +22,6 @@ from dcp.recipe import build
 from dcp.recipe.layers import flat
 from dcp.recipe.recipe import Recipe
 from dcp.runs import checkpoint, encoder, roots
-from dcp.runs.disk import atomic_write
 from dcp.runs.run import Run
 from dcp.training import failures, record, resume
 from dcp.training.diagnosis.signs import facts_of
@@ -120,10 +119,10 @@ class Trainer:
                 facts = record.beginning(self.data, self.recipe, self.fingerprint, parts.plan, parts.method)
                 facts |= self.sitting()
                 settings = self.recipe.run
-                run = Run.create(self.path.parent, settings.name, settings.seed, self.recipe.toml(), facts)
+                run = Run.create(self.path.parent, settings.name, settings.seed, self.recipe.toml(), facts, held=True)
             progress = self._restore()
             writes = run if process.is_main else None
-            with writes.lock() if writes else nullcontext(), failures.noted(self.path, writes):
+            with writes.lock(self.request.say) if writes else nullcontext(), failures.noted(self.path, writes):
                 self._train(writes, progress, signals)
         if signals.stop:  # after the last step: the run is done, and what follows it is not begun
             raise Interrupted(signals.stop)
@@ -166,7 +165,7 @@ class Trainer:
             self.process.flush_tracker()
         self.process.end()
         if run is not None:
-            encoder.save(run.path, self.parts.method.online.backbone, self.recipe, step=self.parts.plan.steps)
+            encoder.save(run, self.parts.method.online.backbone, self.recipe, step=self.parts.plan.steps)
             run.update(**record.ending(loop.metrics, self.parts.plan, self.process))
 
     def sitting(self) -> dict[str, Any]:
@@ -180,7 +179,7 @@ class Trainer:
             paths = roots.whole(self.recipe.table(), self.existing)
             if paths != run.record.roots:
                 run.update(roots=paths)
-            atomic_write(run.path / "recipe.toml", self.recipe.toml().encode())
+            run.write("recipe.toml", self.recipe.toml().encode())
 
     def batches(self, start: int) -> Iterator[Batch]:
         """The batches of this process from step `start` on."""
@@ -207,8 +206,7 @@ class Trainer:
             settings=flat(self.recipe.table()),
             progress=progress,
         )
-        folder = self.path if run else None
-        saver = Saver(folder, parts.method, parts.optimizer, metrics, parts.plan, self.readout, train.save_every)
+        saver = Saver(run, parts.method, parts.optimizer, metrics, parts.plan, self.readout, train.save_every)
         device, size, seed = self.process.device, self.recipe.data.view_size, self.recipe.run.seed
         pairs = Pairs(self.data.images, self.recipe.views, size=size, seed=seed, device=device)
         graph = None if self.why_no_graph else Graph[Inputs, Outputs](partial(self._eager_after_all, run))

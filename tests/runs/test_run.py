@@ -15,7 +15,7 @@ import pytest
 
 import dcp
 from dcp.errors import RequestError, RunError
-from dcp.runs import disk
+from dcp.runs import disk, held_folder
 from dcp.runs.disk import atomic_write
 from dcp.runs.run import Run, find
 
@@ -133,21 +133,6 @@ Run.create(Path(sys.argv[1]), "tiny", 0, "[run]", {})
     with pytest.raises(RequestError, match="no-such-run"):
         find(["tiny"], tmp_path)
     assert create(tmp_path).path.is_dir()
-
-
-def test_what_killed_processes_left_is_swept_after_an_hour_and_not_before(tmp_path):
-    for name, age in (("old", 3700), ("young", 60)):
-        folder = tmp_path / f".{name}-s0.1-ab.tmp"
-        folder.mkdir()
-        (folder / "run.json").touch()
-        os.utime(folder, (time.time() - age,) * 2)
-    run = create(tmp_path)
-    assert [path.name for path in tmp_path.glob(".*")] == [".young-s0.1-ab.tmp"]
-    torn = run.path / ".run.json.1-ab.tmp"
-    torn.touch()
-    os.utime(torn, (0, 0))
-    with run.lock():
-        assert not torn.exists()
 
 
 # opening
@@ -295,8 +280,8 @@ def test_a_full_disk_is_said_plainly_and_the_old_content_stays(tmp_path, monkeyp
     run = create(tmp_path)
     run.append({"kind": "step", "step": 1})
     with monkeypatch.context() as patch:
-        patch.setattr(Path, "open", lambda self, mode="r", **_: FullDisk(self, mode))
-        patch.setattr(disk, "sweep", lambda _: None)
+        for module in (disk, held_folder):
+            patch.setattr(module, "open_file", FullDisk)
         with pytest.raises(RunError) as caught:
             atomic_write(run.path / "run.json", b"x" * 100)
         with pytest.raises(RunError, match=r"disk-full.*metrics.jsonl"):
@@ -438,14 +423,14 @@ def test_probes_come_back_with_their_predictions(tmp_path):
 def test_predictions_of_another_probe_than_the_scores_are_not_given_out(tmp_path, monkeypatch):
     run = create(tmp_path)
     run.write_probe("linear", {"score": {"top1": 1.0}}, {"prediction": np.array([1]), "label": np.array([1])})
-    write = disk.atomic_write
+    write = Run.write
 
-    def stop_at_json(path: Path, data: bytes) -> None:
-        if path.suffix == ".json":
+    def stop_at_json(self: Run, name: str, data: bytes) -> None:
+        if name.endswith(".json"):
             raise KeyboardInterrupt
-        write(path, data)
+        write(self, name, data)
 
-    monkeypatch.setattr("dcp.runs.run.atomic_write", stop_at_json)
+    monkeypatch.setattr(Run, "write", stop_at_json)
     with pytest.raises(KeyboardInterrupt):
         run.write_probe("linear", {"score": {"top1": 0.0}}, {"prediction": np.array([2]), "label": np.array([1])})
     assert run.probes()["linear"].score == {"top1": 1.0}
@@ -477,9 +462,10 @@ with Run.open(sys.argv[1]).lock():
     assert process.stdout.readline() == "held\n"
     with pytest.raises(RequestError) as caught, run.lock():
         pass
-    assert str(caught.value) == (
-        f"error[run-busy]: another process is writing to this run ({run.path})\n"
-        "  Wait until it has ended, stop it, or start another run with its own run.name."
+    assert re.fullmatch(
+        rf"error\[run-busy\]: another process is writing to this run: process {process.pid} on \S+, since \S+ "
+        rf"\({run.path}\)\n  Wait until it has ended, stop it, or start another run with its own run.name.",
+        str(caught.value),
     )
     process.kill()
     process.communicate()
