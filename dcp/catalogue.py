@@ -7,6 +7,7 @@ Whoever has to know more of a variant than its keys asks for a fact, a class var
 """
 
 import pkgutil
+import re
 import sys
 from collections.abc import Iterator
 from functools import cache, reduce
@@ -65,6 +66,8 @@ class Strict(BaseModel):
         for part in value if isinstance(value, tuple) else (value,):
             if isinstance(part, str) and "\0" in part:
                 raise PydanticCustomError("bad_text", "text without the character of code 0")
+            if isinstance(part, str) and re.search("[\ud800-\udfff]", part):  # no recipe.toml could hold it
+                raise PydanticCustomError("bad_text", "text that UTF-8 has all characters of")
         return value
 
     @model_validator(mode="wrap")

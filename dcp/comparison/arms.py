@@ -124,7 +124,7 @@ def describe(name: str, members: Sequence[Member]) -> Arm:
         name=name,
         runs=tuple(str(member.run.path) for member in members),
         seeds=tuple(member.run.seed for member in members),
-        statuses=tuple(record.status for record in records),
+        statuses=tuple(member.run.status for member in members),
         states=tuple(
             State(member.label, record.state.name or "unknown", record.state.evidence.rstrip("."))
             for member, record in zip(members, records, strict=True)

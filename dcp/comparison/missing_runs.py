@@ -17,7 +17,7 @@ class Absent(NamedTuple):
     arm: str  # its name in the comparison, or that of its runs where it has no arm there
     seed: int  # of the run
     fate: Fate  # what became of it
-    status: str = ""  # what its run.json says, where there is one
+    status: str = ""  # as `Run.status`, where there is one
     why: str = ""  # the same
 
 
@@ -30,7 +30,7 @@ def unfinished(arm: str, run: Run) -> Absent | None:
     """What became of a run of an arm that did not finish; None if it did."""
     if run.record.status == "done":
         return None
-    return Absent(arm, run.seed, "diverged" if diverged(run) else "unfinished", run.record.status, run.record.why)
+    return Absent(arm, run.seed, "diverged" if diverged(run) else "unfinished", run.status, run.record.why)
 
 
 def scored(member: Member) -> bool:

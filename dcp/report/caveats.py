@@ -16,7 +16,12 @@ TIMED = (
     "Accuracies at equal time are of readouts that learn while the encoder trains, on training views: they show the"
     " pace, not the result."
 )
-UNFINISHED = {"running": "it is running, or was killed", "failed": "it failed", "interrupted": "it was interrupted"}
+UNFINISHED = {
+    "running": "it is running",
+    "killed": 'it was killed, for it says "running" and no process writes to it',
+    "failed": "it failed",
+    "interrupted": "it was interrupted",
+}
 FATES = {
     "diverged": "diverged",
     "no folder": "left no run folder",
@@ -120,8 +125,9 @@ def fates(absent_runs: Sequence[Absent]) -> str:
     seeds: dict[str, list[str]] = defaultdict(list)
     for absent in sorted(absent_runs, key=lambda absent: absent.seed):
         reason = absent.why.partition("\n")[0].rstrip(".")
-        status = "running, or killed" if absent.status == "running" else absent.status
-        seeds[FATES.get(absent.fate, f"did not finish ({status}{reason and f': {reason}'})")].append(str(absent.seed))
+        seeds[FATES.get(absent.fate, f"did not finish ({absent.status}{reason and f': {reason}'})")].append(
+            str(absent.seed)
+        )
     return ", ".join(f"seed{'s' * (len(those) > 1)} {', '.join(those)} {fate}" for fate, those in seeds.items())
 
 

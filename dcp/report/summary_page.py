@@ -8,15 +8,18 @@ from dcp.runs.run import Run
 
 def summary_page(run: Run, *, scores_only: bool = False, every_score: bool = True) -> Page:
     """The page of a run, or its scores alone, every one or the main ones; what the run does not know is left out."""
-    record, why = run.record, run.record.why.rstrip(".")
-    title = f"{run.path.resolve().name}: {record.status}"
+    record, status, why = run.record, run.status, run.record.why.rstrip(".")
+    title = f"{run.path.resolve().name}: {status}"
     scores = Grid("Scores", ("", "score", "95 % interval", "untrained"), _scores(run, every_score))
     if scores_only:
         return Page(title, (scores,))
+    if status == "killed":
+        again = f"dcp pretrain {run.path / 'recipe.toml'} --runs {run.path.parent} --resume"
+        why = f'it was killed, for it says "running" and no process writes to it; go on with {again}'
     unfinished = f"Not finished: {why}." if why else "Not finished; what follows is as of its last files."
-    status = Lines("", () if record.status == "done" else (unfinished,))
+    ended = Lines("", () if status == "done" else (unfinished,))
     diagnosis, speed = Lines("Diagnosis", tuple(_diagnosis(run))), Lines("Speed", tuple(_speed(record)))
-    return Page(title, (status, scores, diagnosis, speed))
+    return Page(title, (ended, scores, diagnosis, speed))
 
 
 def _scores(run: Run, every: bool) -> tuple[tuple[str, tuple[tuple[str, ...], ...]], ...]:

@@ -1,37 +1,45 @@
 """Failures: how a run that did not end well is noted in run.json, and what the user is told."""
 
 import contextlib
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import torch
 
-from dcp.errors import DcpError, Interrupted, ProcessLost, RunError
+from dcp.errors import DcpError, Interrupted, ProcessLost, RunError, RunLost, printable
+from dcp.runs import lease
+from dcp.runs.owner import group
 from dcp.runs.run import Run
 from dcp.training.record import now
 
 
 @contextlib.contextmanager
 def noted(path: Path, run: Run | None) -> Iterator[None]:
-    """Note in run.json how a run ended that did not end well."""
-    try:
-        with in_words(path):
-            yield
-    except Interrupted:
-        _note(run, "interrupted", "stopped by a signal after a checkpoint was saved; go on with --resume")
-        raise
-    except DcpError as error:
-        _note(run or _opened(path), "failed", str(error), error.slug)
-        raise
-    except Exception as error:  # noted and raised again: whatever it is, run.json must not say "running"
-        _note(run, "failed", f"a bug in dcp: {error!r}")
-        raise
-    except KeyboardInterrupt:
-        _note(run, "interrupted", "stopped at once, without a new checkpoint; go on with --resume")
-        raise
-    except BaseException as error:
-        _note(run, "failed", f"ended by {error!r}")
-        raise
+    """Note in run.json how a run ended that did not end well; should that fail, it is said on the screen."""
+    with contextlib.ExitStack() as reserve:
+        try:
+            with in_words(path):
+                if run is not None:
+                    reserve.enter_context(run.reserving())
+                yield
+        except Interrupted:
+            _note(run, "interrupted", "stopped by a signal after a checkpoint was saved; go on with --resume")
+            raise
+        except RunLost:
+            raise
+        except DcpError as error:
+            _note(run or _ours(path), "failed", str(error), error.slug)
+            raise
+        except Exception as error:  # noted and raised again: whatever it is, run.json must not say "running"
+            _note(run, "failed", f"a bug in dcp: {error!r}")
+            raise
+        except KeyboardInterrupt:
+            _note(run, "interrupted", "stopped at once, without a new checkpoint; go on with --resume")
+            raise
+        except BaseException as error:
+            _note(run, "failed", f"ended by {error!r}")
+            raise
 
 
 @contextlib.contextmanager
@@ -55,16 +63,23 @@ def in_words(path: Path | None) -> Iterator[None]:
         raise
 
 
-def _opened(path: Path) -> Run | None:
-    with contextlib.suppress(DcpError):
-        return Run.open(path)
+def _ours(path: Path) -> Run | None:
+    """The run, in a process that does not write: as long as those that it trains with hold it."""
+    with contextlib.suppress(DcpError, OSError):
+        found = lease.read(path)
+        if found is not None and found.owner is not None and found.owner.group == group():
+            return Run.open(path)
     return None
 
 
 def _note(run: Run | None, status: str, why: str, slug: str = "") -> None:
-    if run is not None:
-        with contextlib.suppress(DcpError):  # a full disk must not hide the error that is on its way
-            run.update(status=status, why=why, error=slug, ended=now())
+    if run is None:
+        return
+    try:
+        run.end(status=status, why=why, error=slug, ended=now())
+    except DcpError as error:  # which must not hide the one that is on its way
+        path, said = run.path / "run.json", run.record.status
+        print(printable(f'{path} still says "{said}", and cannot be written: {error.message}'), file=sys.stderr)
 
 
 def _out_of_memory(text: str) -> RunError:

@@ -41,6 +41,8 @@ def train(recipe: Recipe, request: Request) -> Run:
             # shows now, not after hours
             loaded(trainer.anchored, only=("train", "test") if recipe.probe.data else ("test",))
     if not trainer.finished:
+        if trainer.existing is not None and trainer.existing.status == "killed" and trainer.process.is_main:
+            request.say(f'{trainer.path} was killed: it says "running", and no process writes to it. Going on')
         return trainer.run()
     assert trainer.existing is not None
     trainer.write_recipe(trainer.existing)
@@ -52,5 +54,5 @@ def measure(run: Run, request: Request) -> None:
     """Run those probes of a trained run that its recipe asks for and that have not been made."""
     missing = tuple(name for name in run.recipe()["probe"]["after"] if name not in run.probes())
     if missing:
-        with run.lock():
+        with run.lock(request.say):
             probe(run, missing, device=request.device, say=request.say, forgiving=True)

@@ -432,7 +432,7 @@ def test_another_amount_of_the_same_data_is_compared_and_said(build):
 @pytest.mark.parametrize(
     ("record", "words"),
     [
-        ({"status": "running"}, "it is running, or was killed"),
+        ({"status": "running"}, 'it was killed, for it says "running" and no process writes to it'),
         ({"status": "failed", "why": "the loss is NaN."}, "it failed (the loss is NaN)"),
         ({"status": "interrupted", "why": "Ctrl-C"}, "it was interrupted (Ctrl-C)"),
     ],

@@ -354,9 +354,9 @@ def test_one_arm_has_no_column_for_differences(build):
 def test_the_summary_of_a_run_that_knows_nothing_yet_is_short(tmp_path: Path):
     from dcp.runs.run import Run
 
-    run = Run.create(tmp_path, "tiny", 0, "", {})
+    run = Run.create(tmp_path, "tiny", 0, "", {"status": "failed"})
     words = terminal(render.summary(run)).split()
-    assert " ".join(words) == "tiny-s0: running Not finished; what follows is as of its last files."
+    assert " ".join(words) == "tiny-s0: failed Not finished; what follows is as of its last files."
 
 
 def test_numbers_carry_their_unit_from_here_on():

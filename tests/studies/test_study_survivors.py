@@ -86,6 +86,6 @@ def test_every_run_that_is_not_done_is_named_with_what_became_of_it(two, tmp_pat
     with running_elsewhere.lock():
         (first, _) = caveats(study.with_seeds((0,)), tmp_path)
     assert first == (
-        f"{FIRST}, seed 1 did not finish (failed: error[disk-full]: the disk is full), seed 2 did not finish (running,"
-        f" or killed), seed 3 lost the encoder; {FIRST}'s scores are those of its other seeds."
+        f"{FIRST}, seed 1 did not finish (failed: error[disk-full]: the disk is full), "
+        f"seed 2 did not finish (running), seed 3 lost the encoder; {FIRST}'s scores are those of its other seeds."
     )
