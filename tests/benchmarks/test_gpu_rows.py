@@ -93,7 +93,7 @@ def test_device_views_that_cannot_be_captured_are_measured_eager(monkeypatch: py
     found = views.on_device(CPU, case, views._images(case))
     assert "dcp, eager" in names(found)
     assert "dcp" not in names(found)
-    assert "dcp could not be captured: no graph today" in found[0].note
+    assert "dcp could not be captured: RuntimeError: no graph today" in found[0].note
 
 
 def test_apart_asks_the_same_turn_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
