@@ -179,7 +179,7 @@ def near_names(name: str, names: Iterable[str], count: int = 3, cutoff: float = 
         count: how many at most.
         cutoff: how like they must be, in [0, 1].
 
-    >>> near_names("ResNet-18", ["resnet34", "resnet18", "vgg16", "resnet18"])
+    >>> near_names("resnet-18", ["resnet34", "resnet18", "vgg16", "resnet18"])
     ['resnet18', 'resnet34']
     """
     unique, meant = list(dict.fromkeys(names)), squeezed(name)
