@@ -15,6 +15,9 @@ from typing import Literal
 
 import torch
 
+from dcp.errors import RequestError
+
+PER_CORE = 8  # threads for which somebody may have a reason
 MOST = torch.get_num_threads()  # what torch starts with: one a core, or OMP_NUM_THREADS
 ROUNDS = 3  # each number is tried so often, in turn, after once that does not count
 ENOUGH_S = 2.0  # of trying; then the numbers that have had a turn decide
@@ -36,12 +39,19 @@ def given(asked: int | Literal["auto"], recorded: int | None) -> Threads | None:
     Args:
         asked: train.threads.
         recorded: what the run began with, if it goes on.
+
+    Raises:
+        RequestError: "too-many-threads", more than this machine could have been meant to have.
     """
+    cores = os.cpu_count() or 1
+    if asked != "auto" and asked > PER_CORE * cores:
+        what = f"train.threads is {asked}, and this machine has {cores} cores"
+        raise RequestError(what, slug="too-many-threads", where="train.threads", hint=f'"auto", or at most {cores}')
     if asked != "auto":
         return Threads(asked, "as the recipe says")
     if "OMP_NUM_THREADS" in os.environ:
         return Threads(MOST, "OMP_NUM_THREADS")
-    if recorded is not None:
+    if recorded is not None and recorded <= PER_CORE * cores:  # it may have begun on a larger machine
         return Threads(recorded, "as the run began")
     return Threads(1, "one core") if MOST == 1 else None
 

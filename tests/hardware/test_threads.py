@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import dcp
+from dcp.errors import RequestError
 from dcp.hardware import threads
 from dcp.recipe import build
 from dcp.recipe.recipe import Recipe
@@ -55,6 +56,13 @@ def test_what_somebody_has_decided_is_not_tried(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("OMP_NUM_THREADS", "4")
     assert threads.given("auto", 2) == threads.Threads(4, "OMP_NUM_THREADS")
     assert threads.given(3, 2) == threads.Threads(3, "as the recipe says")
+
+
+def test_more_threads_than_a_machine_can_have_are_refused() -> None:
+    with pytest.raises(RequestError) as error:
+        threads.given(100_000, None)
+    assert error.value.slug == "too-many-threads"
+    assert threads.given("auto", 100_000) is None  # of a run that began on another machine
 
 
 def test_trying_leaves_the_method_as_it_was() -> None:
