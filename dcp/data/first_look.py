@@ -52,6 +52,9 @@ def measured(files: Files) -> Range | None:
     """The range of the grey values of more than 8 bits: all but a thousandth at either end; None if there are none.
 
     It is that of at most `PIXELS` pixels each of at most `MEASURED` images.
+
+    Raises:
+        RequestError: "no-range", they are all the same.
     """
     sample = []
     for _, image in _opened(files, MEASURED):
@@ -63,7 +66,10 @@ def measured(files: Files) -> Range | None:
     if not any(map(len, sample)):
         return None
     low, high = (float(end) for end in np.quantile(np.concatenate(sample).astype(np.float64), QUANTILES))
-    return low, high if high > low else low + max(1.0, abs(low))
+    if high == low:
+        what = f"the grey values of the images are {low:g} everywhere: there is no range to measure"
+        raise RequestError(what, slug="no-range", where="data.range", hint=HINT)
+    return low, high
 
 
 def _opened(files: Files, count: int) -> Iterator[tuple[int, Image.Image]]:

@@ -4,7 +4,7 @@ A second thread costs small networks more than it brings. Beside other programs 
 other, and by default those of OpenMP wait awake, in the way of what they wait for: a step on two threads was seen
 eighty times slower than on one. The command line has them sleep instead (`dcp.cli.app`), and `auto` takes what pays on
 this network, on this machine, now, by trying. The sums of a convolution depend on the number in their last bits, so
-that a run keeps the number that it began with.
+that `auto` keeps the number that a run began with.
 """
 
 import os
@@ -50,7 +50,8 @@ def given(asked: int | Literal["auto"], recorded: int | None) -> Threads | None:
     if asked != "auto":
         return Threads(asked, "as the recipe says")
     if "OMP_NUM_THREADS" in os.environ:
-        return Threads(MOST, "OMP_NUM_THREADS")
+        change = f"; the run began with {recorded}" if recorded not in (None, MOST) else ""
+        return Threads(MOST, f"OMP_NUM_THREADS{change}")
     if recorded is not None and recorded <= PER_CORE * cores:  # it may have begun on a larger machine
         return Threads(recorded, "as the run began")
     return Threads(1, "one core") if MOST == 1 else None
@@ -79,7 +80,8 @@ def tried(step: Callable[[], object]) -> Threads:
         if min(times[number]) * BETTER < min(times[best]):
             best = number
     torch.set_num_threads(best)
-    return Threads(best, ", ".join(f"{1000 * min(times[number]):.3g} ms a pass on {number}" for number in numbers))
+    speeds = ", ".join(f"{1000 * min(times[number]):,.0f} ms on {number}" for number in numbers)
+    return Threads(best, f"{best} is the fastest for a pass of the networks ({speeds})")
 
 
 def hindered(number: int) -> bool:

@@ -118,7 +118,8 @@ def _expected(item: ErrorDetails, path: str, owners: Sequence[Table]) -> str:
     if kind == "literal_error":
         names = re.findall(r"'([^']*)'", str(context["expected"]))
         section = "evaluation" if path.startswith("probe.after") else ""
-        return _one_of(names) + _meant(str(item["input"]), names, section)
+        allowed: list[str | bool] = [*names, *([False] if "False" in str(context["expected"]) else [])]
+        return _one_of(allowed) + _meant(str(item["input"]), names, section)
     if kind not in EXPECTED:
         return item["msg"].removeprefix("Input should be ")
     example, last = EXAMPLES.get(kind), path.rpartition(".")[2]
@@ -129,7 +130,7 @@ def _expected(item: ErrorDetails, path: str, owners: Sequence[Table]) -> str:
     return EXPECTED[kind].format(example=shown(example), **bounds)
 
 
-def _one_of(names: list[str]) -> str:
+def _one_of(names: Sequence[str | bool]) -> str:
     quoted = [shown(name) for name in names]
     return f"{', '.join(quoted[:-1])} or {quoted[-1]}" if len(quoted) > 1 else quoted[0]
 

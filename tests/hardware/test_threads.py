@@ -39,7 +39,7 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_the_fastest_number_is_taken_and_of_equals_the_smallest(ms: dict[int, int], best: int) -> None:
     chosen = threads.tried(lambda: time.sleep(ms[torch.get_num_threads()] / 1000))
     assert chosen.count == best == torch.get_num_threads()
-    assert all(f"on {number}" in chosen.why for number in ms)
+    assert all(f"ms on {number}" in chosen.why for number in ms)
 
 
 def test_threads_that_are_in_the_way_of_other_programs_are_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,7 +54,8 @@ def test_what_somebody_has_decided_is_not_tried(monkeypatch: pytest.MonkeyPatch)
     assert threads.given(3, 2) == threads.Threads(3, "as the recipe says")
     assert threads.given("auto", 2) == threads.Threads(2, "as the run began")
     monkeypatch.setenv("OMP_NUM_THREADS", "4")
-    assert threads.given("auto", 2) == threads.Threads(4, "OMP_NUM_THREADS")
+    assert threads.given("auto", 4) == threads.Threads(4, "OMP_NUM_THREADS")
+    assert threads.given("auto", 2) == threads.Threads(4, "OMP_NUM_THREADS; the run began with 2")
     assert threads.given(3, 2) == threads.Threads(3, "as the recipe says")
 
 
