@@ -33,7 +33,7 @@ app.add_typer(recipes, name="recipes")
 def main() -> NoReturn:
     """Run the command line and exit with the code of the contract."""
     if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"} & os.environ.keys():
-        os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # before torch is imported; why: dcp.hardware.threads
+        os.environ["GOMP_SPINCOUNT"] = "10000"  # before torch is imported; why: dcp.hardware.threads
     sys.exit(run(sys.argv[1:]))
 
 

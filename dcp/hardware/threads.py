@@ -1,10 +1,10 @@
 """Threads of a CPU: how many compute a step. More are not always faster.
 
 A second thread costs small networks more than it brings. Beside other programs on the same cores threads wait for each
-other, and by default those of OpenMP wait awake, in the way of what they wait for: a step on two threads was seen
-eighty times slower than on one. The command line has them sleep instead (`dcp.cli.app`), and `auto` takes what pays on
-this network, on this machine, now, by trying. The sums of a convolution depend on the number in their last bits, so
-that `auto` keeps the number that a run began with.
+other, and by default those of GNU OpenMP wait awake for a long time, in the way of what they wait for: a step on two
+threads was seen eighty times slower than on one. The command line has them sleep sooner (`dcp.cli.app`), which costs
+nothing on idle cores, and `auto` takes what pays on this network, on this machine, now, by trying. The sums of a
+convolution depend on the number in their last bits, so that `auto` keeps the number that a run began with.
 """
 
 import os
