@@ -135,7 +135,8 @@ def parent(path: Path, name: object) -> Path:
         raise RequestError(what, slug="bad-extends", where=str(path), hint=hint) from None
     if ships := shipped.named(name):
         return ships.resolve()
-    others = [other.name for other in sorted(file.parent.glob("*.toml")) if other.resolve() != path.resolve()]
+    beside = (other for other in sorted(file.parent.glob("*.toml")) if other.is_file())  # no links to themselves
+    others = [other.name for other in beside if other.resolve() != path.resolve()]
     near = near_names(name, [*others, *shipped.names()])
     hint = f"it is looked for at {file}, and among the recipes that ship"
     if near:

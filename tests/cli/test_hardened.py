@@ -416,6 +416,14 @@ def test_a_strange_override_is_a_wrong_request(value: str, dcp: Callable) -> Non
     assert len(said.err) < 1000
 
 
+def test_a_link_to_itself_beside_a_recipe_is_no_recipe_that_may_be_meant(tmp_path: Path, dcp: Callable) -> None:
+    (tmp_path / "loop.toml").symlink_to("loop.toml")
+    (tmp_path / "mine.toml").write_text('extends = "loops.toml"\n')
+    for words in (("check",), ("copy",)):
+        refused(dcp("recipes", *words, tmp_path / "mine.toml"), "bad-extends", "there is no such recipe")
+    refused(dcp("recipes", "check", tmp_path / "loop.toml"), "no-such-recipe")
+
+
 def test_recipes_extend_each_other_over_a_few_files_only(tmp_path: Path, dcp: Callable) -> None:
     (tmp_path / "0.toml").write_text(RIGHT)
     for i in range(1, 60):
@@ -473,7 +481,7 @@ def test_an_output_that_is_full_is_said_plainly() -> None:
     with Path("/dev/full").open("w") as full:
         done = start("recipes", "list", stdout=full.fileno())
     assert done.returncode == 1
-    assert done.stderr.startswith("error[system-error]: No space left on device")
+    assert done.stderr.startswith("error[no-output]: cannot write the output: No space left on device")
     assert "Exception" not in done.stderr
 
 
