@@ -118,11 +118,11 @@ class ProcessLost(RunError):
 
 
 class Interrupted(BaseException):
-    """Ctrl-C or SIGTERM reached a training run after its checkpoint was saved."""
+    """Ctrl-C or SIGTERM reached a training run, and was obeyed after a checkpoint was `saved`, or without one."""
 
-    def __init__(self, exit_code: int) -> None:
+    def __init__(self, exit_code: int, *, saved: bool = True) -> None:
         super().__init__(exit_code)
-        self.exit_code = exit_code
+        self.exit_code, self.saved = exit_code, saved
 
 
 def not_fetched(where: str) -> NotFetched:

@@ -4,16 +4,16 @@ Shapes: B images of a batch.
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset as MapDataset
 
 from dcp.data.datasets.base import Dataset
 from dcp.data.image_files import Files
-from dcp.data.loader import Loaded, in_workers, worker_count
+from dcp.data.loader import worker_count
+from dcp.data.readers import decoded
 from dcp.data.views.files import resize_center
-from dcp.errors import DcpError
 
 BATCH = 256
 
@@ -22,27 +22,29 @@ def pixels(data: Dataset, size: int) -> Iterator[Tensor]:
     """uint8 [B, 3, size, size], batch after batch, in order.
 
     Raises:
-        RunError: an image file is broken.
+        RunError: an image file is broken, or a process that reads them has ended or stalled.
     """
     if isinstance(data.images, Tensor):
         for part in data.images.split(BATCH):
             yield resize_center(part, size)
         return
-    centres, pin = Centres(data.images, size), torch.cuda.is_available()
-    yield from in_workers(centres, worker_count(None, 1), pin=pin, batch_size=BATCH)
+    parts = torch.arange(len(data)).split(BATCH)
+    keys = (torch.stack([torch.zeros_like(part), part], dim=1) for part in parts)
+    workers = min(worker_count(None, 1), len(parts))
+    yield from decoded(Centres(data.images, size), keys, most=BATCH, readers=workers, pin=torch.cuda.is_available())
 
 
-class Centres(MapDataset[Loaded]):
-    """Image files, resized and centre-cropped, or the error that a file gave."""
+class Centres:
+    """Image files, resized and centre-cropped: uint8 [3, size, size]."""
 
     def __init__(self, files: Files, size: int) -> None:
         self.files, self.size = files, size
+        self.shape = (3, size, size)
 
-    def __len__(self) -> int:
-        return len(self.files)
+    def path(self, image: int) -> Path:
+        """The file."""
+        return self.files.path(image)
 
-    def __getitem__(self, i: int) -> Loaded:
-        try:
-            return resize_center(self.files.decode(i), self.size)
-        except DcpError as error:
-            return error
+    def read(self, epoch: int, image: int) -> Tensor:
+        """The middle of an image, the same in every epoch; RunError where its file is broken."""
+        return resize_center(self.files.decode(image), self.size)

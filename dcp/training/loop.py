@@ -3,20 +3,16 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import torch
-
 from dcp.data.loader import Batch
 from dcp.data.sampler import Plan
-from dcp.errors import Interrupted
+from dcp.errors import DcpError, Interrupted
 from dcp.hardware.processes import Process
 from dcp.method.algorithm import Method
+from dcp.training.agreement import Agreement
 from dcp.training.diagnostics import Diagnostics
 from dcp.training.metrics import Metrics
 from dcp.training.saver import Saver
-from dcp.training.signals import Signals
 from dcp.training.step import Step
-
-LISTEN_EVERY = 10  # steps between two agreements of several processes on whether to stop; each costs a round trip
 
 
 @dataclass(frozen=True)
@@ -29,24 +25,31 @@ class Loop:
     saver: Saver  # takes checkpoints
     process: Process
     plan: Plan  # for epochs and the fraction done
-    signals: Signals  # requests to stop or save
+    agreement: Agreement  # on requests to stop or save
     diagnostics: Diagnostics  # looks closely at some steps
 
-    def train(self, batches: Iterator[Batch]) -> None:
-        """Train from the first batch that `batches` gives to the last.
+    def train(self, batches: Iterator[Batch], step: int = 0) -> None:
+        """Train from `step`, the first that `batches` gives, to the last.
 
         Raises:
-            RunError: the loss is not finite.
-            Interrupted: asked to stop; a checkpoint has been saved.
+            RunError: the loss is not finite, or images cannot be read; in one process a checkpoint has been saved then.
+            Interrupted: asked to stop; a checkpoint has been saved, but where other GPUs had to be left waiting.
         """
-        for batch in batches:
-            self.step(batch)
-            stop, save = self._listen(batch.step)
-            if stop or save or self.saver.due(batch.step):
-                self.metrics.read()
-                self.saver.save(batch.step + 1)
+        while (batch := self._next(batches, step)) is not None:
+            stop, save = self.agreement.before(step)
+            if save:
+                self._save(step)
             if stop:
-                raise Interrupted(stop)
+                break
+            self.step(batch)
+            step = batch.step + 1
+            if self.saver.due(batch.step):
+                self._save(step)
+        if (code := self.agreement.signals.stop) and step < self.plan.steps:
+            agreed = batch is not None or self.agreement.always  # else it has stopped while images were waited for
+            if agreed:
+                self._save(step)
+            raise Interrupted(code, saved=agreed)
 
     def step(self, batch: Batch) -> None:
         """One training step, and what is noted of it.
@@ -62,16 +65,15 @@ class Loop:
         if self.diagnostics.due(batch.step):
             self.metrics.write_spectrum(batch.step, self.diagnostics.end(outputs))
 
-    def _listen(self, step: int) -> tuple[int, bool]:
-        """(exit code or 0, whether to save), agreed upon by all processes."""
-        signals, process = self.signals, self.process
-        if process.count > 1:
-            if step % LISTEN_EVERY:
-                return 0, False
-            asked = torch.tensor([signals.stop, int(signals.save)], device=process.device)
-            stop, save = process.total(asked).tolist()
-            stop = 0 if stop == 0 else max(signals.stop, 130)
-            signals.save = False
-            return stop, bool(save)
-        save, signals.save = signals.save, False
-        return signals.stop, save
+    def _next(self, batches: Iterator[Batch], step: int) -> Batch | None:
+        """The batch of `step`; None if there is none. If it cannot be read, what was trained before is saved."""
+        try:
+            return next(batches, None)
+        except DcpError:
+            if self.process.count == 1:
+                self._save(step)
+            raise
+
+    def _save(self, next_step: int) -> None:
+        self.metrics.read()
+        self.saver.save(next_step)

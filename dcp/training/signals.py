@@ -2,23 +2,27 @@
 
 import signal
 import threading
+import time
 from types import FrameType, TracebackType
 
 from dcp.errors import INTERRUPTED, TERMINATED
 
 STOPS = {"SIGINT": INTERRUPTED, "SIGTERM": TERMINATED, "SIGHUP": TERMINATED}  # SIGHUP: the terminal was closed
 SAVES = ("SIGUSR1", "SIGUSR2")  # what SLURM and submitit send before a job's time is up
+ONE_PRESS_S = 0.2
 
 
 class Signals:
     """While it is entered, SIGINT, SIGTERM and SIGHUP set `stop` to their exit code and SIGUSR1/2 set `save`.
 
     A SIGHUP that is ignored stays so: that is how `nohup` works. A second SIGINT is not caught: whoever presses
-    Ctrl-C twice does not want to wait for the checkpoint. Only the main thread is given signals: others note none.
+    Ctrl-C twice does not want to wait for the checkpoint. One that follows within ONE_PRESS_S is the same: `timeout`
+    sends to a process and then to its group. Only the main thread is given signals: others note none.
     """
 
     def __init__(self) -> None:
         self.stop = 0
+        self._at = 0.0  # when it was asked for, by the monotonic clock
         self.save = False
         self._before: dict[int, object] = {}
 
@@ -41,6 +45,7 @@ class Signals:
         if name in SAVES:
             self.save = True
         elif self.stop and name == "SIGINT":
-            raise KeyboardInterrupt
+            if time.monotonic() - self._at >= ONE_PRESS_S:
+                raise KeyboardInterrupt
         else:
-            self.stop = STOPS[name]
+            self.stop, self._at = STOPS[name], time.monotonic()

@@ -1,7 +1,7 @@
 """The trainer of one run: from a recipe to a run folder with an encoder in it."""
 
-from collections.abc import Iterator
-from contextlib import nullcontext
+from collections.abc import Generator
+from contextlib import closing, nullcontext
 from functools import partial
 from typing import Any
 
@@ -11,6 +11,7 @@ from torch import nn
 from dcp.data.datasets import base as datasets
 from dcp.data.loader import Batch, Shares, batches, worker_count
 from dcp.data.pairs import Pairs
+from dcp.data.readers import Stopped
 from dcp.errors import Interrupted, RequestError
 from dcp.hardware.device import choose_device, set_determinism
 from dcp.hardware.graph import Graph
@@ -24,6 +25,7 @@ from dcp.recipe.recipe import Recipe
 from dcp.runs import checkpoint, encoder, roots
 from dcp.runs.run import Run
 from dcp.training import failures, record, resume
+from dcp.training.agreement import Agreement
 from dcp.training.diagnosis.signs import facts_of
 from dcp.training.diagnostics import Diagnostics
 from dcp.training.loop import Loop
@@ -62,7 +64,8 @@ class Trainer:
         self.path = request.runs / recipe.folder
         self.existing = resume.existing(self.path, recipe, resume=request.resume)
         self.anchored = roots.anchored(recipe, self.existing)
-        self.process = Process(choose_device(request.device), tracker=recipe.run.tracker, folder=str(self.path))
+        device = choose_device(request.device)
+        self.process = Process(device, tracker=recipe.run.tracker, folder=str(self.path), say=request.warn)
         set_determinism(recipe.train.deterministic)
         recipe.views.blur.kernel_at(recipe.data.view_size)  # refuses one that does not fit, before images are fetched
         self.data = self._load()
@@ -160,7 +163,12 @@ class Trainer:
                 self.request.say(remark)
         self.process.start_tracker("dcp", self.path.name, flat(self.recipe.table()), start)
         try:
-            loop.train(self.batches(start))
+            with closing(self.batches(start, loop.agreement.waits_no_longer)) as batches:
+                loop.train(batches, start)
+        except RuntimeError:
+            if signals.stop and self.process.count > 1:  # another process could not wait until all had agreed to stop
+                raise Interrupted(signals.stop, saved=False) from None
+            raise
         finally:
             self.process.flush_tracker()
         self.process.end()
@@ -181,8 +189,8 @@ class Trainer:
                 run.update(roots=paths)
             run.write("recipe.toml", self.recipe.toml().encode())
 
-    def batches(self, start: int) -> Iterator[Batch]:
-        """The batches of this process from step `start` on."""
+    def batches(self, start: int, stopped: Stopped = lambda waited: False) -> Generator[Batch, None, None]:
+        """The batches of this process from step `start` on; they end early when `stopped` says so while it waits."""
         return batches(
             self.data.images,
             Shares(self.parts.plan, self.process.rank, start),
@@ -190,6 +198,7 @@ class Trainer:
             size=self.recipe.data.view_size,
             pin=self.process.device.type == "cuda",
             workers=worker_count(self.recipe.train.workers, self.process.count),
+            stopped=stopped,
         )
 
     def loop(self, run: Run | None, progress: dict[str, Any], signals: Signals) -> Loop:
@@ -218,7 +227,7 @@ class Trainer:
             saver=saver,
             process=self.process,
             plan=parts.plan,
-            signals=signals,
+            agreement=Agreement(signals, self.process),
             diagnostics=Diagnostics(parts.plan, parts.method),
         )
 

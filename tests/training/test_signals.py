@@ -10,6 +10,7 @@ import pytest
 
 from dcp.runs import encoder
 from dcp.runs.run import Run
+from dcp.training import signals
 from dcp.training.signals import Signals
 
 WORDS = ("pretrain", "tiny/directcopy", "train.epochs=1", "probe.after=['knn']", "--runs")
@@ -53,9 +54,10 @@ def test_ctrl_c_is_heard_even_where_a_shell_has_switched_it_off():
         signal.signal(signal.SIGINT, before)
 
 
-def interrupted(owner: object, name: str, presses: int, folder: Path, dcp: Callable) -> Run:
-    """A training that is sent Ctrl-C so often when it calls `owner.name`."""
+def interrupted(owner: object, name: str, presses: int, folder: Path, dcp: Callable, *, apart_s: float = 0.0) -> Run:
+    """A training that is sent Ctrl-C so often when it calls `owner.name`; as one press what is less `apart_s`."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(signals, "ONE_PRESS_S", apart_s)
         patch.setattr(owner, name, pressing(presses, getattr(owner, name)))
         assert dcp(*WORDS, folder).code == 130
     return Run.open(folder / "directcopy-s0")
@@ -80,6 +82,12 @@ def test_a_second_ctrl_c_stops_at_once_and_the_record_says_so_in_words(tmp_path:
     assert record.status == "interrupted"
     assert record.why == "stopped at once, without a new checkpoint; go on with --resume"
     assert dcp(*WORDS, tmp_path, "--resume").code == 0
+
+
+def test_a_ctrl_c_that_arrives_twice_is_one(tmp_path: Path, dcp: Callable):
+    run = interrupted(Run, "create", 2, tmp_path, dcp, apart_s=60.0)
+    assert run.record.status == "interrupted"
+    assert (run.path / "checkpoint/state.safetensors").is_file()
 
 
 def test_a_thread_that_is_not_the_main_one_trains_without_hearing_signals():

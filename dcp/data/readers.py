@@ -1,0 +1,258 @@
+"""Readers: processes that decode image files ahead of what computes. Whatever becomes of them is told in words.
+
+Not torch's DataLoader, whose workers put batches into /dev/shm: it waits for ever for one that found no room there
+(64 MB in many a container), and for a worker that hangs, deaf to signals. Here a reader fills memory that it inherits,
+and answers in a few bytes through a pipe of its own, so that nobody waits for half a message or for another's lock.
+
+Shapes: n images of a batch, AHEAD batches that a reader may be ahead.
+"""
+
+import atexit
+import contextlib
+import itertools
+import mmap
+import multiprocessing.process
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from math import prod
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any, Protocol
+from weakref import WeakSet
+
+import torch
+from torch import Tensor
+
+from dcp.errors import DcpError, RunError
+
+AHEAD = 2
+POLL_S = 0.2  # between two looks at whether a reader lives, reads, or is to be waited for at all
+# In which no image is read: the largest takes some seconds, and a slow disk does not take this long for one file.
+STALLED_S = 45.0
+DEAF_TO = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")  # they may be sent to all processes of a job
+
+Stopped = Callable[[float], bool]  # whether to wait no longer, given the seconds in which no image was read
+
+
+class Source(Protocol):
+    """What is read."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of what an image becomes."""
+
+    def read(self, epoch: int, image: int) -> Tensor:
+        """An image as uint8 of `shape`; DcpError where it cannot be read."""
+
+    def path(self, image: int) -> Path:
+        """Its file."""
+
+
+def decoded(
+    source: Source,
+    orders: Iterator[Tensor],
+    *,
+    most: int,
+    readers: int,
+    pin: bool = False,
+    stopped: Stopped = lambda waited: False,
+) -> Generator[Tensor, None, None]:
+    """Batches [n, *shape] uint8, one for each of `orders`; the readers end with the generator.
+
+    Args:
+        source: what is read.
+        orders: int64 [n, 2], the (epoch, image) of each image of a batch.
+        most: the largest n.
+        readers: how many processes read; 0: this one does, when a batch is due.
+        pin: into page-locked memory, from which a GPU takes them without waiting.
+        stopped: asked while a batch is not there; batches end early when it says so.
+
+    Raises:
+        RunError: an image cannot be read, or a reader ended or stalled.
+    """
+    if readers == 0:
+        for order in orders:
+            batch = torch.stack([source.read(*key) for key in order.tolist()])
+            yield batch.pin_memory() if pin else batch
+        return
+    with contextlib.ExitStack() as stack:
+        pool = [stack.enter_context(contextlib.closing(Reader(source, most))) for _ in range(readers)]
+        stack.callback(lambda: [reader.process.kill() for reader in pool])  # all, before the first is waited for
+        due: deque[Reader] = deque()  # whose batches come next
+        for reader, order in zip(itertools.cycle(pool), itertools.islice(orders, AHEAD * readers), strict=False):
+            reader.ask(order)
+            due.append(reader)
+        while due:
+            reader = due.popleft()
+            taken = reader.take(pin=pin, stopped=stopped)
+            if taken is None:
+                return
+            for order in itertools.islice(orders, 1):
+                reader.ask(order)
+                due.append(reader)
+            yield taken
+
+
+class Reader:
+    """A process that fills the batches that it is asked for, one after the other.
+
+    Raises:
+        RunError: "reader-ended", the system does not let it start.
+    """
+
+    def __init__(self, source: Source, most: int) -> None:
+        self.source, self.pending = source, deque[tuple[int, int]]()  # (slot, n) asked for
+        self.asked = self.read = 0  # batches; images of batches that have been taken
+        # forked, as long as that is what the platform does: nothing is imported anew, and memory is inherited
+        context: Any = multiprocessing.get_context("fork" if sys.platform == "linux" else None)
+        try:
+            self.memory = Memory(context, most, source.shape)
+            self.pipe, theirs = context.Pipe()
+            arguments = (theirs, source, self.memory, os.getpid())
+            self.process = context.Process(target=_serve, args=arguments, daemon=True)
+            self.process.start()
+            theirs.close()
+        except OSError as error:
+            what = f"no process can be started that reads image files: {error.strerror}"
+            hint = "fewer train.workers; with train.workers=0 training reads them itself"
+            raise RunError(what, slug="reader-ended", where="train.workers", hint=hint) from error
+        self.progress, self.keys, self.pixels = self.memory.tensors()
+        _open.add(self)
+
+    def ask(self, order: Tensor) -> None:
+        """Ask for a batch; there must be a slot for it."""
+        slot, self.asked = self.asked % AHEAD, self.asked + 1
+        self.keys[slot, : len(order)] = order
+        self.pending.append((slot, len(order)))
+        with contextlib.suppress(OSError):  # it has ended, which `take` will tell
+            self.pipe.send(self.pending[-1])
+
+    def take(self, *, pin: bool, stopped: Stopped) -> Tensor | None:
+        """The batch that was asked for first, once it is there; None if `stopped` says so before.
+
+        Raises:
+            RunError: an image cannot be read; "reader-ended" or "reader-stalled".
+        """
+        slot, n = self.pending[0]
+        waited, before = 0.0, int(self.progress)
+        while not self.pipe.poll(POLL_S):
+            # not by the clock: a training that was suspended has not waited
+            waited, before = (0.0 if int(self.progress) != before else waited + POLL_S), int(self.progress)
+            if stopped(waited):
+                return None
+            if waited >= STALLED_S:
+                hint = "Its disk or network does not answer, or it is no ordinary file. Go on with --resume."
+                what = f"no image could be read for {waited:.0f} s"
+                raise RunError(what, slug="reader-stalled", where=self._file(), hint=hint)
+        try:
+            error = self.pipe.recv()
+        except (EOFError, OSError):
+            raise self._ended() from None
+        if error is not None:
+            raise error
+        self.pending.popleft()
+        self.read += n
+        batch = torch.empty(n, *self.source.shape, dtype=torch.uint8, pin_memory=pin)
+        return batch.copy_(self.pixels[slot, :n])
+
+    def close(self) -> None:
+        """End the process, whatever it does."""
+        self.process.kill()
+        self.process.join(0.5)
+        if self.process.is_alive():  # a disk that hangs lets nobody die, and at exit Python would wait for it
+            with contextlib.suppress(AttributeError):
+                multiprocessing.process._children.discard(self.process)  # type: ignore[attr-defined]
+        self.pipe.close()
+        _open.discard(self)
+
+    def _file(self) -> str:
+        """The file that it is reading."""
+        slot, n = self.pending[0]
+        image = int(self.keys[slot, min(int(self.progress) - self.read, n - 1), 1])
+        return str(self.source.path(image)).encode(errors="backslashreplace").decode()
+
+    def _ended(self) -> RunError:
+        self.process.join(5)
+        code = self.process.exitcode or 0
+        how = f"was ended by signal {-code} ({signal.strsignal(-code)})" if code < 0 else f"ended with code {code}"
+        hint = "if it ends at this file again, replace the file"
+        if -code == getattr(signal, "SIGKILL", 0):
+            hint = "if memory ran out, for which Linux kills: fewer train.workers, or a smaller train.batch"
+        what = f"a process that reads image files {how}"
+        return RunError(what, slug="reader-ended", where=self._file(), hint=f"Go on with --resume; {hint}.")
+
+
+_open: "WeakSet[Reader]" = WeakSet()
+
+
+@atexit.register  # before multiprocessing's own, which would ask them to end and wait for that
+def _close_all() -> None:
+    for reader in list(_open):
+        reader.close()
+
+
+class Memory:
+    """What a reader and its parent share: how many images are read, and for each slot which and their pixels."""
+
+    def __init__(self, context: Any, most: int, shape: tuple[int, ...]) -> None:
+        self.most, self.shape = most, shape
+        size = 8 + AHEAD * most * (16 + prod(shape))
+        # without a name it needs no room in /dev/shm, but only a forked process has it too
+        forked = context.get_start_method() == "fork"
+        self.buffer: Any = mmap.mmap(-1, size) if forked else context.RawArray("B", size)
+
+    def tensors(self) -> tuple[Tensor, Tensor, Tensor]:
+        """The count [] int64, the keys [AHEAD, most, 2] int64, the pixels [AHEAD, most, *shape] uint8."""
+        numbers = torch.frombuffer(self.buffer, dtype=torch.int64, count=1 + AHEAD * self.most * 2)
+        pixels = torch.frombuffer(self.buffer, dtype=torch.uint8, offset=8 * len(numbers))
+        return numbers[0], numbers[1:].view(AHEAD, self.most, 2), pixels.view(AHEAD, self.most, *self.shape)
+
+
+def _serve(pipe: "Connection[Any, Any]", source: Source, memory: Memory, parent: int) -> None:
+    """What a reader does until its parent wants no more, or is no more."""
+    for name in DEAF_TO:
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    _let_go(besides=pipe.fileno())
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    torch.set_num_threads(1)
+    progress, keys, pixels = memory.tensors()
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            slot, n = pipe.recv()
+            answer: Exception | None = None
+            try:
+                for row, key in enumerate(keys[slot, :n].tolist()):
+                    pixels[slot, row] = source.read(*key)
+                    progress += 1
+            except (DcpError, MemoryError) as error:
+                answer = error
+            except Exception:
+                answer = RuntimeError(f"in a process that reads image files:\n{traceback.format_exc()}")
+            pipe.send(answer)
+
+
+def _let_go(*, besides: int) -> None:
+    """Let go of the files that were inherited: a lock, or a line to another process, would outlive the parent here.
+
+    Their numbers stay taken, so that whoever closes one later closes nothing else.
+    """
+    with contextlib.suppress(OSError):
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for number in [int(each.name) for each in Path("/proc/self/fd").iterdir()]:
+            if number > 2 and number not in (besides, nothing):
+                with contextlib.suppress(OSError):
+                    os.dup2(nothing, number)
+
+
+def _end_with(parent: int) -> None:
+    """End this process with its parent, also where it hangs."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
