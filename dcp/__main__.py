@@ -1,5 +1,10 @@
 """`python -m dcp` is `dcp`."""
 
-from dcp.cli.app import main
+import sys
 
-main()
+try:
+    from dcp.cli.app import main
+
+    main()
+except KeyboardInterrupt:  # before any command had begun
+    sys.exit(130)

@@ -7,8 +7,10 @@ from typing import Annotated, NoReturn
 import typer
 
 from dcp import __version__
+from dcp.cli import launch
 from dcp.cli.compare import compare
-from dcp.cli.exit_codes import exits
+from dcp.cli.exit_codes import LAUNCHED, exits, report
+from dcp.cli.output import outputs
 from dcp.cli.pretrain import pretrain
 from dcp.cli.probe import probe
 from dcp.cli.recipes import recipes
@@ -34,16 +36,23 @@ def main() -> NoReturn:
     """Run the command line and exit with the code of the contract."""
     if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"} & os.environ.keys():
         os.environ["GOMP_SPINCOUNT"] = "10000"  # before torch is imported; why: dcp.hardware.threads
+    if LAUNCHED in os.environ:
+        launch.end_with_launcher()
     sys.exit(run(sys.argv[1:]))
 
 
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code."""
-    try:
-        app(args=arguments, prog_name="dcp")
-    except SystemExit as error:
-        return error.code if isinstance(error.code, int) else DONE
-    return DONE
+    code = DONE
+    with outputs() as out:
+        try:
+            app(args=arguments, prog_name="dcp")
+        except SystemExit as error:
+            code = error.code if isinstance(error.code, int) else DONE
+        out.flush()
+        if code == DONE and out.lost is not None:
+            code = report(out.lost)
+    return code
 
 
 def _print_version(wanted: bool) -> None:

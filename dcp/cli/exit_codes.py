@@ -1,8 +1,6 @@
 """Exit codes: from what happened to a number and one plain message."""
 
-import contextlib
 import functools
-import io
 import os
 import re
 import sys
@@ -16,6 +14,8 @@ import typer
 from dcp.errors import DONE, INTERRUPTED, DcpError, Diverged, Interrupted, ProcessLost, RequestError, RunError
 
 ON_EVERY_PROCESS = (RequestError, Diverged, ProcessLost)  # one of several processes says it for all
+LAUNCHED = "DCP_LAUNCHED"  # set in the environment of processes that dcp has started itself, and watches
+LOST = 75  # the exit code by which such a one tells that another was lost
 LAST_RESORT = (OSError, UnicodeError, RecursionError, MemoryError)  # nobody before knew better what they mean
 
 
@@ -31,30 +31,21 @@ def exits(command: Callable[..., int | None]) -> Callable[..., NoReturn]:
 
 def guarded(work: Callable[[], int | None]) -> int:
     """The exit code of `work`; what the user or the machine caused is one plain message, and anything else a bug."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a terminal of few letters shows the others escaped
-            stream.reconfigure(errors="backslashreplace")
     try:
-        code = work() or DONE
-        _flush()
-        return code
+        return work() or DONE
     except DcpError as error:
-        return _report(error)
+        return report(error)
     except Interrupted as error:
-        if is_main():
-            print("stopped; a checkpoint was saved: go on with --resume", file=sys.stderr)
+        if is_main() or not (error.saved or LAUNCHED in os.environ):
+            how = "a checkpoint was saved" if error.saved else "no new checkpoint, images were waited for in vain"
+            print(f"stopped; {how}: go on with --resume", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt as error:
-        print(*(error.args or ("stopped",)), file=sys.stderr)  # who knows how to go on says so
+        if is_main():
+            print(*(error.args or ("stopped",)), file=sys.stderr)  # who knows how to go on says so
         return INTERRUPTED
-    except BrokenPipeError:
-        return _discard_output()
-    except SystemExit as error:  # rich's answer to a closed pipe
-        if isinstance(error.__context__, BrokenPipeError):
-            return _discard_output()
-        raise
     except LAST_RESORT as error:
-        return _report(_system_error(error))
+        return report(_system_error(error))
 
 
 def is_main() -> bool:
@@ -72,13 +63,15 @@ def _integer(variable: str) -> int:
     return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else 0
 
 
-def _report(error: DcpError) -> int:
+def report(error: DcpError) -> int:
     """The error's exit code, after the message is on the screen."""
-    with contextlib.suppress(OSError):
-        _flush()  # what was printed before comes before
-    # several processes meet these alike, and the word of one is enough
-    if is_main() or not isinstance(error, ON_EVERY_PROCESS):
-        print(error, file=sys.stderr)
+    sys.stdout.flush()  # what was printed before comes before
+    if isinstance(error, ProcessLost) and LAUNCHED in os.environ:
+        return LOST  # whoever started it knows which process ended, and why
+    # several processes meet some errors alike, and the word of one is enough, or of two where one is lost
+    two = isinstance(error, ProcessLost) and _integer("RANK") == 1
+    if is_main() or two or not isinstance(error, ON_EVERY_PROCESS):
+        print(error, file=sys.stderr, flush=True)
     return error.exit_code
 
 
@@ -95,25 +88,3 @@ def _system_error(error: Exception) -> RunError:
     inside = [frame for frame in frames if Path(frame.filename).parent.is_relative_to(Path(__file__).parents[1])]
     hint = f"It came up at {Path(inside[-1].filename).name}, line {inside[-1].lineno}." if inside else ""
     return RunError(message, slug="system-error", where=where, hint=hint)
-
-
-def _flush() -> None:
-    """Send off what is printed, as long as an error can still be shown.
-
-    Raises:
-        OSError: it cannot be; nothing will be tried again.
-    """
-    if sys.stdout is None:  # closed by whoever started us
-        return
-    try:
-        sys.stdout.flush()
-    except OSError:
-        _discard_output()
-        raise
-
-
-def _discard_output() -> int:
-    """Done: the reader of our output has gone, as `head` does."""
-    with contextlib.suppress(OSError, AttributeError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return DONE

@@ -1,7 +1,11 @@
 """Start several processes of the same command on this machine; signals go in, an exit code comes out.
 
-Each process gets its rank in the variables that torchrun sets too, and Accelerate reads them. Not torchrun itself:
-it turns every exit code into 1 and prints its own report over the error that a user should see.
+Each process gets its rank in the variables that torchrun sets too. Not torchrun itself: it turns every exit code into 1
+and prints its own report over the error that a user should see.
+
+Each process leads a session of its own, so that what a terminal sends reaches this command alone, which passes it on
+once. And each has a pipe for its standard input, whose other end is open here alone: it ends when this command does,
+however that happened.
 """
 
 import os
@@ -9,65 +13,125 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from types import FrameType
 
-from dcp.errors import DONE, FAILED
+from dcp.cli.exit_codes import LAUNCHED, LOST, is_main
+from dcp.errors import DONE, FAILED, INTERRUPTED, TERMINATED, ProcessLost
+from dcp.training.signals import SAVES, STOPS
 
-GRACE_S = 20.0  # for the others to end by themselves when one has: they may be saving, or wait for it in vain
+GRACE_S = 20.0  # for the others to end by themselves when one has failed: they may wait for it in vain
+SAVING_S = 300.0  # the same when it has stopped as asked: they may be saving
+POLL_S = 0.05
 
 
 def launch(arguments: list[str], processes: int) -> int:
     """Run `python -m dcp ARGUMENTS` in so many processes that train together.
 
     Returns:
-        0, or the exit code of the first process that ended with another.
+        0, or the exit code of a process that ended with another; 130 or 143 where a signal asked for the end.
+
+    Raises:
+        ProcessLost: one was killed, or crashed; nobody else has said so.
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     workers: list[subprocess.Popen[bytes]] = []
+    heard: list[int] = []  # signals that are to be passed on
 
-    def pass_on(number: int, frame: FrameType | None) -> None:
-        # Ctrl-C has reached the workers already: the terminal sends it to all
-        if number != signal.SIGINT:
-            _send(workers, number)
+    def hear(number: int, frame: FrameType | None) -> None:
+        heard.append(number)
 
-    passed = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1", "SIGUSR2") if hasattr(signal, name)]
-    before = {number: signal.signal(number, pass_on) for number in passed}
+    before = {number: signal.signal(number, hear) for number in _passed_on()}
     try:
         for rank in range(processes):
             ranks = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": processes, "LOCAL_WORLD_SIZE": processes}
-            own = {**ranks, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+            own = {**ranks, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, LAUNCHED: 1}
             environment = {**os.environ, **{name: str(value) for name, value in own.items()}}
-            workers.append(subprocess.Popen([sys.executable, "-m", "dcp", *arguments], env=environment))
-        return _wait(workers)
+            command = [sys.executable, "-m", "dcp", *arguments]
+            pipe = subprocess.PIPE
+            workers.append(subprocess.Popen(command, env=environment, stdin=pipe, start_new_session=True))
+        return _wait(workers, heard)
     finally:
-        _send(workers, signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
+        for worker in workers:
+            worker.kill()  # nothing where it has ended
+            worker.communicate()
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _wait(workers: list[subprocess.Popen[bytes]]) -> int:
-    """Wait for all; once one has failed the others have GRACE_S to end."""
-    code, until = DONE, float("inf")
-    while any(worker.poll() is None for worker in workers):
-        code = code or _exit_code(workers)
-        if code and until == float("inf"):
-            until = time.monotonic() + GRACE_S
+def end_with_launcher() -> None:
+    """End this process, at once and without saving, when the command that launched it has ended; in the background."""
+    threading.Thread(target=_watch, daemon=True).start()
+
+
+def _watch() -> None:
+    while os.read(0, 1):
+        pass
+    if is_main():
+        what = "the command that started this training was killed"
+        print(ProcessLost(what, slug="process-lost", hint="Go on with --resume."), file=sys.stderr, flush=True)
+    os._exit(FAILED)
+
+
+def _passed_on() -> list[int]:
+    """The signals that the processes are to hear: those that a single one obeys, and Ctrl-Z."""
+    numbers = [getattr(signal, name) for name in (*STOPS, *SAVES, "SIGTSTP") if hasattr(signal, name)]
+    return [number for number in numbers if number == signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN]
+
+
+def _wait(workers: list[subprocess.Popen[bytes]], heard: list[int]) -> int:
+    """Wait for all, passing on what is heard; once one has ended badly the others have some time to end."""
+    asked, until = DONE, float("inf")  # the exit code of a signal that asked for the end
+    while None in (codes := [worker.poll() for worker in workers]):
+        while heard:
+            name = signal.Signals(heard.pop(0)).name
+            asked = STOPS.get(name, asked)
+            if name == "SIGTSTP":
+                _send(workers, signal.SIGSTOP)
+                os.kill(os.getpid(), signal.SIGSTOP)  # until the shell lets us go on
+                _send(workers, signal.SIGCONT)
+            else:
+                _send(workers, getattr(signal, name))
+        bad = [code for code in codes if code]
+        if bad and until == float("inf"):
+            stopped = bad[0] in (INTERRUPTED, TERMINATED)
+            until = time.monotonic() + (SAVING_S if stopped else GRACE_S)
         if time.monotonic() > until:
-            return code
-        time.sleep(0.05)
-    return code or _exit_code(workers)
-
-
-def _exit_code(workers: list[subprocess.Popen[bytes]]) -> int:
-    """An exit code that is not 0, if there is one; that of a failed run for a process that a signal killed."""
-    codes = [worker.returncode for worker in workers if worker.returncode]
-    return codes[0] if codes and codes[0] > 0 else FAILED if codes else DONE
+            break
+        time.sleep(POLL_S)
+    for number in heard:  # too late for the processes, but not for what would come after them
+        asked = STOPS.get(signal.Signals(number).name, asked)
+    return _exit_code(workers, asked)
 
 
 def _send(workers: list[subprocess.Popen[bytes]], number: int) -> None:
     for worker in workers:
-        if worker.poll() is None:
-            worker.send_signal(number)
+        worker.send_signal(number)  # nothing where it has ended
+
+
+def _exit_code(workers: list[subprocess.Popen[bytes]], asked: int) -> int:
+    """One code for all.
+
+    Raises:
+        ProcessLost: one was killed, and not as asked.
+    """
+    codes = [worker.poll() for worker in workers]
+    if not any(codes):
+        return asked
+    killed = {rank: -code for rank, code in enumerate(codes) if code is not None and code < 0}
+    stops = [code for code in codes if code in (INTERRUPTED, TERMINATED)] or ([asked] if asked and killed else [])
+    if stops:
+        if codes[0] not in stops:  # which would have said it
+            print("stopped; no new checkpoint was saved", file=sys.stderr)
+        return stops[0]
+    for rank, number in killed.items():
+        what = f"process {rank} of {len(codes)} was ended by signal {number} ({signal.strsignal(number)})"
+        hint = "if memory ran out, for which Linux kills: fewer processes, or a smaller train.batch"
+        raise ProcessLost(what, slug="process-lost", hint=f"Go on with --resume; {hint}.")
+    if set(codes) <= {DONE, LOST, None}:
+        hint = "They wait half an hour for one that does not answer. Go on with --resume."
+        raise ProcessLost("the processes of this run have lost each other", slug="process-lost", hint=hint)
+    return next(code for code in codes if code and code != LOST)

@@ -1,5 +1,6 @@
 """`dcp pretrain`: read the recipe, train every seed, show progress and a summary."""
 
+import contextlib
 import json
 import sys
 from dataclasses import replace
@@ -10,7 +11,7 @@ import typer
 
 from dcp.cli import options
 from dcp.cli.exit_codes import is_launched, is_main
-from dcp.errors import RequestError
+from dcp.errors import DcpError, ProcessLost, RequestError
 from dcp.training.request import Request
 
 if TYPE_CHECKING:
@@ -50,22 +51,44 @@ def pretrain(
     if seed is not None and seeds is not None:
         raise RequestError("--seed and --seeds exclude each other", slug="bad-option", hint="one of the two")
     asked = parse(seeds) if seeds is not None else [] if seed is None else [seed]
-    sets, request = (*(set_ or ()), *(words or ())), Request(runs, resume, device, processes)
+    sets, request = (*(set_ or ()), *(words or ())), Request(runs, resume, device, processes, warn=_warn)
     if is_study(recipe, sets):
         from dcp.cli import study
 
         return study.pretrain(recipe, sets, asked, request, dry_run=dry_run, quiet=quiet, as_json=json_)
     checked = Recipe.read(recipe, sets)
+    recipes = [checked.with_seed(each) for each in asked] or [checked]
     if dry_run:
-        return _dry(checked.with_seed(asked[0]) if asked else checked, request, as_json=json_)
+        return _dry(recipes[0], request, as_json=json_)
     if processes > 1 and not is_launched():
         from dcp.cli import launch
 
-        return launch.launch(sys.argv[1:], processes)
-    trained = _train([checked.with_seed(each) for each in asked] or [checked], request, quiet=quiet)
+        try:
+            return launch.launch(sys.argv[1:], processes)
+        except ProcessLost as error:
+            _note(recipes, request, error)
+            raise
+    trained = _train(recipes, request, quiet=quiet)
     if json_ and is_main():
         print(json.dumps({"runs": [str(run.path) for run in trained]}))
     return 0
+
+
+def _warn(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _note(recipes: "list[Recipe]", request: Request, error: ProcessLost) -> None:
+    """Note what ended a training whose processes could not do so themselves."""
+    from dcp.runs.run import Run
+    from dcp.training.record import now
+
+    for recipe in recipes:
+        with contextlib.suppress(DcpError):  # it has not been begun, or another command goes on with it already
+            run = Run.open(request.runs / recipe.folder)
+            if run.record.status == "running":
+                with run.lock():
+                    run.update(status="failed", why=str(error), error=error.slug, ended=now())
 
 
 def _train(recipes: "list[Recipe]", request: Request, *, quiet: bool) -> "list[Run]":

@@ -10,11 +10,15 @@ from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
-from accelerate import Accelerator, DistributedDataParallelKwargs
 from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx
 
 from dcp.errors import RequestError
+from dcp.hardware import rendezvous
+from dcp.hardware.environment import without_foreign
+
+with without_foreign():
+    from accelerate import Accelerator, DistributedDataParallelKwargs
 
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -26,14 +30,26 @@ class Process:
         device: "cpu", "cuda" or "mps".
         tracker: name of an Accelerate tracker, or "none".
         folder: where a tracker that keeps files keeps them.
+        say: is told which processes are waited for.
 
     Attributes:
         rank: number of this process, from 0.
         count: how many there are.
         device: of this process.
+
+    Raises:
+        RequestError: the environment says something wrong of the processes; no such tracker, or not on this device.
+        RunError: the others do not come.
     """
 
-    def __init__(self, device: str, *, tracker: str = "none", folder: str | None = None) -> None:
+    def __init__(
+        self,
+        device: str,
+        *,
+        tracker: str = "none",
+        folder: str | None = None,
+        say: Callable[[str], None] = lambda text: None,
+    ) -> None:
         if tracker != "none" and find_spec(tracker) is None:
             raise RequestError(
                 f'run.tracker = "{tracker}" needs the package {tracker}',
@@ -42,13 +58,20 @@ class Process:
                 hint=f"pip install {tracker}",
             )
         options = DistributedDataParallelKwargs(broadcast_buffers=False)
-        self._accelerator = Accelerator(
-            cpu=device == "cpu",
-            mixed_precision="no",  # Method casts the networks alone; statistics, predictor and loss stay float32
-            kwargs_handlers=[options],
-            log_with=None if tracker == "none" else tracker,
-            project_dir=folder,
-        )
+        world = rendezvous.world()
+        given = world.variables()
+        if world.count > 1:
+            given["OMP_NUM_THREADS"] = os.environ.get("OMP_NUM_THREADS", "1")  # or Accelerate would set threads itself
+            if not dist.is_initialized():
+                rendezvous.join(world, device, say)
+        with without_foreign(given):
+            self._accelerator = Accelerator(
+                cpu=device == "cpu",
+                mixed_precision="no",  # Method casts the networks alone; statistics, predictor and loss stay float32
+                kwargs_handlers=[options],
+                log_with=None if tracker == "none" else tracker,
+                project_dir=folder,
+            )
         self.tracker = tracker
         self.rank: int = self._accelerator.process_index
         self.count: int = self._accelerator.num_processes
@@ -61,6 +84,7 @@ class Process:
         """Whether this process, of rank 0, is the one that writes and prints."""
         return self.rank == 0
 
+    @without_foreign()
     def wrap(self, module: nn.Module) -> nn.Module:
         """`module` on this process's device, its gradients averaged over processes."""
         with warnings.catch_warnings():
@@ -107,10 +131,12 @@ class Process:
         rows: Tensor = _Rows.apply(x, start, sum(shares), self.total)
         return rows, start
 
+    @without_foreign()
     def wait(self) -> None:
         """Until all processes are here."""
         self._accelerator.wait_for_everyone()
 
+    @without_foreign()
     def start_tracker(self, project: str, run: str, config: dict[str, Any], step: int) -> None:
         """Open the tracker, where one is asked for; what TensorBoard has been told of `step` and later is void."""
         if self.tracker != "none":
@@ -121,6 +147,7 @@ class Process:
             }
             self._accelerator.init_trackers(project, config=plain, init_kwargs=names)  # tensorboard knows no lists
 
+    @without_foreign()
     def track(self, values: dict[str, float], step: int) -> None:
         """Hand numbers to the tracker, where there is one."""
         if self.tracker != "none":
@@ -136,6 +163,7 @@ class Process:
         if self.tracker == "tensorboard" and self.is_main:
             self._accelerator.get_tracker("tensorboard", unwrap=True).flush()
 
+    @without_foreign()
     def end(self) -> None:
         """Close the tracker."""
         if self.tracker != "none":

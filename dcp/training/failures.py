@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
+from torch.distributed import DistError
 
 from dcp.errors import DcpError, Interrupted, ProcessLost, RunError, RunLost, printable
 from dcp.runs import lease
 from dcp.runs.owner import group
 from dcp.runs.run import Run
 from dcp.training.record import now
+
+LOST = ("closed by peer", "Connection reset", "Broken pipe", "Timed out waiting")  # what gloo says of other processes
 
 
 @contextlib.contextmanager
@@ -23,8 +26,9 @@ def noted(path: Path, run: Run | None) -> Iterator[None]:
                 if run is not None:
                     reserve.enter_context(run.reserving())
                 yield
-        except Interrupted:
-            _note(run, "interrupted", "stopped by a signal after a checkpoint was saved; go on with --resume")
+        except Interrupted as error:
+            how = "after a checkpoint was saved" if error.saved else "without a new checkpoint"
+            _note(run, "interrupted", f"stopped by a signal {how}; go on with --resume")
             raise
         except RunLost:
             raise
@@ -57,7 +61,7 @@ def in_words(path: Path | None) -> Iterator[None]:
     except RuntimeError as error:
         if "alloc" in str(error) and "memory" in str(error):
             raise _out_of_memory(str(error)) from None
-        if "closed by peer" in str(error) or "Connection reset" in str(error):
+        if isinstance(error, DistError) or any(mark in str(error) for mark in LOST):
             where = "" if path is None else str(path)
             raise ProcessLost("another process of this run ended", slug="process-lost", where=where) from None
         raise
@@ -76,6 +80,8 @@ def _note(run: Run | None, status: str, why: str, slug: str = "") -> None:
     if run is None:
         return
     try:
+        if slug == "process-lost" and Run.open(run.path).record.status != "running":
+            return  # the process that is lost has said why
         run.end(status=status, why=why, error=slug, ended=now())
     except DcpError as error:  # which must not hide the one that is on its way
         path, said = run.path / "run.json", run.record.status

@@ -7,6 +7,8 @@ from typing import Any
 
 from dcp.data.datasets.base import Dataset
 from dcp.data.sampler import Plan
+from dcp.errors import printable
+from dcp.hardware import environment
 from dcp.hardware.device import device_name, peak_memory_bytes
 from dcp.hardware.precision import Precision
 from dcp.hardware.processes import Process
@@ -36,6 +38,8 @@ def sitting(process: Process, precision: Precision, threads: int | None, why_no_
         "precision": precision.name,
         "threads": threads,
         "graph": why_no_graph or True,
+        "environment": environment.deciding(),
+        "environment_ignored": [printable(name) for name in environment.ignored()],
     }
 
 

@@ -23,3 +23,4 @@ class Request:
     processes: int = 1  # that train together, where the command starts them
     watch: Watch = silent  # is given every line of metrics as it is written, and a "start" line
     say: Say = silent  # is told in words what is skipped and why
+    warn: Say = silent  # is told, in every process, what keeps it waiting

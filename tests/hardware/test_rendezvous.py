@@ -1,0 +1,121 @@
+"""Processes that look for each other: what the environment may say of them, and how long they wait."""
+
+import socket
+import time
+from datetime import timedelta
+
+import pytest
+from torch.distributed import TCPStore
+
+from dcp.errors import DcpError, RequestError, RunError
+from dcp.hardware import rendezvous
+from dcp.hardware.rendezvous import OTHER_SIZES, VARIABLES, World
+
+WHOLE = {"RANK": "1", "LOCAL_RANK": "0", "WORLD_SIZE": "4", "MASTER_ADDR": "there", "MASTER_PORT": "29500"}
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment that says nothing of other processes."""
+    for name in (*VARIABLES, *OTHER_SIZES, rendezvous.WAIT, "TORCHELASTIC_USE_AGENT_STORE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(rendezvous, "SAID_AFTER_S", 0.2)
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return free.getsockname()[1]
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({name: None}, [name, "WORLD_SIZE is 4"]) for name in ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
+    ] + [
+        ({"RANK": None, "LOCAL_RANK": None, "MASTER_ADDR": None, "MASTER_PORT": None}, ["are not set", "torchrun"]),
+        ({"RANK": "x"}, ["RANK is x", "0 to 3"]),
+        ({"RANK": "4"}, ["RANK is 4", "0 to 3"]),
+        ({"RANK": "-1"}, ["RANK is -1"]),
+        ({"LOCAL_RANK": "1.5"}, ["LOCAL_RANK is 1.5"]),
+        ({"WORLD_SIZE": "two"}, ["WORLD_SIZE is two"]),
+        ({"WORLD_SIZE": "0"}, ["WORLD_SIZE is 0"]),
+        ({"MASTER_PORT": "99999"}, ["MASTER_PORT is 99999"]),
+        ({rendezvous.WAIT: "soon"}, ["DCP_WAIT_S is soon"]),
+        *(({**dict.fromkeys(WHOLE), name: "2"}, [f"{name} is 2", "--processes"]) for name in OTHER_SIZES),
+        ({**dict.fromkeys(WHOLE), "PMI_SIZE": "x"}, ["PMI_SIZE is x"]),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_wrong_or_incomplete_environment_is_refused_with_the_variable_and_the_way_out(
+    changed: dict[str, str | None], words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {**WHOLE, **changed}.items():
+        if value is not None:
+            monkeypatch.setenv(name, value)
+    with pytest.raises(RequestError) as caught:
+        rendezvous.world()
+    assert caught.value.slug == "bad-environment"
+    for word in words:
+        assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "said", [{}, {"RANK": "3"}, {"LOCAL_RANK": "x"}, {"WORLD_SIZE": "1", "PMI_SIZE": "1"}], ids=str
+)
+def test_a_process_that_nobody_says_has_others_is_alone(said: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in said.items():
+        monkeypatch.setenv(name, value)
+    assert rendezvous.world() == World()
+
+
+def test_a_whole_environment_places_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {**WHOLE, rendezvous.WAIT: "7.5"}.items():
+        monkeypatch.setenv(name, value)
+    assert rendezvous.world() == World(1, 0, 4, "there", 29500, 7.5)
+
+
+def joined(rank: int, port: int, count: int = 2, wait_s: float = 0.6) -> tuple[DcpError, list[str]]:
+    """What a process is told that joins in vain, and what it says before."""
+    said: list[str] = []
+    with pytest.raises(DcpError) as caught:
+        rendezvous.join(World(rank, 0, count, "127.0.0.1", port, wait_s), "cpu", said.append)
+    return caught.value, said
+
+
+def test_who_waits_for_others_says_for_whom_and_gives_up(port: int) -> None:
+    began = time.monotonic()
+    error, said = joined(0, port, count=3)
+    assert time.monotonic() - began < 20
+    assert said == [f"waiting at 127.0.0.1:{port}, 1 s at most, for 2 other processes (rank 1, 2)"]
+    assert (type(error), error.slug) == (RunError, "no-group")
+    assert "2 other processes (rank 1, 2)" in error.message
+    assert rendezvous.WAIT in error.hint
+
+
+def test_who_waits_for_the_first_process_says_so_and_why_and_gives_up(port: int) -> None:
+    error, said = joined(1, port)
+    assert said == [f"waiting at 127.0.0.1:{port}, 1 s at most, for process 0: Connection refused"]
+    assert (type(error), error.slug) == (RunError, "no-group")
+
+
+def test_what_else_listens_there_is_not_waited_for_for_ever(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rendezvous, "TCPStore", lambda *_, **__: time.sleep(60))  # as torch's where nobody answers
+    with socket.create_server(("127.0.0.1", port)):
+        error, _ = joined(1, port)
+        assert "something else answers there" in str(error)
+        taken, _ = joined(0, port)
+        assert (taken.slug, taken.where) == ("bad-environment", "MASTER_PORT")
+
+
+def test_two_processes_of_the_same_rank_are_refused(port: int) -> None:
+    store = TCPStore("127.0.0.1", port, 3, True, timedelta(seconds=30), False)
+    store.add("dcp/1", 1)
+    error, _ = joined(1, port, count=3)
+    assert isinstance(error, RequestError)
+    assert "two processes have the rank 1" in str(error)
+
+
+def test_processes_are_not_started_together_where_they_cannot_be(port: int) -> None:
+    with pytest.raises(RequestError, match="no-device"):
+        rendezvous.join(World(0, 0, 2, "127.0.0.1", port), "mps", lambda text: None)
