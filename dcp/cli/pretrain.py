@@ -137,6 +137,10 @@ def _dry(recipe: "Recipe", request: Request, *, as_json: bool) -> int:
 
     cost = estimate(recipe, request)
     gib = (cost["peak_memory_bytes"] or 0) / 2**30
+    time = "too few steps to measure any"
+    if cost["seconds_per_step"] is not None:
+        time = f"{cost['seconds_per_step']:.3f} s a step ({cost['images_per_s']:,.0f} images/s): "
+        time += f"about {duration(cost['estimated_s'])}"
     for line in (
         f"would train {cost['run']} on {cost['device']}, {cost['precision']} ({cost['precision_why']})",
         f"images       {cost['images']:,}, batch {cost['batch']}: "
@@ -145,8 +149,7 @@ def _dry(recipe: "Recipe", request: Request, *, as_json: bool) -> int:
         f"parameters   {cost['parameters']:,}, of which the backbone {cost['backbone_parameters']:,}",
         f"arithmetic   {cost['flops_per_step'] / 1e9:,.1f} GFLOP a step",
         f"memory       {gib:.1f} GiB at most so far",
-        f"time         {cost['seconds_per_step']:.3f} s a step ({cost['images_per_s']:,.0f} images/s): "
-        f"about {duration(cost['estimated_s'])}",
+        f"time         {time}",
     ):
         print(line)
     if as_json:

@@ -28,7 +28,7 @@ from torch import Tensor
 
 from dcp.data.grey_levels import Range, is_deep, to_bytes
 from dcp.data.regular_files import open_regular
-from dcp.errors import LFS_POINTER, NotFetched, RunError, not_fetched
+from dcp.errors import LFS_POINTER, NotFetched, RunError, not_fetched, printable
 
 FORMATS = {  # as Pillow calls them -> endings of their files
     "JPEG": ("jpg", "jpeg", "jpe", "jfif"),
@@ -45,6 +45,14 @@ FORMATS = {  # as Pillow calls them -> endings of their files
 # Pillow warns here and refuses at twice as many. Such an image takes a second and 270 MB for every view, so
 # dcp refuses it already here.
 MAX_PIXELS = 89_478_485
+SMALLER = "scale it down or cut it up"
+
+# what helps where a file is broken: a run knows the images that it was trained on by their names and sizes
+TRAINED = (
+    "Restore the file as it was when the run began, and go on with --resume.\n"
+    "With another file in its place, or without it, training begins anew under another name: run.name=NAME."
+)
+UNTRAINED = "It is for testing: replace the file, or take it out of the folder, and go on with --resume."
 
 TURNS = {  # EXIF orientation -> what puts the image upright; 1 is upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -67,6 +75,7 @@ class Files:
     shown: str = ""  # what messages call the root; "" for its path
     left_out: Mapping[str, int] = field(default_factory=dict)  # files below the root that are no images, by ending
     grey: Range | None = None  # of grey images of more than 8 bits; None for each kind's own
+    mending: str = TRAINED  # what helps where a file is broken
 
     @classmethod
     def listed(cls, root: Path, names: Iterable[bytes]) -> "Files":
@@ -101,7 +110,7 @@ class Files:
             # not self.path(i).stat(): building a Path takes much longer, and a fingerprint asks for all files
             return os.stat(os.path.join(os.fsencode(self.root), self.name(i))).st_size  # noqa: PTH116, PTH118
         except OSError as error:
-            raise broken(self.path(i), error, self.place(i)) from error
+            raise broken(self.path(i), error, self.place(i), self.mending) from error
 
     def subset(self, index: Tensor) -> "Files":
         """The files at `index` (int64 [M]), in that order."""
@@ -110,7 +119,7 @@ class Files:
 
     def decode(self, i: int) -> Tensor:
         """Image `i` as uint8 [3, h, w] RGB; RunError with the path where it cannot be read."""
-        return decode(self.path(i), self.grey, self.place(i))
+        return decode(self.path(i), self.grey, self.place(i), self.mending)
 
 
 def _joined(names: list[bytes]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
@@ -145,22 +154,25 @@ def opened(path: Path) -> Iterator[Image.Image]:
             if file.read(len(LFS_POINTER)) == LFS_POINTER:
                 raise not_fetched(str(path)) from None
             raise ValueError(f"it is no {', '.join(formats()[:-1])} or {formats()[-1]}") from None
+        except Image.DecompressionBombError:  # twice as many; its words name a limit of Pillow's
+            raise ValueError(f"it has more than the {MAX_PIXELS} pixels that dcp decodes; {SMALLER}") from None
         with image:
             size = f"{image.width} x {image.height} pixels"
             if image.width * image.height > MAX_PIXELS:
-                raise ValueError(f"{size} are more than the {MAX_PIXELS} that dcp decodes; scale it down or cut it up")
+                raise ValueError(f"{size} are more than the {MAX_PIXELS} that dcp decodes; {SMALLER}")
             if image.width * image.height == 0:
                 raise ValueError(size)
             yield image
 
 
-def decode(path: Path, grey: Range | None = None, shown: str = "") -> Tensor:
+def decode(path: Path, grey: Range | None = None, shown: str = "", mending: str = TRAINED) -> Tensor:
     """One image file as uint8 [3, h, w] RGB, upright; the module says how other colour modes become RGB.
 
     Args:
         path: the file.
         grey: range of grey images of more than 8 bits; None for the kind's own.
         shown: what messages call the file; without it the path.
+        mending: what helps where it is broken.
 
     Raises:
         RunError: the file is truncated, empty, not an image, larger than `MAX_PIXELS`, or has gone; "no-range".
@@ -175,15 +187,16 @@ def decode(path: Path, grey: Range | None = None, shown: str = "") -> Tensor:
         error.where = _printed(shown or path)
         raise
     except Exception as error:  # Pillow's parsers raise what they meet: OSError, SyntaxError, struct.error
-        raise broken(path, error, shown) from error
+        raise broken(path, error, shown, mending) from error
     return torch.from_numpy(pixels).permute(2, 0, 1)  # channels stay interleaved: resampling is twice as fast on them
 
 
-def broken(path: Path, error: Exception, shown: str = "") -> RunError:
+def broken(path: Path, error: Exception, shown: str = "", hint: str = TRAINED) -> RunError:
     """The error for a file that cannot be used, with Pillow's or the system's reason."""
-    hint = "Replace the file, or take it out of the folder; without it a training needs a new name: run.name=NAME."
-    if not path.exists():
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
         reason, hint = "the file has gone since the folder was listed", "Put it back and go on with --resume."
+    elif isinstance(error, PermissionError):
+        reason, hint = error.strerror or "permission denied", "Check its permissions and go on with --resume."
     elif isinstance(error, OSError) and error.strerror:
         reason = error.strerror
     else:
@@ -194,7 +207,7 @@ def broken(path: Path, error: Exception, shown: str = "") -> RunError:
 
 
 def _printed(path: Path | str) -> str:
-    return str(path).encode(errors="backslashreplace").decode()  # a name that is not valid text must still print
+    return printable(str(path))  # a name that is not valid text must still print
 
 
 def _turn(image: Image.Image) -> Image.Transpose | None:

@@ -143,7 +143,7 @@ def test_a_truncated_file_is_named(tmp_path, paint, ending):
         decode(path)
     assert caught.value.slug == "broken-image"
     assert caught.value.where == str(path)
-    assert "Replace the file" in caught.value.hint
+    assert "Restore the file" in caught.value.hint
 
 
 @pytest.mark.parametrize("content", [b"", b"not an image", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"II*\0", b"BM"])
@@ -210,7 +210,7 @@ def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path):
     header = io.BytesIO()
     Image.new("1", (20_000, 20_000)).save(header, "png")  # 400 megapixels in some 50 kB
     (tmp_path / "bomb.png").write_bytes(header.getvalue())
-    with pytest.raises(RunError, match=r"bomb|more than the"):
+    with pytest.raises(RunError, match=f"it has more than the {image_files.MAX_PIXELS} pixels that dcp decodes"):
         decode(tmp_path / "bomb.png")
 
 
