@@ -49,8 +49,8 @@ SMALLER = "scale it down or cut it up"
 
 # what helps where a file is broken: a run knows the images that it was trained on by their names and sizes
 TRAINED = (
-    "Restore the file as it was when the run began, and go on with --resume.\n"
-    "With another file in its place, or without it, training begins anew under another name: run.name=NAME."
+    "Was it whole when the run began? Restore that very file, and go on with --resume.\n"
+    "Else replace it, or take it out of the folder, and begin anew: run.name=NAME."
 )
 UNTRAINED = "It is for testing: replace the file, or take it out of the folder, and go on with --resume."
 
