@@ -26,8 +26,11 @@ def compare(
     from dcp.report import render
     from dcp.report.html import reports
     from dcp.runs.disk import atomic_write, make_folder
-    from dcp.runs.json_files import to_json
+    from dcp.runs.json_files import check_made_by_dcp, to_json
 
+    if out is not None:
+        names = [f"comparison.{suffix}" for suffix in ("json", "md", "html")]
+        check_made_by_dcp(out, names, marker="comparison.json")
     comparison = compare_named(runs_, runs)
     if out is not None:
         make_folder(out)

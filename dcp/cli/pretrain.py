@@ -50,6 +50,10 @@ def pretrain(
 
     if seed is not None and seeds is not None:
         raise RequestError("--seed and --seeds exclude each other", slug="bad-option", hint="one of the two")
+    keys = [{text.partition("=")[0].strip() for text in texts or ()} for texts in (set_, words)]
+    if twice := sorted(keys[0] & keys[1]):
+        what, hint = f"{twice[0]} is given twice, with --set and without", "Which of the two counts? Give it once."
+        raise RequestError(what, slug="bad-override", where=twice[0], hint=hint)
     asked = parse(seeds) if seeds is not None else [] if seed is None else [seed]
     sets, request = (*(set_ or ()), *(words or ())), Request(runs, resume, device, processes, warn=_warn)
     if is_study(recipe, sets):
@@ -116,8 +120,8 @@ def _train(recipes: "list[Recipe]", request: Request, *, quiet: bool) -> "list[R
         # the others do not wait for the probes: a collective has a time limit, and probes may take longer
         for run in trained if is_launched() and is_main() else ():
             _measure(run, request, console)
-    except KeyboardInterrupt:  # while it measures; the training itself saves a checkpoint first
-        raise KeyboardInterrupt("stopped; what is there is kept: go on with --resume") from None
+    except KeyboardInterrupt as error:  # while it measures; the training itself saves a checkpoint first
+        raise type(error)("stopped; what is there is kept: go on with --resume") from None
     return trained
 
 

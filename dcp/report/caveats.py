@@ -27,6 +27,7 @@ FATES = {
     "no folder": "left no run folder",
     "unreadable": "cannot be read",
     "no encoder": "lost the encoder",
+    "busy": "are still being measured by another process",
 }
 
 

@@ -42,6 +42,7 @@ def save(run: Run, backbone: nn.Module, recipe: Recipe, *, step: int) -> None:
         "image_size": str(recipe.data.view_size),
         "mean_std": json.dumps(recipe.views.statistics()),
     }
+    metadata[weights.CHECKSUM] = weights.checksum(tensors, metadata)
     run.write(FILE, _in_order(serialized(tensors, metadata)))
 
 

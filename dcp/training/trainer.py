@@ -23,6 +23,7 @@ from dcp.recipe import build
 from dcp.recipe.layers import flat
 from dcp.recipe.recipe import Recipe
 from dcp.runs import checkpoint, encoder, roots
+from dcp.runs.json_files import read_bytes
 from dcp.runs.run import Run
 from dcp.training import failures, record, resume
 from dcp.training.agreement import Agreement
@@ -151,9 +152,9 @@ class Trainer:
         if run is not None:
             now = {"started": record.now(), "step": start, **sitting}
             facts, sittings = facts_of(self.recipe), [*run.record.sittings, now]
+            run.keep_metrics_until(start - 1)  # first: it may refuse what is there
             run.update(status="running", why="", error="", facts=facts, sittings=sittings)
             self.write_recipe(run)
-            run.keep_metrics_until(start - 1)
         loop = self.loop(run, progress, signals)
         if self.process.is_main:
             line = record.start_line(str(self.path), self.data, self.parts.plan, start)
@@ -187,7 +188,9 @@ class Trainer:
             paths = roots.whole(self.recipe.table(), self.existing)
             if paths != run.record.roots:
                 run.update(roots=paths)
-            run.write("recipe.toml", self.recipe.toml().encode())
+            text = self.recipe.toml().encode()
+            if read_bytes(run.path / "recipe.toml") != text:
+                run.write("recipe.toml", text)
 
     def batches(self, start: int, stopped: Stopped = lambda waited: False) -> Generator[Batch, None, None]:
         """The batches of this process from step `start` on; they end early when `stopped` says so while it waits."""

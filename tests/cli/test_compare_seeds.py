@@ -1,6 +1,7 @@
 """Two recipes with two seeds each, from training to an interval over seeds; and what --quiet leaves."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -66,3 +67,12 @@ def test_an_evaluation_that_was_asked_for_and_needs_labels_is_refused_where_ther
     said = dcp("probe", "directcopy", "-e", "knn", *where)
     assert said.code == 2
     assert said.err.startswith("error[no-labels]")
+
+
+def test_a_seed_without_its_record_is_named_and_not_left_out(runs: Path, tmp_path: Path, dcp: Callable) -> None:
+    shutil.copytree(runs, tmp_path / "runs")
+    (tmp_path / "runs/directcopy-s0/run.json").unlink()
+    said = dcp("compare", "directcopy", "linear", "--runs", tmp_path / "runs")
+    assert said.code == 2
+    assert "error[half-written-run]" in said.err
+    assert "directcopy-s0" in said.err
