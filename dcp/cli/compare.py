@@ -14,7 +14,7 @@ from dcp.cli import options
 if TYPE_CHECKING:
     from dcp.comparison.compare import Comparison
 
-MORE = "--details: every score, tests, settings that differ, cost"
+MORE = "--details: every score, tests, settings that differ, cost."
 
 
 def compare(
@@ -40,6 +40,7 @@ def compare(
     from dcp.comparison.compare import compare_named
     from dcp.report import render
     from dcp.report.html import reports
+    from dcp.report.page import Lines, Page
     from dcp.runs.disk import atomic_write, make_folder
     from dcp.runs.json_files import to_json
 
@@ -60,7 +61,8 @@ def compare(
             if said := render.care(comparison):
                 console.print()
                 console.print(said)
-            console.print(f"\n{MORE}", style="dim", highlight=False, soft_wrap=True)
+            console.print()
+            console.print(render.terminal(Page("", (Lines("", (MORE,)),))))
         if out is not None:
             console.print(f"\n{out}: comparison.html, comparison.md, comparison.json", highlight=False, soft_wrap=True)
     if json_:

@@ -285,11 +285,14 @@ def test_no_other_score_has_a_corrected_p_or_a_verdict(build):
 
 
 def test_the_primary_score_is_the_one_that_the_recipes_name_and_what_is_usual_without(build):
+    used = []
+
     def named(*names: str | None) -> Comparison:
         runs = []
         for i, name in enumerate(names):
             recipe = {"predictor": {"eps": float(i)}, "probe": {"primary": name} if name else {}}
-            runs.append(build(f"{names[-1]}{i}{len(names)}{name}", top1=0.5 + i / 10, recipe=recipe))
+            used.append(name)
+            runs.append(build(f"arm{len(used)}", top1=0.5 + i / 10, recipe=recipe))
             runs[-1].write_probe("knn", probe(0.5 + i / 10, 1000))
         return compare(runs)
 
