@@ -225,3 +225,9 @@ def test_the_terminal_begins_with_the_answer(arms):
     assert lines[0].startswith("In linear top1, compared with small-directcopy (61.0 %):")
     assert max(map(len, lines)) <= 80
     assert all(line == line.rstrip() for line in lines)
+
+
+def test_where_names_are_long_they_stand_above_their_numbers_and_then_the_last_columns_below(arms):
+    lines = [text for text, _ in table_lines(result_table(arms), 60)]
+    assert lines[1:3] == ["small-directcopy", "  61.0 [58.5, 63.5]  50.0 [25.2, 74.8]  healthy"]
+    assert lines[3] == "  time: 1 h 02 min"
