@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel
 
-from dcp.recipe import schema
+from dcp.recipe import schema, sections
 from dcp.recipe.layers import DEFAULTS
 from dcp.recipe.recipe import File
 from dcp.recipe.schema import Json
@@ -134,7 +134,9 @@ def _bounds(key: Json) -> Iterator[str]:
     for name, text in SIGNS.items():
         if name in key and not (name == "minItems" and "prefixItems" in key):
             yield text.format(schema.bound(key[name]))
-    if "pattern" in key:
+    if key.get("pattern") in (sections.NAME, sections.NAMED):
         yield "letters, digits, `.`, `_`, `-`; a letter or digit first"
+    elif "pattern" in key:  # of probe.primary
+        yield "EVALUATION.SCORE, of an evaluation that needs labels and is in `probe.after`"
     for each in schema.inside(key):
         yield from _bounds(each)

@@ -36,6 +36,7 @@ def pretrain(
         int, typer.Option("--processes", metavar="N", min=1, help="Processes that train together.")
     ] = 1,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check all, measure a few steps, write nothing.")] = False,
+    format_: options.As = options.Format.table,
     quiet: options.Quiet = False,
     json_: options.Json = False,
 ) -> int:
@@ -59,7 +60,12 @@ def pretrain(
     if is_study(recipe, sets):
         from dcp.cli import study
 
-        return study.pretrain(recipe, sets, asked, request, dry_run=dry_run, quiet=quiet, as_json=json_)
+        return study.pretrain(
+            recipe, sets, asked, request, dry_run=dry_run, quiet=quiet, format_=format_, as_json=json_
+        )
+    if format_ is not options.Format.table:
+        hint = "a run has no table of arms; dcp compare has one of several runs"
+        raise RequestError("--format is for studies", slug="bad-option", hint=hint)
     checked = Recipe.read(recipe, sets)
     recipes = [checked.with_seed(each) for each in asked] or [checked]
     if dry_run:

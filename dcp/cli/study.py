@@ -11,7 +11,9 @@ from typing import Any
 from rich.console import Console
 
 from dcp.cli import launch
+from dcp.cli.compare import write
 from dcp.cli.exit_codes import is_launched
+from dcp.cli.options import Format
 from dcp.cli.progress import Watcher, duration
 from dcp.errors import DONE, FAILED, INTERRUPTED, REFUSED, TERMINATED, Interrupted, RequestError, RunError
 from dcp.hardware.device import choose_device
@@ -35,6 +37,7 @@ def pretrain(
     *,
     dry_run: bool,
     quiet: bool,
+    format_: Format,
     as_json: bool,
 ) -> int:
     """Do a study; the exit code: that of a failed run if one failed."""
@@ -46,7 +49,7 @@ def pretrain(
         return _dry(study, request, as_json=as_json)
     if choose_device(request.device) == "cpu":
         keep_freed_memory()
-    console = Console()
+    console = Console(stderr=format_ is not Format.table)  # then standard output is the table alone
     request = replace(request, resume=True, say=partial(console.print, highlight=False, markup=False, soft_wrap=True))
     numbers = {cell: number for number, cell in enumerate(grid.cells(study), 1)}
 
@@ -68,14 +71,24 @@ def pretrain(
     ):
         for path in paths:
             request.say(f"{path}: {title}")
-    if result.comparison is not None:
-        console.print()
-        console.print(render.table(result.comparison, scores_only=quiet))
+    folder, comparison = request.runs / study.name, result.comparison
     if result.reproductions:
         console.print()
         console.print(render.terminal(page.published(result.study, result.reproductions)))
-    folder = request.runs / study.name
-    console.print(f"\n{folder}: comparison.md, comparison.json, study.json", highlight=False, soft_wrap=True)
+    files, more = "comparison.md, comparison.json, study.json", ""
+    if comparison is None:
+        files = "study.json"
+    elif format_ is not Format.table:
+        write(comparison, format_)
+    else:
+        if not quiet and (said := render.care(comparison)):
+            console.print()
+            console.print(said)
+        console.print()
+        console.print(render.result(comparison))
+        runs = "" if request.runs == Path("runs") else f" --runs {request.runs}"
+        more = f"every score and all tests: dcp compare {study.name} --details{runs}\n"
+    console.print(f"\n{more}{folder}: {files}", highlight=False, markup=False, soft_wrap=True)
     if as_json:
         print(json.dumps(result.to_dict()))
     return FAILED if result.outcome.failed else DONE

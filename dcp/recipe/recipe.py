@@ -5,11 +5,12 @@ coerced: "0.1" is no number; but 1 may be written for 1.0. `toml()` writes every
 again gives an equal recipe.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import Field, ValidationError, create_model
+from pydantic import Field, ValidationError, create_model, field_validator
 
 from dcp import catalogue
 from dcp.catalogue import Strict, VariantConfig, variant
@@ -17,6 +18,7 @@ from dcp.data.datasets.base import DataConfig
 from dcp.data.views.config import Views
 from dcp.errors import Problems, RequestError
 from dcp.recipe import layers, messages
+from dcp.recipe.messages import refusal
 from dcp.recipe.schema import bound
 from dcp.recipe.sections import Moments, Network, Optimizer, Run, Study, Train
 
@@ -37,7 +39,29 @@ class ProbeSection(Strict):
     """What is known of [probe] before the evaluations are looked up."""
 
     after: tuple[str, ...]
+    primary: str | None
     data: DataConfig | None
+
+    @field_validator("primary")
+    @classmethod
+    def _judges(cls, primary: str | None) -> str | None:
+        if primary is not None and not re.fullmatch(_primary(), primary):
+            evaluation = primary.partition(".")[0]
+            describes = evaluation in {*catalogue.names("evaluations")} - {*_judging()}
+            what = f": {evaluation} describes features, and does not say how good they are" if describes else ""
+            hint = f'EVALUATION.SCORE, for example "linear.top1"; evaluations: {", ".join(_judging())}'
+            raise refusal("bad-value", f'{{path}} is "{primary}"{what}', hint)
+        return primary
+
+
+def _judging() -> list[str]:
+    """Evaluations that compare features with labels, so that a higher score is a better one."""
+    return [name for name in catalogue.names("evaluations") if catalogue.load("evaluations", name).labels]
+
+
+def _primary() -> str:
+    """What `probe.primary` looks like, as a regular expression."""
+    return rf"({'|'.join(_judging())})\.[A-Za-z0-9_@.-]{{1,200}}"
 
 
 def _probe() -> type[ProbeSection]:
@@ -47,6 +71,15 @@ def _probe() -> type[ProbeSection]:
         "after": (
             tuple[Literal[tuple(names)], ...],  # type: ignore[misc]
             Field(("knn", "linear", "spectrum"), description="evaluations that run when training ends"),
+        ),
+        "primary": (
+            str | None,
+            Field(
+                None,
+                description='the score that decides a comparison, evaluation and score: "finetune.top1"; without it'
+                " linear.top1, or knn.top1 where no run has a linear probe",
+                json_schema_extra={"pattern": f"^{_primary()}$"},
+            ),
         ),
         "data": (
             Annotated[DataConfig, variant("datasets", "source")] | None,
@@ -177,6 +210,10 @@ def _clashes(recipe: Recipe) -> Iterator[tuple[str, str]]:
     """What is right alone and wrong together: (message, hint)."""
     for config in (recipe.predictor, recipe.target, recipe.objective, recipe.positives):
         yield from config.clashes(recipe)
+    probe = recipe.probe
+    if probe.primary is not None and (evaluation := probe.primary.partition(".")[0]) not in probe.after:
+        asked = ", ".join(f'"{name}"' for name in (*probe.after, evaluation))
+        yield f'probe.primary = "{probe.primary}" is not measured', f"probe.after = [{asked}]"
     warmup, epochs = recipe.optimizer.warmup_epochs, recipe.train.epochs
     if warmup > epochs:
         yield (

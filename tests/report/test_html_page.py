@@ -9,6 +9,7 @@ from reported import Page, bare, curves, pictures, whole
 
 from dcp.comparison.compare import compare
 from dcp.report import render
+from dcp.report.comparison_page import comparison_page
 from dcp.report.html import reports
 
 HOSTILE = "<script>alert('x')</script>\"&$x$"
@@ -144,7 +145,13 @@ def test_what_runs_call_themselves_stays_text(full):
 def test_the_words_are_those_of_the_markdown(full):
     comparison = compare(arms(full, "a", "b"))
     marks = str.maketrans(dict.fromkeys("|#*\\`", " "))
-    markdown = render.markdown(comparison).replace("---:", "").replace("---", "").translate(marks).split()
+    markdown = (
+        render.page_markdown(comparison_page(comparison))
+        .replace("---:", "")
+        .replace("---", "")
+        .translate(marks)
+        .split()
+    )
     html = Page(reports.comparison_html(comparison)).text.translate(marks).split()
     assert set(markdown) - set(html) == {"-"} - set(html)
 
