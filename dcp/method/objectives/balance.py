@@ -1,4 +1,4 @@
-"""Balance: predictor and features are tied by a penalty, no stop-gradient (Liu, Suganuma, Okatani 2022).
+"""Balance: a penalty ties predictor and features together, no stop-gradient (Liu, Suganuma, Okatani 2022).
 
     L = c_inv |W F₁ - F₂|² + (c_cov / D) ‖Wᵀ W - W F₁ F₁ᵀ Wᵀ‖²        mean of both directions
 

@@ -1,4 +1,4 @@
-"""Barlow Twins: the cross-correlation of the views is to be the identity (Zbontar et al. 2021, arXiv:2103.03230).
+"""Barlow Twins: drives the cross-correlation of the two views to the identity (Zbontar et al. 2021, arXiv:2103.03230).
 
     L = Σ_i (1 - R_ii)² + λ Σ_{i≠j} R_ij²        R = ẑᵀ ẑ' / N, each dimension standardised over the batch
 

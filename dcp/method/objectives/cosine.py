@@ -1,4 +1,4 @@
-"""Cosine: -2 cos(p, t) a direction, as in BYOL (Grill et al. 2020) and SimSiam (Chen, He 2021).
+"""Cosine: -2 cos(p, t) for each direction, as in BYOL (Grill et al. 2020) and SimSiam (Chen, He 2021).
 
     L = -2 cos(p₁, t₂) - 2 cos(p₂, t₁)        in [-4, 4]
 

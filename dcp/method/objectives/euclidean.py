@@ -1,4 +1,4 @@
-"""Euclidean: the squared distance |p - t|² a direction, the loss of the linear theory (Tian, Chen, Ganguli 2021).
+"""Euclidean: |p - t|² for each direction, the loss of the linear theory (Tian, Chen, Ganguli 2021).
 
     L = |p₁ - t₂|² + |p₂ - t₁|²
 

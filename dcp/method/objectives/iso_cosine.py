@@ -1,4 +1,4 @@
-"""IsoLoss, cosine form: each eigenmode learns at the same pace (Halvagal, Laborieux, Zenke 2023).
+"""IsoLoss, cosine form: all eigenmodes learn at the same pace (Halvagal, Laborieux, Zenke 2023).
 
     L = -2 [ z·t / sg(|p||t|) - ½ sg(p·t / (|p|³|t|)) |W^½ z|² ]        in each direction
 

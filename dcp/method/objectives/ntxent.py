@@ -24,7 +24,7 @@ class Config(PairConfig):
     """Keys of NT-Xent."""
 
     name: Literal["ntxent"] = "ntxent"
-    temperature: float = Field(0.5, gt=0, description="T, by which the cosines are divided")
+    temperature: float = Field(0.5, gt=0, description="temperature T, which divides the cosines")
 
 
 def loss_in(setting: Setting, config: Config, p: Tensor, z: Tensor, t: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ class Config(ObjectiveConfig):
     """Keys of the softmax objective."""
 
     name: Literal["softmax"] = "softmax"
-    temperature: float = Field(1.0, gt=0, description="T, by which both sides are divided")
+    temperature: float = Field(1.0, gt=0, description="temperature T, which divides both sides")
 
 
 def loss_in(setting: Setting, config: Config, p: Tensor, z: Tensor, t: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Spectral contrastive: pairs of an image attract, all others repel (HaoChen, Wei, Gaidon, Ma 2021, arXiv:2106.04156).
+"""Spectral contrastive: views of one image attract, others repel (HaoChen, Wei, Gaidon, Ma 2021, arXiv:2106.04156).
 
     L = -2 E[z·z'] + E[(z·z'')²]        z' the other view of the same image, z'' that of another image
 
@@ -27,7 +27,9 @@ class Config(PairConfig):
     """Keys of the spectral contrastive loss."""
 
     name: Literal["spectral_contrastive"] = "spectral_contrastive"
-    radius: float | None = Field(None, gt=0, description="to which longer projections are shortened; by default none")
+    radius: float | None = Field(
+        None, gt=0, description="shorten projections to at most this length; default: no limit"
+    )
 
 
 def shortened(x: Tensor, radius: float | None) -> Tensor:

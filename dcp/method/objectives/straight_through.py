@@ -1,4 +1,4 @@
-"""Straight-through: IsoLoss by handing the gradient to z past the predictor (Halvagal, Laborieux, Zenke 2023).
+"""Straight-through: IsoLoss, by passing the gradient to z past the predictor (Halvagal, Laborieux, Zenke 2023).
 
     p̃ = z + sg(p - z)        L = ℓ(p̃, t), ℓ the cosine or the euclidean objective
 

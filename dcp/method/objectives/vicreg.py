@@ -28,7 +28,7 @@ class Config(PairConfig):
 
     name: Literal["vicreg"] = "vicreg"
     invariance: float = Field(25.0, ge=0, description="weight of the squared distance between the views")
-    variance: float = Field(25.0, ge=0, description="weight of the hinge that keeps each dimension's deviation at 1")
+    variance: float = Field(25.0, ge=0, description="weight of the hinge that keeps each dimension's std at 1")
     covariance: float = Field(1.0, ge=0, description="weight of the squared covariances of different dimensions")
 
 

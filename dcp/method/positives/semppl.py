@@ -33,7 +33,7 @@ class Config(LabelledConfig):
     k: int = Field(
         5, ge=1, le=2**20, description="nearest labelled neighbours that vote on the class of an unlabelled image"
     )
-    weight: float = Field(1.0, gt=0, description="of the loss towards the image of the same class")
+    weight: float = Field(1.0, gt=0, description="weight of the loss towards the image of the same class")
 
 
 class SemPPL(Positives):

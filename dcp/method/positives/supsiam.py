@@ -26,7 +26,7 @@ class Config(LabelledConfig):
     """Keys of the class targets."""
 
     name: Literal["supsiam"] = "supsiam"
-    a: float = Field(0.5, ge=0, le=1, description="weight of the loss towards the other view, of labelled images")
+    a: float = Field(0.5, ge=0, le=1, description="for labelled images, weight of the loss towards the other view")
 
 
 class SupSiam(Positives):

@@ -1,4 +1,4 @@
-"""DirectPred: the predictor is the root of the correlation matrix (Tian, Chen, Ganguli 2021, arXiv:2102.06810).
+"""DirectPred: the predictor is the square root of the correlation matrix (Tian, Chen, Ganguli 2021, arXiv:2102.06810).
 
     paper   F = U diag(s) Uᵀ,  p_j = √s_j + ε max_k s_k,      W = U diag(p) Uᵀ
     here    F = U diag(s) Uᵀ,  p_j = √(s_j / max_k s_k) + ε,  W = U diag(p) Uᵀ
@@ -43,8 +43,8 @@ class Config(SetConfig):
 
     name: Literal["directpred"] = "directpred"
     eps: float = Field(0.1, ge=-1, description="ε, added to every eigenvalue of W; inside, -ε is the paper's offset c")
-    eps_place: directset.Place = Field("outside", description="whether ε is added after the root or before")
-    root: Literal["eigh", "newton_schulz"] = Field("eigh", description="how the root of F is found")
+    eps_place: directset.Place = Field("outside", description="add ε after the root, or before it")
+    root: Literal["eigh", "newton_schulz"] = Field("eigh", description="how to compute the root of F")
 
     def clashes(self, recipe: Any) -> Iterator[tuple[str, str]]:
         """What needs each eigenvalue, which products do not see."""

@@ -34,7 +34,7 @@ class Config(SetConfig):
     name: Literal["directset"] = "directset"
     alpha: float = Field(0.5, gt=0, le=16, description="α, exponent of F")
     eps: float = Field(0.1, ge=0, description="ε, added to every eigenvalue of W")
-    eps_place: Place = Field("outside", description="whether ε is added after the power or before")
+    eps_place: Place = Field("outside", description="add ε after the power, or before it")
 
 
 def weight(

@@ -1,4 +1,4 @@
-"""Linear: a matrix that is learnt with the encoder, the SGD baseline (Tian, Chen, Ganguli 2021, arXiv:2102.06810).
+"""Linear: a matrix learned together with the encoder, the SGD baseline (Tian, Chen, Ganguli 2021, arXiv:2102.06810).
 
     p = W z      (+ b with bias = true)
 

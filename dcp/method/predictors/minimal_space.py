@@ -1,4 +1,4 @@
-"""Minimal space: the symmetric W that is best for the present projections (release of Tian, Chen, Ganguli 2021).
+"""Minimal space: the symmetric W that best fits the current projections (release of Tian, Chen, Ganguli 2021).
 
     W = argmin E|t - W z|² + λ‖W‖² over W = Wᵀ,     so     W A + A W = C + Cᵀ,     A = F + λI
     with A = U diag(a) Uᵀ:      (UᵀWU)_ij = (Uᵀ(C + Cᵀ)U)_ij / (a_i + a_j)

@@ -1,4 +1,4 @@
-"""MLP: two layers, learnt, as in BYOL (Grill et al. 2020) and SimSiam (Chen, He 2021).
+"""MLP: a learned two-layer MLP, as in BYOL (Grill et al. 2020) and SimSiam (Chen, He 2021).
 
     p = Linear(hidden, D) ∘ ReLU ∘ norm ∘ Linear(D, hidden)
 

@@ -1,4 +1,4 @@
-"""Newton-Schulz: the orthogonal factor of C by matrix products alone (compare Richemond et al. 2023).
+"""Newton-Schulz: the orthogonal factor of C, by matrix products alone (compare Richemond et al. 2023).
 
     X ← C / ‖C‖_F,      n times  X ← X (3I - XᵀX) / 2,      W = X
 
@@ -27,7 +27,9 @@ class Config(CrossConfig):
     """Keys of the polar factor."""
 
     name: Literal["newton_schulz"] = "newton_schulz"
-    iterations: int = Field(12, ge=1, le=100, description="n, two matrix products each; more for a C of wide spectrum")
+    iterations: int = Field(
+        12, ge=1, le=100, description="n, iterations of two matrix products; raise it if C has a wide spectrum"
+    )
 
 
 def weight(C: Tensor, *, iterations: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""Off-diagonal: a linear predictor whose diagonal is fixed at 1, with batch norm behind it (Wen, Li 2022).
+"""Off-diagonal: a linear predictor whose diagonal is fixed at 1, followed by batch norm (Wen, Li 2022).
 
     p = BN(E z),  E_jj = 1,  E_ij (i ≠ j) learnt from 0
 

@@ -1,4 +1,4 @@
-"""Orthogonal: a linear predictor learnt by gradient that stays orthogonal (V_kD: Miles, Elezi, Deng 2024).
+"""Orthogonal: a learned linear predictor that stays orthogonal (V_kD: Miles, Elezi, Deng 2024).
 
     p = W z,  W = Q exp(A),  A = -Aᵀ learnt,  Q fixed
 

@@ -1,4 +1,4 @@
-"""Partition: DirectPred with a matrix for each side of K planes (Tian, Chen, Ganguli 2021, arXiv:2102.06810).
+"""Partition: DirectPred with one matrix for each side of K hyperplanes (Tian, Chen, Ganguli 2021, arXiv:2102.06810).
 
     plane k = 1..K:     side_k(z) = [a_k·z ≥ mean of a_k·z over the batch],       a_k ~ N(0, I), fixed
                         F_k,side ← ρ F_k,side + (1-ρ) E[z zᵀ | side],             W_k,side = DirectPred of F_k,side
@@ -34,7 +34,7 @@ class Config(PredictorConfig):
     symmetric: ClassVar[bool] = True  # each sample's own W is
 
     name: Literal["partition"] = "partition"
-    planes: int = Field(6, ge=1, le=64, description="K, hyperplanes; each divides the projections in two")
+    planes: int = Field(6, ge=1, le=64, description="K, number of hyperplanes; each splits the projections in two")
     eps: float = Field(0.1, ge=0, description="ε, added to every eigenvalue of W")
     rho: float = Field(0.3, ge=0, lt=1, description="ρ, weight of the past in the F of each side")
 

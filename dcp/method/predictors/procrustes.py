@@ -1,4 +1,4 @@
-"""Procrustes: the orthogonal W that turns projections onto their targets best (Schönemann 1966).
+"""Procrustes: the orthogonal W that best rotates projections onto their targets (Schönemann 1966).
 
     C = U Σ Vᵀ,     W = U Vᵀ = argmin E|t - W z|² over WᵀW = I = argmax tr(WᵀC)
 

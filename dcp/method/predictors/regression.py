@@ -1,4 +1,4 @@
-"""Regression: the predictor that is best for the present projections, by ridge least squares, in either order.
+"""Regression: the predictor that best fits the current projections, by ridge regression, in either order.
 
     right   W = C (F + λI)⁻¹        the minimiser of E|t - W z|² + λ‖W‖²
     left    W = (F + λI)⁻¹ C        the other order that the official release has
@@ -37,10 +37,10 @@ class Config(CrossConfig):
     """Keys of the regression."""
 
     name: Literal["regression"] = "regression"
-    ridge: float = Field(0.01, ge=0, description="λ, added to every eigenvalue of F; 0 wants an F of full rank")
+    ridge: float = Field(0.01, ge=0, description="λ, added to every eigenvalue of F; 0 needs a full-rank F")
     ridge_unit: spectra.Unit = Field("mean", description="unit of ridge: F's mean eigenvalue tr F / D, or 1")
-    order: Order = Field("right", description='side of C on which the inverse stands: "right" is least squares')
-    symmetrise: bool = Field(False, description="W is replaced by (W + Wᵀ)/2, as in Table 1 of the DirectPred paper")
+    order: Order = Field("right", description='side of C on which the inverse stands; "right" is least squares')
+    symmetrise: bool = Field(False, description="replace W by (W + Wᵀ)/2, as in Table 1 of the DirectPred paper")
 
 
 def weight(

@@ -1,4 +1,4 @@
-"""Re-weighting: a fixed factor for each unit, falling geometrically (after Xue et al. 2024).
+"""Re-weighting: a fixed weight for each unit, falling geometrically (after Xue et al. 2024).
 
     p_i = κ^i z_i,   i = 0, ..., D-1,   0 < κ < 1
 
@@ -29,7 +29,7 @@ class Config(PredictorConfig):
     symmetric: ClassVar[bool] = True
 
     name: Literal["reweighting"] = "reweighting"
-    kappa: float = Field(0.95, gt=0, lt=1, description="κ, weight of each unit over that of the unit before it")
+    kappa: float = Field(0.95, gt=0, lt=1, description="κ, weight of each unit relative to the one before it")
 
 
 class Reweighting(Predictor):

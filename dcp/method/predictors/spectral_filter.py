@@ -1,4 +1,4 @@
-"""Spectral filter: the batch's own singular values are bent by a function g (RDM: Zhuo et al. 2023).
+"""Spectral filter: a function g is applied to the singular values of the batch (RDM: Zhuo et al. 2023).
 
     Z = U diag(s) Vᵀ [N, D],    p = V g(s) Vᵀ z,    g(s) = s^k, log s, log(1 + s) or log(1 + s²)
 
@@ -30,8 +30,8 @@ class Config(ClosedConfig):
 
     name: Literal["spectral_filter"] = "spectral_filter"
     g: spectra.Filter = Field("poly", description="the filter: s^power, log(s), log(1 + s) or log(1 + s²)")
-    power: float = Field(1.0, ge=-4, le=4, description="k, exponent of s where g is poly")
-    gain: float = Field(1.0, gt=0, description="factor on s, where it matters (log, log1, log2): √N is the release's")
+    power: float = Field(1.0, ge=-4, le=4, description="k, exponent of s if g is poly")
+    gain: float = Field(1.0, gt=0, description="factor on s, for log, log1 and log2; the release has √N")
 
     def clashes(self, recipe: Any) -> Iterator[tuple[str, str]]:
         """An exponent where nothing is raised to it."""

@@ -31,8 +31,8 @@ class Config(ClosedConfig):
     symmetric: ClassVar[bool] = True
 
     name: Literal["top_k"] = "top_k"
-    k: int | None = Field(None, ge=1, le=WIDEST, description="rank of W; without it half of D")
-    of: Literal["F", "C"] = Field("F", description="whose eigenvectors: F's, or those of the symmetric part of C")
+    k: int | None = Field(None, ge=1, le=WIDEST, description="rank of W; default: half of D")
+    of: Literal["F", "C"] = Field("F", description="which eigenvectors: those of F, or of the symmetric part of C")
 
     def clashes(self, recipe: Any) -> Iterator[tuple[str, str]]:
         """More directions than there are; a C that cannot be centred."""

@@ -1,4 +1,4 @@
-"""EMA: the target's weights are a moving average of the online branch's (BYOL: Grill et al. 2020, eq. 1).
+"""EMA: the target's weights are a moving average of the online weights (BYOL: Grill et al. 2020, eq. 1).
 
     θ_t ← τ θ_t + (1-τ) θ
     τ = 1 - (1 - τ₀)(cos(πk/K) + 1)/2        schedule = "cosine", as in BYOL; k of K steps done, the present one too
@@ -29,9 +29,15 @@ class Config(TargetConfig):
 
     name: Literal["ema"] = "ema"
     tau: float = Field(0.996, ge=0, le=1, description="τ, weight of the past in the target's weights")
-    schedule: Literal["constant", "cosine"] = Field("constant", description='"cosine" raises tau to 1 over a training')
-    start: Literal["copy", "independent"] = Field("copy", description="a copy of the online branch, or its own weights")
-    buffers: Literal["own", "copied"] = Field("own", description="whose running batch-norm statistics the target has")
+    schedule: Literal["constant", "cosine"] = Field(
+        "constant", description='"cosine" raises tau to 1 over the training run'
+    )
+    start: Literal["copy", "independent"] = Field(
+        "copy", description="start as a copy of the online branch, or with weights of its own"
+    )
+    buffers: Literal["own", "copied"] = Field(
+        "own", description="batch-norm statistics: the target's own, or copied from the online branch"
+    )
 
 
 class Ema(Target):

@@ -1,4 +1,4 @@
-"""Frozen: a random teacher near the student, which never moves (Sarnthein, Bachmann, Anagnostidis, Hofmann 2023).
+"""Frozen: a random teacher close to the student, never updated (Sarnthein, Bachmann, Anagnostidis, Hofmann 2023).
 
     θ_S = [(1-α) θ_T + α θ~] / √(α² + (1-α)²)        the student's start; θ_T and θ~ are independent random weights
 
@@ -38,7 +38,7 @@ class Config(TargetConfig):
 
     name: Literal["frozen"] = "frozen"
     alpha: float = Field(1e-10, ge=0, le=1, description="α, how far the student starts from the teacher; 1: unrelated")
-    norm: Literal["start", "batch"] = Field("start", description="statistics that the teacher's batch norms use")
+    norm: Literal["start", "batch"] = Field("start", description="which statistics the teacher's batch norms use")
 
 
 class Frozen(Target):

@@ -1,4 +1,4 @@
-"""Shared: the online branch itself, and the gradient flows through it too (Chen, He 2021, section 4.1).
+"""Shared: the online branch itself, with gradient (Chen, He 2021, section 4.1).
 
     t = z, with its gradient
 
