@@ -26,6 +26,11 @@ DOCS = Path(__file__).parent
 SECTIONS = {"predictors": "predictor", "objectives": "objective", "targets": "target", "positives": "positives"}
 LABELS = re.compile(r"^(Source|Unverified|Differs|Look at|Published|Held to):", re.MULTILINE)
 UNVERIFIED = re.compile(rf"^Unverified: (.*?)\n(?={LABELS.pattern}|$)", re.MULTILINE | re.DOTALL)
+PRINTED = {
+    "Held to": "Tested against",
+    "Look at": "What to watch",
+    "Differs": "Differences",
+}  # of LABELS, else as it is
 TABLE = re.compile(r"(<!-- made by docs.pages: ([a-z ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 MEASURED = "results/2026-11-23-cpu-1-core-catalogue.json"
 RENAMED = {"projector": "top_k"}  # since then
@@ -59,7 +64,7 @@ def page(kind: str, name: str) -> str:
     variant = catalogue.load(kind, name)
     dagger = f"† Part of this is unverified: [what, and why](../sources.md#{name}).\n"
     text = UNVERIFIED.sub(f"\n{dagger}", str(variant.__doc__))
-    paragraphs = LABELS.sub(r"\n**\1:**", text).split("\n\n")
+    paragraphs = LABELS.sub(lambda match: f"\n**{PRINTED.get(match[1], match[1])}:**", text).split("\n\n")
     parts = [text if text.startswith("    ") else re.sub(r"`([a-z0-9_]+)`", link, text) for text in paragraphs]
     default = layers.DEFAULTS.get(SECTIONS[kind]) == name
     chosen = "all that name no other" if default else ", ".join(f"`{r}`" for r in recipes()[SECTIONS[kind], name])
@@ -80,7 +85,7 @@ def rows(kind: str) -> str:
         what, held = text.partition("\n")[0].partition(": ")[2], " ".join(text.partition("\nHeld to: ")[2].split())
         dagger = " †" if "\nUnverified: " in text else ""
         cells.append([f"[{name}]({kind}/{name}.md){dagger}", what.rstrip("."), held.rstrip(".")])
-    return reference.markdown_table(("name", "what it is", "held to"), cells)
+    return reference.markdown_table(("name", "what it is", "tested against"), cells)
 
 
 def unverified() -> str:

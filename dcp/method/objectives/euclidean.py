@@ -4,8 +4,8 @@
 
 `use_l2_normalization = false` of the official release of arXiv:2102.06810; the theory has ½ in front (`scale = 0.5`).
 
-Look at: `norm`. With a predictor that is divided by a norm of F it collapses, because the top mode has weight 1 + ε and
-shrinks until it is not the top one: take `predictor.norm = "none"`.
+Look at: `norm`. With a predictor that is divided by a norm of F it collapses: the top mode has weight 1 + ε and shrinks
+until another one is on top. Use `predictor.norm = "none"`.
 Held to: a float64 computation from the formula to 1e-10, loss and gradient; the linear theory's gradient.
 """
 

@@ -3,12 +3,12 @@
     L = -2 E[z·z'] + E[(z·z'')²]        z' the other view of the same image, z'' that of another image
 
 Nothing is normalised. The second mean is over the N(N-1) pairs of different images in the batch of all processes. With
-a predictor p stands for z in the view that predicts; with `identity` the loss is the published one. O(N² D).
+a predictor, p stands for z in the predicting view; with `identity` the loss is the published one. O(N² D).
 
-Unverified: the paper's text was not at hand.
+Unverified: the paper's text could not be read.
 Differs: the official release also shortens projections longer than √μ to that length and divides L by μ: `radius = √μ`
 and `scale = 1/μ`, with μ = 1 on CIFAR-10 and 10 on ImageNet. Its pairs are those on one GPU.
-Look at: `norm`: the rate must fit the size of the projections.
+Look at: `norm`: the learning rate must fit the size of the projections.
 Held to: a float64 computation from the formula to 1e-10, loss and gradient; two processes to 1e-9.
 """
 

@@ -5,11 +5,12 @@
 V and s come from F = E[z zᵀ], whose eigenvectors are V and whose eigenvalues are s²/N. With g(s) = s it is DirectPred
 of the batch without ε. On the target's side: `filtered`. Without a signal W is the identity.
 
-Source: the rank differential mechanism: both sides differ in rank through a fixed filter instead of a learnt predictor.
+Source: the rank differential mechanism: a fixed filter, not a learned predictor, makes the two sides differ in rank.
 Differs: the official release decomposes every batch anew, for each view: `moments.rho = 0`, `timing = "immediate"`,
 `source = "sequential"`, as in the recipes; with other moments s and V are those of F. Our s is that of Z/√N, so that it
-does not grow with the batch; the logarithms notice, and `gain = √N` is the release's scale. By way of F an s below a
-thousandth of the largest is rounding, and is set to that. The release trains SimSiam with a projector of three layers.
+does not grow with the batch; this matters to the logarithms, and `gain = √N` is the release's scale. Because s comes
+from F, values below a thousandth of the largest are rounding, and are set to that. The release trains SimSiam with a
+projector of three layers.
 Look at: the effective rank. log s is negative where s < 1, so the IsoLoss objectives refuse this predictor.
 Held to: the singular-value decomposition of the batch for each g, `directset` for k = 1, rotations.
 """

@@ -3,7 +3,7 @@
     Z = U diag(s) Vᵀ,    t = sg(V g(s) Vᵀ z),    g(s) = s^k, log s, log(1 + s) or log(1 + s²)
 
 Z [N, D] are the projections of this view by all processes (of both views with `train.join_views`), s their singular
-values as they are, which grow with √N. Where Z is zero or not finite, t is z.
+values, unscaled, so they grow with √N. If Z is zero or not finite, t is z.
 
 Differs: the official release has s^k on this side, with k = ±1 as its examples; the logarithms are those of the online
 side (`spectral_filter`). Its BYOL filters a moving average's projections too; here the target is the online branch.
