@@ -65,7 +65,7 @@ EVERYDAY = (
     "data.source",
     "data.root",
     "data.download",
-    "data.image_size",
+    "data.limit",
     "views.crop_scale",
     "network.backbone",
     "network.stem",

@@ -144,6 +144,13 @@ def test_help_names_every_command_of_the_readme(dcp: Callable) -> None:
     assert {"pretrain", "probe", "compare", "recipes", "theory"} <= set(dcp("--help").out.split())
 
 
+def test_the_citation_is_of_the_version_of_the_project() -> None:
+    (version,) = re.findall(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {version}\n" in citation
+    assert "\nlicense: Apache-2.0\n" in citation
+
+
 def test_the_project_names_the_licence_that_it_ships() -> None:
     assert "Apache License" in (ROOT / "LICENSE").read_text()
     assert 'license = "Apache-2.0"' in (ROOT / "pyproject.toml").read_text()
