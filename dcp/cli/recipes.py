@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from dcp.recipe.recipe import Recipe
     from dcp.studies.study import Study
 
+SCHEMA = "#:schema ./dcp.schema.json"  # for editors: where `dcp recipes schema > dcp.schema.json` puts it
+
 recipes = typer.Typer(help="The recipes that ship with dcp.", invoke_without_command=True, rich_markup_mode=None)
 
 
@@ -62,6 +64,8 @@ def copy(
     """Copy a recipe to a file of your own; an existing file is not overwritten."""
     source = shipped.find(recipe)
     text = _with_parents_in_full(shipped.read(source), source)
+    if source.is_relative_to(shipped.folder()):
+        text = f"{SCHEMA}\n{text}"
     target = _write_new(to or Path(source.name), source.name, text)
     command = "theory" if "theory" in layers.parse(target) else "pretrain"
     print(f"{target}: edit it, then run `dcp {command} {target}`")

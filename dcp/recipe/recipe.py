@@ -70,7 +70,7 @@ def _probe() -> type[ProbeSection]:
     fields: dict[str, Any] = {
         "after": (
             tuple[Literal[tuple(names)], ...],  # type: ignore[misc]
-            Field(("knn", "linear", "spectrum"), description="evaluations that run when training ends"),
+            Field(("knn", "linear", "spectrum"), description="evaluations to run after training"),
         ),
         "primary": (
             str | None,
@@ -83,7 +83,7 @@ def _probe() -> type[ProbeSection]:
         ),
         "data": (
             Annotated[DataConfig, variant("datasets", "source")] | None,
-            Field(None, description="labelled images for the probes, where they are not those of [data]"),
+            Field(None, description="labelled images for the probes, if not those of [data]"),
         ),
     }
     for name in names:
@@ -104,23 +104,25 @@ def _chosen(folder: str, section: str, meaning: str) -> Any:
 class Recipe(Strict):
     """The whole recipe, one field a table."""
 
-    run: Run = Field(Run(), description="who the run is")
-    data: Annotated[DataConfig, variant("datasets", "source")] = Field(description="the images")
+    run: Run = Field(Run(), description="name, seed and tracker of the run")
+    data: Annotated[DataConfig, variant("datasets", "source")] = Field(description="the data set")
     views: Views = Field(Views(), description="the two random views of an image")
     network: Network = Field(Network(), description="backbone and projector")
     predictor: Annotated[Named, variant("predictors")] = Field(
-        description="from projections to predictions of the target's"
+        description="maps the online projections to predictions of the target's"
     )
-    moments: Moments = Field(Moments(), description="the moving average F")
-    target: Annotated[Named, variant("targets")] = _chosen("targets", "target", "what is predicted")
+    moments: Moments = Field(Moments(), description="F, the moving average of the projections' correlation matrix")
+    target: Annotated[Named, variant("targets")] = _chosen(
+        "targets", "target", "the target branch, whose projections are predicted"
+    )
     objective: Annotated[Named, variant("objectives")] = _chosen("objectives", "objective", "the loss")
     positives: Annotated[Named, variant("positives")] = _chosen(
         "positives", "positives", "what a view predicts besides the other view"
     )
-    optimizer: Optimizer = Field(Optimizer(), description="how the encoder learns")
-    train: Train = Field(Train(), description="the loop")
+    optimizer: Optimizer = Field(Optimizer(), description="the optimizer and the learning rate")
+    train: Train = Field(Train(), description="the training loop")
     probe: Annotated[ProbeSection, catalogue.checked_as(Probe)] = Field(
-        default_factory=Probe, description="what is measured afterwards"
+        default_factory=Probe, description="evaluations of the frozen encoder"
     )
 
     @classmethod

@@ -89,11 +89,14 @@ class DataConfig(catalogue.VariantConfig):
 
     source: str = Field(description="name of the data set")
     root: str | None = Field(
-        None, description="folder of the data; without it $DCP_DATA, then the platform's cache folder"
+        None, description="folder of the data; default: $DCP_DATA, then the platform's cache folder"
     )
-    download: bool = Field(False, description="fetch the data where they are missing")
+    download: bool = Field(False, description="download the data if they are missing")
     limit: int | None = Field(
-        None, ge=1, le=10**9, description="use so many images of pretrain and of train, a fixed class-balanced choice"
+        None,
+        ge=1,
+        le=10**9,
+        description="use only this many pretraining and training images, a fixed class-balanced subset",
     )
     image_size: int | None = Field(
         None, ge=8, le=4096, description="side of the square views in pixels; without it the source's own size"

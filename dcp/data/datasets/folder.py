@@ -40,13 +40,11 @@ class Config(DataConfig):
     source: Literal["folder"] = Field("folder", description="image files of your own")
     root: str = Field(description="folder of the images; may begin with ~ or $DCP_DATA")
     download: bool = Field(False, description="must stay false: your own images are not downloaded")
-    image_size: int | None = Field(
-        None, ge=8, le=4096, description="side of the square views in pixels; without it 128"
-    )
+    image_size: int | None = Field(None, ge=8, le=4096, description="side of the square views in pixels; default 128")
     range: tuple[Grey, Grey] | Literal["dtype", "measured"] = Field(
         "dtype",
-        description="grey values of more than 8 bits that become black and white: [low, high], those of the kind of "
-        "file, or measured over the training images",
+        description="grey images of more than 8 bits: values that become black and white: [low, high], the range of "
+        "the file type, or measured on the training images",
     )
 
     @field_validator("range")

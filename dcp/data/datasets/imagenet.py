@@ -20,9 +20,7 @@ class Config(DataConfig):
 
     source: Literal["imagenet"] = Field("imagenet", description="ImageNet, read from ROOT/train and ROOT/val")
     download: bool = Field(False, description="must stay false: the terms of ImageNet forbid it")
-    image_size: int | None = Field(
-        None, ge=8, le=4096, description="side of the square views in pixels; without it 224"
-    )
+    image_size: int | None = Field(None, ge=8, le=4096, description="side of the square views in pixels; default 224")
 
 
 def load(config: Config, split: Split) -> Dataset:

@@ -40,7 +40,7 @@ class Config(DataConfig):
     source: Literal["imagenette"] = Field("imagenette", description="Imagenette, read from ROOT/imagenette2-160")
     size: Literal["160px", "320px", "full"] = Field("160px", description="shorter side of the files in pixels")
     image_size: int | None = Field(
-        None, ge=8, le=4096, description="side of the square views in pixels; without it 128 for 160px, else 224"
+        None, ge=8, le=4096, description="side of the square views in pixels; default 128 for 160px, otherwise 224"
     )
 
     @property
