@@ -131,6 +131,14 @@ class Train(Section):
         description="steps between two checkpoints; without it at an epoch's end if the last is 30 s old",
     )
 
+    @field_validator("graph", mode="before")
+    @classmethod
+    def _no_number(cls, given: Any) -> Any:
+        """Refuse 0, which equals false and is none."""
+        if isinstance(given, (int, float)) and not isinstance(given, bool):
+            raise refusal("bad-value", f"{{path}} is {given}", '"auto" or false')
+        return given
+
 
 class Published(Section):
     """A number that somebody else has published, to be shown beside ours."""
