@@ -164,7 +164,7 @@ class Watcher:
         self._draw(line)
         now = time.monotonic()
         if self.live is None and now - self.said > max(SILENT_S, SILENT_SHARE * (now - self.started)):
-            self.say(self._told(line))
+            self.say(self._told(line, f"step {line['step'] + 1:,}/{self.steps:,}"))
 
     def _spectrum(self, line: dict[str, Any]) -> None:
         if line["state"] not in (self.state, "healthy", "unknown"):
@@ -175,7 +175,7 @@ class Watcher:
         named = (("kNN", "online_knn"), ("linear", "online_linear"))
         self.readouts = {name: line[key] for name, key in named if key in line}
         if self.live is None:
-            self.say(self._told(line))
+            self.say(self._told(line, f"epoch {line['epoch'] + 1}/{self.epochs}"))
         elif line["step"] + 1 < self.steps:
             self._draw(line)
         else:
@@ -198,11 +198,11 @@ class Watcher:
             self.drawn = time.monotonic()
             self.live.refresh()
 
-    def _told(self, line: dict[str, Any]) -> str:
+    def _told(self, line: dict[str, Any], place: str) -> str:
         """A line of at most eighty columns, as a rule, where there is no terminal."""
-        epoch, loss, *_, left = self._progress(line)
+        _, loss, *_, left = self._progress(line)
         short = (f"online kNN {self.readouts['kNN']:.0%}",) if "kNN" in self.readouts else ()
-        return GAP.join((epoch, loss, *_signs(line), *short, left))
+        return GAP.join((place, loss, *_signs(line), *short, left))
 
     def _progress(self, line: dict[str, Any]) -> tuple[str, ...]:
         done = line["step"] + 1

@@ -53,9 +53,7 @@ def _diagnosis(run: Run) -> list[str]:
     verdict += [f"{word}: {text.rstrip('.')}." for word, text in said if text]
     if healthy and (scores := _no_better(run)):
         verdict.append(f"But no better than before training in {listed(scores)}.")
-    if not evidence:
-        verdict += _last_signs(run)
-    return verdict
+    return verdict + _last_signs(run, evidence)
 
 
 def _no_better(run: Run) -> list[str]:
@@ -71,10 +69,17 @@ def _no_better(run: Run) -> list[str]:
     ]
 
 
-def _last_signs(run: Run) -> list[str]:
-    """Spread and rank of the projections as last noted, where no diagnosis says them."""
-    lines = []
+def _last_signs(run: Run, evidence: str) -> list[str]:
+    """Spread and rank of the projections as last noted, where the diagnosis does not say them.
+
+    Of projections that all point one way there is no rank to be told.
+    """
+    lines: list[str] = []
+    if run.record.state.name == "complete collapse":
+        return lines
     for key in ("spread", "effective_rank"):
+        if key.rpartition("_")[2] in evidence:
+            continue
         known = [line for line in run.metrics() if isinstance(line.get(key), (int, float))]
         for line in known[-1:]:
             words = key.replace("_", " ").capitalize()

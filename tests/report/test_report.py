@@ -111,6 +111,7 @@ SUMMARY = """\
 ## Diagnosis
 
 - No collapse: effective rank 45.2 of 128, over the last steps.
+- Spread 0.9312 at step 3,900.
 
 ## Speed
 
@@ -261,6 +262,21 @@ def test_a_summary_in_a_terminal_has_one_rank_of_the_features_and_one_of_the_pro
         "  No collapse: spread 0.93 of 1, effective rank 45.2, over the last steps.",
     ]
     assert text.count("spread") == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "evidence", "said"),
+    [
+        ("views too strong", "0.89 times as far apart", ["Spread", "Effective rank"]),
+        ("dimensional collapse", "vary along 1.20 dimensions only (spread 0.50 of 1)", ["Effective rank"]),
+        ("complete collapse", "all the same", []),
+    ],
+)
+def test_spread_and_rank_are_told_once_whatever_the_diagnosis(build, state, evidence, said):
+    run = build(top1=0.6, record={"state": {"name": state, "evidence": evidence}})
+    run.append({"kind": "step", "step": 9, "spread": 0.91, "effective_rank": 44.0})
+    text = terminal(render.summary(run))
+    assert [words for words in ("Spread", "Effective rank") if f"  {words} " in text] == said
 
 
 def test_without_a_diagnosis_a_summary_has_the_last_spread_and_rank(build):
