@@ -15,8 +15,8 @@ from torch import Tensor
 
 from dcp.data.datasets.base import Dataset, Split
 from dcp.data.folders import Folder
-from dcp.data.image_files import Files
-from dcp.data.image_names import EXTENSIONS, OTHER, SEPARATOR, WITHOUT, is_image, kind, walk
+from dcp.data.image_files import Files, top
+from dcp.data.image_names import EXTENSIONS, OTHER, WITHOUT, is_image, kind, walk
 from dcp.errors import RequestError, printable
 
 LISTED = 20  # kinds of files in `Files.left_out`; the rarer ones are "other"
@@ -78,9 +78,9 @@ def has_classes(folder: Folder) -> bool:
     Raises:
         RequestError: a folder may not be read.
     """
-    tops = (_top(name) for name in walk(folder) if is_image(folder, name))
-    first = next(tops, b"")
-    return bool(first) and any(top != first for top in tops)
+    folders = (top(name) for name in walk(folder) if is_image(folder, name))
+    first = next(folders, b"")
+    return bool(first) and any(other != first for other in folders)
 
 
 def holds_image(folder: Folder) -> bool:
@@ -111,7 +111,7 @@ def _listed(folder: Path | Folder) -> tuple[Files, Mapping[bytes, Kinds]]:
         if is_image(folder, name):
             names.append(name)
         else:
-            others[_top(name)][kind(name)] += 1
+            others[top(name)][kind(name)] += 1
     kinds = sum(others.values(), Counter[str]())
     if not names:
         content = f"it holds {_files(kinds)}" if kinds else "it is empty"
@@ -122,14 +122,9 @@ def _listed(folder: Path | Folder) -> tuple[Files, Mapping[bytes, Kinds]]:
     return replace(Files.listed(Path(folder), names), shown=str(folder), left_out=left_out), others
 
 
-def _top(name: bytes) -> bytes:
-    """The first folder on a path; b"" for a loose file."""
-    return name.rpartition(SEPARATOR)[0].partition(SEPARATOR)[0]
-
-
 def _classes(files: Files, others: Mapping[bytes, Kinds]) -> tuple[Tensor | None, tuple[str, ...]]:
     """Labels int64 [N] and names of the folders that are the classes; (None, ()) without folders."""
-    folders = [_top(files.name(i)) for i in range(len(files))]
+    folders = [top(files.name(i)) for i in range(len(files))]
     names = sorted(set(folders))
     if names == [b""]:
         return None, ()

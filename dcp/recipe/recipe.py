@@ -163,6 +163,20 @@ class Recipe(Strict):
             raise Problems(clashes)
         return recipe
 
+    @classmethod
+    def of(cls, table: dict[str, Any], sets: tuple[str, ...] = ()) -> "Recipe":
+        """The recipe that a plain nested dict describes, with `sets` over it; without run.name it gets one.
+
+        Raises:
+            Problems, RequestError: as `check` and `read`.
+        """
+        table = layers.overridden(table, sets)
+        run, data, predictor = (table.get(section, {}) for section in ("run", "data", "predictor"))
+        if all(isinstance(section, dict) for section in (run, data, predictor)) and not run.get("name"):
+            words = (data.get("source"), predictor.get("name"))
+            table = {**table, "run": {**run, "name": "_".join(str(word) for word in words if word) or "recipe"}}
+        return cls.check(table)
+
     @property
     def folder(self) -> str:
         """Name of its run folder."""

@@ -138,6 +138,14 @@ class Train(Section):
         description="steps between checkpoints; default: after an epoch, if the last one is 30 s old",
     )
 
+    @field_validator("graph", mode="before")
+    @classmethod
+    def _no_number(cls, given: Any) -> Any:
+        """Refuse 0, which equals false and is none."""
+        if isinstance(given, (int, float)) and not isinstance(given, bool):
+            raise refusal("bad-value", f"{{path}} is {given}", '"auto" or false')
+        return given
+
 
 class Published(Section):
     """A number that somebody else has published, to be shown beside ours."""

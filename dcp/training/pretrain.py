@@ -62,7 +62,7 @@ def measure(run: Run, request: Request) -> None:
         missing = tuple(name for name in run.recipe()["probe"]["after"] if name not in run.probes())
         if missing:
             with run.lock(request.say):
-                probe(run, missing, device=request.device, say=request.say, forgiving=True)
+                probe(run, missing, device=request.device, say=request.say, watch=request.watch, forgiving=True)
     except RunBusy:
         raise
     except RequestError as error:

@@ -125,9 +125,8 @@ SUMMARY = """\
 
 ## Diagnosis
 
-- No collapse: effective rank 45.2 of 128.
+- No collapse: effective rank 45.2 of 128, over the last steps.
 - Spread 0.9312 at step 3,900.
-- Effective rank 45.20 at step 3,900.
 
 ## Speed
 
@@ -257,11 +256,67 @@ def test_the_terminal_shows_the_main_scores_of_the_spectrum_and_markdown_shows_a
     for run in two:
         run.write_probe("spectrum", {**RANKME, "score": score})
     comparison = compare(two)
-    for text in (terminal(render.table(comparison)), terminal(render.summary(two[0]))):
-        assert all(name in text for name in ("rankme", "alignment", "F_effective_rank", "participation_ratio"))
-        assert "nesum" not in text
+    text = terminal(render.table(comparison))
+    assert all(name in text for name in ("rankme", "alignment", "F_effective_rank", "participation_ratio"))
+    assert "nesum" not in text
     assert "nesum" in render.markdown(comparison)
     assert "nesum" in render.page_markdown(summary_page(two[0]))
+
+
+def test_a_summary_in_a_terminal_has_one_rank_of_the_features_and_one_of_the_projections_and_one_spread(build):
+    run = build(top1=0.6, record={"state": {"name": "healthy", "evidence": "spread 0.93 of 1, effective rank 45.2"}})
+    run.append({"kind": "step", "step": 9, "spread": 0.91, "effective_rank": 44.0})
+    ranks = {"rankme": 45.2, "F_effective_rank": 2.0, "participation_ratio": 4.0, "stable_rank": 3.0}
+    run.write_probe("spectrum", {**RANKME, "score": ranks})
+    text = terminal(render.summary(run))
+    assert re.findall(r".*rank.*", text) == [
+        "    rank of features (rankme)  45.20               -      3.200",
+        "  No collapse: spread 0.93 of 1, effective rank 45.2, over the last steps.",
+    ]
+    assert text.count("spread") == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "evidence", "said"),
+    [
+        ("views too strong", "0.89 times as far apart", ["Spread", "Effective rank"]),
+        ("dimensional collapse", "vary along 1.20 dimensions only (spread 0.50 of 1)", ["Effective rank"]),
+        ("complete collapse", "all the same", []),
+    ],
+)
+def test_spread_and_rank_are_told_once_whatever_the_diagnosis(build, state, evidence, said):
+    run = build(top1=0.6, record={"state": {"name": state, "evidence": evidence}})
+    run.append({"kind": "step", "step": 9, "spread": 0.91, "effective_rank": 44.0})
+    text = terminal(render.summary(run))
+    assert [words for words in ("Spread", "Effective rank") if f"  {words} " in text] == said
+
+
+def test_without_a_diagnosis_a_summary_has_the_last_spread_and_rank(build):
+    run = build(top1=0.6, record={"state": {"name": "", "evidence": ""}})
+    run.append({"kind": "step", "step": 9, "spread": 0.91, "effective_rank": 44.0})
+    text = terminal(render.summary(run))
+    assert "  Spread 0.9100 at step 9.\n  Effective rank 44.00 at step 9.\n" in text
+
+
+@pytest.mark.parametrize(("top1", "said"), [(0.2, True), (0.25, True), (0.26, False)])
+def test_healthy_with_scores_of_an_untrained_encoder_is_said_to_be_no_better(build, top1, said):
+    run = build(top1=top1)  # untrained 0.25
+    text = " ".join(terminal(render.summary(run)).split())
+    sentence = f"But no better than before training in linear ({100 * top1:.2f}%, untrained 25.00%)."
+    assert (sentence in text) == said
+    collapsed = build("other", top1=top1, record={"state": {"name": "complete collapse", "evidence": "all the same"}})
+    assert "no better" not in terminal(render.summary(collapsed))
+
+
+def test_the_device_of_each_sitting_is_told(build):
+    one, two = {"device": "cpu (1 thread)"}, {"device": "cpu (2 threads)"}
+    run = build(top1=0.6, record={"device": "cpu (1 thread)", "sittings": [one, two, two, one]})
+    assert "cpu (1 thread), then cpu (2 threads), then cpu (1 thread)." in " ".join(
+        terminal(render.summary(run)).split()
+    )
+    assert "steps, peak memory 3.0 GiB, cpu (1 thread)." in terminal(
+        render.summary(build("old", top1=0.6, record={"device": "cpu (1 thread)"}))
+    )
 
 
 def test_the_scores_alone_are_shown_with_the_names_of_the_arms(two):

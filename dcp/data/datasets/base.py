@@ -112,6 +112,16 @@ class DataConfig(catalogue.VariantConfig):
         return True
 
 
+class FilesConfig(DataConfig):
+    """The keys that every source of image files has."""
+
+    broken: Literal["stop", "skip"] = Field(
+        "stop",
+        description="what an image that cannot be decoded does: end the run, or have the next of its class take its "
+        "place",
+    )
+
+
 def load(config: DataConfig, split: Split) -> Dataset:
     """One split of the data set that `config.source` names, cut to `config.limit` (the test split never is).
 
@@ -119,6 +129,8 @@ def load(config: DataConfig, split: Split) -> Dataset:
         RequestError: the data are missing, incomplete or fewer than `limit`; the message says what to do.
     """
     data: Dataset = catalogue.load("datasets", config.source).load(config, split)
+    if isinstance(config, FilesConfig) and isinstance(data.images, Files):
+        data = replace(data, images=replace(data.images, skips=config.broken == "skip"))
     if config.limit is None or config.limit == len(data) or split == "test":
         return data
     if config.limit < len(data):

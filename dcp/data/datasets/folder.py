@@ -20,7 +20,7 @@ from typing import Annotated, ClassVar, Literal, NamedTuple
 from pydantic import Field, field_validator
 
 from dcp.data import first_look, image_folders, image_names
-from dcp.data.datasets.base import LARGEST, DataConfig, Dataset, Split, data_folder
+from dcp.data.datasets.base import LARGEST, Dataset, FilesConfig, Split, data_folder
 from dcp.data.folders import Folder
 from dcp.data.grey_levels import Range
 from dcp.data.image_files import Files
@@ -31,7 +31,7 @@ TRAIN = ("train", "training")
 HELD_OUT = (("val", "valid", "validation"), ("test", "testing"))  # of several kinds the first is the test split
 
 
-class Config(DataConfig):
+class Config(FilesConfig):
     """Keys of a folder of images."""
 
     own_size: ClassVar[int] = 128

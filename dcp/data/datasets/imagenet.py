@@ -9,11 +9,11 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from dcp.data import image_folders
-from dcp.data.datasets.base import DataConfig, Dataset, Split, data_folder
+from dcp.data.datasets.base import Dataset, FilesConfig, Split, data_folder
 from dcp.errors import RequestError
 
 
-class Config(DataConfig):
+class Config(FilesConfig):
     """Keys of ImageNet."""
 
     own_size: ClassVar[int] = 224

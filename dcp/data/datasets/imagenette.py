@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import Field
 
 from dcp.data import downloads, image_folders
-from dcp.data.datasets.base import DataConfig, Dataset, Split, data_folder
+from dcp.data.datasets.base import Dataset, FilesConfig, Split, data_folder
 
 CLASSES = {
     "n01440764": "tench",
@@ -34,7 +34,7 @@ ARCHIVES = {  # what each unpacks to, and its md5 as torchvision has it
 URL = "https://s3.amazonaws.com/fast-ai-imageclas/"
 
 
-class Config(DataConfig):
+class Config(FilesConfig):
     """Keys of Imagenette."""
 
     source: Literal["imagenette"] = Field("imagenette", description="Imagenette, read from ROOT/imagenette2-160")
