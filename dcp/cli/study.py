@@ -17,7 +17,9 @@ from dcp.errors import DONE, FAILED, INTERRUPTED, REFUSED, TERMINATED, Interrupt
 from dcp.hardware.device import choose_device
 from dcp.hardware.malloc import keep_freed_memory
 from dcp.report import render
+from dcp.report.html.reports import comparison_html
 from dcp.report.page import count
+from dcp.runs.disk import atomic_write
 from dcp.runs.run import Run
 from dcp.studies import execute, grid, page, preflight
 from dcp.studies.grid import Cell
@@ -75,7 +77,10 @@ def pretrain(
         console.print()
         console.print(render.terminal(page.published(result.study, result.reproductions)))
     folder = request.runs / study.name
-    console.print(f"\n{folder}: comparison.md, comparison.json, study.json", highlight=False, soft_wrap=True)
+    if result.comparison is not None:
+        atomic_write(folder / "comparison.html", comparison_html(result.comparison).encode())
+    written = "comparison.html, comparison.md, comparison.json, study.json"
+    console.print(f"\n{folder}: {written}", highlight=False, soft_wrap=True)
     if as_json:
         print(json.dumps(result.to_dict()))
     return FAILED if result.outcome.failed else DONE
