@@ -28,6 +28,10 @@ def compare(
         Path | None,
         typer.Option("--out", metavar="DIR", help="Also write comparison.html, .md and .json here."),
     ] = None,
+    figures: Annotated[
+        str | None,
+        typer.Option("--figures", metavar="FORMAT", help="Also write each chart there: pdf, svg or png."),
+    ] = None,
     quiet: options.Quiet = False,
     json_: options.Json = False,
 ) -> None:
@@ -39,11 +43,13 @@ def compare(
 
     from dcp.comparison.compare import compare_named
     from dcp.report import render
+    from dcp.report.chart_files import check_figures, write_charts
     from dcp.report.html import reports
     from dcp.report.page import Lines, Page
     from dcp.runs.disk import atomic_write, make_folder
     from dcp.runs.json_files import check_made_by_dcp, to_json
 
+    check_figures(figures, out)
     if out is not None:
         names = [f"comparison.{suffix}" for suffix in ("json", "md", "html")]
         check_made_by_dcp(out, names, marker="comparison.json")
@@ -53,6 +59,8 @@ def compare(
         atomic_write(out / "comparison.md", render.markdown(comparison).encode())
         atomic_write(out / "comparison.json", to_json(render.plain(comparison)))
         atomic_write(out / "comparison.html", reports.comparison_html(comparison).encode())
+        if figures is not None:
+            write_charts(comparison, figures, out)
     if format_ is not options.Format.table:
         write(comparison, format_)
     else:

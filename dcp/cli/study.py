@@ -19,7 +19,9 @@ from dcp.errors import DONE, FAILED, INTERRUPTED, REFUSED, TERMINATED, Interrupt
 from dcp.hardware.device import choose_device
 from dcp.hardware.malloc import keep_freed_memory
 from dcp.report import render
+from dcp.report.html.reports import comparison_html
 from dcp.report.page import count
+from dcp.runs.disk import atomic_write
 from dcp.runs.run import Run
 from dcp.studies import execute, grid, page, preflight
 from dcp.studies.grid import Cell
@@ -63,8 +65,8 @@ def pretrain(
 
     try:
         result = execute.run(study, request, train)
-    except KeyboardInterrupt:  # while it measures; the training itself saves a checkpoint first
-        raise KeyboardInterrupt("stopped; what is there is kept, and the same command goes on") from None
+    except KeyboardInterrupt as error:  # while it measures; the training itself saves a checkpoint first
+        raise type(error)("stopped; what is there is kept, and the same command goes on") from None
     for title, paths in (
         ("failed", list(result.outcome.failed)),
         ("busy, trained by another process", result.outcome.busy),
@@ -75,7 +77,9 @@ def pretrain(
     if result.reproductions:
         console.print()
         console.print(render.terminal(page.published(result.study, result.reproductions)))
-    files, more = "comparison.md, comparison.json, study.json", ""
+    if comparison is not None:
+        atomic_write(folder / "comparison.html", comparison_html(comparison).encode())
+    files, more = "comparison.html, comparison.md, comparison.json, study.json", ""
     if comparison is None:
         files = "study.json"
     elif format_ is not Format.table:

@@ -44,6 +44,7 @@ def test_a_study_is_one_command_that_ends_with_a_comparison_and_published_number
         assert text in " ".join(said.out.split())
         assert text in page
     assert json.loads((runs / "little/comparison.json").read_text())["arms"][0]["name"] == "little-lr0.03-eps0.3"
+    assert "knn top1 of each arm" in (runs / "little/comparison.html").read_text()
     compared = dcp("compare", "little", "--runs", runs, "--json")
     assert json.loads(compared.out.splitlines()[-1]) == json.loads((runs / "little/comparison.json").read_text())
     again = dcp("pretrain", tiny, ONE_AXIS, LESS, "--seed", 1, "--runs", runs, "--device", "cpu", "--resume", "--json")
