@@ -1,8 +1,8 @@
 """dcp: declarative recipes for non-contrastive self-supervised learning.
 
     run = dcp.pretrain("quickstart")
-    encoder = dcp.load_encoder("runs/quickstart-s0")
-    features = encoder(encoder.preprocess(images))        # uint8 [B, 3, H, W] -> [B, D]
+    encoder = dcp.load_encoder("quickstart")
+    features = encoder(["a.jpg", "b.jpg"])                # [2, D]; also PIL images, NumPy arrays, tensors
 
 The functions behind the commands, for notebooks and programs: plain values in, plain values out. Importing dcp is
 light; torch is imported when one of its functions is first used.
@@ -13,11 +13,18 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dcp import errors
+
 if TYPE_CHECKING:
     from dcp.runs.encoder import Encoder
 
 __version__ = version("dcp")
-__all__ = ["__version__", "compare", "load_encoder", "pretrain", "probe", "study", "theory"]
+__all__ = ["__version__", "compare", "errors", "load_encoder", "pretrain", "probe", "study", "theory"]
+
+
+def __dir__() -> list[str]:
+    """What `dir(dcp)` and tab completion show."""
+    return sorted((*__all__, "__all__", "__doc__", "__file__", "__name__", "__path__"))
 
 
 def pretrain(
@@ -31,7 +38,8 @@ def pretrain(
     """Train what a recipe describes, run its probes, and return the run folder.
 
     Args:
-        recipe: the path of a recipe, the name of one that ships, or its tables as a nested dict (with run.name).
+        recipe: the path of a recipe, the name of one that ships, or its tables as a nested dict. A dict without
+            run.name is named after its images and its predictor: "cifar10_directcopy".
         sets: overrides, "key=value".
         runs: the folder of run folders.
         resume: continue the run if it is there.
@@ -45,7 +53,7 @@ def pretrain(
     from dcp.training.pretrain import pretrain
     from dcp.training.request import Request
 
-    checked = Recipe.check(recipe) if isinstance(recipe, dict) else Recipe.read(str(recipe), tuple(sets))
+    checked = Recipe.of(recipe, tuple(sets)) if isinstance(recipe, dict) else Recipe.read(str(recipe), tuple(sets))
     return pretrain(checked, Request(Path(runs), resume, device)).path
 
 
@@ -156,7 +164,14 @@ def compare(runs_: Sequence[str | Path], *, runs: str | Path = "runs") -> dict[s
 
 
 def load_encoder(run: str | Path, *, runs: str | Path = "runs") -> "Encoder":
-    """The trained encoder of a run: a module [B, 3, S, S] -> [B, D] with its `preprocess`.
+    """The trained encoder of a run: a frozen module that gives features [n, D] of images.
+
+    It takes a PIL image, a path, a NumPy array [H, W, 3] or a tensor [3, H, W] of uint8, alone or in a list, or batches
+    of arrays; one image gives [D]. What its `preprocess` gives, float32 [n, 3, S, S], it takes too.
+
+    Args:
+        run: a run folder, or the name of one below `runs`: without a seed the first there is.
+        runs: the folder of run folders.
 
     Raises:
         dcp.errors.RequestError: no such run, or no encoder in it.

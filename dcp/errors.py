@@ -87,6 +87,11 @@ class RequestError(DcpError):
     exit_code = REFUSED
 
 
+def failure(error: RequestError) -> "RunError":
+    """The same as a failure: what was refused was not asked for by whoever started a run that has gone on for hours."""
+    return RunError(error.message, slug=error.slug, where=error.where, hint=error.hint)
+
+
 class RunBusy(RequestError):
     """Another process is writing to the run."""
 
@@ -130,6 +135,10 @@ class RunLost(RunError):
 
 class ProcessLost(RunError):
     """Another process of the run ended; all that are left meet this."""
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM or SIGHUP reached a command that does not train: it ends as with Ctrl-C, by the other exit code."""
 
 
 class Interrupted(BaseException):

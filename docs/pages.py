@@ -4,8 +4,8 @@ What is said about a variant stands in the docstring of its file and nowhere els
 
     NAME: what it is (authors year, arXiv).   the first line, alone: its row in the catalogue
     an indented block                         the formula
-    Source: ..., Held to: ..., and so on      paragraphs under LABELS; "Held to" stands in the row too, "Unverified"
-                                              gives it a dagger
+    Source: ..., Held to: ..., and so on      paragraphs under LABELS; "Held to" stands in the row too
+    Unverified: ...                           a dagger in the row and on the page; what it says stands in sources.md
 
 Its page adds the keys of its Config, the shipped recipes that choose it, and its cost where that was measured.
 """
@@ -25,24 +25,33 @@ from docs import reference
 DOCS = Path(__file__).parent
 SECTIONS = {"predictors": "predictor", "objectives": "objective", "targets": "target", "positives": "positives"}
 LABELS = re.compile(r"^(Source|Unverified|Differs|Look at|Published|Held to):", re.MULTILINE)
+UNVERIFIED = re.compile(rf"^Unverified: (.*?)\n(?={LABELS.pattern}|$)", re.MULTILINE | re.DOTALL)
+PRINTED = {
+    "Held to": "Tested against",
+    "Look at": "What to watch",
+    "Differs": "Differences",
+}  # of LABELS, else as it is
 TABLE = re.compile(r"(<!-- made by docs.pages: ([a-z ]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 MEASURED = "results/2026-11-23-cpu-1-core-catalogue.json"
 RENAMED = {"projector": "top_k"}  # since then
 COLUMNS = {  # of a table of costs: what it says, and the group of the benchmark that it is from
-    "predictors": {"setting W": "predictor update", "a pass": "predictor forward and backward"},
-    "objectives": {"both directions with gradient": "objective, batch 256"},
+    "predictors": {"setting W": "predictor update", "forward and backward": "predictor forward and backward"},
+    "objectives": {"forward and backward, both directions": "objective, batch 256"},
 }
 DIMS = ("128", "2048")
 
 
 def pages() -> dict[str, str]:
-    """Each generated page by its path below docs/; in the catalogue the tables are generated, between marks."""
+    """Each generated page by its path below docs/; of two pages the parts between marks are generated."""
     texts = {"recipe.md": reference.markdown()}
     texts |= {f"{kind}/{name}.md": page(kind, name) for kind in SECTIONS for name in catalogue.names(kind)}
     tables = {kind: rows(kind) for kind in SECTIONS}
     tables |= {f"cost of {kind}": costs(kind, catalogue.names(kind)) for kind in COLUMNS}
-    text = (DOCS / "catalogue.md").read_text(encoding="utf-8")
-    return texts | {"catalogue.md": TABLE.sub(lambda match: f"{match[1]}\n{tables[match[2]]}\n{match[3]}", text)}
+    tables["unverified"] = unverified()
+    for path in ("catalogue.md", "sources.md"):
+        text = (DOCS / path).read_text(encoding="utf-8")
+        texts[path] = TABLE.sub(lambda match: f"{match[1]}\n{tables[match[2]]}\n{match[3]}", text)
+    return texts
 
 
 def page(kind: str, name: str) -> str:
@@ -53,7 +62,9 @@ def page(kind: str, name: str) -> str:
         return f"[{match[1]}](../{kinds[match[1]]}/{match[1]}.md)" if match[1] in kinds else match[0]
 
     variant = catalogue.load(kind, name)
-    paragraphs = LABELS.sub(r"\n**\1:**", str(variant.__doc__)).split("\n\n")
+    dagger = f"† Part of this is unverified: [what, and why](../sources.md#{name}).\n"
+    text = UNVERIFIED.sub(f"\n{dagger}", str(variant.__doc__))
+    paragraphs = LABELS.sub(lambda match: f"\n**{PRINTED.get(match[1], match[1])}:**", text).split("\n\n")
     parts = [text if text.startswith("    ") else re.sub(r"`([a-z0-9_]+)`", link, text) for text in paragraphs]
     default = layers.DEFAULTS.get(SECTIONS[kind]) == name
     chosen = "all that name no other" if default else ", ".join(f"`{r}`" for r in recipes()[SECTIONS[kind], name])
@@ -74,7 +85,17 @@ def rows(kind: str) -> str:
         what, held = text.partition("\n")[0].partition(": ")[2], " ".join(text.partition("\nHeld to: ")[2].split())
         dagger = " †" if "\nUnverified: " in text else ""
         cells.append([f"[{name}]({kind}/{name}.md){dagger}", what.rstrip("."), held.rstrip(".")])
-    return reference.markdown_table(("name", "what it is", "held to"), cells)
+    return reference.markdown_table(("name", "what it is", "tested against"), cells)
+
+
+def unverified() -> str:
+    """What variants say of themselves that could not be checked in their papers, one heading each."""
+    parts = []
+    for kind in SECTIONS:
+        for name in catalogue.names(kind):
+            if match := UNVERIFIED.search(str(catalogue.load(kind, name).__doc__)):
+                parts.append(f"### {name}\n\n[{name}]({kind}/{name}.md): {' '.join(match[1].split())}\n")
+    return "\n".join(parts)
 
 
 def costs(kind: str, names: Sequence[str]) -> str:

@@ -10,29 +10,73 @@ from typing import NamedTuple
 
 from pydantic import BaseModel
 
-from dcp.recipe import schema
+from dcp.recipe import schema, sections
 from dcp.recipe.layers import DEFAULTS
 from dcp.recipe.recipe import File
 from dcp.recipe.schema import Json
 from dcp.recipe.toml import shown
 
-INTRODUCTION = """\
+OPENING = """\
 # Recipe reference
 
-Made by `python -m docs.pages`; edit the models in `dcp/`, not this page.
+A recipe is a TOML file that fixes everything about a run. Two keys are required, [`data.source`](#data) and
+[`predictor.name`](#predictor); every other key has a default.
 
-A recipe is a TOML file that decides everything about a run. Only [`data.source`](#data) and
-[`predictor.name`](#predictor) must be there; every other key has the default below. `dcp recipes copy NAME` gives one
-to edit, `dcp recipes check FILE` says everything that is wrong with it, and `dcp recipes schema` is for editors.
+## The fifteen keys that people change
 
-* **Nothing is coerced.** `"0.1"` is no number and `1` is not `true`; a whole number may stand for a number.
-  An unknown key is an error. Nan and infinity are refused everywhere.
-* **`extends = "other.toml"`**, above the first section, puts another recipe under this one: a file beside it,
-  or the name of a recipe that ships. Sections are merged key by key; a section that chooses another variant
-  (`name`, for data `source`) replaces the one below, because its keys are others.
-* **`[theory]`** makes a file a recipe for `dcp theory`, which needs no other section.
-* **`--set KEY=VALUE`** on the command line lies over both: dotted keys, TOML values; `predictor.eps=0.1`.
 """
+
+RULES = """
+Everything else stands below, section by section.
+
+## How recipes work
+
+* **Start from one that ships.** `dcp recipes` lists them, `dcp recipes copy NAME mine.toml` gives you a copy to edit,
+  and `dcp recipes show NAME --full` prints one with every default written out.
+* **Check before you train.** `dcp recipes check mine.toml` reports every mistake at once, each with the nearest valid
+  name.
+* **Types are strict.** `"0.1"` is not a number, and `1` is not `true`; an integer may stand in for a float. Unknown
+  keys, NaN and infinity are errors.
+* **`extends = "other.toml"`**, above the first section, builds on another recipe: a file next to this one, or the name
+  of a recipe that ships. Sections are merged key by key. A section that selects another variant (`name`, or `source`
+  for data) replaces the one that it extends, because a variant has keys of its own.
+* **`--set KEY=VALUE`** on the command line overrides both: dotted keys, TOML values, as in `--set predictor.eps=0.1`.
+  After the recipe, the word `--set` itself may be left out.
+* **`[study]`** turns a recipe into [many runs](studies.md), and **`[theory]`** into an experiment for
+  [`dcp theory`](theory.md), which needs no other section.
+
+## In your editor
+
+`dcp recipes schema` prints a JSON Schema of recipes. Write it once into the folder of your recipes:
+
+```bash
+dcp recipes schema > dcp.schema.json
+```
+
+Recipes made by `dcp recipes copy` begin with the line `#:schema ./dcp.schema.json`. Editors that use Taplo, such as VS
+Code with the extension Even Better TOML, read that line: they complete keys, show what a key means, and underline
+mistakes. Add the line to your other recipes; the path is relative to the recipe.
+
+This page is generated from the code by `python -m docs.pages`.
+"""
+
+EVERYDAY = (
+    "run.name",
+    "data.source",
+    "data.root",
+    "data.download",
+    "data.limit",
+    "views.crop_scale",
+    "network.backbone",
+    "network.stem",
+    "network.width",
+    "predictor.name",
+    "target.tau",
+    "optimizer.lr",
+    "train.epochs",
+    "train.batch",
+    "probe.after",
+)
 
 WORDS = {
     "integer": "whole number",
@@ -65,7 +109,7 @@ def markdown() -> str:
     """The whole page."""
     order = list(File.model_fields)
     tables = sorted(schema.tables(File)[1:], key=lambda table: order.index(table.path.partition(".")[0]))
-    parts = [INTRODUCTION]
+    parts = [f"{OPENING}{everyday()}{RULES}"]
     for path, group in groupby(tables, key=lambda table: table.path):
         variants, mark = list(group), "#" * (path.count(".") + 2)
         if len(variants) > 1 and "." in path:
@@ -80,6 +124,21 @@ def markdown() -> str:
                 parts.append(f"{mark}# {path}.{choice} = {shown(table.variant)}\n\n{table.description}\n")
             parts.append(lines(_rows(table)))
     return "\n".join(parts)
+
+
+def everyday() -> str:
+    """The keys that people change most, as a table; of a section with variants, those of its default or first one."""
+    cells = []
+    for path in EVERYDAY:
+        section, key = path.split(".")
+        variants = [table for table in schema.tables(File) if table.path == section]
+        default = next((table for table in variants if table.variant == DEFAULTS.get(section)), variants[0])
+        (row,) = [row for row in _rows(default) if row.key == f"`{key}`"]
+        chooses = len(variants) > 1 and key == default.choice
+        usual = f"`{shown(DEFAULTS[section])}`" if section in DEFAULTS else "must be given"
+        meaning = f"{default.meaning}; {len(variants)} to choose from" if chooses else row.meaning
+        cells.append([f"[`{path}`](#{section})", usual if chooses else row.default, meaning])
+    return markdown_table(("key", "default", "meaning"), cells)
 
 
 def rows(model: type[BaseModel]) -> list[Row]:
@@ -134,7 +193,9 @@ def _bounds(key: Json) -> Iterator[str]:
     for name, text in SIGNS.items():
         if name in key and not (name == "minItems" and "prefixItems" in key):
             yield text.format(schema.bound(key[name]))
-    if "pattern" in key:
+    if key.get("pattern") in (sections.NAME, sections.NAMED):
         yield "letters, digits, `.`, `_`, `-`; a letter or digit first"
+    elif "pattern" in key:  # of probe.primary
+        yield "EVALUATION.SCORE, of an evaluation that needs labels and is in `probe.after`"
     for each in schema.inside(key):
         yield from _bounds(each)

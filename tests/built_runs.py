@@ -96,3 +96,14 @@ def build(tmp_path: Path) -> Build:
         return run
 
     return make
+
+
+def one_of_nine(build: Build) -> list[Run]:
+    """Runs of nine arms with four seeds; alone, the second would be better than the first (paired t test, p = 0.01)."""
+    runs = []
+    for name in "abcdefghi":
+        for seed in range(4):
+            noise = np.random.default_rng((ord(name), seed)).normal() / 100
+            sure = (seed + (2 + 2 * (seed % 2)) * (name == "b")) / 100
+            runs.append(build(name, seed, top1=0.5 + (sure if name in "ab" else float(noise)), n=1000))
+    return runs

@@ -1,7 +1,9 @@
 """The command line: which commands there are. Each is a file of this folder, and imports what is heavy inside."""
 
 import os
+import signal
 import sys
+from types import FrameType
 from typing import Annotated, NoReturn
 
 import typer
@@ -16,7 +18,7 @@ from dcp.cli.probe import probe
 from dcp.cli.recipes import recipes
 from dcp.cli.theory import theory
 from dcp.cli.usage import Commands
-from dcp.errors import DONE
+from dcp.errors import DONE, Terminated
 
 app = typer.Typer(
     name="dcp",
@@ -36,8 +38,13 @@ def main() -> NoReturn:
     """Run the command line and exit with the code of the contract."""
     if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"} & os.environ.keys():
         os.environ["GOMP_SPINCOUNT"] = "10000"  # before torch is imported; why: dcp.hardware.threads
+    if sys.stdin is None:  # or the first file that is opened gets its number, and what reads from it reads that
+        os.open(os.devnull, os.O_RDONLY)
     if LAUNCHED in os.environ:
         launch.end_with_launcher()
+    for name in ("SIGTERM", "SIGHUP"):  # training obeys them in its own way; all else lets go of what it holds
+        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is signal.SIG_DFL:
+            signal.signal(getattr(signal, name), _terminate)
     sys.exit(run(sys.argv[1:]))
 
 
@@ -53,6 +60,10 @@ def run(arguments: list[str]) -> int:
         if code == DONE and out.lost is not None:
             code = report(out.lost)
     return code
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    raise Terminated
 
 
 def _print_version(wanted: bool) -> None:

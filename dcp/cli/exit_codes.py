@@ -11,7 +11,18 @@ from typing import Any, NoReturn
 
 import typer
 
-from dcp.errors import DONE, INTERRUPTED, DcpError, Diverged, Interrupted, ProcessLost, RequestError, RunError
+from dcp.errors import (
+    DONE,
+    INTERRUPTED,
+    TERMINATED,
+    DcpError,
+    Diverged,
+    Interrupted,
+    ProcessLost,
+    RequestError,
+    RunError,
+    Terminated,
+)
 
 ON_EVERY_PROCESS = (RequestError, Diverged, ProcessLost)  # one of several processes says it for all
 LAUNCHED = "DCP_LAUNCHED"  # set in the environment of processes that dcp has started itself, and watches
@@ -43,7 +54,7 @@ def guarded(work: Callable[[], int | None]) -> int:
     except KeyboardInterrupt as error:
         if is_main():
             print(*(error.args or ("stopped",)), file=sys.stderr)  # who knows how to go on says so
-        return INTERRUPTED
+        return TERMINATED if isinstance(error, Terminated) else INTERRUPTED
     except LAST_RESORT as error:
         return report(_system_error(error))
 

@@ -1,5 +1,6 @@
 """Options that several commands have."""
 
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -18,3 +19,15 @@ Runs = Annotated[Path, typer.Option("--runs", metavar="DIR", help="The folder of
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print results and errors only.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on the last line.")]
+
+
+class Format(str, Enum):
+    """How a table of results is written."""
+
+    table = "table"
+    markdown = "markdown"
+    latex = "latex"
+    csv = "csv"
+
+
+As = Annotated[Format, typer.Option("--format", help="The table of arms, as this; all but table print only that.")]

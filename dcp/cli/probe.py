@@ -29,37 +29,44 @@ def probe(
     """Evaluate the frozen encoders of runs; writes into each run's probes/."""
     from rich.console import Console
 
-    from dcp.hardware.device import choose_device
-    from dcp.hardware.malloc import keep_freed_memory
-    from dcp.probing import probe as probing
-    from dcp.report import render
-    from dcp.report.html import reports
-    from dcp.runs.run import find
+    from dcp.cli.lines import written
+    from dcp.cli.progress import Watcher
 
-    if choose_device(device) == "cpu":
-        keep_freed_memory()
-    console = Console()
+    results, folders = {}, {}
+    with Watcher(Console(), quiet=quiet) as watcher:
+        watcher.doing("loading PyTorch")  # what is imported below takes seconds
+        from dcp.hardware.device import choose_device
+        from dcp.hardware.malloc import keep_freed_memory
+        from dcp.probing import probe as probing
+        from dcp.report import render
+        from dcp.report.html import reports
+        from dcp.runs.run import find
 
-    def say(text: str) -> None:
-        if not quiet:
-            console.print(text, highlight=False, markup=False, soft_wrap=True)
-
-    results = {}
-    for run in find(runs_, runs):
-        with run.lock(say):
-            names = [*(evaluation or run.recipe()["probe"]["after"]), "pictures"] if html else evaluation or []
-            # what the data do not allow is skipped if the recipe asks for it, and refused if the user does
-            results[str(run.path)] = probing.probe(
-                run,
-                tuple(dict.fromkeys(names)),
-                sets=tuple(set_ or ()),
-                data=data,
-                device=device,
-                say=say,
-                forgiving=not evaluation,
-            )
-            if html:
-                run.write("report.html", reports.run_html(run).encode())
-        console.print(render.summary(run, scores_only=quiet))
+        if choose_device(device) == "cpu":
+            keep_freed_memory()
+        for run in find(runs_, runs):
+            watcher.doing(f"preparing {run.path.name}")
+            with run.lock(watcher.say):
+                names = [*(evaluation or run.recipe()["probe"]["after"]), "pictures"] if html else evaluation or []
+                # what the data do not allow is skipped if the recipe asks for it, and refused if the user does
+                measured = probing.probe(
+                    run,
+                    tuple(dict.fromkeys(names)),
+                    sets=tuple(set_ or ()),
+                    data=data,
+                    device=device,
+                    say=watcher.say,
+                    watch=watcher,
+                    forgiving=not evaluation,
+                )
+                if html:
+                    run.write("report.html", reports.run_html(run).encode())
+            watcher.rest()
+            watcher.console.print(render.summary(run, scores_only=quiet))
+            watcher.console.print()
+            results[str(run.path)] = measured
+            folders[run.path] = [*(f"probes/{name}.json" for name in measured), *(["report.html"] if html else [])]
+    for folder, files in folders.items():
+        written(watcher.console, folder, files)
     if json_:
         print(json.dumps(results))

@@ -3,7 +3,9 @@
 import json
 import os
 import re
+import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +13,7 @@ import typer
 
 from dcp.cli import options
 from dcp.cli.exit_codes import exits
+from dcp.cli.lines import paragraph
 from dcp.errors import RequestError
 from dcp.recipe import layers, shipped
 from dcp.recipe.toml import loads
@@ -20,24 +23,68 @@ if TYPE_CHECKING:
     from dcp.recipe.recipe import Recipe
     from dcp.studies.study import Study
 
+SCHEMA = "#:schema ./dcp.schema.json"  # for editors: where `dcp recipes schema > dcp.schema.json` puts it
+
 recipes = typer.Typer(help="The recipes that ship with dcp.", invoke_without_command=True, rich_markup_mode=None)
 
 
+All = Annotated[bool, typer.Option("--all", help="One a line, with those for tests, tiny/...")]
+
+
 @recipes.callback()
-def _without_a_command(context: typer.Context) -> None:
+def _without_a_command(context: typer.Context, all_: All = False) -> None:
     if context.invoked_subcommand is None:
-        list_all()
+        list_all(all_=all_)
 
 
 @recipes.command("list")
 @exits
-def list_all() -> None:
-    """List the recipes that ship, one a line."""
-    names = [*shipped.names(), *shipped.studies(), *shipped.theories()]
-    width = max(map(len, names))
-    for name in names:
-        comment = shipped.read(shipped.folder() / f"{name}.toml").partition("\n")[0]
-        print(f"{name:{width}}  {comment.removeprefix('#').strip() if comment.startswith('#') else ''}")
+def list_all(all_: All = False) -> None:
+    """List the recipes that ship: in groups that fit a screen, or with --all or in a pipe one a line."""
+    names = [name for name in shipped.every() if all_ or not name.startswith(shipped.TINY)]
+    if all_ or not sys.stdout.isatty():
+        width = max(map(len, names))
+        for name in sorted(names, key=lambda name: name.startswith((shipped.STUDIES, shipped.THEORY))):
+            print(f"{name:{width}}  {_comment(name)}".rstrip())
+        return
+    for line in grouped(names, shutil.get_terminal_size().columns):
+        print(line)
+
+
+def grouped(names: list[str], width: int) -> Iterator[str]:
+    """The names in groups, in lines of so many columns: what to start with, papers, catalogue, studies, theory."""
+    alone = [name for name in names if "/" not in name]
+    start = [name for name in alone if name.startswith("quickstart")]
+    parts = [name.partition("_") for name in alone if name not in start]
+    of_several = {variant for _, _, variant in parts if sum(variant == other for _, _, other in parts) > 1}
+    papers: dict[str, list[str]] = {}  # data sets by the variants that they have
+    for data in dict.fromkeys(data for data, _, _ in parts):
+        variants = " ".join(variant for other, _, variant in parts if other == data and variant in of_several)
+        papers.setdefault(variants, []).append(data)
+    yield "Start here: dcp pretrain NAME"
+    for name in start:
+        yield from paragraph(f"  {name}  {_comment(name)}", width)
+    yield ""
+    yield "Papers: DATA_VARIANT, as in cifar10_directcopy"
+    for variants, sources in papers.items():
+        if variants:
+            yield from paragraph(f"  {', '.join(sources)}: {variants}", width)
+    for title, head in (("Catalogue", "cifar10_"), ("Studies", shipped.STUDIES), ("Theory", shipped.THEORY)):
+        inside = [name.removeprefix(head) for name in names if name.startswith(head)]
+        command = "theory" if head == shipped.THEORY else "pretrain"
+        yield ""
+        yield f"{title}: dcp {command} {head}NAME"
+        yield from paragraph(f"  {' '.join(name for name in inside if name not in of_several)}", width)
+    yield ""
+    yield from paragraph(
+        "dcp recipes --all: one a line, also tiny ones; show NAME prints one, copy NAME copies it", width
+    )
+
+
+def _comment(name: str) -> str:
+    """What the first line of a recipe says of it."""
+    line = shipped.read(shipped.folder() / f"{name}.toml").partition("\n")[0]
+    return line.removeprefix("#").strip() if line.startswith("#") else ""
 
 
 @recipes.command()
@@ -62,6 +109,8 @@ def copy(
     """Copy a recipe to a file of your own; an existing file is not overwritten."""
     source = shipped.find(recipe)
     text = _with_parents_in_full(shipped.read(source), source)
+    if source.is_relative_to(shipped.folder()):
+        text = f"{SCHEMA}\n{text}"
     target = _write_new(to or Path(source.name), source.name, text)
     command = "theory" if "theory" in layers.parse(target) else "pretrain"
     print(f"{target}: edit it, then run `dcp {command} {target}`")

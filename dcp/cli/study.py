@@ -11,13 +11,17 @@ from typing import Any
 from rich.console import Console
 
 from dcp.cli import launch
+from dcp.cli.compare import write
 from dcp.cli.exit_codes import is_launched
+from dcp.cli.options import Format
 from dcp.cli.progress import Watcher, duration
 from dcp.errors import DONE, FAILED, INTERRUPTED, REFUSED, TERMINATED, Interrupted, RequestError, RunError
 from dcp.hardware.device import choose_device
 from dcp.hardware.malloc import keep_freed_memory
 from dcp.report import render
+from dcp.report.html.reports import comparison_html
 from dcp.report.page import count
+from dcp.runs.disk import atomic_write
 from dcp.runs.run import Run
 from dcp.studies import execute, grid, page, preflight
 from dcp.studies.grid import Cell
@@ -35,6 +39,7 @@ def pretrain(
     *,
     dry_run: bool,
     quiet: bool,
+    format_: Format,
     as_json: bool,
 ) -> int:
     """Do a study; the exit code: that of a failed run if one failed."""
@@ -46,7 +51,7 @@ def pretrain(
         return _dry(study, request, as_json=as_json)
     if choose_device(request.device) == "cpu":
         keep_freed_memory()
-    console = Console()
+    console = Console(stderr=format_ is not Format.table)  # then standard output is the table alone
     request = replace(request, resume=True, say=partial(console.print, highlight=False, markup=False, soft_wrap=True))
     numbers = {cell: number for number, cell in enumerate(grid.cells(study), 1)}
 
@@ -60,22 +65,34 @@ def pretrain(
 
     try:
         result = execute.run(study, request, train)
-    except KeyboardInterrupt:  # while it measures; the training itself saves a checkpoint first
-        raise KeyboardInterrupt("stopped; what is there is kept, and the same command goes on") from None
+    except KeyboardInterrupt as error:  # while it measures; the training itself saves a checkpoint first
+        raise type(error)("stopped; what is there is kept, and the same command goes on") from None
     for title, paths in (
         ("failed", list(result.outcome.failed)),
         ("busy, trained by another process", result.outcome.busy),
     ):
         for path in paths:
             request.say(f"{path}: {title}")
-    if result.comparison is not None:
-        console.print()
-        console.print(render.table(result.comparison, scores_only=quiet))
+    folder, comparison = request.runs / study.name, result.comparison
     if result.reproductions:
         console.print()
         console.print(render.terminal(page.published(result.study, result.reproductions)))
-    folder = request.runs / study.name
-    console.print(f"\n{folder}: comparison.md, comparison.json, study.json", highlight=False, soft_wrap=True)
+    if comparison is not None:
+        atomic_write(folder / "comparison.html", comparison_html(comparison).encode())
+    files, more = "comparison.html, comparison.md, comparison.json, study.json", ""
+    if comparison is None:
+        files = "study.json"
+    elif format_ is not Format.table:
+        write(comparison, format_)
+    else:
+        if not quiet and (said := render.care(comparison)):
+            console.print()
+            console.print(said)
+        console.print()
+        console.print(render.result(comparison))
+        runs = "" if request.runs == Path("runs") else f" --runs {request.runs}"
+        more = f"every score and all tests: dcp compare {study.name} --details{runs}\n"
+    console.print(f"\n{more}{folder}: {files}", highlight=False, markup=False, soft_wrap=True)
     if as_json:
         print(json.dumps(result.to_dict()))
     return FAILED if result.outcome.failed else DONE

@@ -14,6 +14,7 @@ FREE = (
     "run.tracker",
     "data.root",
     "data.download",
+    "data.broken",
     "train.log_every",
     "train.save_every",
     "train.workers",

@@ -14,6 +14,7 @@ from dcp.comparison.arms import Arm, Member, Members, describe, group, mean
 from dcp.comparison.equal_time import EqualTime, at_equal_time
 from dcp.comparison.intervals import Interval, clipped, over_seeds
 from dcp.comparison.missing_runs import Absent
+from dcp.comparison.primary import Name, Role, primary_of, roles
 from dcp.comparison.scores import having, image_interval, score_of, values_of
 from dcp.comparison.significance import Difference, corrected, difference
 from dcp.errors import RequestError
@@ -50,6 +51,7 @@ class ScoreRow:
     n: int | None
     arms: tuple[ArmScore, ...]
     differences: tuple[Difference, ...]
+    role: Role  # the primary score decides, a secondary one has a p-value that is not corrected, others describe
 
     @property
     def name(self) -> str:
@@ -74,15 +76,21 @@ class Comparison:
     settings: tuple[Setting, ...]  # recipe keys that differ, without the table [run]
     members: Members  # the runs of each arm, by its name
     absent: tuple[Absent, ...] = ()  # runs that belong to arms and have no part in the scores
+    primary_name: Name = ("", "")  # evaluation and score that the arms are judged by, whether or not a run has it
     # readouts during training, after as long as all runs have trained; none if no run has them. Arms that learned
     # other data than the first are left out
     equal_time: tuple[EqualTime, ...] = ()
 
-    def differences(self) -> dict[str, list[tuple[str, Difference]]]:
-        """Of each further arm from the first, by its name: in every score, with the name of that."""
+    @property
+    def primary(self) -> ScoreRow | None:
+        """The primary score; None where no run has it."""
+        return next((row for row in self.scores if row.role == "primary"), None)
+
+    def differences(self) -> dict[str, list[tuple[ScoreRow, Difference]]]:
+        """Of each further arm from the first, by its name: in every score, with the row of that."""
         others = [arm.name for arm in self.arms[1:]]
-        named = [(row.name, difference) for row in self.scores for difference in row.differences]
-        return {arm: [(name, difference) for name, difference in named if difference.arm == arm] for arm in others}
+        rows = [(row, difference) for row in self.scores for difference in row.differences]
+        return {arm: [(row, difference) for row, difference in rows if difference.arm == arm] for arm in others}
 
 
 def compare(runs: Iterable[Run], absent: Iterable[Absent] = ()) -> Comparison:
@@ -105,22 +113,22 @@ def compare(runs: Iterable[Run], absent: Iterable[Absent] = ()) -> Comparison:
         settings=tuple(row for row in settings if any(value != row.values[0] for value in row.values)),
         members=arms,
         absent=tuple(absent),
+        primary_name=primary_of(arms),
         equal_time=at_equal_time(arms),
     )
 
 
 def _rows(arms: Members) -> tuple[ScoreRow, ...]:
-    """Every score that some run has; Holm's correction is over those of one arm against the first."""
-    probes = [item for members in arms.values() for member in members for item in member.probes.items()]
-    scores = sorted({(evaluation, score) for evaluation, probe in probes for score in probe.score})
+    """Every score that some run has; Holm's correction is over the arms, in the primary score."""
     first, *others = arms
-    by_arm = [corrected([difference(arms, name, first, *score) for score in scores]) for name in others]
     rows = []
-    for i, (evaluation, score) in enumerate(scores):
+    for (evaluation, score), role in roles(arms).items():
         counts = {m.probes[evaluation].n for members in arms.values() for m in having(members, evaluation, score)}
         values = tuple(_arm_score(name, members, evaluation, score) for name, members in arms.items())
         n = counts.pop() if len(counts) == 1 else None
-        rows.append(ScoreRow(evaluation, score, n, values, tuple(differences[i] for differences in by_arm)))
+        differences = [difference(arms, name, first, evaluation, score) for name in others]
+        differences = corrected(differences) if role == "primary" else differences
+        rows.append(ScoreRow(evaluation, score, n, values, tuple(differences), role))
     return tuple(rows)
 
 

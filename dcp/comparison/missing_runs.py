@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from dcp.comparison.arms import Member
 from dcp.runs.run import Run
 
-Fate = Literal["diverged", "unfinished", "no folder", "unreadable", "no encoder"]
+Fate = Literal["diverged", "unfinished", "no folder", "unreadable", "no encoder", "busy"]
 
 
 class Absent(NamedTuple):

@@ -46,7 +46,7 @@ TESTS = {
     SEEDS_AND_IMAGES.paired: "paired t test, seeds and images at random",
     SEEDS_AND_IMAGES.one: "t test, seeds and images at random",
 }
-TWO_SEEDS = "2 seeds: wide by nature"
+TWO_SEEDS = "2 seeds are too few"
 NO_SPREAD = "the seeds agree to the last digit: no spread to judge by"
 # Scores are shares, ranks and ratios, none of a natural size far below 1: smaller differences are rounding.
 NEGLIGIBLE = 1e-6
@@ -66,7 +66,8 @@ class Difference:
     firm: bool = True  # whether the interval may decide; with two seeds, or without spread between seeds, it may not
     # two-sided p-value of no difference, by the same method as the interval; None if there is none
     p: float | None = None
-    p_holm: float | None = None  # the same after Holm's correction over all scores of these two arms
+    # the same after Holm's correction over all arms that are compared with the first; of the primary score only
+    p_holm: float | None = None
     effect: float | None = None  # the difference in standard deviations between seeds; None without several seeds
     effect_kind: str = ""  # which effect that is, in words
     seeds_needed: int | None = None  # an arm, to show this difference with 80 % power at 5 %; None if it cannot be said
@@ -78,7 +79,8 @@ class Difference:
     def verdict(self) -> str:
         """One of "higher", "lower", and "undecided".
 
-        Undecided is what may not decide, and what the interval or the corrected p-value leave open.
+        Undecided is what may not decide, as every score but the primary one, and what the interval or the corrected
+        p-value leave open.
         """
         if not self._apart or self.p_holm is None or self.p_holm > 1 - LEVEL or self.interval is None:
             return "undecided"
@@ -87,7 +89,9 @@ class Difference:
     @property
     def lost_to_correction(self) -> bool:
         """Whether the interval would decide, and only Holm's correction leaves it open."""
-        return self._apart and self.verdict == "undecided" and self.p is not None and self.p <= 1 - LEVEL
+        if self.p is None or self.p_holm is None:
+            return False
+        return self._apart and self.p <= 1 - LEVEL < self.p_holm
 
     @property
     def nothing(self) -> bool:
@@ -187,7 +191,7 @@ def holm(p: Sequence[float]) -> list[float]:
 
 
 def corrected(differences: Sequence[Difference]) -> list[Difference]:
-    """The differences of one arm from the first, in all scores, with their corrected p-values."""
+    """The differences of all further arms from the first, in the primary score, with their corrected p-values."""
     tested = [(i, each.p) for i, each in enumerate(differences) if each.p is not None]
     result = list(differences)
     for (i, _), p in zip(tested, holm([p for _, p in tested]), strict=True):

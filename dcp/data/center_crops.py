@@ -16,6 +16,7 @@ from dcp.data.readers import decoded
 from dcp.data.views.files import resize_center
 
 BATCH = 256
+SMALL = 8  # side of pixels at which nobody looks
 
 
 def pixels(data: Dataset, size: int) -> Iterator[Tensor]:
@@ -34,12 +35,26 @@ def pixels(data: Dataset, size: int) -> Iterator[Tensor]:
     yield from decoded(Centres(data.images, size), keys, most=BATCH, readers=workers, pin=torch.cuda.is_available())
 
 
+def decodable(data: Dataset) -> Dataset:
+    """The same without the image files that cannot be decoded, where others would take their place: reads all.
+
+    Raises:
+        RunError: as `pixels`.
+    """
+    if not isinstance(data.images, Files) or not data.images.skips:
+        return data
+    for _ in pixels(data, SMALL):
+        pass
+    whole = [i for i in range(len(data)) if i not in data.images.in_place]
+    return data.subset(torch.tensor(whole)) if len(whole) < len(data) else data
+
+
 class Centres:
     """Image files, resized and centre-cropped: uint8 [3, size, size]."""
 
     def __init__(self, files: Files, size: int) -> None:
         self.files, self.size = files, size
-        self.shape = (3, size, size)
+        self.shape, self.in_place = (3, size, size), files.in_place
 
     def path(self, image: int) -> Path:
         """The file."""

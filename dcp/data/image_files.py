@@ -9,6 +9,11 @@ starts Ghostscript). Files are opened as `FORMATS` alone: these are decoded in t
 How a file becomes RGB: the first frame, turned as its EXIF orientation says. Transparent parts lie on white,
 as a page shows them; dropping alpha would show whatever colour hides below. Grey of more than 8 bits becomes bytes by
 one range for all images (`dcp.data.grey_levels`). CMYK and palettes as Pillow converts them.
+
+Where the list says so an image that cannot be decoded does not end everything: the next in the list that can be, of the
+same first folder (so of the same class), is decoded in its place. Which one that is depends on the files alone, so that
+readers, processes and sittings agree without a word, and its number stays: order, batches, labels and the draws behind
+the views of all images are what they would be.
 """
 
 import os
@@ -17,7 +22,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import import_module
-from itertools import accumulate
+from itertools import accumulate, islice
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +31,10 @@ import torch
 from PIL import ExifTags, Image, UnidentifiedImageError
 from torch import Tensor
 
+from dcp.data.broken_files import TRAINED, Undecodable, broken
 from dcp.data.grey_levels import Range, is_deep, to_bytes
 from dcp.data.regular_files import open_regular
-from dcp.errors import LFS_POINTER, NotFetched, RunError, not_fetched, printable
+from dcp.errors import LFS_POINTER, RunError, not_fetched, printable
 
 FORMATS = {  # as Pillow calls them -> endings of their files
     "JPEG": ("jpg", "jpeg", "jpe", "jfif"),
@@ -42,17 +48,12 @@ FORMATS = {  # as Pillow calls them -> endings of their files
     "AVIF": ("avif",),  # of Pillow 11.3 and later
 }
 
+MOST_TRIED = 100  # images that could take the place of a broken one; as many broken ones in a row are no accident
+
 # Pillow warns here and refuses at twice as many. Such an image takes a second and 270 MB for every view, so
 # dcp refuses it already here.
 MAX_PIXELS = 89_478_485
 SMALLER = "scale it down or cut it up"
-
-# what helps where a file is broken: a run knows the images that it was trained on by their names and sizes
-TRAINED = (
-    "Was it whole when the run began? Restore that very file, and go on with --resume.\n"
-    "Else replace it, or take it out of the folder, and begin anew: run.name=NAME."
-)
-UNTRAINED = "It is for testing: replace the file, or take it out of the folder, and go on with --resume."
 
 TURNS = {  # EXIF orientation -> what puts the image upright; 1 is upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -76,6 +77,8 @@ class Files:
     left_out: Mapping[str, int] = field(default_factory=dict)  # files below the root that are no images, by ending
     grey: Range | None = None  # of grey images of more than 8 bits; None for each kind's own
     mending: str = TRAINED  # what helps where a file is broken
+    skips: bool = False  # whether others take the place of images that cannot be decoded
+    in_place: dict[int, int] = field(default_factory=dict, init=False)  # image -> the one in its place, as far as known
 
     @classmethod
     def listed(cls, root: Path, names: Iterable[bytes]) -> "Files":
@@ -118,8 +121,30 @@ class Files:
         return replace(self, names=names, offsets=offsets)
 
     def decode(self, i: int) -> Tensor:
-        """Image `i` as uint8 [3, h, w] RGB; RunError with the path where it cannot be read."""
-        return decode(self.path(i), self.grey, self.place(i), self.mending)
+        """Image `i`, or that in its place, as uint8 [3, h, w] RGB; RunError with the path where it cannot be read."""
+        try:
+            j = self.in_place.get(i, i)
+            return decode(self.path(j), self.grey, self.place(j), self.mending)
+        except Undecodable:
+            if not self.skips:
+                raise
+            for j in self._others(i):
+                with suppress(Undecodable):
+                    pixels = decode(self.path(j), self.grey, self.place(j), self.mending)
+                    self.in_place[i] = j
+                    return pixels
+            raise
+
+    def _others(self, i: int) -> Iterator[int]:
+        """Those that may take the place of image `i`, in turn: the next in the list of the same first folder."""
+        numbers = ((i + step) % len(self) for step in range(1, len(self)))
+        return islice((j for j in numbers if top(self.name(j)) == top(self.name(i))), MOST_TRIED)
+
+
+def top(name: bytes) -> bytes:
+    """The first folder on a relative path; b"" for a loose file."""
+    separator = os.fsencode(os.sep)
+    return name.rpartition(separator)[0].partition(separator)[0]
 
 
 def _joined(names: list[bytes]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
@@ -180,34 +205,15 @@ def decode(path: Path, grey: Range | None = None, shown: str = "", mending: str 
     try:
         with opened(path) as image:
             image.load()
-            pixels = np.array(_rgb(image, grey))
+            pixels = np.array(rgb(image, grey))
     except MemoryError:
         raise
     except RunError as error:
-        error.where = _printed(shown or path)
+        error.where = printable(shown or str(path))
         raise
     except Exception as error:  # Pillow's parsers raise what they meet: OSError, SyntaxError, struct.error
         raise broken(path, error, shown, mending) from error
     return torch.from_numpy(pixels).permute(2, 0, 1)  # channels stay interleaved: resampling is twice as fast on them
-
-
-def broken(path: Path, error: Exception, shown: str = "", hint: str = TRAINED) -> RunError:
-    """The error for a file that cannot be used, with Pillow's or the system's reason."""
-    if isinstance(error, FileNotFoundError | NotADirectoryError):
-        reason, hint = "the file has gone since the folder was listed", "Put it back and go on with --resume."
-    elif isinstance(error, PermissionError):
-        reason, hint = error.strerror or "permission denied", "Check its permissions and go on with --resume."
-    elif isinstance(error, OSError) and error.strerror:
-        reason = error.strerror
-    else:
-        reason = str(error).strip() or type(error).__name__
-        if isinstance(error, NotFetched):
-            reason, hint = error.message, error.hint
-    return RunError(f"cannot read an image: {reason}", slug="broken-image", where=_printed(shown or path), hint=hint)
-
-
-def _printed(path: Path | str) -> str:
-    return printable(str(path))  # a name that is not valid text must still print
 
 
 def _turn(image: Image.Image) -> Image.Transpose | None:
@@ -218,7 +224,8 @@ def _turn(image: Image.Image) -> Image.Transpose | None:
         return None
 
 
-def _rgb(image: Image.Image, grey: Range | None) -> Image.Image:
+def rgb(image: Image.Image, grey: Range | None) -> Image.Image:
+    """An image as RGB, upright; the module says how other colour modes become it."""
     turn = _turn(image)
     if is_deep(image):
         image = Image.fromarray(to_bytes(image, grey))

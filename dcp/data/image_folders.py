@@ -14,14 +14,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from dcp.data.broken_files import UNTRAINED
 from dcp.data.datasets.base import Dataset, Split
 from dcp.data.folders import Folder
-from dcp.data.image_files import UNTRAINED, Files
+from dcp.data.image_files import Files, top
 from dcp.data.image_names import (
     EXTENSIONS,
     HIDDEN,
     OTHER,
-    SEPARATOR,
     WITHOUT,
     Identity,
     is_hidden,
@@ -93,9 +93,9 @@ def has_classes(folder: Folder) -> bool:
     Raises:
         RequestError: a folder may not be read.
     """
-    tops = (_top(name) for name, _ in walk(folder) if is_image(folder, name))
-    first = next(tops, b"")
-    return bool(first) and any(top != first for top in tops)
+    folders = (top(name) for name, _ in walk(folder) if is_image(folder, name))
+    first = next(folders, b"")
+    return bool(first) and any(other != first for other in folders)
 
 
 def holds_image(folder: Folder) -> bool:
@@ -125,12 +125,12 @@ def _listed(folder: Path | Folder) -> Listing:
     for name, number in walk(folder, hidden=True, met=folders):
         if is_hidden(name):
             if is_image(folder, name):
-                others[b"" if name.startswith(b".") else _top(name)][HIDDEN] += 1
+                others[b"" if name.startswith(b".") else top(name)][HIDDEN] += 1
         elif is_image(folder, name):
             names.append(name)
             numbers.append(number)
         else:
-            others[_top(name)][kind(name)] += 1
+            others[top(name)][kind(name)] += 1
     kinds = sum(others.values(), Counter[str]())
     if not names:
         content = f"it holds {_files(kinds)}" if kinds else "it is empty"
@@ -142,15 +142,10 @@ def _listed(folder: Path | Folder) -> Listing:
     return Listing(files, others, numbers, folders)
 
 
-def _top(name: bytes) -> bytes:
-    """The first folder on a path; b"" for a loose file."""
-    return name.rpartition(SEPARATOR)[0].partition(SEPARATOR)[0]
-
-
 def _classes(listing: Listing) -> tuple[Tensor | None, tuple[str, ...]]:
     """Labels int64 [N] and names of the folders that are the classes; (None, ()) without folders."""
     files, others = listing.files, listing.others
-    folders = [_top(files.name(i)) for i in range(len(files))]
+    folders = [top(files.name(i)) for i in range(len(files))]
     names = sorted(set(folders))
     if names == [b""]:
         return None, ()
@@ -177,7 +172,7 @@ def _classes(listing: Listing) -> tuple[Tensor | None, tuple[str, ...]]:
 def _empty(folder: Folder, listing: Listing) -> tuple[str, ...]:
     """What is said of folders of classes in which nothing is."""
     folders = {class_of(way) for ways in listing.folders.values() for way in ways}
-    full = {_top(listing.files.name(i)) for i in range(len(listing.files))}
+    full = {top(listing.files.name(i)) for i in range(len(listing.files))}
     names = [f"{os.fsdecode(name)}/" for name in sorted(folders - full - {b"", *listing.others})]
     return (printable(f"empty, so no class, in {folder.name}/: {listed(names)}"),) if names else ()
 

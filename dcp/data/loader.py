@@ -105,7 +105,7 @@ class Crops:
 
     def __init__(self, files: Files, config: Views, seed: int, size: int) -> None:
         self.files, self.config, self.seed, self.size = files, config, seed, size
-        self.shape = (2, 3, size, size)
+        self.shape, self.in_place = (2, 3, size, size), files.in_place
 
     def path(self, image: int) -> Path:
         """The file."""

@@ -43,6 +43,8 @@ Stopped = Callable[[float], bool]  # whether to wait no longer, given the second
 class Source(Protocol):
     """What is read."""
 
+    in_place: dict[int, int]  # images that cannot be read, and those that are in their place, as far as known
+
     @property
     def shape(self) -> tuple[int, ...]:
         """Of what an image becomes."""
@@ -151,15 +153,15 @@ class Reader:
                 what = f"no image could be read for {waited:.0f} s"
                 raise RunError(what, slug="reader-stalled", where=self._file(), hint=hint)
         try:
-            error = self.pipe.recv()
+            error, in_place = self.pipe.recv()
         except (EOFError, OSError):
             raise self._ended() from None
         if error is not None:
             raise error
+        self.source.in_place.update(in_place)
         self.pending.popleft()
         self.read += n
-        batch = torch.empty(n, *self.source.shape, dtype=torch.uint8, pin_memory=pin)
-        return batch.copy_(self.pixels[slot, :n])
+        return torch.empty(n, *self.source.shape, dtype=torch.uint8, pin_memory=pin).copy_(self.pixels[slot, :n])
 
     def close(self) -> None:
         """End the process, whatever it does."""
@@ -235,7 +237,7 @@ def _serve(pipe: "Connection[Any, Any]", source: Source, memory: Memory, parent:
                 answer = error
             except Exception:
                 answer = RuntimeError(f"in a process that reads image files:\n{traceback.format_exc()}")
-            pipe.send(answer)
+            pipe.send((answer, dict(source.in_place)))
 
 
 def _let_go(*, besides: int) -> None:

@@ -2,12 +2,16 @@
 
 import csv
 import io
+import math
 from collections.abc import Iterable, Sequence
 
+from dcp import catalogue
 from dcp.dynamics.result import Result, Row, finite, in_words
 from dcp.report.page import NOTHING, Grid, Lines, Page, count
 
 MOST_ROWS, SHOWN = 20, 5  # of a quantity with more rows than that the worst few are shown; the CSV has all
+
+ROUNDING = 1e-9  # by which a bound may be passed
 
 
 def theory_page(name: str, experiment: str, result: Result, *, rows_only: bool = False) -> Page:
@@ -19,10 +23,6 @@ def theory_page(name: str, experiment: str, result: Result, *, rows_only: bool =
         result: what it came to.
         rows_only: without the notes.
     """
-
-    def relative_difference(row: Row) -> float:  # what is nearly nothing counts as a millionth: below is rounding
-        return abs(row.difference) / max(abs(row.closed_form), 1e-6)
-
     sampled = any(row.standard_error is not None for row in result.rows)
     groups = []
     for quantity in dict.fromkeys(row.quantity for row in result.rows):
@@ -35,6 +35,33 @@ def theory_page(name: str, experiment: str, result: Result, *, rows_only: bool =
     grid = Grid("Simulated beside closed form", columns, tuple(groups))
     title = name if name == experiment else f"{name}: {experiment}"
     return Page(title, (grid, Lines("Notes", () if rows_only else result.notes)))
+
+
+def seen(experiment: str, result: Result) -> str:
+    """In two sentences what the experiment shows, and how near the simulation comes to the closed form."""
+    words = " ".join((catalogue.load("experiments", experiment).__doc__ or "").partition("\n\n")[0].split())
+    equal = [row for row in result.rows if not row.bound and math.isfinite(row.difference)]
+    bounds = [row for row in result.rows if row.bound]
+    parts = []
+    if errors := [abs(row.difference) / row.standard_error for row in equal if row.standard_error]:
+        parts.append(f"{count(len(errors), 'number')} from samples lie within {max(errors):.1f} standard errors of it")
+    elif equal:
+        largest: dict[str, float] = {}
+        for row in equal:
+            largest[row.quantity] = max(largest.get(row.quantity, 0.0), abs(row.closed_form))
+        worst = max(abs(row.difference) / (largest[row.quantity] or 1.0) for row in equal)
+        digits = 15 if worst < 1e-15 else int(-math.log10(worst))
+        how = f"to {digits} digits" if digits >= 4 else f"within {100 * worst:.1g} %"
+        parts.append(f"{count(len(equal), 'simulated number')} agree with it {how}")
+    if bounds:
+        held = sum(row.difference <= ROUNDING * max(1.0, abs(row.closed_form)) for row in bounds)
+        parts.append(f"{held} of {count(len(bounds), 'number')} keep to a bound")
+    return f"{words} Beside the closed form: {' and '.join(parts)}." if parts else words
+
+
+def relative_difference(row: Row) -> float:
+    """How far the simulation is off; what is nearly nothing counts as a millionth, below which is rounding."""
+    return abs(row.difference) / max(abs(row.closed_form), 1e-6)
 
 
 def _cells(row: Row, *, sampled: bool) -> tuple[str, ...]:

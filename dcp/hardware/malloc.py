@@ -1,7 +1,7 @@
 """malloc: have glibc keep the memory that every step frees and takes again.
 
 By itself glibc returns large blocks to the system at once, which zeroes them page by page when they are asked for
-again: a training on CPUs spent up to a tenth of its time on that, an evaluation a quarter (docs/performance.md).
+again: a training on CPUs spent up to a tenth of its time on that, an evaluation a quarter (docs/dev/performance.md).
 """
 
 import ctypes

@@ -54,7 +54,7 @@ class PixelConv2d(nn.Conv2d):
     """torch's convolution, in float32 on CPUs where the input is a single pixel.
 
     In bf16 the gradient of the weights of a strided one is then whatever lay in memory: oneDNN 3.13 on AVX-512 with
-    bf16, any number of channels (docs/lab-notes.md).
+    bf16, any number of channels (docs/dev/lab-notes.md).
     """
 
     def _conv_forward(self, input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -69,7 +69,7 @@ def to_channels_last(module: Module, device: torch.device) -> Module:
 
     Not where that corrupts memory on CPUs (torch 2.11 to 2.15): the channels-last gradient of a 1x1 convolution with
     stride 2 and fewer than 8 channels, a shortcut of narrow ResNets, writes beyond its memory. The process dies, or
-    worse, goes on (docs/lab-notes.md).
+    worse, goes on (docs/dev/lab-notes.md).
     """
     convolutions = [part for part in module.modules() if isinstance(part, nn.Conv2d)]
     if device.type == "cpu" and any(

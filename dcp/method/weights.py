@@ -1,11 +1,16 @@
 """Weights: the tensors and the header of a safetensors file, or what is wrong with it in words."""
 
+import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from dcp.errors import LFS_POINTER, RequestError, not_fetched
+
+CHECKSUM = "crc32"  # the key of the header that holds it; files of others have none
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -17,11 +22,27 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """
     try:
         with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            header = file.metadata() or {}
     except (SafetensorError, OSError, RuntimeError) as error:  # the last: the memory has no room for it
         raise (
             not_fetched(str(path)) if _is_pointer(path) else unusable(f"cannot read the file: {error}", path)
         ) from None
+    if CHECKSUM in header and header[CHECKSUM] != checksum(tensors, header):
+        raise unusable("it holds something else than was written: a disk or a copy has changed it", path)
+    return tensors, header
+
+
+def checksum(tensors: Mapping[str, Tensor], header: Mapping[str, str]) -> str:
+    """CRC-32 of tensors on the CPU with their names and types, and of a header without its own checksum."""
+    crc = 0
+    for key, text in sorted(header.items()):
+        if key != CHECKSUM:
+            crc = zlib.crc32(f"{key}={text};".encode(), crc)
+    for name, tensor in sorted(tensors.items()):
+        crc = zlib.crc32(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode(), crc)
+        crc = zlib.crc32(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data, crc)
+    return f"{crc:08x}"
 
 
 def _is_pointer(path: Path) -> bool:

@@ -3,7 +3,7 @@
 Shapes: N images, B of a batch, D features, D' size of the projection.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import torch
@@ -24,10 +24,13 @@ PREDICTOR = "predictor."  # what the names of its tensors begin with
 
 
 @torch.no_grad()
-def features(encoders: Sequence[Encoder], data: Dataset, device: str) -> list[Features]:
+def features(
+    encoders: Sequence[Encoder], data: Dataset, device: str, made: Callable[[int], None] = lambda images: None
+) -> list[Features]:
     """What each encoder makes of every image, read once for all of them; label -1 where there is none.
 
-    The encoders have the same preprocessing and run on `device`, where the features [N, D] float32 stay.
+    The encoders have the same preprocessing and run on `device`, where the features [N, D] float32 stay. After each
+    batch `made` is told how many images are done.
     """
     moved = [module.to(device=device, memory_format=torch.channels_last) for module in encoders]  # type: ignore[call-overload]
     parts: list[list[Tensor]] = [[] for _ in encoders]
@@ -35,20 +38,31 @@ def features(encoders: Sequence[Encoder], data: Dataset, device: str) -> list[Fe
         x = apply.normalize(pixels.to(device, non_blocking=True), encoders[0].config)
         for module, part in zip(moved, parts, strict=True):
             part.append(module(x).float())
+        made(sum(map(len, parts[0])))
     labels = torch.full((len(data),), -1) if data.labels is None else data.labels
     return [Features(torch.cat(part), labels) for part in parts]
 
 
 def subjects(
-    run: Run, recipe: Recipe, encoders: Sequence[Encoder], splits: dict[Split, Dataset], device: str
+    run: Run,
+    recipe: Recipe,
+    encoders: Sequence[Encoder],
+    splits: dict[Split, Dataset],
+    device: str,
+    made: Callable[[float], None] = lambda share: None,
 ) -> tuple[Subject, Subject]:
-    """The trained encoder, with F and W, and the untrained one; each image is read once for both."""
+    """The trained encoder, with F and W, and the untrained one; each image is read once for both.
+
+    After each batch `made` is told which share of the images is done.
+    """
     train, test = splits["train"], splits["test"]
+    total = len(train) + len(test)
+    made(0.0)
+    learnt = features(encoders, train, device, lambda images: made(images / total))
+    held_out = features(encoders, test, device, lambda images: made((len(train) + images) / total))
     trained, untrained = (
         Subject(x, x_test, train.classes, origin=Origin(encoder, train, test, encoder.size, encoder.config))
-        for encoder, x, x_test in zip(
-            encoders, features(encoders, train, device), features(encoders, test, device), strict=True
-        )
+        for encoder, x, x_test in zip(encoders, learnt, held_out, strict=True)
     )
     F, W = matrices(run, recipe)
     return replace(trained, F=F, W=W), untrained

@@ -1,10 +1,12 @@
 """Probes: every evaluation on features of the frozen encoder, made once; the untrained encoder goes the same way."""
 
 from collections.abc import Callable
+from functools import partial
 from shlex import join
 from typing import TYPE_CHECKING, Any
 
 from dcp import catalogue
+from dcp.data import center_crops
 from dcp.data.datasets import base
 from dcp.data.datasets.base import Dataset, Split
 from dcp.errors import RequestError, near_names
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 SPLITS: tuple[Split, ...] = ("train", "test")
 Say = Callable[[str], None]
+Watch = Callable[[dict[str, Any]], None]
 
 
 def probe(
@@ -32,6 +35,7 @@ def probe(
     data: str | None = None,
     device: str = "auto",
     say: Say = lambda text: None,
+    watch: Watch = lambda line: None,
     forgiving: bool = False,
 ) -> dict[str, Any]:
     """Evaluate a run's encoder and the untrained one; write `probes/<evaluation>.json` and its predictions.
@@ -46,6 +50,7 @@ def probe(
         data: source of other images, "cifar100"; its further keys are overrides, "probe.data.root=...".
         device: where the features are made.
         say: is told what is skipped and why.
+        watch: is told how far it is: {"kind": "probe", "name", "number", "of", "share"}, the name "" at the end.
         forgiving: an evaluation that these data do not allow is said and skipped instead of raised.
 
     Returns:
@@ -64,6 +69,10 @@ def probe(
             raise RequestError(f'there is no evaluation "{name}"', slug="unknown-name", hint=hint)
     encoders = [encoder.load(run), encoder.load(run, trained=False)]
     splits = loaded(recipe)
+    decodable = center_crops.decodable(splits["test"])
+    if left_out := len(splits["test"]) - len(decodable):
+        say(f"{left_out:,} of {len(splits['test']):,} test images cannot be decoded, and are left out")
+    splits["test"] = decodable
     names = _allowed(names, splits, say if forgiving else None)
     if not names:
         return {}
@@ -77,11 +86,18 @@ def probe(
     other_data.check(run, ending, images)
     run.probes(besides=[name + ending for name in names])  # a damaged one is told now, not after an hour
     written: dict[str, Any] = {}
+    total = sum(map(len, splits.values()))
+
+    def tell(name: str, number: int, share: float) -> None:
+        watch({"kind": "probe", "name": name, "number": number, "of": len(names), "share": share})
+
     try:
-        trained, untrained = subjects(run, recipe, encoders, splits, choose_device(device))
-        for name in names:
+        made = partial(tell, f"features of {total:,} images", 0)
+        trained, untrained = subjects(run, recipe, encoders, splits, choose_device(device), made)
+        for number, name in enumerate(names, 1):
             try:
-                scores, arrays = _measured(name, recipe, trained, untrained)
+                halves = partial(tell, name, number)
+                scores, arrays = _measured(name, recipe, trained, untrained, halves)
             except RequestError as error:
                 if not forgiving:
                     raise
@@ -96,6 +112,8 @@ def probe(
         words = ["dcp", "probe", str(run.path), *left, *(() if data is None else ("--data", data))]
         words += [word for override in sets for word in ("--set", override)]
         raise KeyboardInterrupt(f"stopped; what was measured is kept. The rest: {join(words)}") from None
+    finally:
+        tell("", 0, 1.0)
     return written
 
 
@@ -143,11 +161,16 @@ def _allowed(names: tuple[str, ...], splits: dict[Split, Dataset], say: Say | No
 
 
 def _measured(
-    name: str, recipe: Recipe, trained: Subject, untrained: Subject
+    name: str, recipe: Recipe, trained: Subject, untrained: Subject, made: Callable[[float], None]
 ) -> "tuple[dict[str, Any], dict[str, NDArray[Any]]]":
-    """Keys of a ProbeRecord; and what is written beside it: predictions with their labels, if any, and arrays."""
+    """Keys of a ProbeRecord; and what is written beside it: predictions with their labels, if any, and arrays.
+
+    `made` is told which share is done: the trained encoder is one half, the untrained one the other.
+    """
     evaluate, config = catalogue.load("evaluations", name).evaluate, getattr(recipe.probe, name)
+    made(0.0)
     scores: Scores = evaluate(trained, config, seed=recipe.run.seed)
+    made(0.5)
     random: Scores = evaluate(untrained, config, seed=recipe.run.seed)
     record = {
         "score": scores.score,

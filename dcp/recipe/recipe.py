@@ -5,11 +5,12 @@ coerced: "0.1" is no number; but 1 may be written for 1.0. `toml()` writes every
 again gives an equal recipe.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import tomli_w
-from pydantic import Field, ValidationError, create_model
+from pydantic import Field, ValidationError, create_model, field_validator
 
 from dcp import catalogue
 from dcp.catalogue import Strict, VariantConfig, variant
@@ -17,6 +18,7 @@ from dcp.data.datasets.base import DataConfig
 from dcp.data.views.config import Views
 from dcp.errors import Problems, RequestError
 from dcp.recipe import layers, messages
+from dcp.recipe.messages import refusal
 from dcp.recipe.schema import bound
 from dcp.recipe.sections import Moments, Network, Optimizer, Run, Study, Train
 
@@ -37,7 +39,29 @@ class ProbeSection(Strict):
     """What is known of [probe] before the evaluations are looked up."""
 
     after: tuple[str, ...]
+    primary: str | None
     data: DataConfig | None
+
+    @field_validator("primary")
+    @classmethod
+    def _judges(cls, primary: str | None) -> str | None:
+        if primary is not None and not re.fullmatch(_primary(), primary):
+            evaluation = primary.partition(".")[0]
+            describes = evaluation in {*catalogue.names("evaluations")} - {*_judging()}
+            what = f": {evaluation} describes features, and does not say how good they are" if describes else ""
+            hint = f'EVALUATION.SCORE, for example "linear.top1"; evaluations: {", ".join(_judging())}'
+            raise refusal("bad-value", f'{{path}} is "{primary}"{what}', hint)
+        return primary
+
+
+def _judging() -> list[str]:
+    """Evaluations that compare features with labels, so that a higher score is a better one."""
+    return [name for name in catalogue.names("evaluations") if catalogue.load("evaluations", name).labels]
+
+
+def _primary() -> str:
+    """What `probe.primary` looks like, as a regular expression."""
+    return rf"({'|'.join(_judging())})\.[A-Za-z0-9_@.-]{{1,200}}"
 
 
 def _probe() -> type[ProbeSection]:
@@ -46,11 +70,20 @@ def _probe() -> type[ProbeSection]:
     fields: dict[str, Any] = {
         "after": (
             tuple[Literal[tuple(names)], ...],  # type: ignore[misc]
-            Field(("knn", "linear", "spectrum"), description="evaluations that run when training ends"),
+            Field(("knn", "linear", "spectrum"), description="evaluations to run after training"),
+        ),
+        "primary": (
+            str | None,
+            Field(
+                None,
+                description='the score that decides a comparison, evaluation and score: "finetune.top1"; without it'
+                " linear.top1, or knn.top1 where no run has a linear probe",
+                json_schema_extra={"pattern": f"^{_primary()}$"},
+            ),
         ),
         "data": (
             Annotated[DataConfig, variant("datasets", "source")] | None,
-            Field(None, description="labelled images for the probes, where they are not those of [data]"),
+            Field(None, description="labelled images for the probes, if not those of [data]"),
         ),
     }
     for name in names:
@@ -71,23 +104,25 @@ def _chosen(folder: str, section: str, meaning: str) -> Any:
 class Recipe(Strict):
     """The whole recipe, one field a table."""
 
-    run: Run = Field(Run(), description="who the run is")
-    data: Annotated[DataConfig, variant("datasets", "source")] = Field(description="the images")
+    run: Run = Field(Run(), description="name, seed and tracker of the run")
+    data: Annotated[DataConfig, variant("datasets", "source")] = Field(description="the data set")
     views: Views = Field(Views(), description="the two random views of an image")
     network: Network = Field(Network(), description="backbone and projector")
     predictor: Annotated[Named, variant("predictors")] = Field(
-        description="from projections to predictions of the target's"
+        description="maps the online projections to predictions of the target's"
     )
-    moments: Moments = Field(Moments(), description="the moving average F")
-    target: Annotated[Named, variant("targets")] = _chosen("targets", "target", "what is predicted")
+    moments: Moments = Field(Moments(), description="F, the moving average of the projections' correlation matrix")
+    target: Annotated[Named, variant("targets")] = _chosen(
+        "targets", "target", "the target branch, whose projections are predicted"
+    )
     objective: Annotated[Named, variant("objectives")] = _chosen("objectives", "objective", "the loss")
     positives: Annotated[Named, variant("positives")] = _chosen(
         "positives", "positives", "what a view predicts besides the other view"
     )
-    optimizer: Optimizer = Field(Optimizer(), description="how the encoder learns")
-    train: Train = Field(Train(), description="the loop")
+    optimizer: Optimizer = Field(Optimizer(), description="the optimizer and the learning rate")
+    train: Train = Field(Train(), description="the training loop")
     probe: Annotated[ProbeSection, catalogue.checked_as(Probe)] = Field(
-        default_factory=Probe, description="what is measured afterwards"
+        default_factory=Probe, description="evaluations of the frozen encoder"
     )
 
     @classmethod
@@ -127,6 +162,20 @@ class Recipe(Strict):
         if clashes:
             raise Problems(clashes)
         return recipe
+
+    @classmethod
+    def of(cls, table: dict[str, Any], sets: tuple[str, ...] = ()) -> "Recipe":
+        """The recipe that a plain nested dict describes, with `sets` over it; without run.name it gets one.
+
+        Raises:
+            Problems, RequestError: as `check` and `read`.
+        """
+        table = layers.overridden(table, sets)
+        run, data, predictor = (table.get(section, {}) for section in ("run", "data", "predictor"))
+        if all(isinstance(section, dict) for section in (run, data, predictor)) and not run.get("name"):
+            words = (data.get("source"), predictor.get("name"))
+            table = {**table, "run": {**run, "name": "_".join(str(word) for word in words if word) or "recipe"}}
+        return cls.check(table)
 
     @property
     def folder(self) -> str:
@@ -177,6 +226,10 @@ def _clashes(recipe: Recipe) -> Iterator[tuple[str, str]]:
     """What is right alone and wrong together: (message, hint)."""
     for config in (recipe.predictor, recipe.target, recipe.objective, recipe.positives):
         yield from config.clashes(recipe)
+    probe = recipe.probe
+    if probe.primary is not None and (evaluation := probe.primary.partition(".")[0]) not in probe.after:
+        asked = ", ".join(f'"{name}"' for name in (*probe.after, evaluation))
+        yield f'probe.primary = "{probe.primary}" is not measured', f"probe.after = [{asked}]"
     warmup, epochs = recipe.optimizer.warmup_epochs, recipe.train.epochs
     if warmup > epochs:
         yield (

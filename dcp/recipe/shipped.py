@@ -6,7 +6,7 @@ from dcp.errors import RequestError, expanded_path, near_names
 
 LONGEST = 2**21  # bytes: 10,000 arms of 200; reading more takes seconds
 PACKAGE = Path(__file__).parents[1]
-STUDIES, THEORY = "studies/", "theory/"
+STUDIES, THEORY, TINY = "studies/", "theory/", "tiny/"
 
 
 def folder() -> Path:

@@ -8,7 +8,9 @@ from dcp.comparison.comparable import data_differ, images_of, share_tests
 from dcp.comparison.compare import Comparison
 from dcp.comparison.equal_time import has_readout, of_other_data
 from dcp.comparison.missing_runs import Absent, scored, unfinished
-from dcp.comparison.significance import IMAGES, SEEDS, SEEDS_AND_IMAGES, TWO_SEEDS
+from dcp.comparison.primary import named
+from dcp.comparison.significance import IMAGES, SEEDS, SEEDS_AND_IMAGES
+from dcp.report.page import listed
 
 PAIRED = "Seeds are paired where both arms have the same ones, and a seed gives both the same images in one order."
 EFFECT = "Effect: Hedges' g, the difference in standard deviations between seeds (paired: of their differences)."
@@ -27,6 +29,7 @@ FATES = {
     "no folder": "left no run folder",
     "unreadable": "cannot be read",
     "no encoder": "lost the encoder",
+    "busy": "are still being measured by another process",
 }
 
 
@@ -34,7 +37,7 @@ def covers(comparison: Comparison) -> tuple[str, ...]:
     """What intervals and tests are taken over, and what they leave out."""
     differences = [difference for row in comparison.scores for difference in row.differences]
     methods = {difference.method for difference in differences}
-    tested = [difference.arm for difference in differences if difference.p is not None]
+    tested = comparison.primary and [each for each in comparison.primary.differences if each.p_holm is not None]
     two_seeds = [arm for arm in comparison.members.values() if len(arm) == 2]
     lines = []
     if len(comparison.arms) == 1:
@@ -59,14 +62,25 @@ def covers(comparison: Comparison) -> tuple[str, ...]:
     if methods & {SEEDS.paired, SEEDS_AND_IMAGES.paired}:
         lines.append(PAIRED)
     if any(a.probes.keys() & b.probes.keys() for a, b in two_seeds):
-        lines.append(f"Intervals over {TWO_SEEDS}, and no verdict rests on them; train more (--seeds 0-4).")
+        lines.append("Intervals over 2 seeds are wide, and no verdict rests on them; train more (--seeds 0-4).")
     if methods & {SEEDS.one, SEEDS_AND_IMAGES.one}:
         lines.append("Where an arm has one seed only, it is taken to vary as the seeds of the other arm do.")
     if tested:
         lines.append(
             "p: how often such a difference, or a larger one, would show if there were none. Holm p: corrected for the"
-            f" tested scores of two arms ({max(map(tested.count, tested))}), not for the number of arms. A verdict"
-            " needs an interval without 0 and a Holm p of at most 0.05."
+            f" tests of the primary score ({len(tested)}), one for each arm beside A. A verdict needs an interval"
+            " without 0 and a Holm p of at most 0.05."
+        )
+    secondary = [each for row in comparison.scores if row.role == "secondary" for each in row.differences]
+    if any(difference.p is not None for difference in secondary):
+        lines.append(
+            "p of secondary scores is not corrected: among so many scores some are small by chance, so these give no"
+            " verdict."
+        )
+    described = list(dict.fromkeys(row.evaluation for row in comparison.scores if row.role == "descriptive"))
+    if described and differences:
+        lines.append(
+            f"Scores of {listed(described)} describe features; a higher one is not a better one, so there is no test."
         )
     if any(difference.effect is not None for difference in differences):
         lines.append(EFFECT)
@@ -89,6 +103,7 @@ def caveats(comparison: Comparison) -> tuple[str, ...]:
     )
     return (
         *_survivors(comparison),
+        *_primary_scores(arms),
         *_missing_probes(members),
         *_training_data(arms),
         *_images_of_probes(arms),
@@ -129,6 +144,11 @@ def fates(absent_runs: Sequence[Absent]) -> str:
             str(absent.seed)
         )
     return ", ".join(f"seed{'s' * (len(those) > 1)} {', '.join(those)} {fate}" for fate, those in seeds.items())
+
+
+def _primary_scores(arms: Members) -> Iterator[str]:
+    if len(names := named(arms)) > 1:
+        yield f"The recipes name several primary scores ({', '.join(names)}); {names[0]} is taken."
 
 
 def _missing_probes(members: Sequence[Member]) -> Iterator[str]:

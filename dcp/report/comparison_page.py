@@ -73,7 +73,7 @@ def _scores(comparison: Comparison, letters: dict[str, str]) -> Grid:
     columns = ("", "score", "95 % interval", "untrained", "minus A (95 % interval)")
     width = len(columns) if len(comparison.arms) > 1 else len(columns) - 1
     groups = []
-    for row in comparison.scores:
+    for row in sorted(comparison.scores, key=lambda row: row.role != "primary"):
         unit, images = " in %" if is_share(row.score) else "", f", {count(row.n, 'test image')}" if row.n else ""
         differences = {difference.arm: difference for difference in row.differences}
         rows = tuple(
@@ -86,7 +86,8 @@ def _scores(comparison: Comparison, letters: dict[str, str]) -> Grid:
             )[:width]
             for arm in row.arms
         )
-        groups.append((f"{row.name}{unit}{images}", rows))
+        primary = ", primary score" if row.role == "primary" else ""
+        groups.append((f"{row.name}{unit}{images}{primary}", rows))
     return Grid("Scores", columns[:width], tuple(groups))
 
 
@@ -103,22 +104,23 @@ def _difference(score: str, difference: Difference | None) -> str:
 
 
 def _tests(comparison: Comparison, letters: dict[str, str]) -> Grid:
-    """p-values, effects and seeds needed of every difference, by arm and by what was tested."""
+    """p-values, effects and seeds needed: of primary and secondary scores, by arm and by what was tested."""
     groups: dict[str, list[Cells]] = {}
-    for arm, differences in comparison.differences().items():
-        for name, difference in differences:
-            if difference.p is None:
-                continue
-            effect, needed = difference.effect, difference.seeds_needed
-            cells = (
-                name,
-                probability(difference.p),
-                probability(difference.p_holm),
-                NOTHING if effect is None else f"{effect:+.2f}",
-                NOTHING if needed is None else f"{needed:,}",
-            )
-            heading = f"{letters[arm]} against A, {difference.method}: {TESTS[difference.method]}"
-            groups.setdefault(heading, []).append(cells)
+    for role, remark in (("primary", ""), ("secondary", "; secondary scores, p not corrected")):
+        for arm, differences in comparison.differences().items():
+            for row, difference in differences:
+                if difference.p is None or row.role != role:
+                    continue
+                effect, needed = difference.effect, difference.seeds_needed
+                cells = (
+                    row.name,
+                    probability(difference.p),
+                    probability(difference.p_holm),
+                    NOTHING if effect is None else f"{effect:+.2f}",
+                    NOTHING if needed is None else f"{needed:,}",
+                )
+                heading = f"{letters[arm]} against A, {difference.method}: {TESTS[difference.method]}{remark}"
+                groups.setdefault(heading, []).append(cells)
     columns = ("", "p", "Holm p", "effect", "seeds needed")
     return Grid("Tests", columns, tuple((heading, tuple(rows)) for heading, rows in groups.items()))
 

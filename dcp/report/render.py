@@ -1,28 +1,23 @@
 """Draws pages: for the terminal (rich) and as Markdown. What stands on them is said elsewhere."""
 
 import json
-import re
 from dataclasses import asdict
 from typing import Any
 
 from dcp.comparison.compare import Comparison
 from dcp.comparison.intervals import LEVEL
+from dcp.report import tables
 from dcp.report.caveats import caveats, covers
 from dcp.report.comparison_page import comparison_page
+from dcp.report.escapes import in_markdown, line_in_markdown
 from dcp.report.page import Lines, Page, one_line
+from dcp.report.result import answer, result_table
 from dcp.report.summary_page import summary_page
-from dcp.report.terminal import TerminalPage
+from dcp.report.terminal import TerminalPage, TerminalTable
 from dcp.runs.json_files import to_json
 from dcp.runs.run import Run
 
 SCHEMA = 1  # of comparison.json
-# What means something in Markdown, or in GitHub's: signs, underscores at the end of a word, HTML entities, and what
-# makes addresses of text: "https:" before "//", the first dot behind "www", @ where a dot follows.
-SIGNS = re.compile(
-    r"[\\|*<`\[\]!#~$]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;)|(?<=\w):(?=//)|(?i:(?<=\bwww))\.|@(?=[\w-]*\.)"
-)
-OPENS = re.compile(r"^(\d{0,9})([-+>=.)])(?=\W|$)")  # what begins a list, a quotation or a rule in a line
-BEHIND = r"\1\\\2"  # a backslash
 
 
 def table(comparison: Comparison, *, scores_only: bool = False) -> TerminalPage:
@@ -30,9 +25,24 @@ def table(comparison: Comparison, *, scores_only: bool = False) -> TerminalPage:
     return terminal(comparison_page(comparison, scores_only=scores_only, every_score=False))
 
 
+def result(comparison: Comparison) -> TerminalTable:
+    """What a comparison comes to, for the terminal: the answer and the table of its arms; fits its width."""
+    return TerminalTable(answer(comparison), result_table(comparison))
+
+
+def care(comparison: Comparison) -> TerminalPage | None:
+    """What takes care in a comparison, for the terminal; None where nothing does."""
+    said = caveats(comparison)
+    return terminal(Page("", (Lines("Take care", said),))) if said else None
+
+
 def markdown(comparison: Comparison) -> str:
-    """A comparison as Markdown with every score, without anything that only one renderer knows."""
-    return page_markdown(comparison_page(comparison))
+    """A comparison as Markdown: the answer, the table of its arms, and then everything."""
+    page = comparison_page(comparison)
+    sentences = "\n\n".join(map(line_in_markdown, answer(comparison)))
+    opening = f"{sentences}\n\n{tables.markdown(result_table(comparison))}"
+    head, title, rest = page_markdown(page).partition("\n\n")
+    return f"{head}{title}{opening}\n{rest}"
 
 
 def plain(comparison: Comparison) -> dict[str, Any]:
@@ -40,9 +50,11 @@ def plain(comparison: Comparison) -> dict[str, Any]:
     scores = [asdict(row) for row in comparison.scores]
     for row, table in zip(comparison.scores, scores, strict=True):
         for difference, entry in zip(row.differences, table["differences"], strict=True):
-            entry["verdict"] = difference.verdict
+            entry["verdict"] = difference.verdict if row.role == "primary" else None
     content = {
         "schema": SCHEMA,
+        "primary": ".".join(comparison.primary_name),
+        "answer": answer(comparison),
         "arms": [asdict(arm) for arm in comparison.arms],
         "scores": scores,
         "settings": [asdict(setting) for setting in comparison.settings],
@@ -67,21 +79,16 @@ def terminal(page: Page) -> TerminalPage:
 
 def page_markdown(page: Page) -> str:
     """Any page as Markdown."""
-    parts = [f"# {_escaped(one_line(page.title))}"]
+    parts = [f"# {in_markdown(one_line(page.title))}"]
     for block in page.content():
-        parts += [f"## {_escaped(one_line(block.title))}"] if block.title else []
+        parts += [f"## {in_markdown(one_line(block.title))}"] if block.title else []
         if isinstance(block, Lines):
-            lines = (OPENS.sub(BEHIND, _escaped(line.strip())) for line in block.lines)
+            lines = (line_in_markdown(line) for line in block.lines)
             parts.append("\n".join(f"- {line}" for line in lines))
             continue
         rule = ["---", *["---:" if block.numbers else "---"] * (len(block.columns) - 1)]
         for heading, rows in block.groups:
-            parts += [f"**{_escaped(heading.strip())}**"] if heading else []
-            row_cells = [list(map(_escaped, block.columns)), rule, *(map(_escaped, row) for row in rows)]
+            parts += [f"**{in_markdown(heading.strip())}**"] if heading else []
+            row_cells = [list(map(in_markdown, block.columns)), rule, *(map(in_markdown, row) for row in rows)]
             parts.append("\n".join(f"| {' | '.join(cells)} |" for cells in row_cells))
     return "\n\n".join(parts) + "\n"
-
-
-def _escaped(text: str) -> str:
-    """The text as Markdown that shows it as it is: what a run is called makes no link, picture, heading or cell."""
-    return SIGNS.sub(r"\\\g<0>", text)

@@ -1,9 +1,12 @@
 """One run in words: what it scored beside the untrained encoder, whether it collapsed, how fast it was."""
 
 from dcp.comparison.scores import image_interval, score_of
-from dcp.report.page import Grid, Lines, Page, count, duration, figure, is_main, memory, significant, span
+from dcp.report.page import Grid, Lines, Page, count, duration, figure, is_main, listed, memory, significant, span
 from dcp.runs.records import RunRecord, is_share
 from dcp.runs.run import Run
+
+RANKS = ("participation_ratio", "F_effective_rank")  # the terminal has one of the features, and one in the diagnosis
+SHOWN = {"rankme": "rank of features (rankme)"}
 
 
 def summary_page(run: Run, *, scores_only: bool = False, every_score: bool = True) -> Page:
@@ -18,8 +21,9 @@ def summary_page(run: Run, *, scores_only: bool = False, every_score: bool = Tru
         why = f'it was killed, for it says "running" and no process writes to it; go on with {again}'
     unfinished = f"Not finished: {why}." if why else "Not finished; what follows is as of its last files."
     ended = Lines("", () if status == "done" else (unfinished,))
+    images = Lines("Images", tuple(_broken(record)))
     diagnosis, speed = Lines("Diagnosis", tuple(_diagnosis(run))), Lines("Speed", tuple(_speed(record)))
-    return Page(title, (ended, scores, diagnosis, speed))
+    return Page(title, (ended, scores, diagnosis, images, speed))
 
 
 def _scores(run: Run, every: bool) -> tuple[tuple[str, tuple[tuple[str, ...], ...]], ...]:
@@ -27,13 +31,13 @@ def _scores(run: Run, every: bool) -> tuple[tuple[str, tuple[tuple[str, ...], ..
     for evaluation, probe in run.probes().items():
         rows = tuple(
             (
-                f"{score} in %" if is_share(score) else score,
+                f"{score} in %" if is_share(score) else score if every else SHOWN.get(score, score),
                 figure(score, score_of(probe, score)),
                 span(score, image_interval(probe, score)),
                 figure(score, score_of(probe.random_encoder, score)),
             )
             for score in probe.score
-            if every or is_main(evaluation, score)
+            if every or (is_main(evaluation, score) and score not in RANKS)
         )
         heading = f"{evaluation}, {count(probe.n, 'test image')}" if probe.n else evaluation
         groups += [(heading, rows)] if rows else []
@@ -42,17 +46,53 @@ def _scores(run: Run, every: bool) -> tuple[tuple[str, tuple[tuple[str, ...], ..
 
 def _diagnosis(run: Run) -> list[str]:
     state = run.record.state
-    evidence = state.evidence.rstrip(".")
-    head = "No collapse" if state.name == "healthy" else state.name.capitalize()
-    verdict = [f"{head}: {evidence}." if evidence else f"{head}."] if state.name else []
+    evidence, healthy = state.evidence.rstrip("."), state.name == "healthy"
+    head, when = ("No collapse", ", over the last steps") if healthy else (state.name.capitalize(), "")
+    verdict = [f"{head}: {evidence}{when}." if evidence else f"{head}."] if state.name else []
     said = (("Probable cause", state.cause), ("Try next", state.advice))
     verdict += [f"{word}: {text.rstrip('.')}." for word, text in said if text]
+    if healthy and (scores := _no_better(run)):
+        verdict.append(f"But no better than before training in {listed(scores)}.")
+    return verdict + _last_signs(run, evidence)
+
+
+def _no_better(run: Run) -> list[str]:
+    """The evaluations whose top-1 accuracy is that of the untrained encoder, or lower, with both in percent."""
+    pairs = {
+        evaluation: (score_of(probe, "top1"), score_of(probe.random_encoder, "top1"))
+        for evaluation, probe in run.probes().items()
+    }
+    return [
+        f"{evaluation} ({figure('top1', score)}%, untrained {figure('top1', untrained)}%)"
+        for evaluation, (score, untrained) in pairs.items()
+        if score is not None and untrained is not None and score <= untrained
+    ]
+
+
+def _last_signs(run: Run, evidence: str) -> list[str]:
+    """Spread and rank of the projections as last noted, where the diagnosis does not say them.
+
+    Of projections that all point one way there is no rank to be told.
+    """
+    lines: list[str] = []
+    if run.record.state.name == "complete collapse":
+        return lines
     for key in ("spread", "effective_rank"):
+        if key.rpartition("_")[2] in evidence:
+            continue
         known = [line for line in run.metrics() if isinstance(line.get(key), (int, float))]
         for line in known[-1:]:
             words = key.replace("_", " ").capitalize()
-            verdict.append(f"{words} {significant(line[key])} at step {count(line.get('step'))}.")
-    return verdict
+            lines.append(f"{words} {significant(line[key])} at step {count(line.get('step'))}.")
+    return lines
+
+
+def _broken(record: RunRecord) -> list[str]:
+    match (record.data.model_extra or {}).get("broken"):
+        case {"images": int() as images}:
+            others = "another of its class takes its place" if images == 1 else "others of their class take their place"
+            return [f"{count(images, 'image')} cannot be decoded; {others} (data.broken in run.json)."]
+    return []
 
 
 def _speed(record: RunRecord) -> list[str]:
@@ -61,7 +101,14 @@ def _speed(record: RunRecord) -> list[str]:
         duration(record.wall_s) if record.wall_s is not None else "",
         count(record.steps, "step") if record.steps else "",
         f"peak memory {memory(record.peak_memory_bytes)}" if record.peak_memory_bytes else "",
-        record.device,
+        _devices(record),
     ]
     text = ", ".join(part for part in parts if part)
     return [f"{text}."] if text else []
+
+
+def _devices(record: RunRecord) -> str:
+    """What it was trained on, sitting by sitting: "cpu (2 threads), then cpu (1 thread)"."""
+    sittings = [each.get("device") for each in record.sittings if isinstance(each, dict)]
+    devices = [device for device in sittings if isinstance(device, str) and device] or [record.device]
+    return ", then ".join(device for i, device in enumerate(devices) if i == 0 or device != devices[i - 1])

@@ -54,7 +54,8 @@ def save(
         if isinstance(value, Tensor)
     }
     with replacing_inside(folder, FILE, verify) as lent:
-        save_file(tensors, lent, metadata={"progress": json.dumps(progress), "tensors": str(len(tensors))})
+        header = {"progress": json.dumps(progress), "tensors": str(len(tensors))}
+        save_file(tensors, lent, metadata=header | {weights.CHECKSUM: weights.checksum(tensors, header)})
 
 
 def load(folder: Path, method: nn.Module, optimizer: Optimizer, readout: nn.Module | None) -> dict[str, Any] | None:

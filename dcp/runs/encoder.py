@@ -8,6 +8,8 @@ import torch
 from safetensors.torch import save as serialized
 from torch import Tensor, nn
 
+from dcp.data import given
+from dcp.data.given import Given
 from dcp.data.views import apply, files
 from dcp.data.views.config import Views
 from dcp.errors import RequestError
@@ -18,6 +20,7 @@ from dcp.runs import checkpoint
 from dcp.runs.run import Run
 
 FILE = "encoder.safetensors"
+AT_ONCE = 256  # images of a list
 
 
 def save(run: Run, backbone: nn.Module, recipe: Recipe, *, step: int) -> None:
@@ -42,6 +45,7 @@ def save(run: Run, backbone: nn.Module, recipe: Recipe, *, step: int) -> None:
         "image_size": str(recipe.data.view_size),
         "mean_std": json.dumps(recipe.views.statistics()),
     }
+    metadata[weights.CHECKSUM] = weights.checksum(tensors, metadata)
     run.write(FILE, _in_order(serialized(tensors, metadata)))
 
 
@@ -59,7 +63,7 @@ def _in_order(data: bytes) -> bytes:
 
 
 class Encoder(nn.Module):
-    """A frozen backbone with its preprocessing: features of images as they come.
+    """A frozen backbone with its preprocessing: `encoder(images)` gives features of images as they come.
 
     Args:
         backbone: [B, 3, S, S] normalised -> [B, D].
@@ -71,13 +75,42 @@ class Encoder(nn.Module):
         super().__init__()
         self.backbone, self.size, self.config = backbone.eval().requires_grad_(False), size, config
 
-    def preprocess(self, image: Tensor) -> Tensor:
-        """Images uint8 [..., 3, H, W] of any size as float32 [..., 3, S, S]: resized, centre-cropped, normalised."""
-        return apply.normalize(files.resize_center(image, self.size), self.config)
+    def preprocess(self, images: Given) -> Tensor:
+        """Images as people have them, resized, centre-cropped and normalised, on the device of the encoder.
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Features [B, D] of preprocessed images [B, 3, S, S]."""
-        return self.backbone(x)  # type: ignore[no-any-return]
+        Args:
+            images: a PIL image, a path, a NumPy array uint8 [H, W, 3] or [H, W], or a tensor uint8 [3, H, W], of any
+                size; a list of n of these, of any sizes; or an array [n, H, W, 3], a tensor [..., 3, H, W].
+
+        Returns:
+            float32 [3, S, S] of one image, [n, 3, S, S] of n.
+
+        Raises:
+            RequestError: "bad-image", it is none of these, or a file that cannot be decoded.
+        """
+        taken = given.tensors(images)
+        parts = [files.resize_center(image, self.size) for image in (taken if isinstance(taken, list) else [taken])]
+        if not parts:
+            return torch.empty(0, 3, self.size, self.size, device=self.device)
+        pixels = torch.stack(parts) if isinstance(taken, list) else parts[0]
+        return apply.normalize(pixels.to(self.device), self.config)
+
+    def forward(self, x: Given) -> Tensor:
+        """Features [n, D] of preprocessed images, float [n, 3, S, S], or of images as `preprocess` takes them.
+
+        One image, float [3, S, S] or alone, gives [D]. Of a long list `AT_ONCE` images are in memory at a time.
+        """
+        if isinstance(x, (list, tuple)) and len(x) > AT_ONCE:
+            parts = [x[start : start + AT_ONCE] for start in range(0, len(x), AT_ONCE)]
+            return torch.cat([self(part) for part in parts])
+        pixels = x if isinstance(x, Tensor) and x.is_floating_point() else self.preprocess(x)
+        features: Tensor = self.backbone(pixels[None] if pixels.dim() == 3 else pixels)
+        return features[0] if pixels.dim() == 3 else features
+
+    @property
+    def device(self) -> torch.device:
+        """Where its weights are."""
+        return next(self.parameters()).device
 
 
 def load(run: Run, *, trained: bool = True) -> Encoder:

@@ -1,8 +1,10 @@
 """The JSON of a run folder, written and read, and what is said when something is missing or broken."""
 
+import contextlib
 import json
 import math
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,26 @@ def to_json_line(value: object) -> bytes:
     """The same on one line, keys in the order given."""
     text = json.dumps(plain(value), ensure_ascii=False, allow_nan=False)
     return text.encode(errors="backslashreplace") + b"\n"
+
+
+def check_made_by_dcp(folder: Path, names: Iterable[str], marker: str) -> None:
+    """Refuse to replace files of these names in `folder` that somebody else may have made.
+
+    Args:
+        folder: that is written into; it may be missing.
+        names: of the files that are to be written.
+        marker: that of a JSON file that dcp writes with them, by whose "schema" they are told.
+
+    Raises:
+        RequestError: "files-exist".
+    """
+    there = [name for name in names if os.path.lexists(folder / name)]
+    with contextlib.suppress(RequestError):
+        if not there or "schema" in read_json(folder / marker):
+            return
+    hint = f"Move it, or choose another folder: dcp replaces what it has written itself, and knows it by {marker}."
+    what = f"{there[0]} is there, and is not dcp's"
+    raise RequestError(what, slug="files-exist", where=str(folder), hint=hint)
 
 
 def read_json(path: Path) -> Json:

@@ -42,17 +42,20 @@ def locked(folder: Path, say: lease.Say, owner: Owner | None = None) -> Iterator
         RunBusy: another process holds it.
         RunError: "disk-full" or "cannot-write".
     """
-    path, held = folder / FILE, None
+    path, owner, held = folder / FILE, owner or Owner.me(), None
     with in_plain_words(path):
         opened = _locked(path)
     if opened is not None:
         _open.add(opened)
     try:
         locks = opened is not None and _keeps_out(path)
-        held = taking.take(folder, owner or Owner.me(), locked=locks, say=say)
+        held = taking.take(folder, owner, locked=locks, say=say)
         with held.kept():
             yield held
     finally:
+        with contextlib.suppress(OSError):  # a signal may have come between taking the lease and keeping it
+            if (left := lease.read(folder)) is not None and left.data == owner.data():
+                (folder / lease.FILE).unlink()
         if held is not None:
             with contextlib.suppress(OSError):  # while it is locked: who gets it then looks whether it is still there
                 path.unlink()

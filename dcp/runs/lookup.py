@@ -15,13 +15,17 @@ LONGEST = 200  # bytes of a run's name: a file's may have 255, and seed and temp
 
 
 def is_run(path: Path) -> bool:
-    """Whether `path` looks like a run folder; one that may not be looked into does by its name."""
+    """Whether `path` looks like a run folder, be it half of one; one that may not be looked into does by its name.
+
+    Half a run is named later, when it is opened: to leave out a seed in silence would be worse.
+    """
     if path.name.startswith("."):
         return False
     try:
-        return (path / "run.json").is_file()
-    except PermissionError:  # named later, when it is opened; to leave a seed out in silence would be worse
-        return path.name != without_seed(path.name)
+        named = path.name != without_seed(path.name)
+        return (path / "run.json").is_file() or (named and (path / "recipe.toml").is_file())
+    except PermissionError:
+        return named
     except OSError:
         return False
 

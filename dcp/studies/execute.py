@@ -7,7 +7,7 @@ from typing import Any
 from dcp.comparison.compare import Comparison, compare
 from dcp.report import render
 from dcp.runs.disk import atomic_write, make_folder
-from dcp.runs.json_files import Json, to_json
+from dcp.runs.json_files import Json, check_made_by_dcp, to_json
 from dcp.runs.lookup import STUDY
 from dcp.studies import page, previous, published
 from dcp.studies.grid import cells, states
@@ -60,6 +60,7 @@ def run(study: Study, request: Request, train: Train | None = None) -> Result:
         Interrupted: asked to stop. The same call goes on.
     """
     runs = request.runs
+    check_made_by_dcp(runs / study.name, (STUDY, "comparison.md", "comparison.json", "comparison.html"), marker=STUDY)
     check(study, states(study, runs), request)
     quiet = Request(runs, resume=True, device=request.device)
     outcome = work(cells(study), runs, train=train or (lambda cell: pretrain(cell.recipe, quiet)), say=request.say)

@@ -6,7 +6,7 @@ from pathlib import Path
 from dcp.comparison.arms import Member
 from dcp.comparison.missing_runs import Absent, unfinished
 from dcp.errors import RequestError
-from dcp.runs import encoder
+from dcp.runs import encoder, lease
 from dcp.runs.json_files import Json
 from dcp.runs.lookup import arms_of, lacking, named, seed_of, without_seed
 from dcp.runs.run import Run
@@ -52,6 +52,8 @@ def done_and_absent(names: Sequence[str], seeds: Iterable[int], runs: Path, say:
         name = without_seed(path.name)
         if lost := unfinished(name, run):
             absent.append(lost)
+        elif lease.holder(path):
+            absent.append(Absent(name, run.seed, "busy"))
         elif not (run.path / encoder.FILE).is_file():
             absent.append(Absent(name, run.seed, "no encoder"))
         else:

@@ -1,6 +1,7 @@
 """A dry run: what a recipe would cost, with the time measured on a few real steps. Writes nothing."""
 
 import time
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -10,6 +11,7 @@ from dcp.hardware.device import device_name, peak_memory_bytes
 from dcp.hardware.graph import EAGER
 from dcp.method import flops
 from dcp.recipe.recipe import Recipe
+from dcp.runs.disk import occupied
 from dcp.training.request import Request
 from dcp.training.signals import Signals
 from dcp.training.trainer import Trainer
@@ -20,6 +22,8 @@ STEPS = 4  # timed after those that warm up
 def estimate(recipe: Recipe, request: Request) -> dict[str, Any]:
     """Check everything that `pretrain` would check, then measure.
 
+    A run that is there already is no obstacle: "exists" says so.
+
     Returns:
         Plain values: images, steps, parameters, FLOPs of the networks in a step, seconds, memory in bytes, ...
         Seconds, and what follows from them, are None where there are too few whole batches to time one.
@@ -27,7 +31,7 @@ def estimate(recipe: Recipe, request: Request) -> dict[str, Any]:
     Raises:
         RequestError, RunError: as `pretrain`.
     """
-    trainer = Trainer(recipe, request)
+    trainer = Trainer(recipe, replace(request, dry=True))
     plan, method, device = trainer.parts.plan, trainer.parts.method, trainer.process.device
     warm_up = 1 if trainer.why_no_graph else EAGER + 1
     start = int(plan.steps > STEPS + warm_up)  # the first step has a spectrum, which few of the others have
@@ -46,6 +50,7 @@ def estimate(recipe: Recipe, request: Request) -> dict[str, Any]:
     seconds = timed[len(timed) // 2] if len(took) > 1 else None
     return {
         "run": str(trainer.path),
+        "exists": occupied(trainer.path),
         "device": device_name(device),
         "precision": trainer.parts.precision.name,
         "precision_why": trainer.parts.precision.why,

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch.distributed import DistError
 
-from dcp.errors import DcpError, Interrupted, ProcessLost, RunError, RunLost, printable
+from dcp.errors import DcpError, Interrupted, ProcessLost, RequestError, RunError, RunLost, failure, printable
 from dcp.runs import lease
 from dcp.runs.owner import group
 from dcp.runs.run import Run
@@ -19,7 +19,11 @@ LOST = ("closed by peer", "Connection reset", "Broken pipe", "Timed out waiting"
 
 @contextlib.contextmanager
 def noted(path: Path, run: Run | None) -> Iterator[None]:
-    """Note in run.json how a run ended that did not end well; should that fail, it is said on the screen."""
+    """Note in run.json how a run ended that did not end well; should that fail, it is said on the screen.
+
+    A request that is refused before a run goes on leaves its record as it was; later it is a failure of the run.
+    """
+    before = None if run is None else run.record
     with contextlib.ExitStack() as reserve:
         try:
             with in_words(path):
@@ -32,6 +36,11 @@ def noted(path: Path, run: Run | None) -> Iterator[None]:
             raise
         except RunLost:
             raise
+        except RequestError as error:
+            if run is None or (run.record is before and before.sittings):
+                raise
+            _note(run, "failed", str(error), error.slug)
+            raise failure(error) from None
         except DcpError as error:
             _note(run or _ours(path), "failed", str(error), error.slug)
             raise

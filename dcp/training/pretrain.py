@@ -2,6 +2,7 @@
 
 import torch
 
+from dcp.errors import RequestError, RunBusy, failure
 from dcp.probing.probe import loaded, probe
 from dcp.recipe.recipe import Recipe
 from dcp.runs.run import Run
@@ -51,8 +52,18 @@ def train(recipe: Recipe, request: Request) -> Run:
 
 
 def measure(run: Run, request: Request) -> None:
-    """Run those probes of a trained run that its recipe asks for and that have not been made."""
-    missing = tuple(name for name in run.recipe()["probe"]["after"] if name not in run.probes())
-    if missing:
-        with run.lock(request.say):
-            probe(run, missing, device=request.device, say=request.say, forgiving=True)
+    """Run those probes of a trained run that its recipe asks for and that have not been made.
+
+    Raises:
+        RunBusy: another process writes to the run.
+        RunError: something stands in the way; the run itself is done.
+    """
+    try:
+        missing = tuple(name for name in run.recipe()["probe"]["after"] if name not in run.probes())
+        if missing:
+            with run.lock(request.say):
+                probe(run, missing, device=request.device, say=request.say, watch=request.watch, forgiving=True)
+    except RunBusy:
+        raise
+    except RequestError as error:
+        raise failure(error) from None

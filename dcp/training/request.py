@@ -24,3 +24,4 @@ class Request:
     watch: Watch = silent  # is given every line of metrics as it is written, and a "start" line
     say: Say = silent  # is told in words what is skipped and why
     warn: Say = silent  # is told, in every process, what keeps it waiting
+    dry: bool = False  # nothing will be written: a run that is there is in nobody's way

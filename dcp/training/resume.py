@@ -25,6 +25,9 @@ def existing(path: Path, recipe: Recipe, *, resume: bool) -> Run | None:
     """
     if not occupied(path):
         return None
+    if path.is_symlink() and not path.exists():
+        hint = "Remove the link, or bring back what it leads to."
+        raise RequestError("a link that leads nowhere is in the way", slug="bad-folder", where=str(path), hint=hint)
     if not resume:
         raise open_run.exists(path)
     run = Run.open(path)

@@ -9,6 +9,7 @@ from dcp.method.algorithm import Method
 from dcp.probing.online import Readout
 from dcp.runs import checkpoint
 from dcp.runs.run import Run
+from dcp.training.broken import Broken
 from dcp.training.metrics import Metrics
 
 SAVE_AFTER_S = 30.0  # an epoch's end saves if the last checkpoint is older than this and save_every is not given
@@ -21,6 +22,7 @@ class Saver:
         run: to write into; None in a process that does not write.
         method, optimizer, metrics, plan, readout: what is saved.
         every: steps, or None.
+        broken: notes the images whose place others took; None where none may.
     """
 
     def __init__(
@@ -32,9 +34,10 @@ class Saver:
         plan: Plan,
         readout: Readout | None,
         every: int | None,
+        broken: Broken | None,
     ) -> None:
         self.run, self.method, self.optimizer, self.readout = run, method, optimizer, readout
-        self.metrics, self.plan, self.every = metrics, plan, every
+        self.metrics, self.plan, self.every, self.broken = metrics, plan, every, broken
         self.last = time.monotonic()
 
     def due(self, step: int) -> bool:
@@ -49,6 +52,8 @@ class Saver:
         """Take a checkpoint after which `next_step` comes."""
         self.last = time.monotonic()
         self.metrics.settle()
+        if self.broken is not None:
+            self.broken.note()
         if self.readout is not None:
             self.readout.gather(first=self.run is not None)
         if self.run is not None:

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from dcp.data.datasets import base as datasets
+from dcp.data.image_files import Files
 from dcp.data.loader import Batch, Shares, batches, worker_count
 from dcp.data.pairs import Pairs
 from dcp.data.readers import Stopped
@@ -23,9 +24,11 @@ from dcp.recipe import build
 from dcp.recipe.layers import flat
 from dcp.recipe.recipe import Recipe
 from dcp.runs import checkpoint, encoder, roots
+from dcp.runs.json_files import read_bytes
 from dcp.runs.run import Run
 from dcp.training import failures, record, resume
 from dcp.training.agreement import Agreement
+from dcp.training.broken import Broken
 from dcp.training.diagnosis.signs import facts_of
 from dcp.training.diagnostics import Diagnostics
 from dcp.training.loop import Loop
@@ -62,7 +65,8 @@ class Trainer:
     def __init__(self, recipe: Recipe, request: Request) -> None:
         self.recipe, self.request = recipe, request
         self.path = request.runs / recipe.folder
-        self.existing = resume.existing(self.path, recipe, resume=request.resume)
+        looks = request.resume or not request.dry
+        self.existing = resume.existing(self.path, recipe, resume=request.resume) if looks else None
         self.anchored = roots.anchored(recipe, self.existing)
         device = choose_device(request.device)
         self.process = Process(device, tracker=recipe.run.tracker, folder=str(self.path), say=request.warn)
@@ -151,9 +155,9 @@ class Trainer:
         if run is not None:
             now = {"started": record.now(), "step": start, **sitting}
             facts, sittings = facts_of(self.recipe), [*run.record.sittings, now]
+            run.keep_metrics_until(start - 1)  # first: it may refuse what is there
             run.update(status="running", why="", error="", facts=facts, sittings=sittings)
             self.write_recipe(run)
-            run.keep_metrics_until(start - 1)
         loop = self.loop(run, progress, signals)
         if self.process.is_main:
             line = record.start_line(str(self.path), self.data, self.parts.plan, start)
@@ -187,7 +191,9 @@ class Trainer:
             paths = roots.whole(self.recipe.table(), self.existing)
             if paths != run.record.roots:
                 run.update(roots=paths)
-            run.write("recipe.toml", self.recipe.toml().encode())
+            text = self.recipe.toml().encode()
+            if read_bytes(run.path / "recipe.toml") != text:
+                run.write("recipe.toml", text)
 
     def batches(self, start: int, stopped: Stopped = lambda waited: False) -> Generator[Batch, None, None]:
         """The batches of this process from step `start` on; they end early when `stopped` says so while it waits."""
@@ -215,7 +221,10 @@ class Trainer:
             settings=flat(self.recipe.table()),
             progress=progress,
         )
-        saver = Saver(run, parts.method, parts.optimizer, metrics, parts.plan, self.readout, train.save_every)
+        images, broken = self.data.images, None
+        if isinstance(images, Files) and images.skips:
+            broken = Broken(images, run, self.process, self.request.say)
+        saver = Saver(run, parts.method, parts.optimizer, metrics, parts.plan, self.readout, train.save_every, broken)
         device, size, seed = self.process.device, self.recipe.data.view_size, self.recipe.run.seed
         pairs = Pairs(self.data.images, self.recipe.views, size=size, seed=seed, device=device)
         graph = None if self.why_no_graph else Graph[Inputs, Outputs](partial(self._eager_after_all, run))

@@ -1,6 +1,7 @@
 """Two recipes with two seeds each, from training to an interval over seeds; and what --quiet leaves."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,7 +47,20 @@ def test_a_piped_comparison_has_no_spaces_at_the_end_of_lines(
 def test_quiet_leaves_the_scores(runs: Path, dcp: Callable) -> None:
     said = dcp("compare", "directcopy", "linear", "--runs", runs, "--quiet").out
     assert "linear top1" in said
-    assert "Cost" not in said
+    assert "--details" not in said
+
+
+def test_details_come_after_the_answer_and_its_table(runs: Path, dcp: Callable) -> None:
+    short = dcp("compare", "directcopy", "linear", "--runs", runs).out
+    assert short.startswith("In linear top1, linear and directcopy are not clearly different (")
+    assert "Settings that differ" not in short
+    said = dcp("compare", "directcopy", "linear", "--runs", runs, "--details").out
+    assert said.startswith(short.partition("\n\n  --details")[0].partition("\nTake care")[0])
+    for title in ("Scores", "Tests", "Settings that differ", "Cost of a seed"):
+        assert f"\n{title}\n" in said
+
+
+def test_quiet_leaves_the_scores_of_a_probe(runs: Path, dcp: Callable) -> None:
     said = dcp("probe", runs / "directcopy-s0", "-e", "knn", "--quiet").out
     assert "top1" in said
     assert "Speed" not in said
@@ -66,3 +80,12 @@ def test_an_evaluation_that_was_asked_for_and_needs_labels_is_refused_where_ther
     said = dcp("probe", "directcopy", "-e", "knn", *where)
     assert said.code == 2
     assert said.err.startswith("error[no-labels]")
+
+
+def test_a_seed_without_its_record_is_named_and_not_left_out(runs: Path, tmp_path: Path, dcp: Callable) -> None:
+    shutil.copytree(runs, tmp_path / "runs")
+    (tmp_path / "runs/directcopy-s0/run.json").unlink()
+    said = dcp("compare", "directcopy", "linear", "--runs", tmp_path / "runs")
+    assert said.code == 2
+    assert "error[half-written-run]" in said.err
+    assert "directcopy-s0" in said.err

@@ -152,6 +152,22 @@ def test_a_dry_run_says_what_it_would_cost_and_writes_nothing(tmp_path: Path, dc
     assert cost["seconds_per_step"] > 0
 
 
+def test_a_dry_run_works_where_the_run_exists_and_says_so(trained: Path, dcp: Callable) -> None:
+    before = sorted((path, path.stat().st_mtime_ns) for path in trained.rglob("*"))
+    said = dcp("pretrain", "tiny/directcopy", "--dry-run", "--runs", trained.parent)
+    assert said.code == 0, said.err
+    assert said.out.startswith(f"{trained} exists: --resume goes on with it")
+    assert sorted((path, path.stat().st_mtime_ns) for path in trained.rglob("*")) == before
+
+
+def test_the_paths_of_what_was_written_come_last(trained: Path, tmp_path: Path, dcp: Callable) -> None:
+    said = dcp("pretrain", "tiny/directcopy", "--seeds", "1,2", "--runs", tmp_path, "train.epochs=1", "probe.after=[]")
+    files = "encoder.safetensors, metrics.jsonl, run.json, recipe.toml, checkpoint/"
+    assert said.out.splitlines()[-2:] == [f"Written: {tmp_path}/directcopy-s{seed}: {files}" for seed in (1, 2)]
+    run = Path(shutil.copytree(trained, tmp_path / trained.name))
+    assert dcp("probe", run, "-e", "spectrum").out.endswith(f"\nWritten: {run}: probes/spectrum.json\n")
+
+
 def test_flops_of_a_step_are_the_four_forwards_and_two_backwards_that_theory_counts(tmp_path: Path) -> None:
     from dcp.training.dry_run import estimate
 

@@ -84,6 +84,9 @@ def test_ctrl_c_while_a_run_is_measured_says_how_to_go_on(
     with monkeypatch.context() as patch:
         patch.setattr(linear, "evaluate", interrupted)
         said = dcp(*words)
-        assert (said.code, said.err) == (130, "stopped; what is there is kept: go on with --resume\n")
+        assert (said.code, said.err) == (
+            130,
+            "stopped; what has been trained and measured is kept: go on with --resume\n",
+        )
     assert dcp(*words, "--resume").code == 0
     assert (tmp_path / "directcopy-s0/probes/linear.json").exists()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from built_runs import answers
+from built_runs import answers, one_of_nine, probe
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
@@ -17,14 +17,15 @@ from dcp.comparison.significance import IMAGES_PAIRED, IMAGES_UNPAIRED, SEEDS, S
 from dcp.errors import RequestError
 from dcp.report import render
 from dcp.report.caveats import caveats, covers
+from dcp.report.findings import findings
 from dcp.runs.json_files import to_json
 from dcp.runs.records import ProbeRecord
 from dcp.runs.run import Run
 
 HOLM = (
     "p: how often such a difference, or a larger one, would show if there were none. Holm p: corrected for the"
-    " tested scores of two arms ({}), not for the number of arms. A verdict needs an interval without 0 and a Holm"
-    " p of at most 0.05."
+    " tests of the primary score ({}), one for each arm beside A. A verdict needs an interval without 0 and a Holm p"
+    " of at most 0.05."
 )
 
 
@@ -190,7 +191,7 @@ def test_several_seeds_are_compared_over_seeds(build):
     assert covers(comparison) == (
         "Differences between several seeds have intervals over seeds: how far they could move with other"
         " trainings, judged on the same test images.",
-        "Intervals over 2 seeds: wide by nature, and no verdict rests on them; train more (--seeds 0-4).",
+        "Intervals over 2 seeds are wide, and no verdict rests on them; train more (--seeds 0-4).",
         HOLM.format(1),
         "Effect: Hedges' g, the difference in standard deviations between seeds (paired: of their differences).",
         "Seeds needed: in each arm, to show this difference with 80 % power at the 5 % level, if it and the spread are"
@@ -249,24 +250,69 @@ def test_seeds_are_paired_only_where_they_are_the_same_and_give_the_same_images_
     }
 
 
-def test_the_correction_counts_the_scores_of_one_pair_of_arms_and_a_verdict_needs_it(build):
-    runs = [build(name, seed) for name in ("a", "b", "c") for seed in range(4)]
-    for run in runs:
-        noise = np.random.default_rng((ord(run.name), run.seed)).normal(size=9) / 100
-        score = {f"rank{i}": 5 + float(x) for i, x in enumerate(noise)}
-        if run.name != "c":
-            score["rank0"] = 5 + (run.seed + (2 + 2 * (run.seed % 2)) * (run.name == "b")) / 100
-        run.write_probe("spectrum", {"score": score, "n": 100})
-    comparison = compare(runs)
-    for place in range(2):
-        found = [row.differences[place] for row in comparison.scores]
-        expected = multipletests([one.p for one in found], method="holm")[1]
-        assert [one.p_holm for one in found] == pytest.approx(list(expected), abs=1e-12)
-    (first,) = [row.differences[0] for row in comparison.scores if row.score == "rank0"]
+def test_the_correction_counts_the_arms_in_the_primary_score_and_a_verdict_needs_it(build):
+    comparison = compare(one_of_nine(build))
+    found = top1(comparison).differences
+    expected = multipletests([one.p for one in found], method="holm")[1]
+    assert [one.p_holm for one in found] == pytest.approx(list(expected), abs=1e-12)
+    first = found[0]
     assert first.p < 0.05 < first.p_holm
     assert first.interval[0] > 0
     assert (first.verdict, first.lost_to_correction) == ("undecided", True)
-    assert HOLM.format(9) in covers(comparison)
+    assert HOLM.format(8) in covers(comparison)
+
+
+def test_no_other_score_has_a_corrected_p_or_a_verdict(build):
+    runs = [build(name, seed, top1=0.5 + seed / 100) for name in "ab" for seed in range(3)]
+    for run in runs:
+        more = (run.name == "b") * (0.3 + run.seed / 1000) + run.seed / 1000
+        run.write_probe("knn", probe(0.5 + more, 1000))
+        run.write_probe("spectrum", {"score": {"alignment": 0.5 + more}, "n": 100})
+    comparison = compare(runs)
+    found = {row.name: (row.role, row.differences[0]) for row in comparison.scores}
+    assert {name: role for name, (role, _) in found.items()} == {
+        **{"linear top1": "primary", "knn top1": "secondary", "spectrum alignment": "descriptive"}
+    }
+    for name in ("knn top1", "spectrum alignment"):
+        one = found[name][1]
+        assert (one.p < 1e-3, one.p_holm, one.verdict, one.lost_to_correction) == (True, None, "undecided", False)
+        assert one.interval[0] > 0
+    plain = {row["score"]: row["differences"][0] for row in render.plain(comparison)["scores"][:1]}
+    assert plain["top1"]["verdict"] is None
+    said = " ".join(findings(comparison, {"a": "A", "b": "B"}))
+    assert "alignment" not in said
+    assert "knn" not in said
+
+
+def test_the_primary_score_is_the_one_that_the_recipes_name_and_what_is_usual_without(build):
+    used = []
+
+    def named(*names: str | None) -> Comparison:
+        runs = []
+        for i, name in enumerate(names):
+            recipe = {"predictor": {"eps": float(i)}, "probe": {"primary": name} if name else {}}
+            used.append(name)
+            runs.append(build(f"arm{len(used)}", top1=0.5 + i / 10, recipe=recipe))
+            runs[-1].write_probe("knn", probe(0.5 + i / 10, 1000))
+        return compare(runs)
+
+    assert named(None, None).primary.name == "linear top1"
+    assert named("knn.top1", "knn.top1").primary.name == "knn top1"
+    assert named(None, "knn.top1").primary.name == "knn top1"
+    several = named("linear.top1", "knn.top1", "knn.top1")
+    assert several.primary.name == "linear top1"
+    said = "The recipes name several primary scores (linear.top1, knn.top1); linear.top1 is taken."
+    assert said in caveats(several)
+    assert not [line for line in caveats(named("knn.top1", "knn.top1")) if "primary" in line]
+
+
+def test_knn_is_the_primary_score_where_no_run_has_a_linear_probe_and_without_both_there_is_none(build):
+    runs = [build(), build("b")]
+    assert compare(runs).primary is None
+    assert compare(runs).primary_name == ("linear", "top1")
+    for run in runs:
+        run.write_probe("knn", probe(0.5, 1000))
+    assert compare(runs).primary.name == "knn top1"
 
 
 def test_intervals_of_shares_over_seeds_stay_between_0_and_1(build):
@@ -283,7 +329,7 @@ def test_two_seeds_decide_nothing(build):
     one = only_difference(compare(runs))
     assert one.interval[0] > 0
     assert one.p_holm < 0.05
-    assert (one.verdict, one.why) == ("undecided", "2 seeds: wide by nature")
+    assert (one.verdict, one.why) == ("undecided", "2 seeds are too few")
 
 
 def test_three_seeds_that_agree_to_the_last_digit_decide_nothing_and_three_that_differ_do(build):
@@ -480,7 +526,10 @@ def test_the_settings_that_differ_are_listed_by_dotted_key_without_the_table_run
 def test_a_comparison_is_valid_json_with_every_verdict(build):
     runs = [build(right=right(10)), build("b", right=right(90)), build("c")]
     content = json.loads(to_json(render.plain(compare(runs))))
-    assert sorted(content) == ["arms", "caveats", "covers", "equal_time", "level", "schema", "scores", "settings"]
+    assert sorted(content) == [
+        *("answer", "arms", "caveats", "covers", "equal_time", "level", "primary", "schema", "scores", "settings")
+    ]
+    assert (content["primary"], content["scores"][0]["role"]) == ("linear.top1", "primary")
     assert (content["schema"], content["level"]) == (1, 0.95)
     assert [one["verdict"] for one in content["scores"][0]["differences"]] == ["higher", "undecided"]
     assert content["scores"][0]["arms"][2]["mean"] is None

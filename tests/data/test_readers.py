@@ -27,7 +27,7 @@ class Numbers:
     shape = (2,)
 
     def __init__(self, odd: dict[int, Callable[[], object]] | None = None) -> None:
-        self.odd = odd or {}
+        self.odd, self.in_place = odd or {}, dict[int, int]()
 
     def path(self, image: int) -> Path:
         return Path(f"{image}.png")

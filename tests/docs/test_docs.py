@@ -1,5 +1,6 @@
 """What is documented exists, and what exists is documented."""
 
+import json
 import re
 import shlex
 from collections.abc import Callable
@@ -70,8 +71,42 @@ def test_every_kind_of_error_is_explained_and_every_explanation_is_of_one() -> N
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
 def test_links_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
-        assert (page.parent / target).exists(), target
+    for target, anchor in re.findall(r"\]\(([^)#:]*)(?:#([^):]*))?\)", page.read_text(encoding="utf-8")):
+        path = page.parent / target if target else page
+        assert path.exists(), target
+        assert not anchor or anchor in anchors(path), f"{target}#{anchor}"
+
+
+def anchors(page: Path) -> set[str]:
+    """Of the headings of a page, as GitHub and the site make them."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    return {
+        re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+        for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    }
+
+
+def test_the_menu_of_the_site_has_every_page_but_those_of_the_variants_once() -> None:
+    menu = re.findall(r'= "([a-z/-]+\.md)" }', (ROOT / "zensical.toml").read_text(encoding="utf-8"))
+    files = [path.relative_to(pages.DOCS).as_posix() for path in PAGES if path.is_relative_to(pages.DOCS)]
+    assert sorted(menu) == [file for file in files if file.partition("/")[0] not in {*pages.SECTIONS, "results"}]
+
+
+def test_the_readme_is_short_enough_to_be_read() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) < 150
+
+
+def test_what_is_unverified_stands_on_one_page() -> None:
+    made = pages.pages()
+    unverified = [
+        (kind, name) for kind in pages.SECTIONS for name in catalogue.names(kind) if "†" in made[f"{kind}/{name}.md"]
+    ]
+    assert len(unverified) > 5
+    for kind, name in unverified:
+        assert f"(../sources.md#{name})" in made[f"{kind}/{name}.md"]
+        assert f"\n### {name}\n" in made["sources.md"]
+    hidden = re.compile(r"not at hand|Unverified:")
+    assert [path for path, text in made.items() if path != "sources.md" and hidden.search(text)] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
@@ -95,8 +130,25 @@ def test_commands_that_pages_show_have_options_and_overrides_that_exist(page: Pa
             assert dcp("recipes", "check", words[1], *[x for s in sets for x in ("--set", s)]).code == 0, line
 
 
+def test_a_copied_recipe_names_the_schema_that_the_page_says_how_to_write(tmp_path: Path, dcp: Callable) -> None:
+    assert dcp("recipes", "copy", "cifar10_directcopy", tmp_path / "mine.toml").code == 0
+    first = (tmp_path / "mine.toml").read_text(encoding="utf-8").partition("\n")[0]
+    page = (ROOT / "docs/recipe.md").read_text(encoding="utf-8")
+    assert first == "#:schema ./dcp.schema.json"
+    assert f"`{first}`" in page
+    assert "dcp recipes schema > dcp.schema.json" in page
+    assert json.loads(dcp("recipes", "schema").out)["type"] == "object"
+
+
 def test_help_names_every_command_of_the_readme(dcp: Callable) -> None:
     assert {"pretrain", "probe", "compare", "recipes", "theory"} <= set(dcp("--help").out.split())
+
+
+def test_the_citation_is_of_the_version_of_the_project() -> None:
+    (version,) = re.findall(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\nversion: {version}\n" in citation
+    assert "\nlicense: Apache-2.0\n" in citation
 
 
 def test_the_project_names_the_licence_that_it_ships() -> None:

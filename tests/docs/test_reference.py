@@ -26,6 +26,21 @@ def test_the_page_is_up_to_date() -> None:
     assert PAGE.read_text(encoding="utf-8") == reference.markdown(), f"docs/recipe.md is out of date; run: {COMMAND}"
 
 
+def test_the_page_opens_with_the_fifteen_keys_that_people_change_each_as_its_section_has_it() -> None:
+    assert len(set(reference.EVERYDAY)) == len(reference.EVERYDAY) == 15
+    opening = reference.markdown().partition("\n## [run]\n")[0]
+    listed = [line for line in opening.splitlines() if line.startswith("| [`")]
+    assert [line.partition("`")[2].partition("`")[0] for line in listed] == list(reference.EVERYDAY)
+    tables = schema.tables(File)
+    for path, line in zip(reference.EVERYDAY, listed, strict=True):
+        section, key = path.split(".")
+        owners = [table for table in tables if table.path == section and key in table.keys]
+        assert owners, path
+        meanings = {table.keys[key]["description"] for table in owners}
+        meanings.add(f"{owners[0].meaning}; {len(owners)} to choose from")
+        assert any(line.endswith(f"| {meaning} |") for meaning in meanings), line
+
+
 @pytest.mark.parametrize("section", list(File.model_fields))
 def test_every_section_has_its_heading(section: str) -> None:
     assert f"\n## [{section}]\n" in reference.markdown()
@@ -65,6 +80,6 @@ def test_a_row_has_type_default_bounds_and_meaning() -> None:
 
 
 def test_every_row_of_a_table_has_five_cells() -> None:
-    for line in reference.markdown().splitlines():
+    for line in reference.markdown().partition("\n## [run]\n")[2].splitlines():
         if line.startswith("|"):
             assert line.replace("\\|", "").count("|") == 6, line

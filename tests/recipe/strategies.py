@@ -1,5 +1,6 @@
 """Random valid recipes, drawn from the JSON Schema: a new key or variant takes part without being named here."""
 
+import re
 from typing import Any
 
 from hypothesis import strategies as st
@@ -27,6 +28,8 @@ def table(schema: Json) -> st.SearchStrategy[dict[str, Any]]:
 def value(key: Json, name: str) -> st.SearchStrategy[Any]:
     if "$ref" in key:
         return table(SCHEMA["$defs"][key["$ref"].rpartition("/")[2]])
+    if "pattern" in key and name != "name":
+        return st.from_regex(re.compile(key["pattern"], re.ASCII), fullmatch=True)
     if "const" in key or "enum" in key:
         return st.sampled_from(key.get("enum") or [key["const"]])
     if alternatives := [each for each in key.get("anyOf", key.get("oneOf", ())) if each != {"type": "null"}]:

@@ -292,3 +292,28 @@ def test_a_key_that_could_have_no_effect_on_a_predictor_that_is_always_set_is_re
     with pytest.raises(Problems, match="has no effect"):
         Recipe.read("tiny/directcopy", (f"predictor.{value}",))
     Recipe.read("tiny/directpred", (f"predictor.{value}", "predictor.every=5"))
+
+
+@pytest.mark.parametrize(
+    ("value", "slug", "message", "hint"),
+    [
+        ('"spectrum.rankme"', "bad-value", "spectrum describes features, and does not say", "EVALUATION.SCORE"),
+        ('"lin.top1"', "bad-value", 'probe.primary is "lin.top1"', "evaluations: clustering, finetune, knn, linear"),
+        ('"linear"', "bad-value", 'probe.primary is "linear"', 'for example "linear.top1"'),
+        ('"linear."', "bad-value", 'probe.primary is "linear."', 'for example "linear.top1"'),
+        ('"retrieval.map"', "bad-combination", "is not measured", '"spectrum", "retrieval"]'),
+        ("5", "bad-type", "probe.primary is 5", "expected a string"),
+    ],
+)
+def test_a_primary_score_is_one_that_the_recipe_measures_with_labels(value, slug, message, hint) -> None:
+    with pytest.raises(RequestError) as caught:
+        Recipe.read("tiny/directcopy", (f"probe.primary={value}",))
+    (problem,) = caught.value.problems
+    assert (problem.slug, message in problem.message, hint in problem.hint) == (slug, True, True), problem
+
+
+def test_a_primary_score_is_written_only_where_it_is_given() -> None:
+    sets = ('probe.after=["retrieval"]', 'probe.primary="retrieval.map"')
+    assert 'primary = "retrieval.map"\n' in Recipe.read("tiny/directcopy", sets).toml()
+    assert "primary" not in Recipe.read("tiny/directcopy").toml()
+    assert Recipe.read("tiny/directcopy", ('probe.after=["knn"]',)).probe.primary is None

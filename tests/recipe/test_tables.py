@@ -252,6 +252,13 @@ def test_a_value_and_a_key_below_it_exclude_each_other_in_either_order(sets: tup
         assert error.message.endswith(" exclude each other")
 
 
+@pytest.mark.parametrize("value", ["0", "0.0", "1", "true"])
+def test_a_graph_is_auto_or_false_and_no_number(value: str) -> None:
+    error = refusal("cifar10_directcopy", f"train.graph={value}")
+    assert (error.slug, "train.graph" in error.message) == ("bad-value", True)
+    assert Recipe.read("cifar10_directcopy", ("train.graph=false",)).train.graph is False
+
+
 def test_an_override_may_not_extend() -> None:
     assert refusal("cifar10_byol", "extends=stl10_byol").slug == "unknown-key"
 

@@ -6,14 +6,15 @@ import re
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 from reported import Page, curves, pictures, probes
 
 from dcp.comparison.compare import compare
-from dcp.report.charts import canvas
+from dcp.report.charts import colours
 from dcp.report.charts.curves import Curve, draw_curves
 from dcp.report.charts.estimates import Estimate, Row, draw_estimates
-from dcp.report.html import disagreements, estimates, flat_maps, reports, training_curves
+from dcp.report.html import disagreements, eigenvalues, estimates, flat_maps, reports, training_curves
 from dcp.report.html.confusion import counted
 from dcp.report.html.run_files import ArmFiles, RunFiles, of_comparison, of_run
 from dcp.report.html.sprites import Sprites
@@ -80,14 +81,13 @@ def test_a_long_curve_is_thinned_and_keeps_its_ends(make):
 def test_a_chart_says_in_words_where_its_curves_begin_and_end(full):
     words = described(reports.run_html(full("a")))
     assert "from -1 at 0.25 to -2.1 at 3" in words["Loss"]
-    assert "from 50 at 1 to 50 at 3" in words["Online nearest-neighbour accuracy"]
     assert "from 1 at 1 to 0.25 at 3" in words["Eigenvalues of the test features&#x27; covariance"]
     assert "1st: from 1 at 0.25 to 1 at 3; 2nd: from 0.25" in words["Eigenvalues of F, a-s0"]
 
 
 def test_a_line_is_drawn_where_its_numbers_are():
     x = np.arange(5.0)
-    chart = draw_curves([Curve("a", 0, x, 2 * x)], name="c", title="t", x="epochs", y="loss")
+    chart = draw_curves([Curve("a", 0, x, 2 * x)], name="c", title="t", x="epochs", y="loss").svg()
     (path,) = re.findall(r'<path d="([^"]*)"[^>]*stroke: var\(--s0\)[^>]*stroke-linecap: square', chart)
     places = np.array([[float(number) for number in pair.split()] for pair in re.split("[ML] ?", path)[1:]])
     assert len(places) == 5
@@ -97,8 +97,50 @@ def test_a_line_is_drawn_where_its_numbers_are():
 
 
 def test_series_differ_in_their_dashes_too_and_the_ninth_is_not_the_first():
-    assert len({canvas.dash_of(style) for style in range(4)}) == 4
-    assert canvas.dash_of(0) != canvas.dash_of(8)
+    assert len({colours.dash_of(style) for style in range(4)}) == 4
+    assert colours.dash_of(0) != colours.dash_of(8)
+
+
+def test_no_two_series_of_a_chart_have_the_same_colour():
+    styles = [colours.INKED, *range(40)]
+    assert len({colours.colour(style) for style in styles}) == len({colours.css(style) for style in styles}) == 41
+    ordered = range(colours.ORDERED, colours.ORDERED + colours.STEPS)
+    assert len({colours.colour(style) for style in ordered}) == colours.STEPS
+    assert all(colours.in_css()[colours.colour(style)] == colours.css(style) for style in (*styles, *ordered))
+
+
+def painted(chart):
+    axes = Figure().add_axes((0.1, 0.1, 0.8, 0.8))
+    chart.paint(axes)
+    return axes
+
+
+@pytest.mark.parametrize("y", [[1.0, 1.0], [0.2, 1.0], [0.0, 0.4]])
+def test_an_axis_does_not_go_where_no_value_can_be(y):
+    lines = [Curve("a", 0, np.arange(2.0), np.array(y))]
+    low, high = painted(draw_curves(lines, name="c", title="t", x="epochs", y="share", limits=(0.0, 1.0))).get_ylim()
+    assert 0 <= low < high <= 1
+    rows = [Row("top1", (Estimate(0, "A", 99.0, (98.0, 100.0)),))]
+    assert painted(draw_estimates(rows, name="e", title="t", x="in %", limits=(0.0, 100.0))).get_xlim()[1] <= 100
+
+
+def test_what_is_the_same_up_to_rounding_has_a_sentence_and_no_chart(make):
+    runs = [make(seed=seed) for seed in range(2)]
+    for step in range(3):
+        for seed, run in enumerate(runs):
+            values = {"alignment": 1 - 1e-7 * step * seed, "commutator": 1e-8 * step}
+            run.append({"kind": "spectrum", "step": step, "F": [1.0, 0.5], "W": [1.0, 0.5], **values})
+    section = eigenvalues.over_training([source(*runs)])
+    assert "Alignment of F and W: 1.000 from end to end" in section.body
+    assert "Commutator of F and W: 0 from end to end" in section.body
+    assert not {"alignment-epochs", "commutator-epochs"} & {each.chart.name for each in section.drawings}
+
+
+def test_scores_that_differ_by_rounding_alone_have_no_chart_of_differences(full):
+    runs = [full(name, predictor=name) for name in "ab"]
+    section = estimates.differences(compare(runs), of_comparison(compare(runs)))
+    assert "spectrum rankme: no difference beyond rounding." in section.body
+    assert "<title>spectrum rankme" not in section.body
 
 
 # scores and differences
@@ -122,7 +164,7 @@ def test_the_charts_of_scores_and_differences_hold_the_numbers_of_the_comparison
 
 def test_each_estimate_is_drawn_with_its_interval_in_its_own_colour():
     rows = [Row("knn top1", (Estimate(0, "A", 50.0, (40.0, 60.0)), Estimate(1, "B", 55.0)))]
-    chart = draw_estimates(rows, name="e", title="t", x="in %")
+    chart = draw_estimates(rows, name="e", title="t", x="in %").svg()
     assert {f"var(--s{i})" for i in range(8) if f"var(--s{i})" in chart} == {"var(--s0)", "var(--s1)"}
     assert "knn top1  A" in chart
     assert "A 50 (40 to 60), B 55" in chart

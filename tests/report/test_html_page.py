@@ -2,6 +2,7 @@
 
 import re
 from functools import cache, partial
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from reported import Page, bare, curves, pictures, whole
 
 from dcp.comparison.compare import compare
 from dcp.report import render
+from dcp.report.comparison_page import comparison_page
 from dcp.report.html import reports
 
 HOSTILE = "<script>alert('x')</script>\"&$x$"
@@ -83,14 +85,22 @@ def test_every_identifier_is_there_once_and_every_reference_leads_to_one(page):
     assert links | labels | set(re.findall(r"url\(#([^)]+)\)", page)) <= set(names)
 
 
-def test_headings_are_in_order_and_the_contents_name_them(page):
+def test_headings_skip_no_level_and_none_comes_twice(page):
     read = Page(page)
     levels = [int(tag[1]) for tag, _ in read.elements if re.fullmatch("h[1-6]", tag)]
     assert levels[0] == 1
-    assert set(levels[1:]) <= {2}
+    assert all(next_one <= one + 1 for one, next_one in pairwise(levels))
     headings = [words for tag, words in read.words if tag == "h2"]
-    assert [words for tag, words in read.words if tag == "a"][1:] == headings
     assert len(headings) == len(set(headings))
+
+
+def test_it_opens_with_the_answer_and_everything_folded_says_what_it_is_for(page):
+    (start,) = re.findall(r"<main>\s*<p class=\"lead\">([^<]+)", page)
+    assert start.strip().endswith(".")
+    folded = re.findall(r"<details>\n<summary><h2>([^<]+)</h2> <span>([^<]+)</span></summary>", page)
+    assert len(folded) == page.count("<details>\n") > 0
+    assert all(purpose.endswith(".") and purpose != title for title, purpose in folded)
+    assert "<nav" not in page
 
 
 def test_whoever_does_not_see_is_told(page):
@@ -102,13 +112,12 @@ def test_whoever_does_not_see_is_told(page):
     assert len(read.all("table")) == len(read.all("caption"))
     assert {cell.get("scope") for cell in read.all("th")} <= {"row", "col", "rowgroup"}
     assert all("tabindex" in box for box in read.all("div") if box.get("class") == "scroll")
-    assert ("a", {"class": "skip", "href": "#main"}) in read.elements
 
 
 def test_no_chart_is_empty(page):
     for chart in re.findall(r'<svg class="chart".*?</svg>', page, flags=re.DOTALL):
         drawing = chart[chart.index("</desc>") :]
-        assert "var(--s" in drawing
+        assert re.search(r"(?:stroke|fill): (?:var\(--s\d|hsl\()", drawing)
         assert "nan" not in drawing.lower()
 
 
@@ -121,6 +130,14 @@ def test_what_is_missing_is_named_with_the_way_to_it(make):
 def test_nothing_is_missing_from_runs_that_have_everything(full):
     assert "Not shown" not in Page(reports.comparison_html(compare(arms(full, "a", "b", seeds=2)))).text
     assert "Not shown" not in Page(reports.run_html(full("c"))).text
+
+
+def test_the_first_screen_has_each_arm_with_its_score_state_and_cost_and_then_come_the_pictures(full):
+    page = reports.comparison_html(compare(arms(full, "a", "b", seeds=3)))
+    opening = " ".join(re.sub("<[^>]+>", " ", page[page.index("<main>") : page.index("Nearest neighbours")]).split())
+    for words in ("linear top1 of each arm", "What it does not say", "predictor.name", "state images/s time", "30.0 s"):
+        assert words in opening, words
+    assert page.index("What the network saw") < page.index("<details>\n")
 
 
 def test_the_same_runs_give_the_same_bytes(full):
@@ -144,7 +161,13 @@ def test_what_runs_call_themselves_stays_text(full):
 def test_the_words_are_those_of_the_markdown(full):
     comparison = compare(arms(full, "a", "b"))
     marks = str.maketrans(dict.fromkeys("|#*\\`", " "))
-    markdown = render.markdown(comparison).replace("---:", "").replace("---", "").translate(marks).split()
+    markdown = (
+        render.page_markdown(comparison_page(comparison))
+        .replace("---:", "")
+        .replace("---", "")
+        .translate(marks)
+        .split()
+    )
     html = Page(reports.comparison_html(comparison)).text.translate(marks).split()
     assert set(markdown) - set(html) == {"-"} - set(html)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from built_runs import one_of_nine
 from markdown_it import MarkdownIt
 from rich.console import Console
 from scipy import stats
@@ -20,6 +21,19 @@ from dcp.report.summary_page import summary_page
 MARKDOWN = """\
 # Comparison of stl10_directcopy and stl10_byol
 
+In linear top1, stl10_directcopy is better than stl10_byol by 3.0 points (95 % interval 2.1 to 4.3, p 2e-09).
+
+One seed each: this compares trained encoders, on images like the test images. It does not say which recipe is \
+better, because other seeds may turn the order round; train several (--seeds 0-4).
+
+| arm | seeds | linear top1 in % | minus stl10_directcopy | state | time | images/s |
+| :--- | ---: | ---: | ---: | :--- | ---: | ---: |
+| stl10_directcopy | 1 | 63.0 \\[60.0, 65.9\\] | - | healthy | 1 h 02 min | 1,234 |
+| stl10_byol | 1 | 60.0 \\[56.9, 63.0\\] | -3.0 \\[-4.3, -2.1\\] worse | failed | 1 h 02 min | 1,234 |
+| untrained | - | 25.0 | - | - | - | - |
+
+One seed each \\[95 % interval over test images\\]; time: of one run.
+
 ## Arms
 
 |  | recipe | seeds |
@@ -29,7 +43,7 @@ MARKDOWN = """\
 
 ## Scores
 
-**linear top1 in %, 1,000 test images**
+**linear top1 in %, 1,000 test images, primary score**
 
 |  | score | 95 % interval | untrained | minus A (95 % interval) |
 | --- | ---: | ---: | ---: | ---: |
@@ -53,7 +67,7 @@ MARKDOWN = """\
 
 ## What the intervals show
 
-- B against A: lower in linear top1.
+- B against A: lower in linear top1, the primary score.
 - B and A are not compared in spectrum rankme: no spectrum probe in stl10_byol.
 
 ## What they cover
@@ -63,8 +77,9 @@ MARKDOWN = """\
 images of the same kind. They say nothing about how training varies from seed to seed; for that, \
 train several (--seeds 0-4).
 - p: how often such a difference, or a larger one, would show if there were none. Holm p: corrected for \
-the tested scores of two arms (1), not for the number of arms. A verdict needs an interval without 0 \
+the tests of the primary score (1), one for each arm beside A. A verdict needs an interval without 0 \
 and a Holm p of at most 0.05.
+- Scores of spectrum describe features; a higher one is not a better one, so there is no test.
 
 ## Take care
 
@@ -110,9 +125,8 @@ SUMMARY = """\
 
 ## Diagnosis
 
-- No collapse: effective rank 45.2 of 128.
+- No collapse: effective rank 45.2 of 128, over the last steps.
 - Spread 0.9312 at step 3,900.
-- Effective rank 45.20 at step 3,900.
 
 ## Speed
 
@@ -164,7 +178,8 @@ def test_terminal_and_markdown_say_the_same_words(two):
     comparison = compare(two)
     marks = str.maketrans(dict.fromkeys("|#*:", " "))
     in_markdown = render.markdown(comparison).replace("---", "").replace("\\", "").translate(marks).split()
-    in_terminal = terminal(render.table(comparison)).translate(marks).split()
+    both = terminal(render.result(comparison), 200) + terminal(render.table(comparison))
+    in_terminal = both.translate(marks).split()
     # Markdown repeats the header of each group, and has dashes for its lists
     assert set(in_terminal) == set(in_markdown)
 
@@ -198,13 +213,9 @@ def test_every_difference_that_is_tested_has_its_p_values_effect_and_seeds_neede
 
 
 def test_an_interval_without_0_that_holms_correction_leaves_open_is_explained(build):
-    runs = [build(name, seed) for name in "ab" for seed in range(4)]
-    for run in runs:
-        sure = (run.seed + (2 + 2 * (run.seed % 2)) * (run.name == "b")) / 100
-        score = {f"rank{i}": float(x) for i, x in enumerate(np.random.default_rng((ord(run.name), run.seed)).random(8))}
-        run.write_probe("other", {"score": {**score, "rank0": 5 + sure}, "n": 100})
-    text = render.markdown(compare(runs))
-    assert "- B against A in other rank0: the interval leaves 0 out, but among so many scores one may by chance" in text
+    text = render.markdown(compare(one_of_nine(build)))
+    assert "- B against A: undecided in linear top1, the primary score.\n" in text
+    assert "- B against A in linear top1: the interval leaves 0 out, but among so many arms one may by chance" in text
 
 
 @pytest.fixture
@@ -245,11 +256,67 @@ def test_the_terminal_shows_the_main_scores_of_the_spectrum_and_markdown_shows_a
     for run in two:
         run.write_probe("spectrum", {**RANKME, "score": score})
     comparison = compare(two)
-    for text in (terminal(render.table(comparison)), terminal(render.summary(two[0]))):
-        assert all(name in text for name in ("rankme", "alignment", "F_effective_rank", "participation_ratio"))
-        assert "nesum" not in text
+    text = terminal(render.table(comparison))
+    assert all(name in text for name in ("rankme", "alignment", "F_effective_rank", "participation_ratio"))
+    assert "nesum" not in text
     assert "nesum" in render.markdown(comparison)
     assert "nesum" in render.page_markdown(summary_page(two[0]))
+
+
+def test_a_summary_in_a_terminal_has_one_rank_of_the_features_and_one_of_the_projections_and_one_spread(build):
+    run = build(top1=0.6, record={"state": {"name": "healthy", "evidence": "spread 0.93 of 1, effective rank 45.2"}})
+    run.append({"kind": "step", "step": 9, "spread": 0.91, "effective_rank": 44.0})
+    ranks = {"rankme": 45.2, "F_effective_rank": 2.0, "participation_ratio": 4.0, "stable_rank": 3.0}
+    run.write_probe("spectrum", {**RANKME, "score": ranks})
+    text = terminal(render.summary(run))
+    assert re.findall(r".*rank.*", text) == [
+        "    rank of features (rankme)  45.20               -      3.200",
+        "  No collapse: spread 0.93 of 1, effective rank 45.2, over the last steps.",
+    ]
+    assert text.count("spread") == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "evidence", "said"),
+    [
+        ("views too strong", "0.89 times as far apart", ["Spread", "Effective rank"]),
+        ("dimensional collapse", "vary along 1.20 dimensions only (spread 0.50 of 1)", ["Effective rank"]),
+        ("complete collapse", "all the same", []),
+    ],
+)
+def test_spread_and_rank_are_told_once_whatever_the_diagnosis(build, state, evidence, said):
+    run = build(top1=0.6, record={"state": {"name": state, "evidence": evidence}})
+    run.append({"kind": "step", "step": 9, "spread": 0.91, "effective_rank": 44.0})
+    text = terminal(render.summary(run))
+    assert [words for words in ("Spread", "Effective rank") if f"  {words} " in text] == said
+
+
+def test_without_a_diagnosis_a_summary_has_the_last_spread_and_rank(build):
+    run = build(top1=0.6, record={"state": {"name": "", "evidence": ""}})
+    run.append({"kind": "step", "step": 9, "spread": 0.91, "effective_rank": 44.0})
+    text = terminal(render.summary(run))
+    assert "  Spread 0.9100 at step 9.\n  Effective rank 44.00 at step 9.\n" in text
+
+
+@pytest.mark.parametrize(("top1", "said"), [(0.2, True), (0.25, True), (0.26, False)])
+def test_healthy_with_scores_of_an_untrained_encoder_is_said_to_be_no_better(build, top1, said):
+    run = build(top1=top1)  # untrained 0.25
+    text = " ".join(terminal(render.summary(run)).split())
+    sentence = f"But no better than before training in linear ({100 * top1:.2f}%, untrained 25.00%)."
+    assert (sentence in text) == said
+    collapsed = build("other", top1=top1, record={"state": {"name": "complete collapse", "evidence": "all the same"}})
+    assert "no better" not in terminal(render.summary(collapsed))
+
+
+def test_the_device_of_each_sitting_is_told(build):
+    one, two = {"device": "cpu (1 thread)"}, {"device": "cpu (2 threads)"}
+    run = build(top1=0.6, record={"device": "cpu (1 thread)", "sittings": [one, two, two, one]})
+    assert "cpu (1 thread), then cpu (2 threads), then cpu (1 thread)." in " ".join(
+        terminal(render.summary(run)).split()
+    )
+    assert "steps, peak memory 3.0 GiB, cpu (1 thread)." in terminal(
+        render.summary(build("old", top1=0.6, record={"device": "cpu (1 thread)"}))
+    )
 
 
 def test_the_scores_alone_are_shown_with_the_names_of_the_arms(two):
@@ -277,7 +344,7 @@ def test_a_difference_of_rounding_is_shown_as_0_and_found_in_no_sentence(build):
 def test_a_score_that_two_seeds_leave_open_is_named_once_with_the_reason(build):
     runs = [build(top1=0.5), build(seed=1, top1=0.51), build("b", 0, top1=0.9), build("b", 1, top1=0.92)]
     text = render.markdown(compare(runs))
-    assert "- B against A: undecided in linear top1: 2 seeds: wide by nature.\n" in text
+    assert "- B against A: undecided in linear top1: 2 seeds are too few.\n" in text
     assert text.count("linear top1:") == 1
 
 

@@ -82,3 +82,16 @@ def test_a_state_of_another_shape_than_its_parameter_is_refused(tmp_path: Path) 
     save_file({**tensors, name: torch.zeros(())}, path, metadata=header)
     with pytest.raises(RequestError, match="another optimizer or network"):
         loaded(tmp_path, "cpu", torch.optim.SGD, momentum=0.9)
+
+
+def test_a_bit_that_a_disk_has_turned_is_noticed_wherever_it_lies(tmp_path: Path) -> None:
+    saved(tmp_path)
+    path, net = tmp_path / checkpoint.FILE, network()
+    whole = path.read_bytes()
+    end = 8 + int.from_bytes(whole[:8], "little")
+    for position in (whole.index(b'next_step\\":') + 13, end, (end + len(whole)) // 2, len(whole) - 1):
+        path.write_bytes(whole[:position] + bytes([whole[position] ^ 1]) + whole[position + 1 :])
+        with pytest.raises(RequestError) as caught:
+            checkpoint.load(tmp_path, net, torch.optim.AdamW(net.parameters(), lr=0.1), None)
+        assert caught.value.slug == "bad-checkpoint"
+        assert "else than was written" in caught.value.message

@@ -1,5 +1,7 @@
 """Studies on the command line: the plan, the tables at the end, exit codes, and what `dcp recipes` says of them."""
 
+import csv
+import io
 import json
 import os
 import signal
@@ -42,11 +44,12 @@ def test_a_study_is_one_command_that_ends_with_a_comparison_and_published_number
         assert text in " ".join(said.out.split())
         assert text in page
     assert json.loads((runs / "little/comparison.json").read_text())["arms"][0]["name"] == "little-lr0.03-eps0.3"
+    assert "knn top1 of each arm" in (runs / "little/comparison.html").read_text()
     compared = dcp("compare", "little", "--runs", runs, "--json")
     assert json.loads(compared.out.splitlines()[-1]) == json.loads((runs / "little/comparison.json").read_text())
     again = dcp("pretrain", tiny, ONE_AXIS, LESS, "--seed", 1, "--runs", runs, "--device", "cpu", "--resume", "--json")
     assert len(json.loads(again.out.splitlines()[-1])["skipped"]) == 2
-    assert "epoch" not in again.out.partition("Comparison")[0]
+    assert "epoch" not in again.out.partition("In knn")[0]
 
 
 def test_a_dry_run_of_too_few_steps_to_time_says_so(dcp, tiny, runs):
@@ -178,3 +181,36 @@ def test_with_several_processes_each_run_starts_its_own(dcp, tiny, runs):
     assert said.code == 0, said.out + said.err
     for path in json.loads(said.out.splitlines()[-1])["done"]:
         assert json.loads((Path(path) / "run.json").read_text())["processes"] == 2
+
+
+def test_a_study_ends_in_the_answer_the_table_of_its_arms_and_the_path_of_its_files(dcp, tiny, runs, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    said = dcp("pretrain", tiny, ONE_AXIS, "--seed", 1, "--runs", runs, "--device", "cpu")
+    *_, table, more, path = said.out.split("\n\n")[-3:-1] + said.out.strip().split("\n")[-2:]
+    assert "linear top1 in %" in table or "knn top1 in %" in table
+    assert [line.split()[0] for line in table.splitlines() if line.startswith("little")] == [
+        *("little-lr0.03-eps0.3", "little-lr0.1-eps0.3")
+    ]
+    assert more == f"every score and all tests: dcp compare little --details --runs {runs}"
+    assert path == f"{runs}/little: comparison.md, comparison.json, study.json"
+    assert dcp(*more.split(": dcp ")[1].split()).code == 0
+
+
+def test_a_table_in_another_form_is_alone_on_standard_output(dcp, tiny, runs):
+    said = dcp("pretrain", tiny, ONE_AXIS, "--seed", 1, "--runs", runs, "--device", "cpu", "--format", "csv")
+    assert said.code == 0, said.err
+    header, *rows = csv.reader(io.StringIO(said.out))
+    assert header[:2] == ["arm", "seeds"]
+    assert [row[0] for row in rows] == ["little-lr0.03-eps0.3", "little-lr0.1-eps0.3", "untrained"]
+    assert "epoch 1" in said.err
+    assert dcp("compare", "little", "--runs", runs, "--format", "csv").out == said.out
+    assert dcp("compare", "little", "--runs", runs, "--format", "latex").out.startswith(r"% ")
+    assert dcp("compare", "little", "--runs", runs, "--format", "markdown").out.startswith("| arm | seeds |")
+
+
+def test_a_form_that_is_none_and_one_of_a_single_run_are_refused(dcp, tiny, runs):
+    said = dcp("compare", "a", "b", "--format", "word")
+    assert (said.code, "error[bad-option]" in said.err, "latex" in said.err) == (2, True, True)
+    said = dcp("pretrain", "tiny/directcopy", "--runs", runs, "--format", "csv")
+    assert (said.code, "error[bad-option]: --format is for studies" in said.err) == (2, True)
+    assert not runs.exists()

@@ -89,11 +89,14 @@ class DataConfig(catalogue.VariantConfig):
 
     source: str = Field(description="name of the data set")
     root: str | None = Field(
-        None, description="folder of the data; without it $DCP_DATA, then the platform's cache folder"
+        None, description="folder of the data; default: $DCP_DATA, then the platform's cache folder"
     )
-    download: bool = Field(False, description="fetch the data where they are missing")
+    download: bool = Field(False, description="download the data if they are missing")
     limit: int | None = Field(
-        None, ge=1, le=10**9, description="use so many images of pretrain and of train, a fixed class-balanced choice"
+        None,
+        ge=1,
+        le=10**9,
+        description="use only this many pretraining and training images, a fixed class-balanced subset",
     )
     image_size: int | None = Field(
         None, ge=8, le=4096, description="side of the square views in pixels; without it the source's own size"
@@ -109,6 +112,16 @@ class DataConfig(catalogue.VariantConfig):
         return True
 
 
+class FilesConfig(DataConfig):
+    """The keys that every source of image files has."""
+
+    broken: Literal["stop", "skip"] = Field(
+        "stop",
+        description="what an image that cannot be decoded does: end the run, or have the next of its class take its "
+        "place",
+    )
+
+
 def load(config: DataConfig, split: Split) -> Dataset:
     """One split of the data set that `config.source` names, cut to `config.limit` (the test split never is).
 
@@ -116,6 +129,8 @@ def load(config: DataConfig, split: Split) -> Dataset:
         RequestError: the data are missing, incomplete or fewer than `limit`; the message says what to do.
     """
     data: Dataset = catalogue.load("datasets", config.source).load(config, split)
+    if isinstance(config, FilesConfig) and isinstance(data.images, Files):
+        data = replace(data, images=replace(data.images, skips=config.broken == "skip"))
     if config.limit is None or config.limit == len(data) or split == "test":
         return data
     if config.limit < len(data):

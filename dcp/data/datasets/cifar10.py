@@ -18,7 +18,7 @@ class Config(DataConfig):
     own_size: ClassVar[int] = 32
 
     source: Literal["cifar10"] = Field("cifar10", description="CIFAR-10, read from ROOT/cifar-10-batches-py")
-    image_size: int | None = Field(None, ge=8, le=4096, description="side of the square views in pixels; without it 32")
+    image_size: int | None = Field(None, ge=8, le=4096, description="side of the square views in pixels; default 32")
 
 
 def load(config: Config, split: Split) -> Dataset:

@@ -17,7 +17,7 @@ class Config(DataConfig):
     own_size: ClassVar[int] = 32
 
     source: Literal["cifar100"] = Field("cifar100", description="CIFAR-100, read from ROOT/cifar-100-python")
-    image_size: int | None = Field(None, ge=8, le=4096, description="side of the square views in pixels; without it 32")
+    image_size: int | None = Field(None, ge=8, le=4096, description="side of the square views in pixels; default 32")
 
 
 def load(config: Config, split: Split) -> Dataset:

@@ -20,7 +20,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, field_validator
 
 from dcp.data import first_look, image_folders
-from dcp.data.datasets.base import LARGEST, DataConfig, Dataset, Split, data_folder
+from dcp.data.datasets.base import LARGEST, Dataset, FilesConfig, Split, data_folder
 from dcp.data.grey_levels import Range
 from dcp.data.image_files import Files
 from dcp.data.split_folders import further_down, splits
@@ -29,7 +29,7 @@ from dcp.errors import RequestError, printable
 Grey = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
 
 
-class Config(DataConfig):
+class Config(FilesConfig):
     """Keys of a folder of images."""
 
     own_size: ClassVar[int] = 128
@@ -38,13 +38,11 @@ class Config(DataConfig):
     source: Literal["folder"] = Field("folder", description="image files of your own")
     root: str = Field(description="folder of the images; may begin with ~ or $DCP_DATA")
     download: bool = Field(False, description="must stay false: your own images are not downloaded")
-    image_size: int | None = Field(
-        None, ge=8, le=4096, description="side of the square views in pixels; without it 128"
-    )
+    image_size: int | None = Field(None, ge=8, le=4096, description="side of the square views in pixels; default 128")
     range: tuple[Grey, Grey] | Literal["dtype", "measured"] = Field(
         "dtype",
-        description="grey values of more than 8 bits that become black and white: [low, high], those of the kind of "
-        "file, or measured over the training images",
+        description="grey images of more than 8 bits: values that become black and white: [low, high], the range of "
+        "the file type, or measured on the training images",
     )
 
     @field_validator("range")

@@ -9,20 +9,18 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from dcp.data import image_folders
-from dcp.data.datasets.base import DataConfig, Dataset, Split, data_folder
+from dcp.data.datasets.base import Dataset, FilesConfig, Split, data_folder
 from dcp.errors import RequestError
 
 
-class Config(DataConfig):
+class Config(FilesConfig):
     """Keys of ImageNet."""
 
     own_size: ClassVar[int] = 224
 
     source: Literal["imagenet"] = Field("imagenet", description="ImageNet, read from ROOT/train and ROOT/val")
     download: bool = Field(False, description="must stay false: the terms of ImageNet forbid it")
-    image_size: int | None = Field(
-        None, ge=8, le=4096, description="side of the square views in pixels; without it 224"
-    )
+    image_size: int | None = Field(None, ge=8, le=4096, description="side of the square views in pixels; default 224")
 
 
 def load(config: Config, split: Split) -> Dataset:

@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import Field
 
 from dcp.data import downloads, image_folders
-from dcp.data.datasets.base import DataConfig, Dataset, Split, data_folder
+from dcp.data.datasets.base import Dataset, FilesConfig, Split, data_folder
 
 CLASSES = {
     "n01440764": "tench",
@@ -34,13 +34,13 @@ ARCHIVES = {  # what each unpacks to, and its md5 as torchvision has it
 URL = "https://s3.amazonaws.com/fast-ai-imageclas/"
 
 
-class Config(DataConfig):
+class Config(FilesConfig):
     """Keys of Imagenette."""
 
     source: Literal["imagenette"] = Field("imagenette", description="Imagenette, read from ROOT/imagenette2-160")
     size: Literal["160px", "320px", "full"] = Field("160px", description="shorter side of the files in pixels")
     image_size: int | None = Field(
-        None, ge=8, le=4096, description="side of the square views in pixels; without it 128 for 160px, else 224"
+        None, ge=8, le=4096, description="side of the square views in pixels; default 128 for 160px, otherwise 224"
     )
 
     @property

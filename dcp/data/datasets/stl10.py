@@ -24,7 +24,7 @@ class Config(DataConfig):
     train_is_part: ClassVar[bool] = True
 
     source: Literal["stl10"] = Field("stl10", description="STL-10, read from ROOT/stl10_binary")
-    image_size: int | None = Field(None, ge=8, le=4096, description="side of the square views in pixels; without it 96")
+    image_size: int | None = Field(None, ge=8, le=4096, description="side of the square views in pixels; default 96")
 
 
 def load(config: Config, split: Split) -> Dataset:

@@ -54,9 +54,9 @@ class Blur(Strict):
 
     p: Chance = Field(0.0, description="probability; a number, or a pair (view 1, view 2)")
     kernel: int | None = Field(
-        None, ge=1, le=8191, description="pixels, odd; left out: a tenth of the view's size, rounded to odd"
+        None, ge=1, le=8191, description="kernel size in pixels, odd; default: a tenth of the view's side"
     )
-    sigma: tuple[Positive, Positive] = Field((0.1, 2.0), description="pixels; the deviation is uniform between the two")
+    sigma: tuple[Positive, Positive] = Field((0.1, 2.0), description="std in pixels, drawn uniformly from [min, max]")
 
     @model_validator(mode="after")
     def _check(self) -> "Blur":
@@ -82,8 +82,8 @@ class Blur(Strict):
 class Statistics(Strict):
     """What each colour channel is normalised with, for pixels in [0, 1]."""
 
-    mean: tuple[float, float, float] = Field(description="subtracted from red, green, blue")
-    std: tuple[Positive, Positive, Positive] = Field(description="then divided by")
+    mean: tuple[float, float, float] = Field(description="mean of the red, green and blue channel, in [0, 1]")
+    std: tuple[Positive, Positive, Positive] = Field(description="std of the red, green and blue channel")
 
 
 Normalize = Annotated[
@@ -96,23 +96,21 @@ class Views(Strict):
     """How two views are made of an image, in the order of the keys."""
 
     crop_scale: tuple[Probability, Probability] = Field(
-        (0.08, 1.0), description="area of the crop as a share of the image's: least, most"
+        (0.08, 1.0), description="area of the crop as a fraction of the image: [min, max]"
     )
     crop_ratio: tuple[Positive, Positive] = Field(
-        (3 / 4, 4 / 3), description="width : height of the crop: least, most; uniform in its logarithm"
+        (3 / 4, 4 / 3), description="aspect ratio (width / height) of the crop: [min, max], log-uniform"
     )
     flip: Chance = Field(0.5, description="probability of a horizontal flip; a number, or a pair (view 1, view 2)")
-    jitter: Jitter = Field(Jitter(), description="strengths of brightness, contrast, saturation, hue, in random order")
+    jitter: Jitter = Field(
+        Jitter(), description="colour jitter: brightness, contrast, saturation and hue, in random order"
+    )
     jitter_p: Chance = Field(0.8, description="probability of the colour jitter; a number, or a pair (view 1, view 2)")
-    grayscale: Chance = Field(
-        0.2, description="probability of losing the colours; a number, or a pair (view 1, view 2)"
-    )
+    grayscale: Chance = Field(0.2, description="probability of turning grey; a number, or a pair (view 1, view 2)")
     blur: Blur = Field(Blur(), description="Gaussian blur: p, kernel, sigma")
-    solarize: Chance = Field(
-        0.0, description="probability of inverting bright pixels; a number, or a pair (view 1, view 2)"
-    )
+    solarize: Chance = Field(0.0, description="probability of solarization; a number, or a pair (view 1, view 2)")
     solarize_threshold: Probability = Field(
-        0.5, description="pixels from here up are inverted; in [0, 1], as the pixels"
+        0.5, description="solarization inverts pixels from this value up; pixels are in [0, 1]"
     )
     normalize: Normalize = Field(
         "none", description='statistics of the channels: "none", "cifar10", "imagenet", or { mean, std }'

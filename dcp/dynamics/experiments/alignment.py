@@ -21,7 +21,9 @@ class Config(VariantConfig):
     experiment: Literal["alignment"] = "alignment"
     sigma2: float = Field(0.5, ge=0, le=100, description="σ², isotropic noise")
     eta: float = Field(0.3, ge=0, le=10, description="η, weight decay")
-    alpha_p: float = Field(2.0, ge=0.01, le=20, description="α_p, learning rate of the predictor over the encoder's")
+    alpha_p: float = Field(
+        2.0, ge=0.01, le=20, description="α_p, learning rate of the predictor relative to the encoder's"
+    )
     tau: float = Field(1.0, ge=0, le=1, description="τ: the target is W_a = τW")
     dim: int = Field(4, ge=2, le=32, description="D")
     time: float = Field(10.0, ge=0.1, le=100, description="length of the simulation")

@@ -1,4 +1,4 @@
-"""Regimes under the cosine loss: decay that would collapse everything shrinks the norms until features are stable.
+"""Regimes under the cosine loss: decay that would collapse everything shrinks the norms until the features are stable.
 
 Learnt predictor on the parabola s = p², modes p_j: dp/dt = p²(1 - (1+σ²)p C/N_p)/√(N_p N_z) - ηp. With the norms held
 fixed a stable p₊ exists iff η√(N_p N_z) < N_p/(4(1+σ²)C); with norms that follow p the left side falls, so that every
@@ -29,8 +29,8 @@ class Config(VariantConfig):
     sigma2: float = Field(0.5, ge=0, le=100, description="σ², isotropic noise")
     eta: Decays = Field((0.05, 0.2, 0.8), description="η, weight decays of the runs with free norms")
     p: Positives = Field((0.5, 1.0, 2.0, 3.0), description="p of the modes at the start")
-    halvings: int = Field(16, ge=4, le=30, description="of the bracket around the boundary")
-    shrink: float = Field(0.02, ge=0.005, lt=1, description="the runs end when decay alone has left this share of p")
+    halvings: int = Field(16, ge=4, le=30, description="bisection steps for the boundary")
+    shrink: float = Field(0.02, ge=0.005, lt=1, description="runs end when decay alone has left this fraction of p")
 
 
 def run(config: Config, seed: int) -> Result:

@@ -26,7 +26,7 @@ class Config(VariantConfig):
     experiment: Literal["basin"] = "basin"
     eta: Decays = Field((0.05, 0.1, 0.15, 0.2, 0.24), description="η, weight decays below 1/4")
     alpha: Exponents = Field((1.0, 0.5, 2.0), description="α, exponents of F")
-    halvings: int = Field(16, ge=4, le=30, description="of the bracket around the smallest start, from a factor of 2")
+    halvings: int = Field(16, ge=4, le=30, description="bisection steps for the smallest start, from a factor of 2")
     time: float = Field(200.0, ge=20, le=1000, description="length of a simulation, in units of 1/η")
 
 

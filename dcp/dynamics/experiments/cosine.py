@@ -1,4 +1,4 @@
-"""The cosine loss has no weight-decay threshold: decay only shrinks the scale, and noise keeps a share for ever.
+"""The cosine loss has no weight-decay threshold: decay only shrinks the scale, and some noise always remains.
 
 Mean field of -E cos(W_p W x₁, sg W x₂) in modes: S becomes isotropic, and noise modes end with (1+σ²)^(-1/α - 1) of the
 w² of kept ones at any η; ‖W‖² falls exactly as e^(-2ηt), because the loss does not see the scale. Derived here; a mean
@@ -30,7 +30,7 @@ class Config(Subspace):
     dim: int = Field(8, ge=2, le=64, description="D, of which the first are in S")
     kept: int = Field(3, ge=1, le=63, description="r, dimensions of S, less than dim")
     shrink: float = Field(
-        1e-3, ge=1e-4, le=0.5, description="with decay the run ends when ‖W‖² is this share of the first"
+        1e-3, ge=1e-4, le=0.5, description="with decay, the run ends when ‖W‖² is this fraction of its start"
     )
     time: float = Field(1000.0, ge=1, le=10_000, description="length of the run without decay")
 

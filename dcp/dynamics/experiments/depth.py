@@ -28,7 +28,7 @@ class Config(VariantConfig):
     sigma2: float = Field(0.5, ge=0.01, le=100, description="σ², variance of the noise outside S")
     layers: Layers = Field((1, 2, 3, 4), description="L, numbers of layers")
     alpha: Exponents = Field((1.0, 0.5), description="α, exponents of F")
-    halvings: int = Field(14, ge=4, le=30, description="of the bracket around the threshold")
+    halvings: int = Field(14, ge=4, le=30, description="bisection steps for the threshold")
     time: float = Field(2000.0, ge=1, le=5000, description="length of a simulation; it ends early at rest")
 
 

@@ -1,4 +1,4 @@
-"""The flow beside SGD on real batches, through the very Method and Moments of training.
+"""The flow beside SGD on real batches, with the same Method and Moments as in training.
 
 A linear network on batches of the Gaussian distribution, the euclidean objective, the online target, a predictor set
 from F without norm, plain SGD with PyTorch's weight decay η: at time t = lr · steps W is near the flow's, and ends near
@@ -36,9 +36,9 @@ class Config(Subspace):
     dim: int = Field(8, ge=2, le=16, description="D")
     kept: int = Field(3, ge=1, le=15, description="r, dimensions of S, less than dim, whose direction is random")
     delta: float = Field(1.0, ge=1e-3, le=10, description="δ, W starts as δI")
-    batch: int = Field(256, ge=2, le=1024, description="samples a step")
+    batch: int = Field(256, ge=2, le=1024, description="samples per batch")
     lr: float = Field(0.02, ge=1e-3, le=0.2, description="learning rate")
-    steps: int = Field(3000, ge=100, le=10_000, description="of SGD")
+    steps: int = Field(3000, ge=100, le=10_000, description="number of SGD steps")
     rho: float = Field(0.5, ge=0, lt=1, description="ρ, weight of the past in F")
 
 

@@ -1,4 +1,4 @@
-"""Without a predictor everything that the views scramble collapses, stop-gradient or not.
+"""Without a predictor, everything that the views scramble collapses, stop-gradient or not.
 
 W_p = I, W_a = W: dW/dt = -W(X' + ηI), so W(t) = W(0) exp(-(X' + ηI)t), X' = X_s - X_d. Directions in S move by the
 decay alone. Tian, Chen, Ganguli 2021, arXiv:2102.06810; they print the factor on the left. Also here: with the best

@@ -1,4 +1,4 @@
-"""Without the stop-gradient everything collapses, with a predictor too.
+"""Without the stop-gradient everything collapses, even with a predictor.
 
 d vec(W)/dt = -H vec(W), H = X' ⊗ (W_pᵀW_p + I) + X_d ⊗ (W_p - I)ᵀ(W_p - I) + ηI, which is positive: with W_p held fixed
 W(t) = exp(-Ht) W(0) exactly, and with any W_p ‖W‖ falls at least like e^(-ηt) (Tian, Chen, Ganguli 2021,

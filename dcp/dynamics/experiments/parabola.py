@@ -1,4 +1,4 @@
-"""The invariant parabola of a learnt linear predictor, and the basin of collapse on it.
+"""The invariant parabola of a learned linear predictor, and the basin of collapse on it.
 
 s(t) - p(t)²/α_p = e^(-2ηt)(s(0) - p(0)²/α_p), whatever the target; on the parabola s = p²/α_p the fixed points are 0,
 p₋ (unstable) and p₊ = (τ + √(τ² - 4η(1+σ²)))/(2(1+σ²)) (Tian, Chen, Ganguli 2021, arXiv:2102.06810, section 3). Their
@@ -27,14 +27,16 @@ class Config(VariantConfig):
     experiment: Literal["parabola"] = "parabola"
     sigma2: float = Field(0.5, ge=0, le=100, description="σ², isotropic noise")
     eta: float = Field(0.1, ge=0.01, le=10, description="η, weight decay")
-    alpha_p: float = Field(2.0, ge=0.01, le=20, description="α_p, learning rate of the predictor over the encoder's")
+    alpha_p: float = Field(
+        2.0, ge=0.01, le=20, description="α_p, learning rate of the predictor relative to the encoder's"
+    )
     starts: Annotated[tuple[tuple[Positive, Positive], ...], Field(min_length=1, max_length=20)] = Field(
         ((0.3, 0.4), (0.9, 0.1), (1.5, 1.2)),
         description="where modes start: p and s, eigenvalues of W_p and F",
     )
     beta: float = Field(0.3, ge=1e-3, le=100, description="β, rate of the target's moving average, for its τ(t)")
     dim: int = Field(4, ge=1, le=16, description="D, of the run with whole random matrices")
-    time: float = Field(20.0, ge=1, le=200, description="length of the figure and of the run with a moving average")
+    time: float = Field(20.0, ge=1, le=200, description="length of the plot and of the run with a moving average")
 
 
 def run(config: Config, seed: int) -> Result:

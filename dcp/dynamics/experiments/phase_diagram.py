@@ -1,4 +1,4 @@
-"""The phase diagram: at which weight decay a feature vanishes, over the noise σ² and the signal λ_d.
+"""The phase diagram: the weight decay at which a feature vanishes, over the noise σ² and the signal λ_d.
 
 Modes of a predictor that is set, squared loss: λ_s = λ_d + σ², and the boundary found by simulation alone, halving a
 bracket of η for all settings at once, beside η = λ_d²/(4λ_s). Derived here; it does not depend on α.
@@ -22,13 +22,13 @@ class Config(VariantConfig):
     """Keys of the experiment."""
 
     experiment: Literal["phase_diagram"] = "phase_diagram"
-    sigma2: tuple[Positive, Positive] = Field((0.05, 10.0), description="σ², from and to, evenly in the logarithm")
-    count: int = Field(100, ge=2, le=100, description="values of σ²")
+    sigma2: tuple[Positive, Positive] = Field((0.05, 10.0), description="σ²: [min, max], log-spaced")
+    count: int = Field(100, ge=2, le=100, description="number of values of σ²")
     lambda_d: Positives = Field(
         (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 1.75, 2.0, 3.0, 4.0), description="λ_d, second moments between views"
     )
     alpha: float = Field(1.0, ge=0.25, le=4, description="α, exponent of F")
-    halvings: int = Field(12, ge=4, le=20, description="of the bracket around the boundary")
+    halvings: int = Field(12, ge=4, le=20, description="bisection steps for the boundary")
     time: float = Field(400.0, ge=20, le=1000, description="length of a simulation, in units of λ_s/λ_d²")
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""Downstream sample complexity: few labels are enough on learned features, because noise directions are gone.
+"""Downstream sample complexity: learned features need fewer labels, because the noise directions are gone.
 
 Labels y = ⟨β, x⟩ + noise of variance v with β in S; the minimum-norm least squares on W x, W the end of DirectCopy's
 flow, has excess risk v r/(n - r - 1) with n labels; on the raw x it is v D/(n - D - 1), the textbook identity. Wang,
@@ -37,7 +37,7 @@ class Config(Subspace):
         min_length=1,
         max_length=20,
     )
-    trials: int = Field(100, ge=2, le=1000, description="drawings of labels for each n")
+    trials: int = Field(100, ge=2, le=1000, description="random draws of the labels for each n")
 
     @model_validator(mode="after")
     def _enough(self) -> "Config":

@@ -1,4 +1,4 @@
-"""The self-predictive flow with the best predictor at each instant keeps its features apart and finds the top space.
+"""Self-prediction with the optimal predictor at every instant: features stay apart and find the top eigenspace.
 
 dΦ/dt = -(ΦP - TΦ)Pᵀ, P = (ΦᵀΦ)⁻¹ΦᵀTΦ: ΦᵀΦ stays what it was, so nothing collapses, and the span of Φ goes to the top k
 eigenvectors of T, which is symmetric and positive here. With eigenvalues of both signs the flow can stay on a smaller

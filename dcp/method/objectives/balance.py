@@ -1,14 +1,14 @@
-"""Balance: predictor and features are tied by a penalty, no stop-gradient (Liu, Suganuma, Okatani 2022).
+"""Balance: a penalty ties predictor and features together, no stop-gradient (Liu, Suganuma, Okatani 2022).
 
     L = c_inv |W F₁ - F₂|² + (c_cov / D) ‖Wᵀ W - W F₁ F₁ᵀ Wᵀ‖²        mean of both directions
 
 F₁, F₂ [D, N] are the projections of both views, each dimension standardised over the batch of all processes; the
-gradient flows through W and both views. The penalty asks outright for Wᵀ W → F Fᵀ, to which stop-gradient and predictor
-lead by themselves. It needs `predictor.name = "linear"` without bias and `target.name = "shared"`. O(N D² + D³).
+gradient flows through W and both views. The penalty enforces Wᵀ W → F Fᵀ, which stop-gradient and predictor reach by
+themselves. It needs `predictor.name = "linear"` without bias and `target.name = "shared"`. O(N D² + D³).
 
 Source: Bridging the Gap from Asymmetry Tricks to Decorrelation Principles in Non-contrastive Self-supervised Learning.
 Unverified: whether sums over images are means, and both weights. Here |·|² is the mean over images and F₁ F₁ᵀ is
-divided by N, so that L does not grow with the batch; both weights are 1 by guess.
+divided by N, so that L does not grow with the batch; both weights are guessed to be 1.
 Look at: the eigenvalues of W and of F: the paper reports both tending to a multiple of the identity.
 Held to: a float64 computation from the formula to 1e-10, loss and gradient, in W too; two processes to 1e-9.
 """

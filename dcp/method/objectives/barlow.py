@@ -1,10 +1,11 @@
-"""Barlow Twins: the cross-correlation of the views is to be the identity (Zbontar et al. 2021, arXiv:2103.03230).
+"""Barlow Twins: drives the cross-correlation of the two views to the identity (Zbontar et al. 2021, arXiv:2103.03230).
 
     L = Σ_i (1 - R_ii)² + λ Σ_{i≠j} R_ij²        R = ẑᵀ ẑ' / N, each dimension standardised over the batch
 
-The batch is all processes'; p stands for z in the view that predicts (with `identity` the published loss). O(N D²).
+The batch is that of all processes. With a predictor, p stands for z in the predicting view; with `identity` the loss is
+the published one. O(N D²).
 
-Unverified: the paper's text was not at hand.
+Unverified: the paper's text could not be read.
 Differs: λ is 5e-3, as in lightly; the official release has 0.0051, and so has `cifar10_barlow`.
 Look at: `effective_rank`.
 Held to: a float64 computation from the formula and lightly's `BarlowTwinsLoss` to 1e-10; two processes to 1e-9.

@@ -32,7 +32,7 @@ class ObjectiveConfig(VariantConfig):
     squared: ClassVar[bool] = False  # it is the squared distance, or has its gradient in z
     aligns: ClassVar[bool] = False  # under it a learnt W takes on F's eigenvectors, by theory or expectation
 
-    scale: float = Field(1.0, gt=0, description="factor on the loss; SimSiam's -cos/2 - cos/2 is cosine with 0.25")
+    scale: float = Field(1.0, gt=0, description="factor on the loss; SimSiam's loss is cosine with scale 0.25")
 
 
 class IsoConfig(ObjectiveConfig):

@@ -5,8 +5,9 @@
 The loss of their analysis of the prediction head; their predictor is `offdiagonal`. The batch is that of all processes.
 The gradient of one image goes through the statistics of all.
 
-Differs: both directions count, where the paper has one.
-Look at: `effective_rank`: batch norm keeps each dimension alive, and without a predictor all may learn the same.
+Differs: both directions count; the paper has one.
+Look at: `effective_rank`: batch norm keeps each dimension alive, but without a predictor all may learn the same
+feature.
 Held to: a float64 computation from the formula to 1e-10, loss and gradient; two processes to 1e-9.
 """
 

@@ -1,15 +1,16 @@
-"""IsoLoss, cosine form: each eigenmode learns at the same pace (Halvagal, Laborieux, Zenke 2023).
+"""IsoLoss, cosine form: all eigenmodes learn at the same pace (Halvagal, Laborieux, Zenke 2023).
 
     L = -2 [ z·t / sg(|p||t|) - ½ sg(p·t / (|p|³|t|)) |W^½ z|² ]        in each direction
 
-Otherwise each eigenmode learns at a speed that its own eigenvalue of W multiplies; the gradient of this loss in z is
-that of the cosine objective in p, so the factor is gone. W must be symmetric and positive, as those set from F are.
+With the cosine objective, the speed of each eigenmode is multiplied by its eigenvalue of W. The gradient of this loss
+in z is that of the cosine objective in p, so that factor is gone. W must be symmetric and positive, as it is if set
+from F.
 
 Source: Implicit variance regularization in non-contrastive SSL, and its release.
 Differs: the release takes a root of W for the last factor; |W^½ z|² = ⟨W z, z⟩ = p·z has the same value and, W being
 symmetric, the same gradient, so no root is needed. Its settings (ρ = 0.998 with a moving average, F from zero, one
 update a view, W of the very batch) are keys of `[moments]`; `cifar10_straight_through` has them.
-Look at: the spectrum of F: modes should rise together. The value of the loss is no similarity.
+Look at: the spectrum of F: modes should rise together. The value of the loss is not a similarity.
 Held to: the printed form with a root of W to 1e-10, value and gradient; `straight_through`.
 """
 

@@ -1,4 +1,4 @@
-"""IsoLoss, euclidean form: each eigenmode learns at the same pace (Halvagal, Laborieux, Zenke 2023).
+"""IsoLoss, euclidean form: all eigenmodes learn at the same pace (Halvagal, Laborieux, Zenke 2023).
 
     L = |z - sg(z + t - p)|²        in each direction
 

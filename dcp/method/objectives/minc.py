@@ -7,10 +7,10 @@ From max 2 E[φ·φ'] - tr(C²), C = E[φ φᵀ], whose gradient in φ(x) is 4(�
 the first dimension learns the first eigenfunction, the next one what is left. No value has that gradient; the one shown
 is φᵀ tril(Λ) φ. At the first step F is zero: no push. F is the predictor here, and any but `identity` is refused.
 
-Unverified: the paper's body. The objective is that of a summary of the paper; the update is derived here; whether the
-paper has this form, its rates (`moments.rho`, `target.tau`) and its settings could not be read.
-Look at: `norm`: nothing is normalised, and a rate too high for the projections' size lets them grow. With
-`form = "lower"` take `optimizer.momentum = 0`: with 0.9 training diverged at a tenth of the rate that is fine without.
+Unverified: the paper's body could not be read. The objective is taken from a summary of it, and the update is derived
+here; whether the paper has this form, these rates (`moments.rho`, `target.tau`) and these settings is open.
+Look at: `norm`: nothing is normalised, so a learning rate that is too high lets the projections grow. With
+`form = "lower"` use `optimizer.momentum = 0`: with 0.9, training diverged at a tenth of the learning rate.
 Held to: a float64 computation from the formula to 1e-10; `iso_euclidean` with W = F, F times it `directcopy`'s loss.
 """
 

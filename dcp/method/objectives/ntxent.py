@@ -3,10 +3,11 @@
     ℓ_i = -log [ exp(s(z_i, z'_i)/T) / Σ_k exp(s(z_i, k)/T) ]        s the cosine; k over all 2N - 1 other projections
 
 The mean over the 2N projections of both views is the loss. T = 0.5 is that of the DirectPred release, 0.1 SimCLR's on
-ImageNet. p stands for z in the view that predicts; with `identity` the loss is the published one. O(N² D).
+ImageNet. With a predictor, p stands for z in the predicting view; with `identity` the loss is the published one. O(N²
+D).
 
 Differs: negatives are gathered from all processes, with their gradient. No memory bank.
-Look at: `loss`: log(2N - 1) is what chance gives.
+Look at: `loss`: chance gives log(2N - 1).
 Held to: a float64 computation from the formula and lightly's `NTXentLoss` to 1e-10; two processes to 1e-9.
 """
 
@@ -24,7 +25,7 @@ class Config(PairConfig):
     """Keys of NT-Xent."""
 
     name: Literal["ntxent"] = "ntxent"
-    temperature: float = Field(0.5, gt=0, description="T, by which the cosines are divided")
+    temperature: float = Field(0.5, gt=0, description="temperature T, which divides the cosines")
 
 
 def loss_in(setting: Setting, config: Config, p: Tensor, z: Tensor, t: Tensor) -> Tensor:

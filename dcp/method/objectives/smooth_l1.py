@@ -2,11 +2,11 @@
 
     L = (1/D) Σ_j h(p_j - LN(t)_j)        h(x) = x²/2 for |x| < 1, |x| - ½ beyond; mean of both directions
 
-LN standardises each target over its own dimensions, without weights, so that a target of any scale will do. Meant for a
-teacher that is given (`distill`), which standardises already: to do it twice changes nothing.
+LN standardises each target over its own dimensions, without weights, so the scale of the target does not matter. It is
+meant for a given teacher (`distill`), which standardises already; doing it twice changes nothing.
 
-Differs: V_kD's projector is kept orthogonal; ours is the last layer of the projector, and free.
-Look at: `loss`: a mean over dimensions, so small, which wants a larger rate with SGD.
+Differs: V_kD keeps its projector orthogonal; ours is the last layer of the projector, without that constraint.
+Look at: `loss`: a mean over dimensions, so it is small and needs a larger learning rate with SGD.
 Held to: a float64 computation from the formula to 1e-10, loss and gradient.
 """
 

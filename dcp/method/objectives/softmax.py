@@ -2,11 +2,11 @@
 
     L = -Σ_j softmax(t / T)_j log softmax(p / T)_j        mean of both directions
 
-The loss of Random Teachers are Good Teachers, with T = 1, against a teacher that never moves (`frozen`). Against one
-that follows the student nothing in it keeps images apart but the predictor.
+The loss of "Random Teachers are Good Teachers", with T = 1, against a teacher that is never updated (`frozen`). Against
+a teacher that follows the student, only the predictor keeps images apart.
 
-Differs: both directions count; where the views are equal, as in the paper, that is the published loss.
-Look at: the untrained encoder's scores beside the trained one's.
+Differs: both directions count; if the views are equal, as in the paper, this is the published loss.
+Look at: the scores, next to those of the untrained encoder.
 Held to: a float64 computation from the formula to 1e-10, loss and gradient.
 """
 
@@ -23,7 +23,7 @@ class Config(ObjectiveConfig):
     """Keys of the softmax objective."""
 
     name: Literal["softmax"] = "softmax"
-    temperature: float = Field(1.0, gt=0, description="T, by which both sides are divided")
+    temperature: float = Field(1.0, gt=0, description="temperature T, which divides both sides")
 
 
 def loss_in(setting: Setting, config: Config, p: Tensor, z: Tensor, t: Tensor) -> Tensor:

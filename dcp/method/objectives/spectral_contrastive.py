@@ -1,14 +1,14 @@
-"""Spectral contrastive: pairs of an image attract, all others repel (HaoChen, Wei, Gaidon, Ma 2021, arXiv:2106.04156).
+"""Spectral contrastive: views of one image attract, others repel (HaoChen, Wei, Gaidon, Ma 2021, arXiv:2106.04156).
 
     L = -2 E[z·z'] + E[(z·z'')²]        z' the other view of the same image, z'' that of another image
 
 Nothing is normalised. The second mean is over the N(N-1) pairs of different images in the batch of all processes. With
-a predictor p stands for z in the view that predicts; with `identity` the loss is the published one. O(N² D).
+a predictor, p stands for z in the predicting view; with `identity` the loss is the published one. O(N² D).
 
-Unverified: the paper's text was not at hand.
+Unverified: the paper's text could not be read.
 Differs: the official release also shortens projections longer than √μ to that length and divides L by μ: `radius = √μ`
 and `scale = 1/μ`, with μ = 1 on CIFAR-10 and 10 on ImageNet. Its pairs are those on one GPU.
-Look at: `norm`: the rate must fit the size of the projections.
+Look at: `norm`: the learning rate must fit the size of the projections.
 Held to: a float64 computation from the formula to 1e-10, loss and gradient; two processes to 1e-9.
 """
 
@@ -27,7 +27,9 @@ class Config(PairConfig):
     """Keys of the spectral contrastive loss."""
 
     name: Literal["spectral_contrastive"] = "spectral_contrastive"
-    radius: float | None = Field(None, gt=0, description="to which longer projections are shortened; by default none")
+    radius: float | None = Field(
+        None, gt=0, description="shorten projections to at most this length; default: no limit"
+    )
 
 
 def shortened(x: Tensor, radius: float | None) -> Tensor:

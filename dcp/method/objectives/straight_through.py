@@ -1,11 +1,11 @@
-"""Straight-through: IsoLoss by handing the gradient to z past the predictor (Halvagal, Laborieux, Zenke 2023).
+"""Straight-through: IsoLoss, by passing the gradient to z past the predictor (Halvagal, Laborieux, Zenke 2023).
 
     p̃ = z + sg(p - z)        L = ℓ(p̃, t), ℓ the cosine or the euclidean objective
 
 Value and gradient in p̃ are the standard ones, so `loss` can be compared with other runs; the gradient in z is that in
-p̃: that of IsoLoss. A predictor that learns, always or in between, would get no gradient and is refused.
+p̃: that of IsoLoss. A predictor that is trained, always or between two settings, would get no gradient, and is refused.
 
-Differs: from `iso_cosine` and `iso_euclidean`, which need a symmetric W and have no such value.
+Differs: `iso_cosine` and `iso_euclidean` need a symmetric W, and their value is not comparable.
 Look at: the spectrum of F, as for the IsoLoss.
 Held to: both IsoLosses as printed, gradient to 1e-10; the standard losses, value to 1e-10.
 """

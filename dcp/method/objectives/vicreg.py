@@ -4,12 +4,12 @@
     v(Z) = mean_j max(0, 1 - √(Var_j + 1e-4))        c(Z) = (1/D) Σ_{i≠j} Cov_ij²        divisor N-1 in both
 
 mse is the mean over images and dimensions. Variance and covariance are those of the batch of all processes. With a
-predictor p stands for z in the view that predicts; with `identity` the loss is the published one. O(N D²).
+predictor, p stands for z in the predicting view; with `identity` the loss is the published one. O(N D²).
 
-Unverified: the paper's text was not at hand: that it prints v(Z) + v(Z'), not half of it, is from memory. Weights,
-divisors and the 1e-4 are those of the official release, read in a fork of it.
-Differs: the release halves the variance term, and lightly after it: their 25 is `variance = 12.5` here.
-Look at: `effective_rank`: it can stay full.
+Unverified: the paper's text could not be read; that it prints v(Z) + v(Z'), not half of it, is from memory. Weights,
+divisors and the 1e-4 are those of the official release, read in a fork.
+Differs: the release halves the variance term, and so does lightly: their 25 is `variance = 12.5` here.
+Look at: `effective_rank`, which can stay full.
 Held to: a float64 computation from the formula and lightly's `VICRegLoss` to 1e-10; two processes to 1e-9.
 """
 
@@ -28,7 +28,7 @@ class Config(PairConfig):
 
     name: Literal["vicreg"] = "vicreg"
     invariance: float = Field(25.0, ge=0, description="weight of the squared distance between the views")
-    variance: float = Field(25.0, ge=0, description="weight of the hinge that keeps each dimension's deviation at 1")
+    variance: float = Field(25.0, ge=0, description="weight of the hinge that keeps each dimension's std at 1")
     covariance: float = Field(1.0, ge=0, description="weight of the squared covariances of different dimensions")
 
 

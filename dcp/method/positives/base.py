@@ -29,8 +29,8 @@ class LabelledConfig(PositivesConfig):
 
     partial: ClassVar[bool] = True
 
-    labelled: float = Field(0.1, gt=0, le=1, description="share of the images whose labels are seen, in each class")
-    queue: int = Field(4096, ge=1, le=2**20, description="labelled projections of the target that are remembered")
+    labelled: float = Field(0.1, gt=0, le=1, description="fraction of the labels used, in each class")
+    queue: int = Field(4096, ge=1, le=2**20, description="number of labelled target projections kept")
 
     def clashes(self, recipe: Any) -> Iterator[tuple[str, str]]:
         """A target that takes gradient, which remembered projections cannot have."""

@@ -2,16 +2,16 @@
 
     loss = ℓ(p, z, t) + weight ℓ(p, z, t'),    t' a labelled image of the same (pseudo-)class
 
-Labels of a part of the images are seen (`labelled`, the same for every seed), and the target's projections of these go
-into a queue. An image whose label is not seen gets the class that most of its k nearest neighbours in the queue have,
-by cosine. Each image then also predicts a random remembered projection of its class. The queue is in the checkpoint and
-alike in all processes, which draw other projections than one process does. At batch 128 and D = 128 a similarity with
-it costs below a thousandth of a ResNet-18's step. Refused: `target.name = "shared"`, images without labels.
+A fraction `labelled` of the images keep their labels, the same ones for every seed, and the target's projections of
+these go into a queue. An image without a label gets the majority class of its k nearest neighbours in the queue, by
+cosine. Each image then also predicts a random queued projection of its class. The queue is part of the checkpoint and
+the same in all processes; several processes draw other projections than one. At batch 128 and D = 128, comparing with
+the queue costs less than a thousandth of a ResNet-18's step. Refused: `target.name = "shared"`, images without labels.
 
-Unverified: only the abstract was at hand: pseudo-labels by nearest neighbours from a queue of labelled embeddings, and
-extra positives. That one positive is drawn, its weight, k and the size of the queue are ours.
-Differs: the paper adds them to an InfoNCE loss with RELIC's invariance term; here they go with whatever objective the
-recipe has, so with `cosine` and a predictor that is set this is no longer the paper's method.
+Unverified: only the abstract could be read: pseudo-labels from nearest neighbours in a queue of labelled embeddings,
+and extra positives. That one positive is drawn, its weight, k and the size of the queue are our choices.
+Differs: the paper adds them to an InfoNCE loss with RELIC's invariance term; here they join the
+recipe's own objective, so with `cosine` and a predictor that is set this is no longer the paper's method.
 Held to: plain loops: voting, drawing, the queue's order, the loss; nothing against the paper's numbers.
 """
 
@@ -33,7 +33,7 @@ class Config(LabelledConfig):
     k: int = Field(
         5, ge=1, le=2**20, description="nearest labelled neighbours that vote on the class of an unlabelled image"
     )
-    weight: float = Field(1.0, gt=0, description="of the loss towards the image of the same class")
+    weight: float = Field(1.0, gt=0, description="weight of the loss towards the image of the same class")
 
 
 class SemPPL(Positives):

@@ -1,12 +1,12 @@
 """SupSiam: a labelled image also predicts the mean of its class (SupSiam, SupBYOL: Oh, Lee 2024).
 
-    loss = a ℓ(p, z, t) + (1-a) ℓ(p, z, t̄)        t̄ the mean of the remembered projections of the class
+    loss = a ℓ(p, z, t) + (1-a) ℓ(p, z, t̄)        t̄ the mean of the queued projections of the class
 
-Labels and queue are as in `semppl`. An image whose label is not seen, or of whose class nothing is remembered yet, has
-ℓ(p, z, t) alone. Refused: `target.name = "shared"`, images without labels.
+Labels and queue are as in `semppl`. An image without a label, or whose class is not in the queue yet, has ℓ(p, z, t)
+alone. Refused: `target.name = "shared"`, images without labels.
 
 Unverified: the text was read in part. The mixture of both losses and class targets from a queue are the paper's; the
-plain mean of what the queue holds, a = 0.5 and the queue's size are ours.
+plain mean over the queue, a = 0.5 and the size of the queue are our choices.
 Differs: one queue of projections serves all classes; the class target has the weight 1 - a for every labelled image.
 Held to: plain loops: the means and the loss; nothing against the paper's numbers.
 """
@@ -26,7 +26,7 @@ class Config(LabelledConfig):
     """Keys of the class targets."""
 
     name: Literal["supsiam"] = "supsiam"
-    a: float = Field(0.5, ge=0, le=1, description="weight of the loss towards the other view, of labelled images")
+    a: float = Field(0.5, ge=0, le=1, description="for labelled images, weight of the loss towards the other view")
 
 
 class SupSiam(Positives):

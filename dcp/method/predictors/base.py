@@ -42,9 +42,13 @@ class PredictorConfig(VariantConfig):
 class LearntConfig(PredictorConfig):
     """Keys of a predictor that the optimizer steps on."""
 
-    lr_factor: float = Field(1.0, gt=0, description="α_p: learning rate of the predictor over that of the encoder")
-    lr_schedule: Literal["same", "constant"] = Field("same", description='"constant": its rate never falls, as SimSiam')
-    weight_decay: float | None = Field(None, ge=0, description="of the predictor; without it optimizer.weight_decay")
+    lr_factor: float = Field(1.0, gt=0, description="α_p: the predictor's learning rate as a multiple of the encoder's")
+    lr_schedule: Literal["same", "constant"] = Field(
+        "same", description='"constant": no schedule for its learning rate, as in SimSiam'
+    )
+    weight_decay: float | None = Field(
+        None, ge=0, description="weight decay of the predictor; default: optimizer.weight_decay"
+    )
 
     @property
     def learns(self) -> bool:
@@ -55,9 +59,7 @@ class LearntConfig(PredictorConfig):
 class ClosedConfig(LearntConfig):
     """Keys of a predictor that is set in closed form. The learning rate matters only between two settings."""
 
-    every: int = Field(
-        1, ge=1, le=10**6, description="W is set at every k-th step; in between the optimizer steps on it"
-    )
+    every: int = Field(1, ge=1, le=10**6, description="set W every k-th step; in between, the optimizer trains it")
 
     @property
     def learns(self) -> bool:
@@ -97,7 +99,9 @@ class SetConfig(ClosedConfig):
 
     symmetric: ClassVar[bool] = True
 
-    norm: spectra.Norm = Field("spectral", description="what F is divided by: λ_max, its Frobenius norm, or nothing")
+    norm: spectra.Norm = Field(
+        "spectral", description="divide F by its largest eigenvalue, its Frobenius norm, or nothing"
+    )
 
 
 class Predictor(nn.Module):

@@ -2,12 +2,15 @@
 
     W = F / ‖F‖ + ε I
 
-`directset` with α = 1; ‖F‖₂ = λ_max comes from power iteration that starts at the vector of the step before.
+This is `directset` with α = 1, without an eigen-decomposition. The spectral norm ‖F‖₂ = λ_max comes from power
+iteration that starts at the vector of the previous step. Under the cosine loss, the Frobenius norm with ε is the same
+as the spectral norm with ε ‖F‖_F / ‖F‖₂.
 
-Unverified: the paper's body was not at hand. The formula, ε = 0.3 and ρ = 0.5 are those of third-party implementations,
-which disagree about the norm: a key. Under the cosine loss Frobenius with ε equals spectral with ε ‖F‖_F / ‖F‖₂.
-Differs: in the official release `directcopy` cannot be reached, and what runs (`balance_type: direct`) is F + ε I, here
-`norm = "none"`; `boost_scale` with `dyn_convert: 1` is this W by an eigen-decomposition. All else as `directpred`.
+Unverified: the paper's body could not be read. The formula, ε = 0.3 and ρ = 0.5 are those of third-party
+implementations, which disagree about the norm, so it is a key.
+Differs: the code path `directcopy` of the official release is never reached; its `balance_type: direct` is F + ε I,
+here `norm = "none"`; its `boost_scale` with `dyn_convert: 1` is this W, by an eigen-decomposition. The rest is as in
+`directpred`.
 Held to: worked values, scale and rotation, the eigen-decomposition form.
 """
 

@@ -1,22 +1,22 @@
-"""DirectPred: the predictor is the root of the correlation matrix (Tian, Chen, Ganguli 2021, arXiv:2102.06810).
+"""DirectPred: the predictor is the square root of the correlation matrix (Tian, Chen, Ganguli 2021, arXiv:2102.06810).
 
     paper   F = U diag(s) Uᵀ,  p_j = √s_j + ε max_k s_k,      W = U diag(p) Uᵀ
     here    F = U diag(s) Uᵀ,  p_j = √(s_j / max_k s_k) + ε,  W = U diag(p) Uᵀ
 
-Eqs. 18 and 19: DirectSet(½) with a floor. `every = 5` is the paper's "freq = 5": in between the optimizer steps on W,
-with a momentum that is never reset, as in the release.
+Eqs. 18 and 19, which is DirectSet(½) with a floor. `every = 5` is the paper's "freq = 5": between two settings the
+optimizer trains W, with a momentum that is never reset, as in the release.
 
 The paper's offset p_j = √max(s_j - c, 0) is `eps = -c` with `eps_place = "inside"`, with c in units of max s as in the
-release; there ε may be negative, and what the floor leaves of a dropped direction is √1e-4 = 0.01.
+release. Here ε may be negative; because of the floor, a dropped direction keeps √1e-4 = 0.01.
 
-`root = "newton_schulz"` finds the same W by 17 matrix products instead of an eigen-decomposition, for which the host
-waits for a GPU; λ_max comes from power iteration, as in `directcopy`. In spectral norm W is off by at most 8.2e-4 D^⅛,
-and that only in directions with less than some 1e-4 of the strongest; elsewhere by 2e-5 D^⅛.
+`root = "newton_schulz"` computes the same W by 17 matrix products. An eigen-decomposition would make the host wait for
+the GPU. λ_max comes from power iteration, as in `directcopy`. In spectral norm, W is off by at most 8.2e-4 D^⅛, and
+only in directions with less than about 1e-4 of the strongest one; in all others by 2e-5 D^⅛.
 
-Differs: ours is the form of the official release, which does not change when the features are rescaled; the printed one
-does (under the cosine loss the two are the same map where max s = 1). Like the release we floor the sum in which ε
-stands at 1e-4. Its README passes ε = 0.01; ours is the paper's best, 0.1 (Table 6). Its first W is a random layer, ours
-I; its target starts from weights of its own (`target.start = "independent"`).
+Differs: ours is the form of the official release, which does not change when the features are rescaled. The printed
+form does; under the cosine loss the two are the same map if max s = 1. Like the release, we floor the sum that contains
+ε at 1e-4. The release's README passes ε = 0.01; we take the paper's best, 0.1 (Table 6). The release starts W from a
+random layer, we from I; its target starts from weights of its own (`target.start = "independent"`).
 Published: STL-10, 100 / 300 / 500 epochs: 77.86 ± 0.16, 78.77 ± 0.97, 78.86 ± 1.15; freq = 5: 77.54 ± 0.11, 79.90 ±
 0.66, 80.28 ± 0.62. CIFAR-10: 85.21 ± 0.23, 88.88 ± 0.15, 89.52 ± 0.04; freq = 5: 84.93 ± 0.29, 88.83 ± 0.10, 89.56 ±
 0.13 (Table 8; best test accuracy over the classifier's epochs, 5 runs). Offset, STL-10, ρ = 0.3: c = 0.1 46.57 ± 18.43,
@@ -43,8 +43,8 @@ class Config(SetConfig):
 
     name: Literal["directpred"] = "directpred"
     eps: float = Field(0.1, ge=-1, description="ε, added to every eigenvalue of W; inside, -ε is the paper's offset c")
-    eps_place: directset.Place = Field("outside", description="whether ε is added after the root or before")
-    root: Literal["eigh", "newton_schulz"] = Field("eigh", description="how the root of F is found")
+    eps_place: directset.Place = Field("outside", description="add ε after the root, or before it")
+    root: Literal["eigh", "newton_schulz"] = Field("eigh", description="how to compute the root of F")
 
     def clashes(self, recipe: Any) -> Iterator[tuple[str, str]]:
         """What needs each eigenvalue, which products do not see."""

@@ -4,14 +4,14 @@
     W = U diag((s/n)^α + ε) Uᵀ        eps_place = "outside" (default); n = ‖F^α‖^(1/α), so that F^α / ‖F^α‖ appears
     W = U diag((s/n + ε)^α) Uᵀ        eps_place = "inside"; n = ‖F‖
 
-α = ½ is `directpred` without its floor of 1e-4, α = 1 is `directcopy`, α = 2 weighs strong directions still more. In
-the papers' linear model α does not move the weight decay at which a feature survives, only how large it becomes.
+α = ½ is `directpred` without its floor of 1e-4, α = 1 is `directcopy`, and α = 2 favours strong directions even more.
+In the papers' linear model, α does not change the weight decay that a feature survives, only how large it becomes.
 
-Unverified: the paper's body was not at hand. The formula is that of its third-party implementations, and which norm it
-prints is an open question, so `norm` is a key. "inside" is the reading of the IsoLoss release (Halvagal et al. 2023).
-Differs: the official release floors the sum in which ε stands at 1e-4; no recipe needs that here because ε ≥ 0.
+Unverified: the paper's body could not be read. The formula is that of its third-party implementations. Which norm the
+paper prints is open, so `norm` is a key. "inside" is how the IsoLoss release has it (Halvagal et al. 2023).
+Differs: the official release floors the sum that contains ε at 1e-4; here ε ≥ 0, so no recipe needs a floor.
 Look at: `F_effective_rank` and W's eigenvalues in `probes/spectrum.json`. α = 1 is the most fragile of the family: one
-third-party release notes that it collapsed where α = ½ trained.
+third-party release notes that it collapsed while α = ½ trained.
 Held to: worked values, matrix powers for α = 1 and 2.
 """
 
@@ -34,7 +34,7 @@ class Config(SetConfig):
     name: Literal["directset"] = "directset"
     alpha: float = Field(0.5, gt=0, le=16, description="α, exponent of F")
     eps: float = Field(0.1, ge=0, description="ε, added to every eigenvalue of W")
-    eps_place: Place = Field("outside", description="whether ε is added after the power or before")
+    eps_place: Place = Field("outside", description="add ε after the power, or before it")
 
 
 def weight(

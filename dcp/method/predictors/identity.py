@@ -2,10 +2,10 @@
 
     p = z
 
-With a stop-gradient and no predictor the linear model has dW/dt = -W (X' + η I), so every direction that augmentation
-disturbs decays (Theorem 2 and the remark after it). It is here to be seen collapsing.
+With a stop-gradient and no predictor, the linear model has dW/dt = -W (X' + η I), so every direction that augmentation
+disturbs decays (Theorem 2 and the remark after it). Use it to see what a collapse looks like.
 
-Look at: `metrics.jsonl` and the summary, to see how a collapse looks there.
+Look at: `metrics.jsonl` and the summary.
 Held to: the formula.
 """
 

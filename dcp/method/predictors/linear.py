@@ -1,11 +1,11 @@
-"""Linear: a matrix that is learnt with the encoder, the SGD baseline (Tian, Chen, Ganguli 2021, arXiv:2102.06810).
+"""Linear: a matrix learned together with the encoder, the SGD baseline (Tian, Chen, Ganguli 2021, arXiv:2102.06810).
 
     p = W z      (+ b with bias = true)
 
-The baseline of Table 3: no bias, PyTorch's default initialisation, the encoder's rate and weight decay, as in the
-official release. `lr_factor` is α_p of the papers.
+The baseline of Table 3: no bias, PyTorch's default initialisation, the encoder's learning rate and weight
+decay, as in the official release. `lr_factor` is α_p of the papers.
 
-Differs: not; but the release's own default symmetrises W after every step, which is `symmetric`.
+Differs: in nothing; but the release's own default symmetrises W after every step, which is `symmetric`.
 Published: STL-10, 100 epochs, moving-average target: 74.51 ± 0.47 (Table 3) or 75.06 ± 0.52 (Table 8), the same setting
 twice. CIFAR-10, 100 / 300 / 500 epochs: 84.49 ± 0.20, 88.57 ± 0.15, 89.33 ± 0.27 (Table 8).
 Held to: the formula.

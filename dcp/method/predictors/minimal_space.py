@@ -1,10 +1,10 @@
-"""Minimal space: the symmetric W that is best for the present projections (release of Tian, Chen, Ganguli 2021).
+"""Minimal space: the symmetric W that best fits the current projections (release of Tian, Chen, Ganguli 2021).
 
     W = argmin E|t - W z|² + λ‖W‖² over W = Wᵀ,     so     W A + A W = C + Cᵀ,     A = F + λI
     with A = U diag(a) Uᵀ:      (UᵀWU)_ij = (Uᵀ(C + Cᵀ)U)_ij / (a_i + a_j)
 
-F = E[z zᵀ], C = E[t zᵀ]. The equation is what the gradient of the squared error leaves where W stays symmetric, solved
-exactly in F's basis. Without a signal W is the identity. λ is a guess.
+F = E[z zᵀ], C = E[t zᵀ]. Setting the gradient of the squared error to zero over symmetric W gives this equation,
+which is solved exactly in F's basis. Without a signal, W is the identity. λ is a guess.
 
 Source: `predictor_reg: minimal_space` of the release of arXiv:2102.06810; the paper does not report it.
 Differs: the release adds a plain constant (`ridge_unit = "one"`) to the sum of two eigenvalues of F, so twice our λ,

@@ -1,12 +1,12 @@
-"""MLP: two layers, learnt, as in BYOL (Grill et al. 2020) and SimSiam (Chen, He 2021).
+"""MLP: a learned two-layer MLP, as in BYOL (Grill et al. 2020) and SimSiam (Chen, He 2021).
 
     p = Linear(hidden, D) ∘ ReLU ∘ norm ∘ Linear(D, hidden)
 
 Defaults are those of the small-data baseline of Tian, Chen, Ganguli 2021 (arXiv:2102.06810, official configuration):
 hidden 512, batch norm without affine weights, biases. On ImageNet BYOL has hidden 4096, SimSiam 512, both affine.
 
-Differs: SimSiam keeps the predictor's rate constant (`lr_schedule = "constant"`), and the last layer of its projector
-has no bias before the final norm; ours has one, which that norm cancels.
+Differs: SimSiam keeps the predictor's learning rate constant (`lr_schedule = "constant"`). The last layer of its
+projector has no bias before the final norm; ours has one, which that norm cancels.
 Published: STL-10, 100 epochs: 78.85 ± 0.25 with a moving-average target, 65.98 ± 0.71 without (the same, Table 3).
 Held to: shapes of the release.
 """

@@ -1,14 +1,15 @@
-"""Newton-Schulz: the orthogonal factor of C by matrix products alone (compare Richemond et al. 2023).
+"""Newton-Schulz: the orthogonal factor of C, by matrix products alone (compare Richemond et al. 2023).
 
     X ← C / ‖C‖_F,      n times  X ← X (3I - XᵀX) / 2,      W = X
 
-C = E[t zᵀ]. Each singular value follows σ ← σ (3 - σ²) / 2 and goes to 1, so that W goes to the U Vᵀ of `procrustes`
-where C has full rank. No decomposition, so it suits GPUs. Without a signal W is the identity.
+C = E[t zᵀ]. Each singular value follows σ ← σ (3 - σ²) / 2 and tends to 1, so W tends to the U Vᵀ of `procrustes` if C
+has full rank. There is no decomposition, so it suits GPUs. Without a signal, W is the identity.
 
-Unverified: the body of Richemond et al. ("The Edge of Orthogonality") was not at hand; that they iterate, and how
-often, could not be read. n = 12 and the recipe's ρ = 0.9 are guesses.
-Differs: unknown. n is fixed, and a small σ grows by 3/2 an iteration: those below (2/3)ⁿ ‖C‖_F (0.8 % for n = 12) are
-still small after n. That is a soft rank: where z says nothing about t, W is small, and Procrustes turns at random.
+Unverified: the body of Richemond et al. ("The Edge of Orthogonality") could not be read, so whether they iterate, and
+how often, is open. n = 12 and the recipe's ρ = 0.9 are guesses.
+Differs: unknown. n is fixed, and a small σ grows by 3/2 per iteration: any below (2/3)ⁿ ‖C‖_F (0.8 % for n = 12) is
+still small after n. This acts as a soft rank: where z says nothing about t, W is small, while Procrustes turns at
+random.
 Look at: the eigenvalues of W's symmetric part: near 1 where z predicts t, near 0 elsewhere.
 Held to: the singular-value decomposition of well-conditioned C to 1e-10, the scalar iteration, rotations.
 """
@@ -27,7 +28,9 @@ class Config(CrossConfig):
     """Keys of the polar factor."""
 
     name: Literal["newton_schulz"] = "newton_schulz"
-    iterations: int = Field(12, ge=1, le=100, description="n, two matrix products each; more for a C of wide spectrum")
+    iterations: int = Field(
+        12, ge=1, le=100, description="n, iterations of two matrix products; raise it if C has a wide spectrum"
+    )
 
 
 def weight(C: Tensor, *, iterations: int) -> Tensor:

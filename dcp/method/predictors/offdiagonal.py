@@ -1,16 +1,17 @@
-"""Off-diagonal: a linear predictor whose diagonal is fixed at 1, with batch norm behind it (Wen, Li 2022).
+"""Off-diagonal: a linear predictor whose diagonal is fixed at 1, followed by batch norm (Wen, Li 2022).
 
     p = BN(E z),  E_jj = 1,  E_ij (i ≠ j) learnt from 0
 
-Batch norm has no weights. A unit keeps its own signal and may only borrow from others: E lends strong features to units
-that have not learnt them, which speeds those up ("substitution"), and returns to the identity. Without the head batch
-norm alone leaves all units with the strong feature.
+Batch norm has no weights. A unit keeps its own signal and may only borrow from others. E lends strong features to units
+that have not learned them, which speeds those up ("substitution"), and then returns to the identity. Without the head,
+batch norm alone leaves all units with the strong feature.
 
-Source: The Mechanism of Prediction Head in Non-contrastive Learning, read in detailed notes.
+Source: The Mechanism of Prediction Head in Non-contrastive Learning, known from detailed notes.
 Differs: their loss is the batch mean of |BN(E z) - sg BN(t)|²; `network.projector.out_norm = true` with
 `objective.name = "euclidean"` is that, except that E then reads z after a batch norm instead of before. They train E,
 64 x 64, by Adam at 0.003; ours is the other recipes' training with `lr_factor = 0.1`, a guess.
-Look at: the effective rank beside a run with `identity`. With its batch norm it is no matrix and has no eigenvalues.
+Look at: the effective rank, next to that of a run with `identity`. Because of its batch norm this predictor is not a
+matrix, and has no eigenvalues.
 Held to: a diagonal that nothing moves, batch norm at the start, the loss as correlations.
 """
 

@@ -1,12 +1,12 @@
-"""Orthogonal: a linear predictor learnt by gradient that stays orthogonal (V_kD: Miles, Elezi, Deng 2024).
+"""Orthogonal: a learned linear predictor that stays orthogonal (V_kD: Miles, Elezi, Deng 2024).
 
     p = W z,  W = Q exp(A),  A = -Aᵀ learnt,  Q fixed
 
 The parametrisation is that of torch.nn.utils.parametrizations, as in V_kD's release; Q is the orthogonal factor of an
-ordinary linear layer. Weight decay acts on A, so it pulls W back to where it began; the recipe has 0. `procrustes` is
-the same family set instead of learnt. It takes one matrix exponential a forward pass, two a step.
+ordinary linear layer. Weight decay acts on A, so it pulls W back to its start; the recipe has 0. `procrustes` sets
+such a W instead of learning it. Each forward pass takes one matrix exponential, so a step takes two.
 
-Differs: V_kD distils, with a smooth L1 loss of a fixed teacher's features; here any target and objective will do.
+Differs: V_kD distils, with a smooth L1 loss on a fixed teacher's features; here any target and objective will do.
 Look at: `alignment` in the "spectrum" lines of `metrics.jsonl`; the spectrum probe has no eigenvalues of this W.
 Held to: WᵀW = I before and after steps of SGD, lengths that W keeps.
 """

@@ -1,16 +1,16 @@
-"""Partition: DirectPred with a matrix for each side of K planes (Tian, Chen, Ganguli 2021, arXiv:2102.06810).
+"""Partition: DirectPred with one matrix for each side of K hyperplanes (Tian, Chen, Ganguli 2021, arXiv:2102.06810).
 
     plane k = 1..K:     side_k(z) = [a_k·z ≥ mean of a_k·z over the batch],       a_k ~ N(0, I), fixed
                         F_k,side ← ρ F_k,side + (1-ρ) E[z zᵀ | side],             W_k,side = DirectPred of F_k,side
     p = (1/K) Σ_k W_k,side_k(z) z
 
-The paper's feature-dependent variant; `rho` is that of the cells, `moments.rho` that of the F which is logged. It takes
-2K eigen-decompositions after each step, and 2K products with W a pass, of which every sample uses half.
+The paper's feature-dependent variant. `rho` belongs to the cells, `moments.rho` to the F that is logged. It takes 2K
+eigen-decompositions after each step, and 2K products with W per pass, of which every sample uses half.
 
 Differs: the paper's text sums the cells' F; the official release (`predictor_reg: partition`) averages the W, and so do
-we. It uses the W of this very batch, ours are one step old (`moments.timing = "immediate"` is refused). It takes the
-mean over each view as threshold where F is updated, we over both; predictions take that of their own view in both. A
-cell that no sample falls in counts as zeros there; here it keeps its F.
+we. It uses the W of the current batch; ours are one step old (`moments.timing = "immediate"` is refused). To update F
+it takes the mean over each view as threshold, we the mean over both; predictions use that of their own view in both. A
+cell without samples counts as zeros there; here it keeps its F.
 Look at: the time of a step.
 Published: STL-10, 100 epochs, six partitions: 78.20 ± 0.16, where one F gives 77.86 ± 0.16 (section 4 and Table 8).
 Held to: a computation sample by sample, `directpred` where all cells agree, two halves of a batch in two processes.
@@ -34,7 +34,7 @@ class Config(PredictorConfig):
     symmetric: ClassVar[bool] = True  # each sample's own W is
 
     name: Literal["partition"] = "partition"
-    planes: int = Field(6, ge=1, le=64, description="K, hyperplanes; each divides the projections in two")
+    planes: int = Field(6, ge=1, le=64, description="K, number of hyperplanes; each splits the projections in two")
     eps: float = Field(0.1, ge=0, description="ε, added to every eigenvalue of W")
     rho: float = Field(0.3, ge=0, lt=1, description="ρ, weight of the past in the F of each side")
 

@@ -1,14 +1,14 @@
-"""Procrustes: the orthogonal W that turns projections onto their targets best (Schönemann 1966).
+"""Procrustes: the orthogonal W that best rotates projections onto their targets (Schönemann 1966).
 
     C = U Σ Vᵀ,     W = U Vᵀ = argmin E|t - W z|² over WᵀW = I = argmax tr(WᵀC)
 
 C = E[t zᵀ]. Without a signal W is the identity.
 
 Source: as a predictor Richemond et al. 2023, "The Edge of Orthogonality".
-Unverified: the body of Richemond et al. was not at hand. Their abstract speaks of four closed-form predictors and of
-orthogonality; that this is one of them could not be read. ρ = 0.9 in the recipe is a guess.
-Differs: unknown. Where C has not full rank the directions that it does not reach are turned in an arbitrary way.
-Look at: the effective rank: an orthogonal W lengthens nothing, so all directions learn at one pace, those of noise too.
+Unverified: the body of Richemond et al. could not be read. Their abstract mentions four closed-form predictors and
+orthogonality; whether this is one of them is open. ρ = 0.9 in the recipe is a guess.
+Differs: unknown. If C does not have full rank, the directions that it does not reach are turned arbitrarily.
+Look at: the effective rank: an orthogonal W lengthens nothing, so all directions learn at the same pace, noise too.
 Held to: `scipy.linalg.orthogonal_procrustes`, WᵀW = I, other rotations, none of which is better.
 """
 

@@ -1,14 +1,14 @@
-"""Re-weighting: a fixed factor for each unit, falling geometrically (after Xue et al. 2024).
+"""Re-weighting: a fixed weight for each unit, falling geometrically (after Xue et al. 2024).
 
     p_i = κ^i z_i,   i = 0, ..., D-1,   0 < κ < 1
 
-They propose a fixed element-wise re-weighting instead of a learned projector, because deeper layers weight features
-ever more unequally. Nothing in it is learnt or set.
+The paper proposes a fixed element-wise re-weighting instead of a learned projector, because deeper layers weight
+features ever more unequally. Nothing in it is learned or set.
 
 Source: Investigating the Benefits of Projection Head for Representation Learning.
-Unverified: only the abstract was at hand; the form κ^i and the value of κ could not be read.
-Differs: theirs takes the place of the projector, on both sides. Here it is a predictor, on the online side alone, and
-whether it keeps a run from collapsing is open.
+Unverified: only the abstract could be read; the form κ^i and the value of κ are guesses.
+Differs: theirs replaces the projector, on both sides. Here it is a predictor, on the online side alone; whether that
+prevents a collapse is open.
 Look at: the effective rank, and the state of the run.
 Held to: W = diag(1, κ, κ², ...) by hand.
 """
@@ -29,7 +29,7 @@ class Config(PredictorConfig):
     symmetric: ClassVar[bool] = True
 
     name: Literal["reweighting"] = "reweighting"
-    kappa: float = Field(0.95, gt=0, lt=1, description="κ, weight of each unit over that of the unit before it")
+    kappa: float = Field(0.95, gt=0, lt=1, description="κ, weight of each unit relative to the one before it")
 
 
 class Reweighting(Predictor):

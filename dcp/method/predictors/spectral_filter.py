@@ -1,15 +1,16 @@
-"""Spectral filter: the batch's own singular values are bent by a function g (RDM: Zhuo et al. 2023).
+"""Spectral filter: a function g is applied to the singular values of the batch (RDM: Zhuo et al. 2023).
 
     Z = U diag(s) Vᵀ [N, D],    p = V g(s) Vᵀ z,    g(s) = s^k, log s, log(1 + s) or log(1 + s²)
 
 V and s come from F = E[z zᵀ], whose eigenvectors are V and whose eigenvalues are s²/N. With g(s) = s it is DirectPred
 of the batch without ε. On the target's side: `filtered`. Without a signal W is the identity.
 
-Source: the rank differential mechanism: both sides differ in rank through a fixed filter instead of a learnt predictor.
+Source: the rank differential mechanism: a fixed filter, not a learned predictor, makes the two sides differ in rank.
 Differs: the official release decomposes every batch anew, for each view: `moments.rho = 0`, `timing = "immediate"`,
 `source = "sequential"`, as in the recipes; with other moments s and V are those of F. Our s is that of Z/√N, so that it
-does not grow with the batch; the logarithms notice, and `gain = √N` is the release's scale. By way of F an s below a
-thousandth of the largest is rounding, and is set to that. The release trains SimSiam with a projector of three layers.
+does not grow with the batch; this matters to the logarithms, and `gain = √N` is the release's scale. Because s comes
+from F, values below a thousandth of the largest are rounding, and are set to that. The release trains SimSiam with a
+projector of three layers.
 Look at: the effective rank. log s is negative where s < 1, so the IsoLoss objectives refuse this predictor.
 Held to: the singular-value decomposition of the batch for each g, `directset` for k = 1, rotations.
 """
@@ -30,8 +31,8 @@ class Config(ClosedConfig):
 
     name: Literal["spectral_filter"] = "spectral_filter"
     g: spectra.Filter = Field("poly", description="the filter: s^power, log(s), log(1 + s) or log(1 + s²)")
-    power: float = Field(1.0, ge=-4, le=4, description="k, exponent of s where g is poly")
-    gain: float = Field(1.0, gt=0, description="factor on s, where it matters (log, log1, log2): √N is the release's")
+    power: float = Field(1.0, ge=-4, le=4, description="k, exponent of s if g is poly")
+    gain: float = Field(1.0, gt=0, description="factor on s, for log, log1 and log2; the release has √N")
 
     def clashes(self, recipe: Any) -> Iterator[tuple[str, str]]:
         """An exponent where nothing is raised to it."""

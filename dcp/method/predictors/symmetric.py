@@ -1,4 +1,4 @@
-"""Symmetric: a linear predictor learnt by gradient with W = Wᵀ (Tian, Chen, Ganguli 2021, arXiv:2102.06810, Table 3).
+"""Symmetric: a learned linear predictor with W = Wᵀ (Tian, Chen, Ganguli 2021, arXiv:2102.06810, Table 3).
 
     p = W z,  W = (A + Aᵀ) / 2
 

@@ -1,4 +1,4 @@
-"""Symmetric MLP: two layers that share one matrix, learnt (Tian, Chen, Ganguli 2021, arXiv:2102.06810, Table 3).
+"""Symmetric MLP: a learned two-layer MLP with one shared matrix (Tian, Chen, Ganguli 2021, arXiv:2102.06810, Table 3).
 
     p = Vᵀ ReLU(norm(V z + a)) + b
 

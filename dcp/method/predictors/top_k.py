@@ -2,11 +2,12 @@
 
     W = U_k U_kᵀ        U_k the top-k eigenvectors of F, or of (C + Cᵀ)/2
 
-F = E[z zᵀ], C = E[t zᵀ]; of C the largest eigenvalues, not the largest in size. Without a signal W is the identity.
+F = E[z zᵀ], C = E[t zᵀ]; of C, the largest eigenvalues, not the largest in magnitude. Without a signal, W is the
+identity.
 
 Source: "The Edge of Orthogonality": a linear predictor's optimum is near an orthogonal projection (abstract).
-Unverified: the body of that paper was not at hand; that one of its four closed forms is this one could not be read. k
-is a guess, and so is ρ = 0.9 in the recipe.
+Unverified: the body of that paper could not be read, so whether this is one of its four closed forms is open. k is a
+guess, and so is ρ = 0.9 in the recipe.
 Differs: unknown. What W drops gets no gradient from the prediction error, and the top k may change from step to step.
 Look at: the effective rank of F, which cannot be expected above k.
 Held to: W² = W = Wᵀ, the share of E|z|² that is kept (Eckart-Young), random projections, rotations.
@@ -31,8 +32,8 @@ class Config(ClosedConfig):
     symmetric: ClassVar[bool] = True
 
     name: Literal["top_k"] = "top_k"
-    k: int | None = Field(None, ge=1, le=WIDEST, description="rank of W; without it half of D")
-    of: Literal["F", "C"] = Field("F", description="whose eigenvectors: F's, or those of the symmetric part of C")
+    k: int | None = Field(None, ge=1, le=WIDEST, description="rank of W; default: half of D")
+    of: Literal["F", "C"] = Field("F", description="which eigenvectors: those of F, or of the symmetric part of C")
 
     def clashes(self, recipe: Any) -> Iterator[tuple[str, str]]:
         """More directions than there are; a C that cannot be centred."""

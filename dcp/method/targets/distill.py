@@ -2,13 +2,13 @@
 
     t = LN(teacher(x))        LN standardises each image's features over their own dimensions, without weights
 
-The teacher is the encoder of a finished run of dcp, in evaluation mode, before its projector: the run's folder, or its
-`encoder.safetensors`, which must still be there for a run to be resumed. It takes one forward pass a view. The loss is
-`smooth_l1`. `network.projector = { layers = 1, out = WIDTH }` is the layer between, and refused at another width.
+The teacher is the encoder of a finished run of dcp, without its projector, in evaluation mode: the run's folder, or its
+`encoder.safetensors`, which must still be there when a run is resumed. It takes one forward pass per view. The loss is
+`smooth_l1`. The layer in between is `network.projector = { layers = 1, out = WIDTH }`; other widths are refused.
 
-Differs: V_kD keeps the layer between orthogonal. Its teachers (DeiT and others) and numbers are not reproduced here.
-Look at: the teacher's own scores (`dcp compare STUDENT TEACHER`). Images reach teacher and student normalised by this
-recipe's `views.normalize`, which should be the teacher's.
+Differs: V_kD keeps the layer in between orthogonal. Its teachers (DeiT and others) and numbers are not reproduced here.
+Look at: the teacher's own scores (`dcp compare STUDENT TEACHER`). Both see images normalised by this recipe's
+`views.normalize`, which should be the teacher's.
 Held to: `dcp.load_encoder` of that run, feature by feature; a stopped run resumes to the same bytes.
 """
 

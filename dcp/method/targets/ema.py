@@ -1,12 +1,13 @@
-"""EMA: the target's weights are a moving average of the online branch's (BYOL: Grill et al. 2020, eq. 1).
+"""EMA: the target's weights are a moving average of the online weights (BYOL: Grill et al. 2020, eq. 1).
 
     θ_t ← τ θ_t + (1-τ) θ
-    τ = 1 - (1 - τ₀)(cos(πk/K) + 1)/2        schedule = "cosine", as in BYOL; k of K steps done, the present one too
+    τ = 1 - (1 - τ₀)(cos(πk/K) + 1)/2        schedule = "cosine", as in BYOL; k of K steps done, with this one
 
-τ = 0.996 is that of the small-data runs of Tian, Chen, Ganguli 2021. Only parameters are averaged. Its batch norm uses
-the batch's statistics, as in the releases; `buffers = "copied"` matters only where the target is evaluated.
+τ = 0.996 is that of the small-data runs of Tian, Chen, Ganguli 2021. Only parameters are averaged. The
+target's batch norm uses the batch's statistics, as in the releases; `buffers = "copied"` matters only if the target is
+evaluated.
 
-Differs: the DirectPred release starts it from weights of its own (`start = "independent"`), papers from a copy.
+Differs: the DirectPred release starts the target from weights of its own (`start = "independent"`), papers from a copy.
 Look at: `target_distance` and `tau` in `metrics.jsonl`.
 Held to: the formula by hand, its limits τ = 0 and τ = 1.
 """
@@ -29,9 +30,15 @@ class Config(TargetConfig):
 
     name: Literal["ema"] = "ema"
     tau: float = Field(0.996, ge=0, le=1, description="τ, weight of the past in the target's weights")
-    schedule: Literal["constant", "cosine"] = Field("constant", description='"cosine" raises tau to 1 over a training')
-    start: Literal["copy", "independent"] = Field("copy", description="a copy of the online branch, or its own weights")
-    buffers: Literal["own", "copied"] = Field("own", description="whose running batch-norm statistics the target has")
+    schedule: Literal["constant", "cosine"] = Field(
+        "constant", description='"cosine" raises tau to 1 over the training run'
+    )
+    start: Literal["copy", "independent"] = Field(
+        "copy", description="start as a copy of the online branch, or with weights of its own"
+    )
+    buffers: Literal["own", "copied"] = Field(
+        "own", description="batch-norm statistics: the target's own, or copied from the online branch"
+    )
 
 
 class Ema(Target):

@@ -1,9 +1,9 @@
-"""Filtered: the online branch behind a stop-gradient, its spectrum bent by a function g (RDM: Zhuo et al. 2023).
+"""Filtered: the online branch behind a stop-gradient, a function g applied to its spectrum (RDM: Zhuo et al. 2023).
 
     Z = U diag(s) Vᵀ,    t = sg(V g(s) Vᵀ z),    g(s) = s^k, log s, log(1 + s) or log(1 + s²)
 
 Z [N, D] are the projections of this view by all processes (of both views with `train.join_views`), s their singular
-values as they are, which grow with √N. Where Z is zero or not finite, t is z.
+values, unscaled, so they grow with √N. If Z is zero or not finite, t is z.
 
 Differs: the official release has s^k on this side, with k = ±1 as its examples; the logarithms are those of the online
 side (`spectral_filter`). Its BYOL filters a moving average's projections too; here the target is the online branch.
@@ -28,7 +28,7 @@ class Config(TargetConfig):
 
     name: Literal["filtered"] = "filtered"
     g: spectra.Filter = Field("poly", description="the filter: s^power, log(s), log(1 + s) or log(1 + s²)")
-    power: float = Field(1.0, ge=-4, le=4, description="k, exponent of s where g is poly")
+    power: float = Field(1.0, ge=-4, le=4, description="k, exponent of s if g is poly")
 
     def clashes(self, recipe: Any) -> Iterator[tuple[str, str]]:
         """An exponent where nothing is raised to it."""

@@ -1,19 +1,20 @@
-"""Frozen: a random teacher near the student, which never moves (Sarnthein, Bachmann, Anagnostidis, Hofmann 2023).
+"""Frozen: a random teacher close to the student, never updated (Sarnthein, Bachmann, Anagnostidis, Hofmann 2023).
 
     θ_S = [(1-α) θ_T + α θ~] / √(α² + (1-α)²)        the student's start; θ_T and θ~ are independent random weights
 
-The student learns the outputs of a network that knows nothing, starting near it, and ends with better features than the
-teacher's. α is 1e-10 there and may be up to 0.6; in float32 a student with 1e-10 starts as the teacher itself, but for
-the last digits of its smallest weights. The teacher is in evaluation mode, as in the paper: one function of an image.
+The student learns the outputs of a random network, starting close to it, and ends with better features than that
+teacher. In the paper α is 1e-10 and may be up to 0.6. In float32, a student with 1e-10 starts as the teacher itself,
+except for the last digits of its smallest weights. The teacher is in evaluation mode, as in the paper, so its output
+for an image does not depend on the batch.
 
 Source: Random Teachers are Good Teachers. A baseline without labels and without views.
-Differs: a target is made for a branch that has its weights already, so the teacher is the mixture: θ_T and θ_S change
-places. Where weights are drawn from normal distributions around zero the pair (θ_T, θ_S) has the same joint law both
-ways, because its covariance is symmetric; PyTorch draws linear layers and biases uniformly, where that holds to second
-moments only. Weights that start at a constant (of norms) keep it, rather than grow by up to √2. In the official
+Differs: a target is made for a branch that already has its weights, so the teacher is the mixture: θ_T and θ_S trade
+places. For weights from normal distributions around zero, the pair (θ_T, θ_S) has the same joint distribution both
+ways, because its covariance is symmetric. PyTorch draws linear layers and biases uniformly, for which this holds for
+second moments only. Weights that start at a constant (of norms) keep it, rather than grow by up to √2. In the official
 release's CIFAR-10 configuration student and teacher start equal: α = 0 here. Two views of an image are two samples
 here; with no augmentation, as in the paper, they are the same one.
-Look at: `untrained` beside each probe's score: what the teacher's features give; `target_distance`: how far it went.
+Look at: `untrained` next to each score, which is what the teacher's features give; `target_distance`, how far it went.
 Published: a linear probe, CIFAR-10, ResNet-18: teacher 35.50 %, student 46.02 %, raw pixels 39.02 %.
 Held to: the mixture's covariance for four α, a teacher that nothing moves; a stopped run resumes to the same bytes.
 """
@@ -38,7 +39,7 @@ class Config(TargetConfig):
 
     name: Literal["frozen"] = "frozen"
     alpha: float = Field(1e-10, ge=0, le=1, description="α, how far the student starts from the teacher; 1: unrelated")
-    norm: Literal["start", "batch"] = Field("start", description="statistics that the teacher's batch norms use")
+    norm: Literal["start", "batch"] = Field("start", description="which statistics the teacher's batch norms use")
 
 
 class Frozen(Target):

@@ -1,12 +1,12 @@
-"""Shared: the online branch itself, and the gradient flows through it too (Chen, He 2021, section 4.1).
+"""Shared: the online branch itself, with gradient (Chen, He 2021, section 4.1).
 
     t = z, with its gradient
 
-Without a stop-gradient the shortest way to agreement is to say the same of every image: with the objectives that only
-pull views together it is expected to collapse (also Tian, Chen, Ganguli 2021, section 3), and it is here to show that.
+Without a stop-gradient, the easiest way to agree is to map every image to the same point. With objectives that only
+pull views together it is expected to collapse (also Tian, Chen, Ganguli 2021, section 3): use it to see that.
 Contrastive and decorrelating objectives need it: `vicreg`, `barlow`, `ntxent`, `spectral_contrastive`, `balance`.
 
-Look at: `spread`: with objectives that only pull views together it is expected to fall to nothing.
+Look at: `spread`: with objectives that only pull views together it is expected to fall to 0.
 Held to: value z and its gradient.
 """
 

@@ -40,12 +40,10 @@ class Config(VariantConfig):
     """Settings of the clustering."""
 
     name: Literal["clustering"] = "clustering"
-    clusters: int | None = Field(None, ge=1, le=10**6, description="C; left out: as many as there are classes")
-    starts: int = Field(
-        10, ge=1, le=10**4, description="random starts, of which the one with the least spread is taken"
-    )
+    clusters: int | None = Field(None, ge=1, le=10**6, description="number of clusters; default: the number of classes")
+    starts: int = Field(10, ge=1, le=10**4, description="random restarts, of which the best is kept")
     images: int = Field(
-        20_000, ge=1, le=IMAGES, description="training images that are clustered at most, a random choice"
+        20_000, ge=1, le=IMAGES, description="cluster at most this many training images, a random subset"
     )
     resamples: int = Field(200, ge=2, le=10**5, description="bootstrap samples of the test images for the intervals")
 

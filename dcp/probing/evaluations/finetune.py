@@ -40,14 +40,14 @@ class Config(VariantConfig):
     """Settings of fine-tuning."""
 
     name: Literal["finetune"] = "finetune"
-    share: float = Field(1.0, gt=0, le=1, description="share of the training images whose labels are used, in (0, 1]")
+    share: float = Field(1.0, gt=0, le=1, description="fraction of the training labels to use")
     epochs: int = Field(20, ge=1, le=10**5, description="passes over these images, with two views of each")
-    batch: int = Field(128, ge=2, le=2**20, description="images a step, of which two views each are trained on")
+    batch: int = Field(128, ge=2, le=2**20, description="images per step, two views of each")
     lr: tuple[Annotated[float, Field(gt=0)], ...] = Field(
-        (0.01, 0.03, 0.1), min_length=1, description="peak learning rates to choose from; one is taken as it is"
+        (0.01, 0.03, 0.1), min_length=1, description="peak learning rates to choose from on held-out images"
     )
-    weight_decay: float = Field(1e-4, ge=0, description="added to the gradient as weight_decay · weight")
-    holdout: float = Field(0.1, gt=0, lt=1, description="share of these images that choose the rate, in (0, 1)")
+    weight_decay: float = Field(1e-4, ge=0, description="L2 weight decay")
+    holdout: float = Field(0.1, gt=0, lt=1, description="fraction held out to choose the learning rate")
 
 
 def plain(config: Views) -> Views:
@@ -60,7 +60,7 @@ class Classifier(nn.Module):
     """A copy of an encoder that may learn, with a linear layer of zeros on it: [B, 3, S, S] -> [B, K].
 
     On a CPU it is laid out in torch's plain order: the gradient of narrow ResNets writes beyond its memory in the
-    other one (docs/lab-notes.md).
+    other one (docs/dev/lab-notes.md).
     """
 
     def __init__(self, encoder: nn.Module, dim: int, classes: int) -> None:

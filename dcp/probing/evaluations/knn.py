@@ -56,17 +56,17 @@ class Config(VariantConfig):
     name: Literal["knn"] = "knn"
     k: Counts = Field(
         (10, 20, 50, 100, 200),
-        description="neighbours that vote; of several that which classifies training images best",
+        description="number of neighbours; of several, the best on training images is used",
     )
     temperature: Positives = Field(
         (0.02, 0.04, 0.07, 0.1, 0.2),
-        description="T: a neighbour nearer by T in cosine weighs e times as much; one, or several to choose from",
+        description="temperature T of the weights exp(cosine / T); of several, the best on training images",
     )
     queries: int = Field(
         5000,
         ge=1,
         le=IMAGES,
-        description="to choose k and T: training images classified by all the others, evenly of each class",
+        description="number of training images used to choose k and T, class-balanced",
     )
 
     def grid(self, n: int) -> list[tuple[int, float]]:

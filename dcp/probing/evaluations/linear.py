@@ -41,17 +41,19 @@ class Config(VariantConfig):
     """Settings of the linear classifier."""
 
     name: Literal["linear"] = "linear"
-    method: Literal["lbfgs", "adam"] = Field("lbfgs", description="the optimum, or the released Adam protocol")
+    method: Literal["lbfgs", "adam"] = Field(
+        "lbfgs", description="fit to the optimum, or train with DirectPred's released Adam protocol"
+    )
     l2: tuple[Annotated[float, Field(gt=0)], ...] = Field(
         (1.0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5),
         min_length=1,
-        description="lbfgs: the λ to choose from; one is taken as it is",
+        description="lbfgs: values of λ (L2) to choose from on held-out images",
     )
-    holdout: float = Field(0.1, gt=0, lt=1, description="lbfgs: share of the training images that choose λ, in (0, 1)")
-    max_iterations: int = Field(1000, ge=1, le=10**6, description="lbfgs: iterations a fit at most")
+    holdout: float = Field(0.1, gt=0, lt=1, description="lbfgs: fraction of the training images held out to choose λ")
+    max_iterations: int = Field(1000, ge=1, le=10**6, description="lbfgs: maximum iterations per fit")
     lr: float = Field(3e-4, gt=0, description="adam: learning rate")
-    weight_decay: float = Field(1e-3, ge=0, description="adam: added to the gradient as weight_decay · weight")
-    batch: int = Field(128, ge=1, le=IMAGES, description="adam: images a step")
+    weight_decay: float = Field(1e-3, ge=0, description="adam: L2 weight decay")
+    batch: int = Field(128, ge=1, le=IMAGES, description="adam: batch size")
     epochs: int = Field(50, ge=1, le=10**5, description="adam: passes over the training images")
 
 

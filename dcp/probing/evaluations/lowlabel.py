@@ -38,16 +38,16 @@ class Config(VariantConfig):
 
     name: Literal["lowlabel"] = "lowlabel"
     shares: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
-        (0.01, 0.1), description="shares of the training images whose labels are used, in (0, 1]"
+        (0.01, 0.1), description="fractions of the training labels to use"
     )
     per_class: tuple[Annotated[int, Field(ge=1, le=IMAGES)], ...] = Field(
-        (), description="or so many images of each class"
+        (), description="or this many labelled images per class"
     )
-    draws: int = Field(5, ge=1, le=1000, description="random choices of these images; a score is the mean over them")
+    draws: int = Field(5, ge=1, le=1000, description="random subsets; the score is the mean over them")
     l2: tuple[Annotated[float, Field(gt=0)], ...] = Field(
-        (1.0, 1e-1, 1e-2, 1e-3, 1e-4), min_length=1, description="the λ to choose from; one is taken as it is"
+        (1.0, 1e-1, 1e-2, 1e-3, 1e-4), min_length=1, description="values of λ (L2) to choose from by cross-validation"
     )
-    max_iterations: int = Field(500, ge=1, le=10**6, description="iterations a fit at most")
+    max_iterations: int = Field(500, ge=1, le=10**6, description="maximum iterations per fit")
 
     @model_validator(mode="after")
     def _check(self) -> "Config":

@@ -40,8 +40,10 @@ class Config(VariantConfig):
     """Settings of the pictures."""
 
     name: Literal["pictures"] = "pictures"
-    map: Literal["pca", "tsne"] = Field("pca", description="principal components of the features, or t-SNE of them")
-    images: int = Field(256, ge=1, le=256, description="test images on the map at most, spread evenly over the split")
+    map: Literal["pca", "tsne"] = Field("pca", description="how to lay out the map: PCA or t-SNE of the features")
+    images: int = Field(
+        256, ge=1, le=256, description="at most this many test images on the map, spread evenly over the split"
+    )
 
 
 def spread(n: int, count: int) -> Tensor:

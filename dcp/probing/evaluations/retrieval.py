@@ -33,9 +33,11 @@ class Config(VariantConfig):
     """Settings of the retrieval."""
 
     name: Literal["retrieval"] = "retrieval"
-    at: tuple[Annotated[int, Field(ge=1, le=IMAGES)], ...] = Field((1, 10), description="k of precision_at_k")
+    at: tuple[Annotated[int, Field(ge=1, le=IMAGES)], ...] = Field(
+        (1, 10), description="values of k for precision_at_k"
+    )
     queries: int = Field(
-        10_000, ge=1, le=IMAGES, description="test images that ask, at most; a fixed choice, evenly of each class"
+        10_000, ge=1, le=IMAGES, description="at most this many query images, a fixed class-balanced subset"
     )
 
 

@@ -60,7 +60,7 @@ class Config(VariantConfig):
     """Settings of the spectrum."""
 
     name: Literal["spectrum"] = "spectrum"
-    fit: tuple[Rank, Rank] = Field((11, 500), description="first and last rank to which the power law is fitted")
+    fit: tuple[Rank, Rank] = Field((11, 500), description="first and last rank of the power-law fit")
 
     @model_validator(mode="after")
     def _check(self) -> "Config":

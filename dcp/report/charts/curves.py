@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from dcp.report.charts.canvas import colour, dash_of, plain, svg
+from dcp.report.charts.canvas import Chart, plain
+from dcp.report.charts.colours import INKED, colour, dash_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 Values = NDArray[np.float64]
 FEW = 25  # points of a curve that are marked
 FAINT = 0.16
+STEPS = (1, 2, 2.5, 5, 10)  # between ticks
+ROUNDING = 1e-5  # of a value, or of 1: float32 that went through a few sums says no more
+Limits = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -26,16 +30,24 @@ class Curve:
     y: Values  # [n], NaN where the line has a gap
     low: Values | None = None  # [n], lower end of the band; None without one
     high: Values | None = None  # [n], its upper end
-    strength: float = 1.0  # opacity in (0, 1], for lines that share a colour
 
 
 def draw_curves(
-    lines: list[Curve], *, name: str, title: str, x: str, y: str, log: bool = False, whole: bool = False
-) -> str:
-    """An SVG with these curves, at least one.
+    lines: list[Curve],
+    *,
+    name: str,
+    title: str,
+    x: str,
+    y: str,
+    log: bool = False,
+    whole: bool = False,
+    limits: Limits | None = None,
+) -> Chart:
+    """A chart of these curves, at least one.
 
-    `name` and `title` are as in `svg`, `x` and `y` say what the axes show, with its unit. With `log` the vertical axis
-    is logarithmic; with `whole` the horizontal one counts, from 1.
+    `name` and `title` are as in `Chart`, `x` and `y` say what the axes show, with its unit. With `log` the vertical
+    axis is logarithmic; with `whole` the horizontal one counts, from 1. No value lies beyond `limits`, and so the
+    vertical axis does not go there.
     """
 
     def paint(axes: "Axes") -> None:
@@ -43,8 +55,16 @@ def draw_curves(
             style, dashes = colour(line.style), dash_of(line.style)
             linestyle = (0, dashes) if dashes else "solid"
             marker = "o" if int(np.isfinite(line.y).sum()) <= FEW else None
+            thin = line.style == INKED
             axes.plot(
-                line.x, line.y, color=style, linestyle=linestyle, alpha=line.strength, marker=marker, markersize=3.0
+                line.x,
+                line.y,
+                color=style,
+                linestyle=linestyle,
+                linewidth=1.0 if thin else 1.5,
+                marker=None if thin else marker,
+                markersize=3.0,
+                clip_on=limits is None,
             )
             if line.low is not None and line.high is not None:
                 axes.fill_between(line.x, line.low, line.high, color=style, alpha=FAINT, linewidth=0)
@@ -53,8 +73,23 @@ def draw_curves(
         if log:
             axes.set_yscale("log")
         _ticks(axes, whole=whole, log=log)
+        if limits is not None:
+            low, high = axes.get_ylim()
+            axes.set_ylim(max(low, limits[0]), min(high, limits[1]))
 
-    return svg(paint, name=name, title=title, description=described(lines, x, y))
+    return Chart(paint, name=name, title=title, description=described(lines, x, y))
+
+
+def flat(lines: list[Curve]) -> float | None:
+    """The value that all curves have from end to end, up to rounding; None where they differ.
+
+    >>> x = np.arange(2.0)
+    >>> flat([Curve("a", 0, x, x * 1e-7 + 1)]), flat([Curve("a", 0, x, x)])
+    (1.0, None)
+    """
+    values = np.concatenate([part for line in lines for part in (line.y, line.low, line.high) if part is not None])
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    return round((low + high) / 2, 5) if high - low <= ROUNDING * max(1.0, abs(low), abs(high)) else None
 
 
 def described(lines: list[Curve], x: str, y: str) -> str:
@@ -79,13 +114,13 @@ def power(value: float, _: int | None = None) -> str:
 def _ticks(axes: "Axes", *, whole: bool, log: bool) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator, ScalarFormatter
 
-    axes.xaxis.set_major_locator(MaxNLocator(6, integer=whole))
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=whole, steps=STEPS))
     if log:
         axes.yaxis.set_major_locator(LogLocator(numticks=6))
         axes.yaxis.set_minor_locator(NullLocator())
         axes.yaxis.set_major_formatter(FuncFormatter(power))
         return
-    axes.yaxis.set_major_locator(MaxNLocator(6))
+    axes.yaxis.set_major_locator(MaxNLocator(6, steps=STEPS))
     formatter = ScalarFormatter(useOffset=False)
     formatter.set_powerlimits((-3, 5))
     axes.yaxis.set_major_formatter(formatter)

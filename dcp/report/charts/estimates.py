@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from dcp.report.charts.canvas import INK, PAPER, WIDTH, colour, plain, svg
+from dcp.report.charts.canvas import WIDTH, Chart, plain
+from dcp.report.charts.colours import INK, PAPER, SOFT, colour
+from dcp.report.charts.curves import STEPS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-STEP, GAP = 0.2, 0.16  # inches between two values of a row, and between rows
+STEP, GAP = 0.25, 0.14  # inches between two values of a row, and between rows
+BELOW = 0.07  # inches from a value to its points, which it would hide
 SIGN = 0.085  # inches of a letter
 LONGEST = 26  # letters of a row's name; what is longer ends in an ellipsis
 
@@ -45,11 +48,14 @@ class Row:
 Place = tuple[float, str, Estimate]  # inches from the top, label, value
 
 
-def draw_estimates(rows: Sequence[Row], *, name: str, title: str, x: str, zero: bool = False) -> str:
-    """An SVG with a line for each value, from the top down in the order given.
+def draw_estimates(
+    rows: Sequence[Row], *, name: str, title: str, x: str, zero: bool = False, limits: tuple[float, float] | None = None
+) -> Chart:
+    """A chart with a line for each value, from the top down in the order given.
 
-    Each row, and there is one at least, has a value. `name` and `title` are as in `svg`, `x` says what the horizontal
-    axis shows, with its unit. With `zero` there is a line at 0, which differences are judged by.
+    Each row, and there is one at least, has a value. `name` and `title` are as in `Chart`, `x` says what the horizontal
+    axis shows, with its unit. With `zero` there is a line at 0, which differences are judged by. No value lies beyond
+    `limits`, and so the axis does not go there.
     """
     places, tall = _places(rows)
     left = min(0.25 + SIGN * max(len(label) for _, label, _ in places), 0.5 * WIDTH)
@@ -67,9 +73,12 @@ def draw_estimates(rows: Sequence[Row], *, name: str, title: str, x: str, zero: 
         axes.grid(visible=False, axis="y")
         axes.margins(x=0.06)
         axes.set_xlabel(plain(x))
-        axes.xaxis.set_major_locator(MaxNLocator(5))
+        axes.xaxis.set_major_locator(MaxNLocator(5, steps=STEPS))
+        if limits is not None:
+            low, high = axes.get_xlim()
+            axes.set_xlim(max(low, limits[0]), min(high, limits[1]))
 
-    return svg(paint, name=name, title=title, description=described(rows, x), height=tall + 0.62, left=left)
+    return Chart(paint, name=name, title=title, description=described(rows, x), height=tall + 0.62, left=left)
 
 
 def _places(rows: Sequence[Row]) -> tuple[list[Place], float]:
@@ -99,11 +108,12 @@ def described(rows: Sequence[Row], x: str) -> str:
 
 def _draw(axes: "Axes", estimate: Estimate, y: float) -> None:
     style = colour(estimate.style)
+    if estimate.before is not None:
+        axes.plot([estimate.before], [y], "|", color=SOFT, markersize=11, markeredgewidth=2, clip_on=False)
     if estimate.interval is not None:
         axes.plot(estimate.interval, (y, y), color=style, linewidth=2.2, solid_capstyle="butt", alpha=0.55)
     if len(estimate.points) > 1:
-        axes.plot(estimate.points, [y] * len(estimate.points), "|", color=style, markersize=7)
-    if estimate.before is not None:
-        axes.plot([estimate.before], [y], "o", markersize=5, markerfacecolor="none", markeredgecolor=style)
+        below = [y + BELOW] * len(estimate.points)
+        axes.plot(estimate.points, below, "o", color=style, markersize=3, markeredgewidth=0, alpha=0.8, clip_on=False)
     face = PAPER if estimate.undecided else style
-    axes.plot([estimate.value], [y], "o", color=style, markerfacecolor=face, markersize=5)
+    axes.plot([estimate.value], [y], "o", color=style, markerfacecolor=face, markersize=5.5, clip_on=False)

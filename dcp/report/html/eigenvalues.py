@@ -5,18 +5,19 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from dcp.report.charts.colours import ORDERED
 from dcp.report.charts.curves import Curve, draw_curves
-from dcp.report.html.document import Section, figure, figures
+from dcp.report.html.document import Drawing, Section, chart_figure, figures
 from dcp.report.html.run_files import ArmFiles, number
-from dcp.report.html.training_curves import MOST_POINTS, Quantity, quantity_figure, unit_of
+from dcp.report.html.training_curves import MOST_POINTS, Quantity, charted, quantity_drawing, unit_of
 
 RANKS = (1, 2, 4, 8, 16, 32, 64, 128)  # which of the falling eigenvalues are followed
 MOST_ARMS = 4  # whose eigenvalues are followed: each has charts of its own
 SMALLEST = 1e-7  # of the largest; float32 knows nothing below
 MATRICES = {"F": "the correlation matrix F", "W": "the symmetric part of the predictor W"}
 AGREEMENT = (
-    Quantity("alignment", "spectrum", "Alignment of F and W", "cosine, from 0 to 1"),
-    Quantity("commutator", "spectrum", "Commutator of F and W", "share, from 0 to 1"),
+    Quantity("alignment", "spectrum", "Alignment of F and W", "cosine, from 0 to 1", limits=(0.0, 1.0)),
+    Quantity("commutator", "spectrum", "Commutator of F and W", "share, from 0 to 1", limits=(0.0, 1.0)),
 )
 FINAL = {
     "feature_covariance_eigenvalues": "Eigenvalues of the test features' covariance",
@@ -25,44 +26,52 @@ FINAL = {
 Values = NDArray[np.float64]
 
 
+def spectra(arms: Sequence[ArmFiles]) -> tuple[Section, Section]:
+    """At the end, and over training."""
+    return at_the_end(arms), over_training(arms)
+
+
 def over_training(arms: Sequence[ArmFiles]) -> Section:
-    """For each arm the eigenvalues of F and of W, of its first run that has them; then how they agree."""
-    charts, missing = [], []
+    """How F and W agree; and for each arm their eigenvalues, of its first run that has them."""
+    unit = unit_of(arms)
+    agreement, missing = [], []
+    for quantity in AGREEMENT:
+        agreement += [each for each in [quantity_drawing(arms, quantity, unit)] if each]
+    drawings: list[Drawing] = []
     for matrix, words in MATRICES.items():
-        of_matrix = [chart for arm in arms[:MOST_ARMS] if (chart := _followed(arm, matrix))]
-        charts += of_matrix
+        of_matrix = [drawing for arm in arms[:MOST_ARMS] if (drawing := _followed(arm, matrix))]
+        drawings += of_matrix
         why = f'no run has lines of kind "spectrum" with "{matrix}"'
         missing += [] if of_matrix else [f"Eigenvalues of {words} over training: {why}."]
-    if len(arms) > MOST_ARMS and charts:
+    if len(arms) > MOST_ARMS and drawings:
         missing.append(f"Eigenvalues over training of the arms after {arms[MOST_ARMS - 1].label}: too many charts.")
-    charts += [chart for quantity in AGREEMENT if (chart := quantity_figure(arms, quantity, unit_of(arms)))]
-    return Section("Spectra over training", figures(charts), tuple(missing))
+    return charted("Over training", [*agreement, *drawings], missing)
 
 
 def at_the_end(arms: Sequence[ArmFiles]) -> Section:
     """The whole spectra that the spectrum evaluation found, relative to the largest eigenvalue."""
-    charts, missing = [], []
+    drawings, missing = [], []
     for key, title in FINAL.items():
         lines = [line for arm in arms if (line := _final(arm, key)) is not None]
         if not lines:
             missing.append(f'{title}: no run has "{key}" in probes/spectrum.json (dcp probe RUN -e spectrum).')
             continue
         name, y = key.partition("_")[0], "share of the largest"
-        chart = draw_curves(lines, name=name, title=title, x="rank", y=y, log=True, whole=True)
+        chart = draw_curves(lines, name=f"{name}-end", title=title, x="rank", y=y, log=True, whole=True)
         note = "A line that falls early means few directions."
         source = f'probes/spectrum.json of each run, extra, "{key}"'
-        charts.append(figure(title, chart, note=note, source=source, key=[(line.style, line.label) for line in lines]))
-    return Section("Spectra at the end", figures(charts), tuple(missing))
+        drawings.append(Drawing(title, chart, note, source, [(line.style, line.label) for line in lines]))
+    return Section("At the end", figures([*map(chart_figure, drawings)]), tuple(missing), tuple(drawings))
 
 
-def _followed(arm: ArmFiles, matrix: str) -> str:
-    """The figure of one matrix of an arm, a curve for each of `RANKS` that it has; "" without numbers for it."""
+def _followed(arm: ArmFiles, matrix: str) -> Drawing | None:
+    """The chart of one matrix of an arm, a curve for each of `RANKS` that it has; None without numbers for it."""
     for files in arm.runs:
         spectra = [(line, values) for line in files.lines["spectrum"] if len(values := _numbers(line.get(matrix)))]
         if spectra:
             break
     else:
-        return ""
+        return None
     length, log = files.epoch_length, matrix == "F"
     x = np.array([(int(line["step"]) + 1) / (length or 1.0) for line, _ in spectra])
     floor = SMALLEST * max(values[0] for _, values in spectra) if log else -np.inf
@@ -73,15 +82,15 @@ def _followed(arm: ArmFiles, matrix: str) -> str:
         y[y <= floor] = np.nan
         if np.isfinite(y).any():
             ordinal = {1: "1st", 2: "2nd", 32: "32nd"}.get(rank, f"{rank}th")
-            curves.append(Curve(ordinal, arm.style, x, y, strength=1 - 0.75 * i / len(ranks)))
+            curves.append(Curve(ordinal, ORDERED + i, x, y))
     if not curves:
-        return ""
-    title, name = f"Eigenvalues of {matrix}, {arm.label}", f"{matrix}-{arm.style}"
+        return None
+    title, name = f"Eigenvalues of {matrix}, {arm.label}", f"{matrix}-{arm.letter}".rstrip("-")
     unit = "epochs" if length else "steps"
     chart = draw_curves(curves, name=name, title=title, x=unit, y=f"eigenvalue of {matrix}", log=log)
-    note = f"Of {MATRICES[matrix]}, from the top: {', '.join(curve.label for curve in curves)} largest, ever fainter."
+    note = f"Of {MATRICES[matrix]}: the largest, and others by their rank."
     source = f'metrics.jsonl of {files.folder}, lines of kind "spectrum", key "{matrix}"'
-    return figure(title, chart, note=note, source=source)
+    return Drawing(title, chart, note, source, [(curve.style, curve.label) for curve in curves])
 
 
 def _final(arm: ArmFiles, key: str) -> Curve | None:

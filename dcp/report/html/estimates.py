@@ -4,12 +4,14 @@ from collections.abc import Sequence
 
 from dcp.comparison.compare import Comparison, ScoreRow
 from dcp.comparison.scores import image_interval, score_of
+from dcp.report.charts.canvas import Key
 from dcp.report.charts.estimates import Estimate, Row, draw_estimates
-from dcp.report.html.document import Key, Section, figure, figures
+from dcp.report.html.document import Drawing, Section, bullets, chart_figure, figures
 from dcp.report.html.run_files import ArmFiles, RunFiles
 from dcp.report.page import is_main
 from dcp.runs.records import is_share
 
+HOW_TO_READ_SCORES = "Large dot: score, small ones its seeds. Bar: 95 % interval. Grey stroke: the untrained encoder."
 HOW_TO_READ = (
     '<p class="soft">'
     "Each further arm minus the first. Dot: the difference; hollow: undecided. Bar: its 95 % interval; one that "
@@ -46,9 +48,9 @@ def scores_of_run(files: RunFiles) -> Section:
 def _scores(rows: list[Row], key: Key, source: str) -> Section:
     if not rows:
         return Section("", "", ("Scores as a picture: no probe has the share of right answers.",))
-    chart = draw_estimates(rows, name="scores", title="Right answers", x="right answers in %")
-    note = "Dot: score, of several seeds the mean. Bar: 95 % interval. Strokes: seeds. Ring: the untrained encoder."
-    return Section("Scores as a picture", figures([figure("Right answers", chart, note=note, source=source, key=key)]))
+    chart = draw_estimates(rows, name="scores", title="Right answers", x="right answers in %", limits=(0.0, 100.0))
+    drawing = Drawing("Right answers", chart, HOW_TO_READ_SCORES, source, key)
+    return Section("Scores as a picture", figures([chart_figure(drawing)]), drawings=(drawing,))
 
 
 def differences(comparison: Comparison, arms: Sequence[ArmFiles]) -> Section:
@@ -57,12 +59,19 @@ def differences(comparison: Comparison, arms: Sequence[ArmFiles]) -> Section:
         return Section("", "")
     rows = [(row, values) for row in comparison.scores if (values := _differing(row, arms[1:]))]
     shares = [Row(row.name, values) for row, values in rows if is_share(row.score)]
-    parts = [_difference(0, "Right answers", shares, "minus A, in percentage points", arms)] if shares else []
+    parts = [_difference("shares", "Right answers", shares, "minus A, in percentage points", arms)] if shares else []
+    same = []
     for row, values in rows:
         if not is_share(row.score) and is_main(row.evaluation, row.score):
-            parts.append(_difference(len(parts) + 1, row.name, [Row("", values)], f"{row.score}, minus A", arms))
-    missing = () if parts else ("Differences: no score can be compared.",)
-    return Section("Differences as a picture", HOW_TO_READ + figures(parts) if parts else "", missing)
+            if any(not difference.nothing for difference in row.differences if difference.value is not None):
+                parts.append(
+                    _difference(row.name.replace(" ", "-"), row.name, [Row("", values)], f"{row.score}, minus A", arms)
+                )
+            else:
+                same.append(f"{row.name}: no difference beyond rounding.")
+    missing = () if parts or same else ("Differences: no score can be compared.",)
+    body = (HOW_TO_READ if parts else "") + figures([*map(chart_figure, parts)]) + bullets(same)
+    return Section("Differences as a picture", body, missing, tuple(parts))
 
 
 def _differing(row: ScoreRow, others: Sequence[ArmFiles]) -> tuple[Estimate, ...]:
@@ -74,12 +83,12 @@ def _differing(row: ScoreRow, others: Sequence[ArmFiles]) -> tuple[Estimate, ...
     return tuple(estimate.times(100.0 if is_share(row.score) else 1.0) for estimate in estimates)
 
 
-def _difference(i: int, title: str, rows: list[Row], x: str, arms: Sequence[ArmFiles]) -> str:
+def _difference(name: str, title: str, rows: list[Row], x: str, arms: Sequence[ArmFiles]) -> Drawing:
     title = f"{title}: difference from A"
-    chart = draw_estimates(rows, name=f"difference-{i}", title=title, x=x, zero=True)
+    chart = draw_estimates(rows, name=f"difference-{name}", title=title, x=x, zero=True)
     shown = {estimate.style for row in rows for estimate in row.values}
     key = _key([arm for arm in arms if arm.style in shown])
-    return figure(title, chart, source='the table "Scores" and comparison.json', key=key)
+    return Drawing(title, chart, source='the table "Scores" and comparison.json', key=key)
 
 
 def _key(arms: Sequence[ArmFiles]) -> Key:

@@ -12,6 +12,7 @@ from dcp.report.html.sprites import Sprite, Sprites
 from dcp.report.page import listed
 
 Arrays = dict[str, NDArray[Any]]
+SHOWN = 4  # of the images of an arm before the others are asked for
 FULL = "the page has no room for more pictures; they are in the run folder"
 
 
@@ -26,7 +27,7 @@ def neighbours(arms: Sequence[ArmFiles], sprites: Sprites) -> Section:
         if queries is None or near is None:
             missing.append(f"Nearest neighbours of {arm.label}: {FULL}.")
             continue
-        strips = "".join(_neighbours(files, arrays, queries, near, q) for q in range(len(arrays["query_row"])))
+        strips = _few([_neighbours(files, arrays, queries, near, q) for q in range(len(arrays["query_row"]))])
         note = "First a test image, then the training images most like it, with their cosine similarity."
         source = f"probes/pictures.safetensors of {files.folder}, query_* and near_*"
         parts.append(figure(arm.label or files.folder, strips, note=note, source=source))
@@ -48,7 +49,7 @@ def views(arms: Sequence[ArmFiles], sprites: Sprites) -> Section:
         if whole is None or crops is None:
             missing.append(f"Views of {labels[0]}: {FULL}.")
             continue
-        strips = "".join(_views(arrays, whole, crops, i) for i in range(len(arrays["viewed_row"])))
+        strips = _few([_views(arrays, whole, crops, i) for i in range(len(arrays["viewed_row"]))])
         note = "First a training image, then its two views in each of two epochs, drawn by the run's seed and settings."
         source = f"probes/pictures.safetensors of {files.folder}, viewed_*"
         title = listed(labels) + (" (the same views)" if len(labels) > 1 else "")
@@ -65,6 +66,17 @@ def picture(sprite: Sprite, i: int, what: str, lines: Iterable[str], *, apart: b
     return f"<li{kind}>{sprite.picture(i, what)}{below}</li>"
 
 
+def strip(entries: Sequence[str]) -> str:
+    """Pictures in a row."""
+    return f'<ul class="strip" style="--across: {len(entries)}">{"".join(entries)}</ul>'
+
+
+def _few(strips: Sequence[str]) -> str:
+    """The first of them, and the others folded."""
+    more = f"<details><summary>{len(strips) - SHOWN} more</summary>{''.join(strips[SHOWN:])}</details>"
+    return "".join(strips[:SHOWN]) + (more if len(strips) > SHOWN else "")
+
+
 def _neighbours(files: RunFiles, arrays: Arrays, queries: Sprite, near: Sprite, q: int) -> str:
     row, label = int(arrays["query_row"][q]), files.class_name(int(arrays["query_label"][q]))
     entries = [picture(queries, q, f"test image {row}", [label or f"test {row}"], apart=True)]
@@ -74,7 +86,7 @@ def _neighbours(files: RunFiles, arrays: Arrays, queries: Sprite, near: Sprite, 
         similarity = f"{float(arrays['near_similarity'][q, k]):.3f}"
         what = f"training image {int(arrays['near_row'][q, k])}"
         entries.append(picture(near, q * many + k, what, [name, similarity]))
-    return f'<ul class="strip">{"".join(entries)}</ul>'
+    return strip(entries)
 
 
 def _views(arrays: Arrays, whole: Sprite, crops: Sprite, i: int) -> str:
@@ -83,4 +95,4 @@ def _views(arrays: Arrays, whole: Sprite, crops: Sprite, i: int) -> str:
     for k in range(many):
         what = f"epoch {k // 2 + 1}, view {k % 2 + 1}"
         entries.append(picture(crops, i * many + k, f"training image {row}, {what}", [what]))
-    return f'<ul class="strip">{"".join(entries)}</ul>'
+    return strip(entries)

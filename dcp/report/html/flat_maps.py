@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dcp.report.charts.canvas import COLOURS
+from dcp.report.charts.colours import css
 from dcp.report.html.document import Section, figure, figures
 from dcp.report.html.run_files import NO_PICTURES, ArmFiles, RunFiles
 from dcp.report.html.sprites import Sprites
@@ -76,9 +76,7 @@ def _dots(files: RunFiles, places: Places, labels: NDArray[Any]) -> str:
     """The map with a mark for each image, and its key."""
     classes = np.unique(labels).tolist()
     names = ["no label" if number < 0 else files.class_name(number) for number in classes]
-    looks = [
-        f'd="{MARKS[i % len(MARKS)]}" fill="var(--s{i % COLOURS})" fill-opacity=".85"' for i in range(len(classes))
-    ]
+    looks = [f'd="{MARKS[i % len(MARKS)]}" style="fill: {css(i)}" fill-opacity=".85"' for i in range(len(classes))]
     marks = "".join(
         f'<path transform="translate({x:.1f} {y:.1f})" {looks[classes.index(label)]}/>'
         for (x, y), label in zip(places.tolist(), labels.tolist(), strict=True)

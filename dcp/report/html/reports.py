@@ -1,4 +1,4 @@
-"""Whole reports: the words of the page, and pictures of what the runs wrote.
+"""Whole reports: the answer first, pictures of what the encoders do, and the rest folded.
 
 What a run has not is left out and named at the end with the way to it.
 """
@@ -9,12 +9,25 @@ from dcp.comparison.compare import Comparison
 from dcp.report.comparison_page import comparison_page
 from dcp.report.html import disagreements, eigenvalues, estimates, examples, flat_maps, run_files, training_curves
 from dcp.report.html.confusion import confusion
-from dcp.report.html.document import Section, document, grid, sections
+from dcp.report.html.document import Drawing, Fold, Section, document, grid, sections, stacked
+from dcp.report.html.opening import opening, opening_of_run
 from dcp.report.html.run_files import ArmFiles
 from dcp.report.html.sprites import Sprites
 from dcp.report.page import Grid, Page
 from dcp.report.summary_page import summary_page
 from dcp.runs.run import Run
+
+SCORES = "Every score of each evaluation: what was measured besides the first chart, with its interval."
+TESTS = "How sure each difference is: intervals, p-values, and what they cover."
+TRAINING = "Whether training had settled, collapsed or slowed down, and which arm is ahead after as long a time."
+SPECTRA = "How many directions the features use, and whether the predictor W follows the correlation matrix F."
+MISTAKES = "Which classes are taken for which, and which images one arm knows and the other does not."
+MAP = "Where the test images lie for each encoder: whether classes form groups, or everything is in one place."
+RUNS = "What each arm was asked to do, what it cost, whether it collapsed, and where its files are."
+# blocks of the page in words, by the fold that they stand in
+OF_SCORES = ("Scores",)
+OF_TESTS = ("Tests",)
+OF_WORDS = ("What the intervals show", "What they cover")
 
 
 def comparison_html(comparison: Comparison) -> str:
@@ -23,9 +36,8 @@ def comparison_html(comparison: Comparison) -> str:
     Raises:
         RequestError: "broken-run", a file of a run cannot be read.
     """
-    page, arms = comparison_page(comparison), run_files.of_comparison(comparison)
-    pictures = [estimates.scores_of(comparison, arms), estimates.differences(comparison, arms)]
-    return _report(page, pictures, arms)
+    page = comparison_page(comparison)
+    return document(page.title, _comparison(page, comparison, run_files.of_comparison(comparison)))
 
 
 def run_html(run: Run) -> str:
@@ -34,28 +46,58 @@ def run_html(run: Run) -> str:
     Raises:
         RequestError: "broken-run", a file of the run cannot be read.
     """
-    alone = run_files.of_run(run)
-    return _report(summary_page(run), [estimates.scores_of_run(alone[0].runs[0])], alone)
+    page, alone = summary_page(run), run_files.of_run(run)
+    words = {section.title: section for section in sections(page)}
+    scores = estimates.scores_of_run(alone[0].runs[0])
+    first = opening_of_run(alone[0].runs[0], scores, [words[title] for title in ("", "Diagnosis") if title in words])
+    tables = tuple(words[title] for title in ("Scores", "Speed") if title in words)
+    folds = [Fold("All scores and speed", SCORES, (*tables, _folders(alone)))]
+    return document(page.title, [first, *_body(alone, folds)])
 
 
-def _report(page: Page, scores: list[Section], arms: Sequence[ArmFiles]) -> str:
-    """The words of the page with the pictures of the scores behind their table; then everything else."""
-    words = sections(page)
-    after = next((i for i, section in enumerate(words, start=1) if section.title == "Scores"), len(words))
-    curves = [training_curves.training(arms), training_curves.over_time(arms)]
-    spectra = [eigenvalues.over_training(arms), eigenvalues.at_the_end(arms)]
-    sprites = Sprites()
-    pictures = [
-        disagreements.disagreements(arms, sprites),
-        confusion(arms),
-        flat_maps.flat_maps(arms, sprites),
-        examples.neighbours(arms, sprites),
-        examples.views(arms, sprites),
+def charts(comparison: Comparison) -> list[Drawing]:
+    """Every chart of the page of a comparison, in its order.
+
+    Raises:
+        RequestError: "broken-run", a file of a run cannot be read.
+    """
+    parts = _comparison(comparison_page(comparison), comparison, run_files.of_comparison(comparison))
+    every = [section for part in parts for section in (part.sections if isinstance(part, Fold) else (part,))]
+    return [drawing for section in every for drawing in section.drawings]
+
+
+def _comparison(page: Page, comparison: Comparison, arms: Sequence[ArmFiles]) -> list[Section | Fold]:
+    words = {section.title: section for section in sections(page)}
+    care = [words.pop("Take care")] if "Take care" in words else []
+    of_scores = tuple(words.pop(title) for title in OF_SCORES if title in words)
+    tests = tuple(words.pop(title) for title in OF_TESTS if title in words)
+    meaning = stacked(tuple(words.pop(title) for title in OF_WORDS if title in words))
+    folds = [
+        Fold("All scores", SCORES, (*of_scores, estimates.scores_of(comparison, arms))),
+        Fold("Differences and tests", TESTS, (estimates.differences(comparison, arms), *tests, meaning)),
     ]
-    store = Section("", sprites.html())  # the small images, once, before the first that shows one
+    body = _body(arms, folds, Fold("Settings, cost and state", RUNS, (*words.values(), _folders(arms))))
+    return [opening(comparison, arms), *care, *body]
+
+
+def _body(arms: Sequence[ArmFiles], scores: Sequence[Fold], *after: Fold) -> list[Section | Fold]:
+    """Pictures of what the encoders do, and then, folded, everything else."""
+    sprites = Sprites()
+    pictures = [examples.neighbours(arms, sprites), examples.views(arms, sprites)]
+    folds = [
+        *scores,
+        Fold("Training", TRAINING, (training_curves.training(arms),)),
+        Fold("Spectra", SPECTRA, eigenvalues.spectra(arms)),
+        Fold("Mistakes", MISTAKES, (disagreements.disagreements(arms, sprites), confusion(arms))),
+        Fold("Map of the test images", MAP, (flat_maps.flat_maps(arms, sprites),)),
+        *after,
+    ]
+    return [Section("", sprites.html()), *pictures, *folds]  # the small images once, before the first that shows one
+
+
+def _folders(arms: Sequence[ArmFiles]) -> Section:
     rows = tuple(
         (files.folder, arm.letter, str(files.run.seed), str(files.run.path)) for arm in arms for files in arm.runs
     )
     folders = Grid("Run folders", ("run", "arm", "seed", "folder"), (("", rows),), numbers=False)
-    shown = [*words[:after], *scores, *words[after:], *curves, *spectra, store, *pictures]
-    return document(page.title, [*shown, Section(folders.title, grid(folders))])
+    return Section(folders.title, grid(folders))

@@ -6,13 +6,16 @@ from statistics import fmean
 
 import numpy as np
 
-from dcp.report.charts.curves import Curve, draw_curves
-from dcp.report.html.document import Section, figure, figures
+from dcp.report.charts.curves import Curve, Limits, draw_curves, flat
+from dcp.report.html.document import Drawing, Section, bullets, chart_figure, figures
 from dcp.report.html.run_files import ArmFiles, RunFiles, number
+from dcp.report.page import listed, significant
 from dcp.runs.json_files import Json
 
 TIMES = {"hours": 3600.0, "minutes": 60.0, "seconds": 1.0}
 MOST_POINTS = 200  # of a curve: more are less than two pixels apart
+
+PERCENT = (0.0, 100.0)
 
 
 @dataclass(frozen=True)
@@ -24,18 +27,19 @@ class Quantity:
     title: str
     axis: str
     factor: float = 1.0
+    limits: Limits | None = None  # no value lies beyond them
 
 
 ONLINE = (
-    Quantity("online_knn", "epoch", "Online nearest-neighbour accuracy", "top-1 of training views in %", 100.0),
-    Quantity("online_linear", "epoch", "Online linear accuracy", "top-1 of training views in %", 100.0),
+    Quantity("online_knn", "epoch", "Online kNN accuracy", "top-1 of training views in %", 100.0, PERCENT),
+    Quantity("online_linear", "epoch", "Online linear accuracy", "top-1 of training views in %", 100.0, PERCENT),
 )
 TRAINING = (
     Quantity("loss", "step", "Loss", "loss (mean of an image)"),
     *ONLINE,
-    Quantity("spread", "step", "Spread of the projections", "spread, from 0 to 1"),
+    Quantity("spread", "step", "Spread of the projections", "spread, from 0 to 1", limits=(0.0, 1.0)),
     Quantity("effective_rank", "step", "Effective rank of the projections", "dimensions"),
-    Quantity("invariance", "step", "Distance between the views of an image", "squared, share of that between images"),
+    Quantity("invariance", "step", "Distance between the views of an image", "squared, of that between images"),
     Quantity("images_per_s", "epoch", "Speed", "images/s"),
 )
 TIMED = (
@@ -45,18 +49,27 @@ TIMED = (
 
 
 def training(arms: Sequence[ArmFiles]) -> Section:
-    """Curves over epochs."""
-    return _section("Training", arms, TRAINING, unit_of(arms))
-
-
-def over_time(arms: Sequence[ArmFiles]) -> Section:
-    """The same over the time of training, for what the quantities above have."""
+    """Curves over epochs, and what the arms had reached after as long a time."""
     lines = (line for arm in arms for files in arm.runs for line in files.lines["epoch"])
     longest = max((wall for line in lines if (wall := number(line.get("wall_s"))) is not None), default=0.0)
     unit = next((unit for unit, seconds in TIMES.items() if longest > 3 * seconds), "seconds")
-    shown = _section("Training over time", arms, TIMED, unit)
-    missing = () if shown.body else ("Training over time: no run has an epoch line with wall_s in metrics.jsonl.",)
-    return Section(shown.title, shown.body, missing)
+    found = {quantity: quantity_drawing(arms, quantity, unit_of(arms)) for quantity in TRAINING}
+    missing = [
+        f'{quantity.title}: no run has "{quantity.key}" in its {quantity.kind} lines of metrics.jsonl.'
+        for quantity, drawing in found.items()
+        if drawing is None
+    ]
+    timed = [quantity_drawing(arms, quantity, unit) for quantity in TIMED]
+    if not any(timed):
+        missing.append("Training over time: no run has an epoch line with wall_s in metrics.jsonl.")
+    return charted("Training", [drawing for drawing in (*found.values(), *timed) if drawing], missing)
+
+
+def charted(title: str, found: Sequence[Drawing | str], missing: Sequence[str]) -> Section:
+    """A section of charts, and below them the sentences about what needs none."""
+    drawings = tuple(each for each in found if isinstance(each, Drawing))
+    words = bullets([each for each in found if isinstance(each, str)])
+    return Section(title, figures([*map(chart_figure, drawings)]) + words, tuple(missing), drawings)
 
 
 def unit_of(arms: Sequence[ArmFiles]) -> str:
@@ -64,27 +77,23 @@ def unit_of(arms: Sequence[ArmFiles]) -> str:
     return "epochs" if all(files.epoch_length for arm in arms for files in arm.runs) else "steps"
 
 
-def _section(title: str, arms: Sequence[ArmFiles], quantities: Sequence[Quantity], unit: str) -> Section:
-    charts = {quantity: quantity_figure(arms, quantity, unit) for quantity in quantities}
-    missing = tuple(
-        f'{quantity.title}: no run has "{quantity.key}" in its {quantity.kind} lines of metrics.jsonl.'
-        for quantity, chart in charts.items()
-        if not chart
-    )
-    return Section(title, figures([*filter(None, charts.values())]), missing)
-
-
-def quantity_figure(arms: Sequence[ArmFiles], quantity: Quantity, unit: str) -> str:
-    """A line for each arm that has the quantity; "" without any."""
+def quantity_drawing(arms: Sequence[ArmFiles], quantity: Quantity, unit: str) -> Drawing | str | None:
+    """A line for each arm that has the quantity; None without any, and a sentence where all keep to one value."""
     lines = [line for arm in arms if (line := course(arm, quantity, unit)) is not None]
     if not lines:
-        return ""
-    chart = draw_curves(lines, name=f"{quantity.key}-{unit}", title=quantity.title, x=unit, y=quantity.axis)
+        return None
+    value = flat(lines)
+    if value is not None and max(len(line.x) for line in lines) > 1:
+        which = "" if len(lines) == 1 else f" in {listed([line.label for line in lines])}"
+        return f"{quantity.title}: {significant(value)}{which} from end to end; what changes is rounding."
+    chart = draw_curves(
+        lines, name=f"{quantity.key}-{unit}", title=quantity.title, x=unit, y=quantity.axis, limits=quantity.limits
+    )
     banded = any(line.low is not None for line in lines)
     note = "Mean of the seeds; the band reaches from the least to the most." if banded else ""
     timed = " and wall_s" if unit in TIMES else ""
     source = f'metrics.jsonl of each run, lines of kind "{quantity.kind}", key "{quantity.key}"{timed}'
-    return figure(quantity.title, chart, note=note, source=source, key=[(line.style, line.label) for line in lines])
+    return Drawing(quantity.title, chart, note, source, [(line.style, line.label) for line in lines])
 
 
 def course(arm: ArmFiles, quantity: Quantity, unit: str) -> Curve | None:

@@ -1,0 +1,49 @@
+"""The score that arms are judged by, and what every other score is for.
+
+One score decides, and it is named before it is measured: who looks for differences in twenty scores finds one by
+chance. The others are shown with their intervals, and give no verdict.
+"""
+
+from typing import Literal
+
+from dcp.comparison.arms import Members
+from dcp.comparison.scores import having, image_interval
+from dcp.runs.records import is_share
+
+KEY = "probe.primary"  # of a recipe
+USUAL = (("linear", "top1"), ("knn", "top1"))  # without the key: the first of these that any run has
+Role = Literal["primary", "secondary", "descriptive"]
+Name = tuple[str, str]  # evaluation and score
+
+
+def primary_of(arms: Members) -> Name:
+    """Evaluation and score that the recipes name; where several differ, the first; without any, the usual one."""
+    if names := named(arms):
+        evaluation, _, score = names[0].partition(".")
+        return evaluation, score
+    there = (name for name in USUAL if any(having(members, *name) for members in arms.values()))
+    return next(there, USUAL[0])
+
+
+def named(arms: Members) -> list[str]:
+    """What the recipes call their primary score, "linear.top1", each once, in the order of the arms."""
+    values = (member.settings.get(KEY) for members in arms.values() for member in members)
+    return list(dict.fromkeys(value for value in values if isinstance(value, str) and "." in value))
+
+
+def roles(arms: Members) -> dict[Name, Role]:
+    """Of every score that some run has, by evaluation and score.
+
+    An evaluation that counts right answers, or measures test images one by one, says how good features are: its
+    scores are secondary. One that does neither, as spectrum, describes: higher need not be better.
+    """
+    primary, found = primary_of(arms), dict[Name, Role]()
+    probes = [item for members in arms.values() for member in members for item in member.probes.items()]
+    judging = {
+        evaluation
+        for evaluation, probe in probes
+        if any(is_share(score) or image_interval(probe, score) for score in probe.score)
+    }
+    for name in sorted({(evaluation, score) for evaluation, probe in probes for score in probe.score}):
+        found[name] = "primary" if name == primary else "secondary" if name[0] in judging else "descriptive"
+    return found
