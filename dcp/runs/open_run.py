@@ -73,6 +73,9 @@ def _check_whole(path: Path) -> None:
         inside = first([inner.name for inner in runs_in(path)])
         hint = f"It holds runs, though: {inside}." if inside else "A run folder has a recipe.toml and a run.json."
         raise RequestError("not a run folder", slug="not-a-run", where=str(path), hint=hint)
+    if missing == ["run.json"] and (path / "theory.json").is_file():
+        hint = "Its figures are in its report.html, its numbers in results.csv."
+        raise RequestError("a result of dcp theory, and no run", slug="not-a-run", where=str(path), hint=hint)
     if missing:
         there = "run.json" if missing == ["recipe.toml"] else "recipe.toml"
         hint = "dcp makes both in one move, so one was removed, or a copy was cut short. Copy it again."

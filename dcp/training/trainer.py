@@ -119,7 +119,8 @@ class Trainer:
             Interrupted: a signal stopped it; a checkpoint has been saved.
         """
         parts, process = self.parts, self.process
-        process.wait()  # every process has looked at the folder before the first one makes it
+        with failures.in_words(self.path):
+            process.wait()  # every process has looked at the folder before the first one makes it
         with Signals() as signals:  # from before the folder is made until the record says "done"
             run = self.existing
             if run is None and process.is_main:

@@ -106,6 +106,14 @@ def test_a_key_given_twice_in_two_ways_is_refused(tmp_path: Path, dcp: Callable)
     assert "error[bad-override]: train.epochs is given twice" in said.err
 
 
+def test_a_result_of_the_theory_is_called_one(trained: Path, tmp_path: Path, dcp: Callable) -> None:
+    shutil.copytree(trained, tmp_path / "threshold")
+    (tmp_path / "threshold/run.json").rename(tmp_path / "threshold/theory.json")
+    said = dcp("compare", tmp_path / "threshold", trained)
+    assert said.code == 2
+    assert "error[not-a-run]: a result of dcp theory" in said.err
+
+
 def test_a_link_that_leads_nowhere_is_named(tmp_path: Path, dcp: Callable) -> None:
     (tmp_path / "directcopy-s0").symlink_to("nowhere")
     for more in ((), ("--resume",)):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from dcp.errors import RequestError, RunBusy, RunError, RunExists
+from dcp.hardware.processes import Process
 from dcp.recipe.recipe import Recipe
 from dcp.runs import disk, held_folder, lease, owner
 from dcp.runs.run import Run
@@ -236,3 +237,15 @@ def test_a_run_below_such_a_path_is_trained_where_it_is_named_from_inside(
     monkeypatch.chdir(tmp_path / "a\udcff")
     assert dcp("pretrain", "tiny/directcopy", "train.epochs=1", "probe.after=['spectrum']").code == 0
     assert dcp("probe", "directcopy", "-e", "spectrum", "--json").code == 0
+
+
+def test_a_process_that_is_lost_before_the_training_begins_is_said_in_words(
+    tmp_path: Path, dcp: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wait(self: Process) -> None:
+        raise RuntimeError("[enforce fail at pair.cc] Connection reset by peer")
+
+    monkeypatch.setattr(Process, "wait", wait)
+    said = dcp(*WORDS, tmp_path)
+    assert said.code == 1
+    assert said.err.startswith("error[process-lost]")
