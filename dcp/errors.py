@@ -54,12 +54,27 @@ class DcpError(Exception):
 def printable(text: str) -> str:
     r"""The text on one line, escaped where a file's name holds what a terminal would obey or cannot show.
 
-    >>> print(printable("a\nb\x1b[31m ρ"))
-    a\nb\x1b[31m ρ
+    >>> print(printable("a\nb\x1b[31m ρ"), printable(b"\xff".decode(errors="surrogateescape")))
+    a\nb\x1b[31m ρ \xff
     """
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return "".join(c if c.isprintable() else _visible(c) for c in text)
+
+
+def _visible(c: str) -> str:
+    if "\udc80" <= c <= "\udcff":  # how Python keeps a byte that is no UTF-8
+        return f"\\x{ord(c) - 0xDC00:02x}"
+    return c.encode("unicode_escape").decode()
+
+
+def escaped(name: bytes) -> str:
+    r"""A file's name as text that leads back to it: a backslash is written twice, a byte that is no UTF-8 as \xff.
+
+    >>> print(escaped(b"a\xff"), escaped(rb"a\xff"))
+    a\xff a\\xff
+    """
+    return name.replace(b"\\", rb"\\").decode(errors="backslashreplace")
 
 
 def _again(kind: type[DcpError], message: str, slug: str, where: str, hint: str) -> DcpError:

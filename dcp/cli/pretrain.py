@@ -159,6 +159,10 @@ def _dry(recipe: "Recipe", request: Request, watcher: "Watcher", *, as_json: boo
     cost = estimate(recipe, request)
     watcher.rest()
     gib = (cost["peak_memory_bytes"] or 0) / 2**30
+    time = "too few steps to measure any"
+    if cost["seconds_per_step"] is not None:
+        time = f"{cost['seconds_per_step']:.3f} s a step ({cost['images_per_s']:,.0f} images/s): "
+        time += f"about {duration(cost['estimated_s'])}"
     exists = f"{cost['run']} exists: --resume goes on with it; a new one needs run.name=NEW_NAME, --seed or --runs"
     for line in (
         *([exists] if cost["exists"] else []),
@@ -169,8 +173,7 @@ def _dry(recipe: "Recipe", request: Request, watcher: "Watcher", *, as_json: boo
         f"parameters   {cost['parameters']:,}, of which the backbone {cost['backbone_parameters']:,}",
         f"arithmetic   {cost['flops_per_step'] / 1e9:,.1f} GFLOP a step",
         f"memory       {gib:.1f} GiB at most so far",
-        f"time         {cost['seconds_per_step']:.3f} s a step ({cost['images_per_s']:,.0f} images/s): "
-        f"about {duration(cost['estimated_s'])}",
+        f"time         {time}",
     ):
         print(line)
     if as_json:

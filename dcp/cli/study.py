@@ -126,11 +126,15 @@ def _dry(study: Study, request: Request, *, as_json: bool) -> int:
     if left:
         cost = dry_run_module.estimate(left[0].recipe, replace(request, resume=True))
         total, pace = sum(steps[cell.arm.name] for cell in left), cost["seconds_per_step"]
-        plan |= {"steps": total, "seconds_per_step": pace, "estimated_s": total * pace}
-        print(
-            f"\ntime  {pace:.3f} s a step, measured on {cost['run']}: {count(total, 'step')} of "
-            f"{count(len(left), 'run')} take about {duration(total * pace)} on {cost['device']}, and then the probes"
-        )
+        plan |= {"steps": total, "seconds_per_step": pace, "estimated_s": None if pace is None else total * pace}
+        what = f"{count(total, 'step')} of {count(len(left), 'run')}"
+        if pace is None:
+            print(f"\ntime  {what}; {cost['run']} has too few to measure any")
+        else:
+            print(
+                f"\ntime  {pace:.3f} s a step, measured on {cost['run']}: {what} take about "
+                f"{duration(total * pace)} on {cost['device']}, and then the probes"
+            )
     if as_json:
         sys.stdout.write(json.dumps(plan) + "\n")
     return DONE

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
-from dcp.data.grey_levels import HINT, Range, is_deep, no_range, own_range, present, to_bytes, values
+from dcp.data.grey_levels import GIVEN, HINT, Range, is_deep, no_range, own_range, present, to_bytes, values
 from dcp.data.image_files import Files, opened
 from dcp.errors import NotFetched, RequestError, not_fetched
 
@@ -21,31 +21,43 @@ PIXELS = 4096  # of each of these
 QUANTILES = (0.001, 0.999)  # a broken pixel, or a missing value that nobody declared, is not the darkest of all
 
 
-def look(files: Files) -> tuple[str, ...]:
+def look(files: Files, *, measured: bool = False) -> tuple[str, ...]:
     """What is to be said of the images.
+
+    Args:
+        files: the images.
+        measured: whether a range was to be measured, whatever came of it.
 
     Raises:
         RequestError: "git-lfs", one of them was not fetched; "no-range", how bright its values are nobody knows.
     """
-    lowest, highest, darkest, brightest, decoded = np.inf, -np.inf, 255, 0, 0
-    for i, image in _opened(files, LOOKED_AT):
-        if not is_deep(image) or decoded == DECODED:
-            continue
-        if files.grey is None and own_range(image) is None:
-            raise RequestError(no_range(image), slug="no-range", where=files.place(i), hint=HINT)
-        levels, grey = to_bytes(image, files.grey), values(image)
-        numbers = grey[present(image, grey)]
-        if len(numbers):
-            lowest, highest = min(lowest, float(numbers.min())), max(highest, float(numbers.max()))
-            darkest, brightest = min(darkest, int(levels.min())), max(brightest, int(levels.max()))
-            decoded += 1
-    if not decoded or brightest - darkest >= FEW_LEVELS:
+    deep = []
+    for i, image in _opened(files, _evenly(len(files), LOOKED_AT)):
+        if is_deep(image):
+            if files.grey is None and own_range(image) is None:
+                what = no_range(image) + ("; in the training images was nothing to measure" if measured else "")
+                hint = GIVEN if measured else HINT
+                raise RequestError(what, slug="no-range", where=files.place(i), hint=hint)
+            deep.append(i)
+    found = []  # of each image the lowest and the highest value, and what these become
+    for _, image in _opened(files, [deep[k] for k in _evenly(len(deep), DECODED)], load=True):
+        grey = values(image)
+        here = present(image, grey)
+        if here.any():
+            numbers, levels = grey[here], to_bytes(image, files.grey)[here]
+            found.append([float(f(values)) for values in (numbers, levels) for f in (np.min, np.max)])
+    if not found:
         return ()
-    ends = f"[{lowest:g}, {highest:g}]"
-    return (
-        f"{brightest - darkest + 1} of 256 grey levels are left of values from {lowest:g} to {highest:g}: "
-        f'data.range = {ends}, or "measured", spreads them out',
-    )
+    low, high, dark, bright = (np.array(ends) for ends in zip(*found, strict=True))
+    left, spans = bright.max() - dark.min() + 1, bright - dark + 1
+    of_all = f"values from {low.min():g} to {high.max():g} ({len(found)} images were looked at)"
+    if left <= FEW_LEVELS:
+        better = "data.range = [low, high]" if measured else 'data.range = "measured"'
+        return (f"{left:g} of 256 grey levels are left of {of_all}: {better} spreads them out",)
+    if np.median(spans) <= FEW_LEVELS:
+        few = f"half of the images have at most {np.median(spans):g} of 256 grey levels"
+        return (f"{few}, as all together have {of_all}: a narrower data.range = [low, high] shows more of them",)
+    return ()
 
 
 def measured(files: Files) -> Range | None:
@@ -57,7 +69,7 @@ def measured(files: Files) -> Range | None:
         RequestError: "no-range", they are all the same.
     """
     sample = []
-    for _, image in _opened(files, MEASURED):
+    for _, image in _opened(files, _evenly(len(files), MEASURED), load=True):
         if is_deep(image):
             grey = values(image)
             numbers = grey[present(image, grey)]
@@ -68,18 +80,22 @@ def measured(files: Files) -> Range | None:
     low, high = (float(end) for end in np.quantile(np.concatenate(sample).astype(np.float64), QUANTILES))
     if high == low:
         what = f"the grey values of the images are {low:g} everywhere: there is no range to measure"
-        raise RequestError(what, slug="no-range", where="data.range", hint=HINT)
+        raise RequestError(what, slug="no-range", where="data.range", hint=GIVEN)
     return low, high
 
 
-def _opened(files: Files, count: int) -> Iterator[tuple[int, Image.Image]]:
-    """At most `count` images with their numbers, loaded where they are grey of more than 8 bits."""
-    count = min(count, len(files))
-    for place in range(count):
-        i = place * len(files) // count
+def _evenly(n: int, count: int) -> list[int]:
+    """At most `count` of 0..n-1."""
+    count = min(count, n)
+    return [place * n // count for place in range(count)]
+
+
+def _opened(files: Files, which: list[int], *, load: bool = False) -> Iterator[tuple[int, Image.Image]]:
+    """Images with their numbers, grey ones of more than 8 bits loaded; those that cannot be read are passed over."""
+    for i in which:
         try:
             with opened(files.path(i)) as image:
-                if is_deep(image):
+                if load and is_deep(image):
                     image.load()
                 yield i, image
         except NotFetched:

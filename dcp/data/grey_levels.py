@@ -25,10 +25,8 @@ Range: TypeAlias = tuple[float, float]  # low < high
 BLOCK = 1 << 20  # pixels that are float64 at a time: 8 MB
 SAMPLE_FORMAT, BITS, NODATA = 339, 258, 42113  # tags of a TIFF
 UNSIGNED = 1  # its sample format
-HINT = (
-    "Say which values are black and white: data.range = [0, 1], with your numbers.\n"
-    'Or data.range = "measured": once, over the training images.'
-)
+GIVEN = "Say which values are black and white: data.range = [0, 1], with your numbers."
+HINT = f'{GIVEN}\nOr data.range = "measured": once, over the training images, where such values must be.'
 
 
 def is_deep(image: Image.Image) -> bool:

@@ -31,9 +31,10 @@ import torch
 from PIL import ExifTags, Image, UnidentifiedImageError
 from torch import Tensor
 
+from dcp.data.broken_files import TRAINED, Undecodable, broken
 from dcp.data.grey_levels import Range, is_deep, to_bytes
 from dcp.data.regular_files import open_regular
-from dcp.errors import LFS_POINTER, NotFetched, RunError, not_fetched
+from dcp.errors import LFS_POINTER, RunError, not_fetched, printable
 
 FORMATS = {  # as Pillow calls them -> endings of their files
     "JPEG": ("jpg", "jpeg", "jpe", "jfif"),
@@ -52,6 +53,7 @@ MOST_TRIED = 100  # images that could take the place of a broken one; as many br
 # Pillow warns here and refuses at twice as many. Such an image takes a second and 270 MB for every view, so
 # dcp refuses it already here.
 MAX_PIXELS = 89_478_485
+SMALLER = "scale it down or cut it up"
 
 TURNS = {  # EXIF orientation -> what puts the image upright; 1 is upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -64,10 +66,6 @@ TURNS = {  # EXIF orientation -> what puts the image upright; 1 is upright
 }
 
 
-class Undecodable(RunError):
-    """The content of a file is no image that could be decoded; the file itself can be read."""
-
-
 @dataclass(frozen=True, eq=False)
 class Files:
     """A list of image files below one folder; nothing is read before `decode`."""
@@ -78,6 +76,7 @@ class Files:
     shown: str = ""  # what messages call the root; "" for its path
     left_out: Mapping[str, int] = field(default_factory=dict)  # files below the root that are no images, by ending
     grey: Range | None = None  # of grey images of more than 8 bits; None for each kind's own
+    mending: str = TRAINED  # what helps where a file is broken
     skips: bool = False  # whether others take the place of images that cannot be decoded
     in_place: dict[int, int] = field(default_factory=dict, init=False)  # image -> the one in its place, as far as known
 
@@ -114,7 +113,7 @@ class Files:
             # not self.path(i).stat(): building a Path takes much longer, and a fingerprint asks for all files
             return os.stat(os.path.join(os.fsencode(self.root), self.name(i))).st_size  # noqa: PTH116, PTH118
         except OSError as error:
-            raise broken(self.path(i), error, self.place(i)) from error
+            raise broken(self.path(i), error, self.place(i), self.mending) from error
 
     def subset(self, index: Tensor) -> "Files":
         """The files at `index` (int64 [M]), in that order."""
@@ -125,13 +124,13 @@ class Files:
         """Image `i`, or that in its place, as uint8 [3, h, w] RGB; RunError with the path where it cannot be read."""
         try:
             j = self.in_place.get(i, i)
-            return decode(self.path(j), self.grey, self.place(j))
+            return decode(self.path(j), self.grey, self.place(j), self.mending)
         except Undecodable:
             if not self.skips:
                 raise
             for j in self._others(i):
                 with suppress(Undecodable):
-                    pixels = decode(self.path(j), self.grey, self.place(j))
+                    pixels = decode(self.path(j), self.grey, self.place(j), self.mending)
                     self.in_place[i] = j
                     return pixels
             raise
@@ -180,22 +179,25 @@ def opened(path: Path) -> Iterator[Image.Image]:
             if file.read(len(LFS_POINTER)) == LFS_POINTER:
                 raise not_fetched(str(path)) from None
             raise ValueError(f"it is no {', '.join(formats()[:-1])} or {formats()[-1]}") from None
+        except Image.DecompressionBombError:  # twice as many; its words name a limit of Pillow's
+            raise ValueError(f"it has more than the {MAX_PIXELS} pixels that dcp decodes; {SMALLER}") from None
         with image:
             size = f"{image.width} x {image.height} pixels"
             if image.width * image.height > MAX_PIXELS:
-                raise ValueError(f"{size} are more than the {MAX_PIXELS} that dcp decodes; scale it down or cut it up")
+                raise ValueError(f"{size} are more than the {MAX_PIXELS} that dcp decodes; {SMALLER}")
             if image.width * image.height == 0:
                 raise ValueError(size)
             yield image
 
 
-def decode(path: Path, grey: Range | None = None, shown: str = "") -> Tensor:
+def decode(path: Path, grey: Range | None = None, shown: str = "", mending: str = TRAINED) -> Tensor:
     """One image file as uint8 [3, h, w] RGB, upright; the module says how other colour modes become RGB.
 
     Args:
         path: the file.
         grey: range of grey images of more than 8 bits; None for the kind's own.
         shown: what messages call the file; without it the path.
+        mending: what helps where it is broken.
 
     Raises:
         RunError: the file is truncated, empty, not an image, larger than `MAX_PIXELS`, or has gone; "no-range".
@@ -207,31 +209,11 @@ def decode(path: Path, grey: Range | None = None, shown: str = "") -> Tensor:
     except MemoryError:
         raise
     except RunError as error:
-        error.where = _printed(shown or path)
+        error.where = printable(shown or str(path))
         raise
     except Exception as error:  # Pillow's parsers raise what they meet: OSError, SyntaxError, struct.error
-        raise broken(path, error, shown) from error
+        raise broken(path, error, shown, mending) from error
     return torch.from_numpy(pixels).permute(2, 0, 1)  # channels stay interleaved: resampling is twice as fast on them
-
-
-def broken(path: Path, error: Exception, shown: str = "") -> RunError:
-    """The error for a file that cannot be used, with Pillow's or the system's reason."""
-    hint = "Replace the file, or take it out of the folder; without it a training needs a new name: run.name=NAME."
-    kind: type[RunError] = RunError
-    if not path.exists():
-        reason, hint = "the file has gone since the folder was listed", "Put it back and go on with --resume."
-    elif isinstance(error, OSError) and error.strerror:
-        reason = error.strerror
-    elif isinstance(error, NotFetched):
-        reason, hint = error.message, error.hint
-    else:
-        reason, kind = str(error).strip() or type(error).__name__, Undecodable
-        hint += "\nOr go on without it: --resume data.broken=skip has another take its place."
-    return kind(f"cannot read an image: {reason}", slug="broken-image", where=_printed(shown or path), hint=hint)
-
-
-def _printed(path: Path | str) -> str:
-    return str(path).encode(errors="backslashreplace").decode()  # a name that is not valid text must still print
 
 
 def _turn(image: Image.Image) -> Image.Transpose | None:

@@ -5,6 +5,7 @@ Which files count says `dcp.data.image_names`.
 
 import os
 import unicodedata
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -13,17 +14,28 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from dcp.data.broken_files import UNTRAINED
 from dcp.data.datasets.base import Dataset, Split
 from dcp.data.folders import Folder
 from dcp.data.image_files import Files, top
-from dcp.data.image_names import EXTENSIONS, OTHER, WITHOUT, is_image, kind, walk
-from dcp.errors import RequestError, printable
+from dcp.data.image_names import (
+    EXTENSIONS,
+    HIDDEN,
+    OTHER,
+    WITHOUT,
+    Identity,
+    is_hidden,
+    is_image,
+    kind,
+    unreadable,
+    walk,
+)
+from dcp.data.links import Kinds, Listing, check_apart, check_classes, class_of
+from dcp.errors import RequestError, escaped, printable
 
 LISTED = 20  # kinds of files in `Files.left_out`; the rarer ones are "other"
 READ = f"Files that end in {', '.join(EXTENSIONS)} are read, in any case and at any depth, and those without an ending \
 that begin as one of these."
-
-Kinds = Counter[str]  # how many files of each kind
 
 
 def images(folder: Path | Folder) -> Files:
@@ -32,8 +44,7 @@ def images(folder: Path | Folder) -> Files:
     Raises:
         RequestError: the folder does not exist, cannot be read, holds no image, or one that can never be read.
     """
-    files, _ = _listed(folder)
-    return files
+    return _listed(folder).files
 
 
 def unlabelled(folder: Folder) -> Dataset:
@@ -43,7 +54,7 @@ def unlabelled(folder: Folder) -> Dataset:
         RequestError: as `images`.
     """
     files = images(folder)
-    return Dataset(files, remarks=_left_out(files))
+    return Dataset(files, remarks=("no train/ with a val/: no classes, no test images", *_left_out(files)))
 
 
 def labelled(train: Folder, test: Folder, split: Split) -> Dataset:
@@ -52,23 +63,27 @@ def labelled(train: Folder, test: Folder, split: Split) -> Dataset:
     Both folders are listed whichever split is asked for: a mismatch shows before hours of training.
 
     Raises:
-        RequestError: no images, loose images beside class folders, a class folder without images, or classes that
-            differ or look the same.
+        RequestError: no images, loose images beside class folders, a class folder without images, classes that differ
+            or look the same, two that are one folder, or images that are in both folders.
     """
-    (files, kinds), (test_files, test_kinds) = _listed(train), _listed(test)
+    listing, held_out = _listed(train), _listed(test)
+    check_apart(listing, held_out)
+    files, test_files = listing.files, replace(held_out.files, mending=UNTRAINED)
+    labels, classes = _classes(listing)
+    chosen, count = test_files if split == "test" else files, len(test_files)
+    inside = f"{count:,} test image{'' if count == 1 else 's'} in {test.name}/"
     remarks = (*_left_out(files), *_left_out(test_files))
-    labels, classes = _classes(files, kinds)
-    chosen = test_files if split == "test" else files
     if labels is None:
-        return Dataset(chosen, remarks=remarks)
-    test_labels, test_classes = _classes(test_files, test_kinds)
+        return Dataset(chosen, remarks=(f"no classes; {inside}", *remarks))
+    test_labels, test_classes = _classes(held_out)
     if test_classes != classes:
         raise _differ(files, test_files, classes, test_classes)
-    # a name that is no valid text is still a name of its own
-    names = tuple(os.fsencode(name).decode(errors="backslashreplace") for name in classes)
-    if len(names) == 1:  # whatever a network guesses would be right
-        why = f'one class, "{printable(names[0])}": no labels'
-        return Dataset(chosen, why_unlabelled=why, remarks=(why, *remarks))
+    remarks = (*_empty(train, listing), *_empty(test, held_out), *remarks)
+    if len(classes) == 1:  # whatever a network guesses would be right
+        why = f'one class, "{printable(classes[0])}": no labels'
+        return Dataset(chosen, why_unlabelled=why, remarks=(why, inside, *remarks))
+    names = tuple(escaped(os.fsencode(name)) for name in classes)
+    remarks = (f"{len(classes):,} classes; {inside}", *remarks)
     return Dataset(chosen, test_labels if split == "test" else labels, names, remarks=remarks)
 
 
@@ -78,7 +93,7 @@ def has_classes(folder: Folder) -> bool:
     Raises:
         RequestError: a folder may not be read.
     """
-    folders = (top(name) for name in walk(folder) if is_image(folder, name))
+    folders = (top(name) for name, _ in walk(folder) if is_image(folder, name))
     first = next(folders, b"")
     return bool(first) and any(other != first for other in folders)
 
@@ -89,7 +104,7 @@ def holds_image(folder: Folder) -> bool:
     Raises:
         RequestError: a folder may not be read.
     """
-    return any(is_image(folder, name) for name in walk(folder))
+    return any(is_image(folder, name) for name, _ in walk(folder))
 
 
 def is_folder(path: Path | Folder) -> bool:
@@ -102,14 +117,18 @@ def listed(names: Sequence[str], limit: int = 8) -> str:
     return ", ".join(names[:limit]) + (f" and {len(names) - limit} more" if len(names) > limit else "")
 
 
-def _listed(folder: Path | Folder) -> tuple[Files, Mapping[bytes, Kinds]]:
-    """The images below `folder`; and the kinds of the other files, for each folder in it (b"" for itself)."""
+def _listed(folder: Path | Folder) -> Listing:
     if not is_folder(folder):
         raise _missing(folder)
-    names, others = list[bytes](), defaultdict[bytes, Kinds](Counter)
-    for name in walk(folder):
-        if is_image(folder, name):
+    names, numbers, others = list[bytes](), array("q"), defaultdict[bytes, Kinds](Counter)
+    folders: dict[Identity, list[bytes]] = {}
+    for name, number in walk(folder, hidden=True, met=folders):
+        if is_hidden(name):
+            if is_image(folder, name):
+                others[b"" if name.startswith(b".") else top(name)][HIDDEN] += 1
+        elif is_image(folder, name):
             names.append(name)
+            numbers.append(number)
         else:
             others[top(name)][kind(name)] += 1
     kinds = sum(others.values(), Counter[str]())
@@ -119,11 +138,13 @@ def _listed(folder: Path | Folder) -> tuple[Files, Mapping[bytes, Kinds]]:
     left_out = dict(_commonest(kinds)[:LISTED])
     if rest := kinds.total() - sum(left_out.values()):
         left_out[OTHER] = left_out.get(OTHER, 0) + rest
-    return replace(Files.listed(Path(folder), names), shown=str(folder), left_out=left_out), others
+    files = replace(Files.listed(Path(folder), names), shown=str(folder), left_out=left_out)
+    return Listing(files, others, numbers, folders)
 
 
-def _classes(files: Files, others: Mapping[bytes, Kinds]) -> tuple[Tensor | None, tuple[str, ...]]:
+def _classes(listing: Listing) -> tuple[Tensor | None, tuple[str, ...]]:
     """Labels int64 [N] and names of the folders that are the classes; (None, ()) without folders."""
+    files, others = listing.files, listing.others
     folders = [top(files.name(i)) for i in range(len(files))]
     names = sorted(set(folders))
     if names == [b""]:
@@ -133,6 +154,7 @@ def _classes(files: Files, others: Mapping[bytes, Kinds]) -> tuple[Tensor | None
         what = f"images lie beside class folders ({len(names) - 1}), for example {loose}"
         hint = f"Move them into a class folder. {_without_labels(files.shown)}"
         raise RequestError(what, slug="mixed-folder", where=files.shown, hint=hint)
+    check_classes(listing)
     if barren := sorted(set(others) - {*names, b""}):
         what = f"a class folder without an image: it holds {_files(others[barren[0]])}"
         where = os.path.join(files.shown, os.fsdecode(barren[0]))  # noqa: PTH118
@@ -147,13 +169,21 @@ def _classes(files: Files, others: Mapping[bytes, Kinds]) -> tuple[Tensor | None
     return torch.tensor([number[name] for name in folders]), classes
 
 
+def _empty(folder: Folder, listing: Listing) -> tuple[str, ...]:
+    """What is said of folders of classes in which nothing is."""
+    folders = {class_of(way) for ways in listing.folders.values() for way in ways}
+    full = {top(listing.files.name(i)) for i in range(len(listing.files))}
+    names = [f"{os.fsdecode(name)}/" for name in sorted(folders - full - {b"", *listing.others})]
+    return (printable(f"empty, so no class, in {folder.name}/: {listed(names)}"),) if names else ()
+
+
 def _look(name: str) -> str:
     """The same for names that look the same: file systems keep "é" as one character, or as two."""
     return unicodedata.normalize("NFC", name)
 
 
 def _escaped(name: str) -> str:
-    return name.encode("ascii", "backslashreplace").decode()
+    return printable(name).encode("ascii", "backslashreplace").decode()
 
 
 def _differ(train: Files, test: Files, classes: Sequence[str], test_classes: Sequence[str]) -> RequestError:
@@ -169,7 +199,13 @@ def _differ(train: Files, test: Files, classes: Sequence[str], test_classes: Seq
 
 def _missing(folder: Path | Folder) -> RequestError:
     shown = str(Path(folder).absolute()) if str(folder) == os.fspath(folder) else str(folder)
-    what = "is a file, not a folder" if os.path.exists(folder) else "does not exist"  # noqa: PTH110
+    try:
+        os.stat(folder)  # noqa: PTH116
+        what = "is a file, not a folder"
+    except PermissionError as error:
+        return unreadable(folder, b"", error)
+    except (OSError, ValueError):
+        what = "does not exist"
     hint = "Give data.root the folder that holds the images; a relative path starts at the current folder."
     try:
         beside = [path.name for path in Path(folder).parent.iterdir() if _look(path.name) == _look(Path(folder).name)]
@@ -191,6 +227,7 @@ def _files(kinds: Mapping[str, int]) -> str:
     for ending, count in _commonest(kinds):
         files = "file" if count == 1 else "files"
         named = {WITHOUT: f"{count} {files} without an ending", OTHER: f"{count} other {files}"}
+        named[HIDDEN] = f"{count} hidden image{'' if count == 1 else 's'}"
         words.append(named.get(ending, f"{count} .{ending} {files}"))
     return listed(words)
 

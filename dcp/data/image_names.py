@@ -1,9 +1,10 @@
 """Which of the files below a folder are images, by their names.
 
 A file counts if its name ends in one of `EXTENSIONS`, in any case, or if it has no ending and begins as an image does.
-Names that begin with a dot are skipped, macOS's `._` companions among them. Each folder is read once, whatever links
-lead to it, so links in a circle end. The order is that of the relative paths as bytes: the same on every machine and in
-every language.
+Hidden ones, whose name or a folder's on their path begins with a dot, do not count, and are named where somebody asks
+for them. What systems and programs leave in folders (`LITTER`) is as good as not there. Each folder is read once,
+whatever links lead to it, so links in a circle end. The order is that of the relative paths as bytes: the same on every
+machine and in every language.
 """
 
 import os
@@ -15,10 +16,20 @@ from dcp.data.image_files import FORMATS
 from dcp.data.regular_files import open_regular, special
 from dcp.errors import RequestError
 
+Identity = tuple[int, int]  # device and number of a file or a folder, whatever it is called
+
 EXTENSIONS = tuple(chain(*FORMATS.values()))
 WITHOUT = "no ending"  # the kind of a file without one
 OTHER = "other"  # and of one whose ending is none that people use
+HIDDEN = "hidden images"  # and of an image that is hidden, or in a hidden folder
 SEPARATOR = os.fsencode(os.sep)
+
+# of macOS, Synology, Windows, Jupyter, version control and file managers: small pictures of pictures, old versions
+LITTER = re.compile(
+    rb"\._.*|__MACOSX|@eaDir|\$RECYCLE\.BIN|"
+    rb"\.(?:DS_Store|ipynb_checkpoints|AppleDouble|Trash.*|thumbnails|Spotlight-V100|fseventsd|git|hg|svn|dvc|cache)",
+    re.DOTALL,
+)
 
 _IMAGES = frozenset(extension.encode() for extension in EXTENSIONS)
 _ENDING = re.compile(rb"[a-z0-9_+-]{1,12}")
@@ -48,47 +59,90 @@ def is_image(folder: str | os.PathLike[str], name: bytes) -> bool:
         return False
 
 
-def walk(folder: str | os.PathLike[str]) -> Iterator[bytes]:
-    """Relative paths of all files below `folder`, sorted, hidden ones left out.
+def is_hidden(name: bytes) -> bool:
+    """Whether the last part of a relative path, or a folder on it, begins with a dot."""
+    return name.startswith(b".") or SEPARATOR + b"." in name
+
+
+def walk(
+    folder: str | os.PathLike[str], *, hidden: bool = False, met: dict[Identity, list[bytes]] | None = None
+) -> Iterator[tuple[bytes, int]]:
+    """Relative paths of all files below `folder`, sorted; each with a number that another way to the file has too.
+
+    Files that have the same number are most likely one; a file system may not know better.
+
+    Args:
+        folder: where to begin.
+        hidden: whether hidden ones are among them.
+        met: is filled with the folders, each with all the ways to it; a separator is at their end. No hidden ones.
 
     Raises:
-        RequestError: a folder may not be read, or as `entries`.
+        RequestError: a folder may not be read, or as `entries`. Of hidden ones neither is an error.
     """
-    root, seen = os.fsencode(folder), set[tuple[int, int]]()  # device and number of each folder
-    waiting = [b""]  # relative paths, the next one last; a folder's ends in a separator
+    met, concealed = {} if met is None else met, set[Identity]()  # a way that is hidden must not hide the other
+    waiting = [(b"", 0)]  # relative paths, the next one last; a folder's ends in a separator
     while waiting:
-        name = waiting.pop()
+        name, number = waiting.pop()
         if name and not name.endswith(SEPARATOR):
-            yield name
+            yield name, number
             continue
         try:
-            status = os.stat(os.path.join(root, name))  # noqa: PTH116, PTH118 - bytes
-        except OSError as error:
-            raise _unreadable(folder, name, error) from error
-        if (status.st_dev, status.st_ino) in seen:
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        waiting.extend(name + entry for entry in reversed(entries(folder, name)))
+            itself = identity(folder, name)
+            if is_hidden(name):
+                known = itself in met or itself in concealed
+                concealed.add(itself)
+            else:
+                known = itself in met
+                met.setdefault(itself, []).append(name)
+            if not known:
+                inside = _scanned(folder, name, hidden=hidden, device=itself[0])
+                waiting.extend((name + entry, number) for entry, number in reversed(inside))
+        except RequestError:
+            if not is_hidden(name):
+                raise
 
 
-def entries(folder: str | os.PathLike[str], below: bytes = b"") -> list[bytes]:
-    """The names in the folder `below` another one, sorted, with a separator after a folder's; hidden ones left out.
+def identity(folder: str | os.PathLike[str], below: bytes = b"") -> Identity:
+    """Of the folder `below` another one.
+
+    Raises:
+        RequestError: it may not be entered.
+    """
+    try:
+        # the dot is in it: the folder itself may be looked at where what is in it may be listed and not be opened
+        status = os.stat(os.path.join(os.fsencode(folder), below, b"."))  # noqa: PTH116, PTH118 - bytes
+    except OSError as error:
+        raise unreadable(folder, below, error) from error
+    return status.st_dev, status.st_ino
+
+
+def entries(folder: str | os.PathLike[str]) -> list[bytes]:
+    """The names in a folder, sorted, with a separator after a folder's; hidden ones and litter left out.
 
     Raises:
         RequestError: it may not be read; or what has an image's name, or a folder's, can never be read.
     """
+    return [name for name, _ in _scanned(folder, b"", hidden=False, device=identity(folder)[0])]
+
+
+def _scanned(folder: str | os.PathLike[str], below: bytes, *, hidden: bool, device: int) -> list[tuple[bytes, int]]:
+    """The names in the folder `below` another one, as `entries`; each with its number, as `walk`."""
     try:
         with os.scandir(os.path.join(os.fsencode(folder), below)) as found:  # noqa: PTH118
-            names = [(entry.name, _what(entry)) for entry in found if not entry.name.startswith(b".")]
+            names = [
+                (entry.name, _what(entry), _number(entry, device))
+                for entry in found
+                if (hidden or not entry.name.startswith(b".")) and not LITTER.fullmatch(entry.name)
+            ]
     except OSError as error:
-        raise _unreadable(folder, below, error) from error
-    for name, what in names:
+        raise unreadable(folder, below, error) from error
+    for name, what, _ in names:
         ending = _ending(name)
-        if what not in ("a file", "a folder") and (not ending or ending in _IMAGES):
+        if what not in ("a file", "a folder") and not is_hidden(below + name) and (not ending or ending in _IMAGES):
             text, where = f"{'an image' if ending else 'a file or folder'} is {what}", _shown(folder, below + name)
             hint = "Put back what belongs there, or remove the name."
             raise RequestError(text, slug="unusable-image", where=where, hint=hint)
-    return sorted(name + SEPARATOR if what == "a folder" else name for name, what in names)
+    return sorted((name + SEPARATOR if what == "a folder" else name, number) for name, what, number in names)
 
 
 def _ending(name: bytes) -> bytes:
@@ -103,14 +157,28 @@ def _what(entry: os.DirEntry[bytes]) -> str:
         if entry.is_file():
             return "a file"
         return special(entry.stat().st_mode)
+    except PermissionError:
+        return "a link that leads where you may not look"
     except OSError:  # a link to nothing, or to itself
         return "a link that leads to nothing"
+
+
+def _number(entry: os.DirEntry[bytes], device: int) -> int:
+    """Of where it leads, without asking the disk again."""
+    try:
+        if entry.is_symlink():
+            status = entry.stat()
+            return hash((status.st_dev, status.st_ino))
+        return hash((device, entry.inode())) if os.name == "posix" else 0  # elsewhere that would open each file
+    except OSError:
+        return 0
 
 
 def _shown(folder: str | os.PathLike[str], name: bytes) -> str:
     return os.path.join(str(folder), os.fsdecode(name))  # noqa: PTH118
 
 
-def _unreadable(folder: str | os.PathLike[str], name: bytes, error: OSError) -> RequestError:
+def unreadable(folder: str | os.PathLike[str], name: bytes, error: OSError) -> RequestError:
+    """The error for the folder `name` below another one."""
     what, hint = f"cannot read a folder: {error.strerror}", "Check its permissions, or move it out of the data."
     return RequestError(what, slug="unreadable-folder", where=_shown(folder, name).rstrip(os.sep), hint=hint)

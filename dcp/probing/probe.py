@@ -104,8 +104,8 @@ def probe(
                 say(f"{name} not measured: {error}")
             else:
                 record = {"data": images, "classes": list(trained.classes), **scores, "step": run.record.steps}
+                test_images.write(run, splits["test"], images["test"])  # first: scores without it would stay so
                 run.write_probe(name + ending, record, arrays or None)
-                test_images.write(run.path / "probes", splits["test"], images["test"])
                 written[name + ending] = record
     except KeyboardInterrupt:
         left = [word for name in names if name + ending not in written for word in ("-e", name)]

@@ -20,7 +20,7 @@ from dcp.runs.own_files import check_folder, open_file
 STALE_AFTER_S = 3600.0  # a folder is made in seconds; what has not moved for an hour has no living owner
 # what stands beside a file, or a folder, that is being written: whose, and by which process
 _BESIDE = r"\.{name}\.[0-9]+-[0-9a-f]{{8}}\.tmp"
-LEFTOVER = re.compile(_BESIDE.format(name=r"(?:[\w@.+=-]+\.(?:json|jsonl|toml|safetensors|html)|lease|clock)"))
+LEFTOVER = re.compile(_BESIDE.format(name=r"(?:[\w@.+=-]+\.(?:json|jsonl|toml|safetensors|html|txt)|lease|clock)"))
 _FULL = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk is full: your share of it is used up",

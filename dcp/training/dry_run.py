@@ -26,6 +26,7 @@ def estimate(recipe: Recipe, request: Request) -> dict[str, Any]:
 
     Returns:
         Plain values: images, steps, parameters, FLOPs of the networks in a step, seconds, memory in bytes, ...
+        Seconds, and what follows from them, are None where there are too few whole batches to time one.
 
     Raises:
         RequestError, RunError: as `pretrain`.
@@ -46,7 +47,7 @@ def estimate(recipe: Recipe, request: Request) -> dict[str, Any]:
         if len(took) == STEPS + warm_up:
             break
     timed = sorted(took[warm_up:] or took[-1:])
-    seconds = timed[len(timed) // 2] if len(took) > 1 else float("nan")
+    seconds = timed[len(timed) // 2] if len(took) > 1 else None
     return {
         "run": str(trainer.path),
         "exists": occupied(trainer.path),
@@ -62,7 +63,7 @@ def estimate(recipe: Recipe, request: Request) -> dict[str, Any]:
         "backbone_parameters": sum(p.numel() for p in method.online.backbone.parameters()),
         "flops_per_step": recipe.train.batch * flops.per_image(method, recipe.data.view_size),
         "seconds_per_step": seconds,
-        "images_per_s": recipe.train.batch / seconds,
-        "estimated_s": seconds * plan.steps,
+        "images_per_s": None if seconds is None else recipe.train.batch / seconds,
+        "estimated_s": None if seconds is None else seconds * plan.steps,
         "peak_memory_bytes": peak_memory_bytes(device),
     }

@@ -89,7 +89,8 @@ def test_two_folders_for_one_split_are_refused_and_images_beside_both_splits_are
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes/a.txt").touch()
     data = base.load(Config(root=str(tmp_path)), "pretrain")
-    assert (len(data), data.remarks) == (2, ("not read beside train/ and val/: masks/",))
+    assert data.remarks == ("2 classes; 2 test images in val/", "not read beside train/ and val/: masks/")
+    assert len(data) == 2
     write(paint, tmp_path, "validation/cat/c.png")
     error = refusal(tmp_path)
     assert (error.slug, error.message) == ("unknown-split", "val and validation are two folders for one split")
@@ -110,10 +111,11 @@ def test_val_is_the_test_split_where_both_val_and_test_exist(tmp_path, paint):
 
 @pytest.mark.parametrize("split", SPLITS)
 def test_a_folder_without_splits_is_read_to_any_depth_without_labels(tmp_path, paint, split):
-    write(paint, tmp_path, "b.png", "a/z.jpg", "a/b/c/d/e.webp", "val/only.png")
+    write(paint, tmp_path, "b.png", "a/z.jpg", "a/b/c/d/e.webp", "value/only.png")
     data = base.load(Config(root=str(tmp_path)), split)
-    assert names(data) == ["a/b/c/d/e.webp", "a/z.jpg", "b.png", "val/only.png"]
+    assert names(data) == ["a/b/c/d/e.webp", "a/z.jpg", "b.png", "value/only.png"]
     assert (data.labels, data.classes) == (None, ())
+    assert data.remarks == ("no train/ with a val/: no classes, no test images",)
 
 
 def test_splits_without_class_folders_are_unlabelled(tmp_path, paint):
@@ -162,6 +164,7 @@ def test_a_data_set_tells_what_is_left_out_of_either_split(tmp_path, paint):
     assert data.images.left_out == {"svg": 2, "txt": 1}
     assert data.facts() == {"left_out": {"svg": 2, "txt": 1}, "range": None}
     assert data.remarks == (
+        "2 classes; 2 test images in val/",
         f"not read in {tmp_path / 'train'}: 2 .svg files, 1 .txt file",
         f"not read in {tmp_path / 'val'}: 1 file without an ending",
     )
@@ -224,11 +227,11 @@ def test_a_link_that_leads_to_itself_is_refused_and_what_has_another_ending_is_c
 
 
 def test_linked_files_and_linked_class_folders_are_followed(tmp_path, paint):
-    real = write(paint, tmp_path / "real", "cat/a.png", "x.png")
+    real = write(paint, tmp_path / "real", *(f"{split}/{name}" for split in SPLITS for name in ("cat/a.png", "x.png")))
     for split in ("train", "val"):
         (tmp_path / "data" / split / "dog").mkdir(parents=True)
-        (tmp_path / "data" / split / "cat").symlink_to(real / "cat")
-        (tmp_path / "data" / split / "dog" / "b.png").symlink_to(real / "x.png")
+        (tmp_path / "data" / split / "cat").symlink_to(real / SPLITS[split == "val"] / "cat")
+        (tmp_path / "data" / split / "dog" / "b.png").symlink_to(real / SPLITS[split == "val"] / "x.png")
     data = base.load(Config(root=str(tmp_path / "data")), "train")
     assert (names(data), data.labels.tolist()) == (["cat/a.png", "dog/b.png"], [0, 1])
 
@@ -332,7 +335,7 @@ def test_odd_names_are_escaped_in_what_is_said(tmp_path, paint):
         pytest.skip("this file system takes valid text only")
     (tmp_path / "train" / name / "x.svg").touch()
     data = base.load(Config(root=str(tmp_path)), "train")
-    assert len(data.remarks) == 3
+    assert len(data.remarks) == 4
     assert all(remark.isprintable() for remark in data.remarks)
     with pytest.raises(ValidationError, match="UTF-8"):  # no recipe.toml could hold it
         Config(root=str(tmp_path / "train" / name))
@@ -370,7 +373,7 @@ def test_a_variable_in_the_root_is_never_shown_expanded(tmp_path, paint, monkeyp
         assert "hunter2" not in str(error)
         assert root in str(error)
     data = base.load(Config(root="$TOKEN/train"), "pretrain")
-    assert data.remarks == ("not read in $TOKEN/train: 1 .svg file",)
+    assert data.remarks[1:] == ("not read in $TOKEN/train: 1 .svg file",)
     with pytest.raises(RunError) as caught:
         base.load(Config(root="$TOKEN/broken"), "pretrain").images.decode(0)
     assert caught.value.where == "$TOKEN/broken/b.png"

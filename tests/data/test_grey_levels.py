@@ -133,11 +133,54 @@ def test_a_range_must_rise():
 
 def test_twelve_bits_in_sixteen_are_told_with_the_key_that_helps(tmp_path):
     root = splits(tmp_path, np.uint16, factor=4095 / 3)
-    (remark,) = base.load(Config(root=root), "test").remarks
+    _, remark = base.load(Config(root=root), "test").remarks
     assert remark.startswith("17 of 256 grey levels are left of values from ")
-    assert "data.range = [" in remark
-    assert base.load(Config(root=root, range=(0.0, 4095.0)), "test").remarks == ()
-    assert base.load(Config(root=splits(tmp_path / "b", np.uint16, factor=20000)), "train").remarks == ()
+    assert remark.endswith('data.range = "measured" spreads them out')
+    assert len(base.load(Config(root=root, range=(0.0, 4095.0)), "test").remarks) == 1
+    assert len(base.load(Config(root=splits(tmp_path / "b", np.uint16, factor=20000)), "train").remarks) == 1
+
+
+def by_class(root, *highest):
+    """Twenty images of 16 bits a class, the classes one after the other; each has values up to its class's."""
+    for k, high in enumerate(highest):
+        for i in range(20):
+            save(root / f"{k}" / f"{i}.png", np.linspace(0, high, 50), np.uint16)
+    return Config(root=str(root))
+
+
+def test_the_images_that_are_looked_at_are_spread_over_all_classes(tmp_path):
+    remark = base.load(by_class(tmp_path, 1000, 2000, 3000, 4000), "pretrain").remarks[-1]
+    assert "17 of 256 grey levels are left of values from 0 to 4000 (16 images were looked at)" in remark
+
+
+def test_one_bright_class_does_not_hide_that_the_others_have_few_levels(tmp_path):
+    remark = base.load(by_class(tmp_path, 1000, 1000, 1000, 65000), "pretrain").remarks[-1]
+    assert remark.startswith("half of the images have at most 5 of 256 grey levels, as all together have values from 0")
+    assert "to 65000" in remark
+    assert base.load(by_class(tmp_path / "b", 60000, 50000, 65000), "pretrain").remarks[1:] == ()
+
+
+def test_an_image_that_was_never_fetched_or_has_no_range_is_found_behind_many_that_have(tmp_path):
+    config = by_class(tmp_path, 60000, 60000)
+    save(tmp_path / "2/0.tif", [0, 1], np.float32)
+    with pytest.raises(RequestError, match="no agreed black and white"):
+        base.load(config, "pretrain")
+
+
+def test_who_has_asked_to_measure_is_not_advised_to_do_so(tmp_path):
+    config = Config(root=splits(tmp_path / "a", np.float32), range="measured")
+    for i in range(6):
+        save(tmp_path / f"a/train/class{i % 2}/{i}.tif", [np.nan] * 9, np.float32)
+    with pytest.raises(RequestError, match="in the training images was nothing to measure") as nothing:
+        base.load(config, "pretrain")
+    for i in range(6):
+        save(tmp_path / f"a/train/class{i % 2}/{i}.tif", [7.0] * 9, np.float32)
+    with pytest.raises(RequestError, match="are 7 everywhere: there is no range to measure") as alike:
+        base.load(config, "pretrain")
+    for error in (nothing.value, alike.value):
+        assert error.slug == "no-range"
+        assert "data.range = [0, 1]" in error.hint
+        assert "measured" not in error.hint
 
 
 def test_ordinary_images_have_no_range_and_nothing_is_said(tmp_path, paint):
@@ -145,7 +188,8 @@ def test_ordinary_images_have_no_range_and_nothing_is_said(tmp_path, paint):
         paint(tmp_path / f"{mode}.png", mode)
     for kind in ("dtype", "measured", (0.0, 10.0)):
         data = base.load(Config(root=str(tmp_path), range=kind), "pretrain")
-        assert (data.images.grey, data.remarks) == (kind if isinstance(kind, tuple) else None, ())
+        assert data.images.grey == (kind if isinstance(kind, tuple) else None)
+        assert data.remarks == ("no train/ with a val/: no classes, no test images",)
         assert torch.equal(data.images.decode(1), decode(data.images.path(1)))
 
 

@@ -10,6 +10,7 @@ import torch
 from PIL import EpsImagePlugin, Image
 
 from dcp.data import image_files
+from dcp.data.broken_files import broken
 from dcp.data.image_files import Files, decode
 from dcp.errors import RunError
 
@@ -143,7 +144,7 @@ def test_a_truncated_file_is_named(tmp_path, paint, ending):
         decode(path)
     assert caught.value.slug == "broken-image"
     assert caught.value.where == str(path)
-    assert "Replace the file" in caught.value.hint
+    assert "Restore that very file, and go on with --resume" in caught.value.hint
 
 
 @pytest.mark.parametrize("content", [b"", b"not an image", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0", b"II*\0", b"BM"])
@@ -210,10 +211,16 @@ def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path):
     header = io.BytesIO()
     Image.new("1", (20_000, 20_000)).save(header, "png")  # 400 megapixels in some 50 kB
     (tmp_path / "bomb.png").write_bytes(header.getvalue())
-    with pytest.raises(RunError, match=r"bomb|more than the"):
+    with pytest.raises(RunError, match=f"it has more than the {image_files.MAX_PIXELS} pixels that dcp decodes"):
         decode(tmp_path / "bomb.png")
 
 
 def test_a_name_that_is_not_valid_text_still_prints():
-    error = image_files.broken(Path("/data") / "caf\udce9.png", OSError("x"))
+    error = broken(Path("/data") / "caf\udce9.png", OSError("x"))
     assert str(error).encode()
+
+
+def test_a_name_is_escaped_in_one_way_alone():
+    name = os.fsdecode(b"/data/a\xff.png")
+    error = broken(Path(name), ValueError("x"), name)
+    assert error.where == str(error).splitlines()[0].split("(")[1][:-1] == r"/data/a\xff.png"

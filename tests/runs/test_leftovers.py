@@ -121,5 +121,6 @@ def test_a_leftover_that_is_a_link_goes_and_what_it_leads_to_stays(tmp_path: Pat
 
 
 def test_the_hidden_names_that_dcp_makes_are_those_that_it_sweeps() -> None:
-    for name in ("run.json", "recipe.toml", "metrics.jsonl", "report.html", "linear@cifar100.safetensors", ".clock"):
+    names = ("run.json", "recipe.toml", "metrics.jsonl", "report.html", "linear@cifar100.safetensors", ".clock")
+    for name in (*names, "images-0123456789abcdef.txt"):
         assert disk.LEFTOVER.fullmatch(disk.beside(Path(name)).name), name

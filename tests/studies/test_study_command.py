@@ -52,6 +52,15 @@ def test_a_study_is_one_command_that_ends_with_a_comparison_and_published_number
     assert "epoch" not in again.out.partition("In knn")[0]
 
 
+def test_a_dry_run_of_too_few_steps_to_time_says_so(dcp, tiny, runs):
+    sets = ("train.epochs=1", "train.batch=64")
+    said = dcp("pretrain", tiny, *sets, "--runs", runs, "--device", "cpu", "--dry-run", "--json")
+    assert said.code == 0, said.err
+    assert "has too few to measure any" in said.out
+    plan = json.loads(said.out.splitlines()[-1], parse_constant=pytest.fail)
+    assert (plan["seconds_per_step"], plan["estimated_s"]) == (None, None)
+
+
 def test_a_dry_run_prints_the_plan_and_an_estimate_and_writes_nothing(dcp, tiny, runs):
     said = dcp("pretrain", tiny, "--runs", runs, "--device", "cpu", "--dry-run", "--json")
     assert said.code == 0, said.err

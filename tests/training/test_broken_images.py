@@ -16,7 +16,8 @@ import torch
 from PIL import Image
 
 from dcp.data import image_files
-from dcp.data.image_files import Files, Undecodable
+from dcp.data.broken_files import Undecodable
+from dcp.data.image_files import Files
 from dcp.errors import RunError
 from dcp.runs.run import Run
 

@@ -107,3 +107,68 @@ def test_a_fifo_that_takes_the_place_of_an_image_ends_the_training_at_once(
     said = train(*sets, "train.workers=1", "train.epochs=2")
     assert said.code == 1
     assert f"error[broken-image]: cannot read an image: it is a FIFO, not a file ({place})" in said.err
+
+
+def test_a_broken_training_image_is_to_be_restored_and_a_broken_test_image_is_to_go(
+    train: Callable, tmp_path: Path
+) -> None:
+    sets = (*make(tmp_path / "data"), 'probe.after=["knn"]')
+    place, other = tmp_path / "data/train/2/3.png", tmp_path / "data/val/2/1.png"
+    whole, broken = place.read_bytes(), b"no image"
+    other.write_bytes(broken)
+
+    place.write_bytes(broken)
+    said = train(*sets)
+    assert said.code == 1
+    assert f"({place})" in said.err
+    assert "Was it whole when the run began? Restore that very file, and go on with --resume." in said.err
+    assert "Else replace it, or take it out of the folder, and begin anew: run.name=NAME." in said.err
+    place.write_bytes(whole)  # it was not
+    assert "error[data-differ]" in train(*sets, "--resume").err
+    place.write_bytes(broken)
+    assert "error[broken-image]" in train(*sets, "--resume").err
+
+    place.write_bytes(whole)
+    said = train(*sets, "run.name=y")
+    assert said.code == 1
+    assert f"({other})" in said.err
+    assert "It is for testing: replace the file, or take it out of the folder, and go on with --resume." in said.err
+    other.unlink()
+    assert train(*sets, "run.name=y", "--resume").code == 0
+    assert json.loads((tmp_path / "runs/y-s0/probes/knn.json").read_text())["n"] == 5
+
+
+def test_a_kill_before_the_scores_leaves_the_list_of_images_and_one_before_the_list_no_scores(
+    train: Callable, dcp: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sets, probes = make(tmp_path / "data"), tmp_path / "runs/x-s0/probes"
+    assert train(*sets).code == 0
+
+    def killed(*args: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Run, "write_probe", killed)
+        assert dcp("probe", probes.parent, "-e", "knn").code == 130
+    (listed,) = probes.iterdir()
+    assert len(listed.read_text().splitlines()) == 6
+    listed.unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr("dcp.probing.test_images.write", killed)
+        assert dcp("probe", probes.parent, "-e", "knn").code == 130
+    assert [*probes.iterdir()] == []
+
+
+def test_a_dry_run_of_too_few_steps_to_time_says_so(train: Callable, tmp_path: Path) -> None:
+    said = train(*make(tmp_path / "data"), "data.limit=8", "--dry-run", "--json")
+    assert said.code == 0
+    assert "time         too few steps to measure any\n" in said.out
+    assert "3 classes; 6 test images in val/" in said.out
+    cost = json.loads(said.out.splitlines()[-1], parse_constant=pytest.fail)
+    assert [cost[key] for key in ("seconds_per_step", "images_per_s", "estimated_s")] == [None] * 3
+
+
+def test_the_first_lines_of_a_run_say_how_many_classes_and_test_images_there_are(
+    train: Callable, tmp_path: Path
+) -> None:
+    assert "3 classes; 6 test images in val/\n" in train(*make(tmp_path / "data")).out

@@ -6,29 +6,27 @@
 
 train may be called training; val may be called valid, validation, test or testing, in any case; where there are
 validation and test images, the test split is the validation images. Without such a folder, images beside train/ are
-refused: they might be meant for testing. One class is none: whatever is guessed would be right.
+refused: they might be meant for testing. So is val without train, and are folders further down that look like both.
+One class is none: whatever is guessed would be right.
 
 Labels are never used in training, only by probes. Without labels train is the same as pretrain, and so is
 test where no folder is set apart for it. Which files count, and in which order: see `dcp.data.image_names`; how they
 become RGB: see `dcp.data.image_files`, and for `range` `dcp.data.grey_levels`.
 """
 
-import os
 from dataclasses import replace
-from typing import Annotated, ClassVar, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from dcp.data import first_look, image_folders, image_names
+from dcp.data import first_look, image_folders
 from dcp.data.datasets.base import LARGEST, Dataset, FilesConfig, Split, data_folder
-from dcp.data.folders import Folder
 from dcp.data.grey_levels import Range
 from dcp.data.image_files import Files
+from dcp.data.split_folders import further_down, splits
 from dcp.errors import RequestError, printable
 
 Grey = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
-TRAIN = ("train", "training")
-HELD_OUT = (("val", "valid", "validation"), ("test", "testing"))  # of several kinds the first is the test split
 
 
 class Config(FilesConfig):
@@ -67,19 +65,12 @@ class Config(FilesConfig):
         return found is not None and image_folders.has_classes(found.train)
 
 
-class Splits(NamedTuple):
-    """The folders of the training and of the test images."""
-
-    train: Folder
-    test: Folder
-    beside: list[str]  # what else lies beside them that is or holds images
-
-
 def load(config: Config, split: Split) -> Dataset:
     """One split as files, decoded when a batch needs them.
 
     Raises:
-        RequestError: there are none that could be used; as `splits`, `image_folders.labelled` and `first_look.look`.
+        RequestError: there are none that could be used; as `splits`, `further_down`, `image_folders.labelled` and
+            `first_look.look`.
     """
     if config.download:
         hint = "Leave data.download out; data.root names the folder."
@@ -88,54 +79,16 @@ def load(config: Config, split: Split) -> Dataset:
     found = splits(root)
     data = image_folders.unlabelled(root) if found is None else image_folders.labelled(found.train, found.test, split)
     remarks = [*data.remarks]
-    if found is not None and found.beside:
+    assert isinstance(data.images, Files)
+    if found is None:
+        remarks += further_down(root, data.images)
+    elif found.beside:
         others = printable(image_folders.listed(found.beside))
         remarks.append(f"not read beside {found.train.name}/ and {found.test.name}/: {others}")
-    assert isinstance(data.images, Files)
     grey = config.range if isinstance(config.range, tuple) else None
     if config.range == "measured":
         train = data.images if found is None or split != "test" else image_folders.images(found.train)
         if grey := first_look.measured(train):
             remarks.append(f"grey values from {grey[0]:g} to {grey[1]:g}, as measured, become black to white")
     files = replace(data.images, grey=grey)
-    return replace(data, images=files, remarks=(*remarks, *first_look.look(files)))
-
-
-def splits(root: Folder) -> Splits | None:
-    """The folders of the splits; None where all images below `root` are training images.
-
-    Raises:
-        RequestError: "unknown-split", images beside train/ may be meant for testing, or two folders are one split.
-    """
-    if not image_folders.is_folder(root):
-        return None
-    entries = image_names.entries(root)
-    folders = [os.fsdecode(name[:-1]) for name in entries if name.endswith(image_names.SEPARATOR)]
-    train, *held_out = (_named(folders, names, root) for names in (TRAIN, *HELD_OUT))
-    if train is None:
-        return None
-    others = [name for name in folders if name not in (train, *held_out)]
-    beside = [f"{name}/" for name in others if image_folders.holds_image(root / name)]
-    loose = [name for name in entries if not name.endswith(image_names.SEPARATOR)]
-    beside += [os.fsdecode(name) for name in loose if image_names.is_image(root, name)]
-    test = next((name for name in held_out if name is not None), None)
-    if test is not None:
-        return Splits(root / train, root / test, beside)
-    if not beside:
-        return None
-    hint = (
-        "Are they for testing? Call their folder val or test.\n"
-        f'Are they not? Move them away, or give the training images alone: data.root = "{root / train}".\n'
-        f"Is {train}/ no split? Call it something else, and all images are for training."
-    )
-    what = f"images lie beside {train}/: {image_folders.listed(beside)}"
-    raise RequestError(what, slug="unknown-split", where=str(root), hint=hint)
-
-
-def _named(folders: list[str], names: tuple[str, ...], root: Folder) -> str | None:
-    """The folder that has one of these names, in any case."""
-    found = [name for name in folders if name.lower() in names]
-    if len(found) > 1:
-        what, hint = f"{' and '.join(found)} are two folders for one split", "Merge them, or move one away."
-        raise RequestError(what, slug="unknown-split", where=str(root), hint=hint)
-    return found[0] if found else None
+    return replace(data, images=files, remarks=(*remarks, *first_look.look(files, measured=config.range == "measured")))

@@ -1,0 +1,34 @@
+"""What is said of an image file that cannot be used."""
+
+from pathlib import Path
+
+from dcp.errors import NotFetched, RunError, printable
+
+# what helps where a file is broken: a run knows the images that it was trained on by their names and sizes
+TRAINED = (
+    "Was it whole when the run began? Restore that very file, and go on with --resume.\n"
+    "Else replace it, or take it out of the folder, and begin anew: run.name=NAME."
+)
+UNTRAINED = "It is for testing: replace the file, or take it out of the folder, and go on with --resume."
+
+
+class Undecodable(RunError):
+    """The content of a file is no image that could be decoded; the file itself can be read."""
+
+
+def broken(path: Path, error: Exception, shown: str = "", hint: str = TRAINED) -> RunError:
+    """The error for a file that cannot be used, with Pillow's or the system's reason."""
+    kind: type[RunError] = RunError
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        reason, hint = "the file has gone since the folder was listed", "Put it back and go on with --resume."
+    elif isinstance(error, PermissionError):
+        reason, hint = error.strerror or "permission denied", "Check its permissions and go on with --resume."
+    elif isinstance(error, OSError) and error.strerror:
+        reason = error.strerror
+    elif isinstance(error, NotFetched):
+        reason, hint = error.message, error.hint
+    else:
+        reason, kind = str(error).strip() or type(error).__name__, Undecodable
+        skipping = "leaves it out" if hint == UNTRAINED else "has another take its place"
+        hint += f"\nOr go on without it: --resume data.broken=skip {skipping}."
+    return kind(f"cannot read an image: {reason}", slug="broken-image", where=printable(shown or str(path)), hint=hint)
