@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from dcp.errors import RequestError, near_names, squeezed
 
-Stem = Literal["imagenet", "small", "cifar-pad2"]
+Stem = Literal["imagenet", "small", "small-stride2", "cifar-pad2"]
 Block: TypeAlias = type[torchvision.models.resnet.BasicBlock] | type[torchvision.models.resnet.Bottleneck]
 
 OF_ANY_SIZE = "resnet18, resnet50 and timm/vit_small_patch16_224 take images of most sizes"
@@ -34,6 +34,7 @@ class NarrowResNet(torchvision.models.ResNet):
 
 
 RESNETS: dict[str, tuple[Block, list[int]]] = {
+    "resnet10": (torchvision.models.resnet.BasicBlock, [1, 1, 1, 1]),  # not torchvision's: one block a stage
     "resnet18": (torchvision.models.resnet.BasicBlock, [2, 2, 2, 2]),
     "resnet34": (torchvision.models.resnet.BasicBlock, [3, 4, 6, 3]),
     "resnet50": (torchvision.models.resnet.Bottleneck, [3, 4, 6, 3]),
@@ -58,10 +59,11 @@ def backbone(
     """A network [B, 3, H, W] -> [B, features] without its classifier, and the number of its features.
 
     Args:
-        name: a ResNet of torchvision ("resnet18"), any other model of torchvision ("torchvision/vit_b_16") or of timm
+        name: a ResNet ("resnet18", "resnet10"), any other model of torchvision ("torchvision/vit_b_16") or of timm
             ("vit_small_patch16_224", "timm/resnet18").
-        stem: "imagenet" (7x7 stride 2, max-pool), "small" (3x3 stride 1, no pool; the papers' CIFAR network) or
-            "cifar-pad2" (as "small" with padding 2: solo-learn's, 34x34 maps for 32-pixel images).
+        stem: "imagenet" (7x7 stride 2, max-pool), "small" (3x3 stride 1, no pool; the papers' CIFAR network),
+            "small-stride2" (the same with stride 2, a quarter of its arithmetic) or "cifar-pad2" (as "small" with
+            padding 2: solo-learn's, 34x34 maps for 32-pixel images).
         width: channels of a ResNet's stem.
         norm: "batch", or "group" for a network in which images do not see each other.
         image_size: side of the views in pixels; only vision transformers need it.
@@ -86,8 +88,8 @@ def _resnet(name: str, stem: Stem, width: int, norm: str) -> tuple[nn.Module, in
     norm_layer = group_norm if norm == "group" else nn.BatchNorm2d
     net = NarrowResNet(block, layers, width=width, norm_layer=norm_layer)
     if stem != "imagenet":
-        padding = 2 if stem == "cifar-pad2" else 1
-        net.conv1 = nn.Conv2d(3, width, kernel_size=3, stride=1, padding=padding, bias=False)
+        stride, padding = (2 if stem == "small-stride2" else 1), (2 if stem == "cifar-pad2" else 1)
+        net.conv1 = nn.Conv2d(3, width, kernel_size=3, stride=stride, padding=padding, bias=False)
         net.maxpool = nn.Identity()  # type: ignore[assignment]
     # the stem may have been replaced after torchvision initialised its own; same rule as there (He et al. 2015)
     nn.init.kaiming_normal_(net.conv1.weight, mode="fan_out", nonlinearity="relu")

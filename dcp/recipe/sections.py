@@ -56,8 +56,8 @@ class Network(Section):
     backbone: str = Field(
         "resnet18", description="a torchvision or timm model; torchvision/NAME or timm/NAME says which"
     )
-    stem: Literal["imagenet", "small", "cifar-pad2"] = Field(
-        "imagenet", description='of a ResNet: 7x7, stride 2, max-pool; "small" is 3x3, stride 1, no pooling'
+    stem: Literal["imagenet", "small", "small-stride2", "cifar-pad2"] = Field(
+        "imagenet", description='of a ResNet: 7x7, stride 2, max-pool; "small" is 3x3, stride 1 or 2, no pooling'
     )
     width: int = Field(64, ge=1, le=WIDEST, description="channels of a ResNet's stem; 64 is the standard network")
     norm: Literal["batch", "group"] = Field(

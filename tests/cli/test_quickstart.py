@@ -23,8 +23,8 @@ def pretrain(runs: Path, *sets: str) -> Run:
 @pytest.mark.timeout(900)
 def test_the_quickstart_learns_and_its_identity_twin_collapses(tmp_path: Path) -> None:
     run, twin = pretrain(tmp_path / "a"), pretrain(tmp_path / "b", "predictor.name=identity")
-    linear = run.probes()["linear"]
-    assert run.record.state.name != "complete collapse"
-    assert linear.score["top1"] > linear.random_encoder.score["top1"] + 0.2
+    linear, control = run.probes()["linear"], twin.probes()["linear"]
+    assert run.record.state.name == "healthy"
+    assert linear.score["top1"] > max(0.7, linear.random_encoder.score["top1"] + 0.3)
     assert twin.record.state.name == "complete collapse"
-    assert twin.probes()["linear"].score["top1"] < linear.score["top1"] - 0.2
+    assert control.score["top1"] < control.random_encoder.score["top1"] + 0.08  # 5 points, and chance

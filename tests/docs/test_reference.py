@@ -72,7 +72,7 @@ def test_a_row_has_type_default_bounds_and_meaning() -> None:
     for start in (
         "| `crop_scale` | list of 2 numbers | `[0.08, 1.0]` | ≥ 0, ≤ 1 | ",
         "| `flip` | number or list of 2 numbers | `0.5` | ≥ 0, ≤ 1 | ",
-        '| `stem` | `"imagenet"`, `"small"`, `"cifar-pad2"` | `"imagenet"` | - | ',
+        '| `stem` | `"imagenet"`, `"small"`, `"small-stride2"`, `"cifar-pad2"` | `"imagenet"` | - | ',
         "| `lr_batch` | whole number | not set | ≥ 1, ≤ 1048576 | ",
         "| `root` | string | must be given | - | ",
     ):

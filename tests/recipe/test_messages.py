@@ -128,7 +128,7 @@ BAD_VALUE = {
     ),
     '[network]\nstem = "smal"': (
         'network.stem is "smal"',
-        'expected "imagenet", "small" or "cifar-pad2". Did you mean small?',
+        'expected "imagenet", "small", "small-stride2" or "cifar-pad2". Did you mean small?',
     ),
     '[views]\nnormalize = "imagenette"': (
         'views.normalize is "imagenette"',
