@@ -50,7 +50,11 @@ def launch(arguments: list[str], processes: int) -> int:
             ranks = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": processes, "LOCAL_WORLD_SIZE": processes}
             own = {**ranks, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, LAUNCHED: 1}
             # torch's own reports of lost processes come before ours, and say less
-            environment = {"TORCH_CPP_LOG_LEVEL": "FATAL", **os.environ, **{name: str(value) for name, value in own.items()}}
+            environment = {
+                "TORCH_CPP_LOG_LEVEL": "FATAL",
+                **os.environ,
+                **{name: str(value) for name, value in own.items()},
+            }
             command = [sys.executable, "-m", "dcp", *arguments]
             pipe = subprocess.PIPE
             workers.append(subprocess.Popen(command, env=environment, stdin=pipe, start_new_session=True))
