@@ -66,7 +66,7 @@ def pretrain(
     try:
         result = execute.run(study, request, train)
     except KeyboardInterrupt as error:  # while it measures; the training itself saves a checkpoint first
-        raise type(error)("stopped; what is there is kept, and the same command goes on") from None
+        raise type(error)("stopped; finished runs are kept, and the same command continues") from None
     for title, paths in (
         ("failed", list(result.outcome.failed)),
         ("busy, trained by another process", result.outcome.busy),

@@ -40,7 +40,7 @@ def unpaired_over_images(a: float, around_a: Interval, b: float, around_b: Inter
 def p_of(value: float, interval: Interval, *, level: float = LEVEL) -> float | None:
     """Two-sided normal p-value of no difference that a difference and its interval imply (Altman and Bland 2011).
 
-    Its reach towards 0 counts, so that p is below 1 - level where the interval leaves 0 out. None without reach.
+    Its reach towards 0 counts, so that p is below 1 - level where the interval excludes 0. None without reach.
 
     >>> round(p_of(1.0, (0.0, 2.0)), 6)
     0.05

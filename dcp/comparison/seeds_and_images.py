@@ -15,7 +15,7 @@ The reach of the interval is c √V. With two arms' variances, c is Student's t 
 freedom. With a single variance between seeds, those are too many at 3 seeds (V_seeds that came out small makes the
 images weigh more), and c is Cochran and Cox's (1950) mean of both t quantiles, weighted by V_seeds and V_images. The
 p-value is the level at which the interval ends at 0, so that both say the same. How often both are right is simulated
-in tests/comparison; docs/comparing.md has the table.
+in tests/comparison; docs/dev/comparing.md has the table.
 
 Shapes: S seeds, n test images. Of two arms or encoders, `a` is the one that is subtracted. `paired` says that value or
 row s of both belongs to the same seed.

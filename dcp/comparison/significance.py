@@ -100,7 +100,7 @@ class Difference:
 
     @property
     def _apart(self) -> bool:
-        """Whether the interval may decide and leaves 0 out."""
+        """Whether the interval may decide and excludes 0."""
         return self.firm and self.interval is not None and not self.interval[0] <= 0 <= self.interval[1]
 
 

@@ -59,7 +59,7 @@ def answer_of_run(run: Run) -> Answer:
         points = figure(score, abs(value - before))
         beside = f", {points} points {'above' if value > before else 'below'} the {figure(score, before)} % of the"
         beside += " untrained encoder"
-        warning = "" if value > before else "Training has not made the features better."
+        warning = "" if value > before else "Training has not improved the features."
     return Answer(f"{name} is {figure(score, value)} %{around}{beside}.", warning, ())
 
 
@@ -77,14 +77,14 @@ def _limits(comparison: Comparison, row: ScoreRow, ranked: Sequence[ArmScore], n
     lines = []
     if len(ranked) > 2:
         first = names[row.arms[0].arm]
-        lines.append(f"Each arm is tested against {first} alone, and not against the rest.")
+        lines.append(f"Each arm is tested against {first} only, not against the others.")
     neighbours = next((each for each in comparison.scores if each.name == KNN != row.name), None)
     if neighbours is not None and len(ranked) > 1:
         near = [arm for arm in neighbours.arms if arm.mean is not None]
         nearest = max(near, key=lambda arm: arm.mean or 0.0, default=None)
         if nearest is not None and nearest.arm != ranked[0].arm:
             best = figure(neighbours.score, nearest.mean)
-            lines.append(f"It does not hold in every score: in {KNN} {names[nearest.arm]} is ahead with {best} %.")
+            lines.append(f"The order differs between scores: in {KNN} {names[nearest.arm]} is ahead with {best} %.")
     return lines
 
 

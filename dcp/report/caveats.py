@@ -1,4 +1,4 @@
-"""What a comparison must say besides its numbers, in whole sentences: what the intervals cover, what takes care."""
+"""What a comparison says besides its numbers, in whole sentences: what the intervals cover, and what needs care."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -13,14 +13,14 @@ from dcp.comparison.significance import IMAGES, SEEDS, SEEDS_AND_IMAGES
 from dcp.report.page import listed
 
 PAIRED = "Seeds are paired where both arms have the same ones, and a seed gives both the same images in one order."
-EFFECT = "Effect: Hedges' g, the difference in standard deviations between seeds (paired: of their differences)."
+EFFECT = "Effect: Hedges' g, the difference divided by the std between seeds (paired: by that of their differences)."
 TIMED = (
-    "Accuracies at equal time are of readouts that learn while the encoder trains, on training views: they show the"
-    " pace, not the result."
+    "Accuracies at equal time are those of online probes, on training views: they show how fast an arm learns, not what"
+    " it reaches."
 )
 UNFINISHED = {
     "running": "it is running",
-    "killed": 'it was killed, for it says "running" and no process writes to it',
+    "killed": 'it was killed, as its status says "running" but no process writes to it',
     "failed": "it failed",
     "interrupted": "it was interrupted",
 }
@@ -29,7 +29,7 @@ FATES = {
     "no folder": "left no run folder",
     "unreadable": "cannot be read",
     "no encoder": "lost the encoder",
-    "busy": "are still being measured by another process",
+    "busy": "had not been measured yet, because another process is doing it",
 }
 
 
@@ -41,53 +41,51 @@ def covers(comparison: Comparison) -> tuple[str, ...]:
     two_seeds = [arm for arm in comparison.members.values() if len(arm) == 2]
     lines = []
     if len(comparison.arms) == 1:
-        lines.append("All of these are seeds of one recipe; there is nothing to compare it with.")
+        lines.append("All runs are seeds of one recipe, so there is nothing to compare it with.")
     if methods & {*IMAGES}:
         lines.append(
-            "Differences between single seeds have intervals over test images: how far they could move with other"
-            " images of the same kind. They say nothing about how training varies from seed to seed; for that, train"
-            " several (--seeds 0-4)."
+            "Differences between single seeds have intervals over test images: how much they could change with other"
+            " images of the same kind. How much retraining would change them is not included; for that, train several"
+            " seeds (--seeds 0-4)."
         )
     if methods & {*SEEDS_AND_IMAGES}:
         lines.append(
-            "Differences between several seeds have intervals over seeds and test images: how far they could move"
-            " with other trainings, judged on other images of the same kind."
+            "Differences between several seeds have intervals over seeds and test images: how much they could"
+            " change with retrained encoders and other test images of the same kind."
         )
     if methods & {*SEEDS}:
         which = " of scores without predictions per image" if methods & {*SEEDS_AND_IMAGES} else ""
         lines.append(
-            f"Differences between several seeds{which} have intervals over seeds: how far they could move with other"
-            " trainings, judged on the same test images."
+            f"Differences between several seeds{which} have intervals over seeds: how much they could change with"
+            " retrained encoders, on the same test images."
         )
     if methods & {SEEDS.paired, SEEDS_AND_IMAGES.paired}:
         lines.append(PAIRED)
     if any(a.probes.keys() & b.probes.keys() for a, b in two_seeds):
-        lines.append("Intervals over 2 seeds are wide, and no verdict rests on them; train more (--seeds 0-4).")
+        lines.append("With 2 seeds intervals are wide, and there is no verdict; train more (--seeds 0-4).")
     if methods & {SEEDS.one, SEEDS_AND_IMAGES.one}:
-        lines.append("Where an arm has one seed only, it is taken to vary as the seeds of the other arm do.")
+        lines.append("Where an arm has one seed, its variance is taken from the seeds of the other arm.")
     if tested:
         lines.append(
-            "p: how often such a difference, or a larger one, would show if there were none. Holm p: corrected for the"
-            f" tests of the primary score ({len(tested)}), one for each arm beside A. A verdict needs an interval"
-            " without 0 and a Holm p of at most 0.05."
+            "p: how often a difference at least this large would be seen if there were none. Holm p: corrected for the"
+            f" number of tests of the primary score ({len(tested)}), one for each arm but A. A verdict needs an"
+            " interval that excludes 0 and a Holm p of at most 0.05."
         )
     secondary = [each for row in comparison.scores if row.role == "secondary" for each in row.differences]
     if any(difference.p is not None for difference in secondary):
         lines.append(
-            "p of secondary scores is not corrected: among so many scores some are small by chance, so these give no"
+            "p-values of secondary scores are not corrected: among so many, some are small by chance. They give no"
             " verdict."
         )
     described = list(dict.fromkeys(row.evaluation for row in comparison.scores if row.role == "descriptive"))
     if described and differences:
-        lines.append(
-            f"Scores of {listed(described)} describe features; a higher one is not a better one, so there is no test."
-        )
+        lines.append(f"Scores of {listed(described)} describe the features; higher is not better, so there is no test.")
     if any(difference.effect is not None for difference in differences):
         lines.append(EFFECT)
     if any(difference.seeds_needed is not None for difference in differences):
         lines.append(
-            "Seeds needed: in each arm, to show this difference with 80 % power at the 5 % level, if it and the spread"
-            " are as they look now; a guide, as unsure as they are."
+            "Seeds needed: per arm, to show this difference with 80 % power at the 5 % level, if the true difference"
+            " and std are the observed ones. A rough guide."
         )
     return (*lines, *([TIMED] if comparison.equal_time else []))
 
@@ -156,7 +154,7 @@ def _missing_probes(members: Sequence[Member]) -> Iterator[str]:
         without = [member for member in members if evaluation not in member.probes]
         names = [member.label for member in without if scored(member) or member.run.record.status == "done"]
         if names:
-            yield f"No {evaluation} probe in {', '.join(names)}; dcp probe makes it."
+            yield f"No {evaluation} probe in {', '.join(names)}; dcp probe RUN -e {evaluation} measures it."
         steps = {m.label: m.probes[evaluation].step for m in members if evaluation in m.probes}
         if len(set(steps.values())) > 1:
             measured = ", ".join(f"{name} at step {step}" for name, step in steps.items())
@@ -186,14 +184,14 @@ def _images_of_probes(arms: Members) -> Iterator[str]:
     if older and others:
         yield (
             f"Older probes: those of {', '.join(older)} do not say which images they were tested on. They are paired"
-            " if their labels agree, which those of other images may do too; dcp probe measures again."
+            " if their labels agree, as those of other images may, too; dcp probe measures again."
         )
     for name, arm in others:
         fitted: dict[str, set[str | None]] = defaultdict(set)  # fingerprints by evaluation
         for evaluation, probe in (item for member in (*first, *arm) for item in member.probes.items()):
             fitted[evaluation].add(images_of(probe, "train"))
         if differing := sorted(evaluation for evaluation, images in fitted.items() if len(images - {None}) > 1):
-            yield f"The probes of {name} and {against} had other training images ({', '.join(differing)})."
+            yield f"The probes of {name} and {against} were fitted to different images ({', '.join(differing)})."
 
 
 def _made_otherwise(members: Sequence[Member]) -> Iterator[str]:

@@ -132,7 +132,7 @@ def _interval_kinds(comparison: Comparison) -> Cells:
         return ("The interval of a score is over its seeds (Student's t).",)
     if kinds == {False}:
         return ("The interval of a score is over the test images.",)
-    return ("The interval of a score is over its seeds, of a single seed over the test images.",) if kinds else ()
+    return ("The interval of a score is over its seeds, or, with a single seed, over test images.",) if kinds else ()
 
 
 def _cost(comparison: Comparison, letters: dict[str, str]) -> Grid:
@@ -150,7 +150,7 @@ def _cost(comparison: Comparison, letters: dict[str, str]) -> Grid:
         for arm in comparison.arms
     )
     columns = ("", "images/s", "time", "peak memory", "steps", *(["FLOPs"] if counted else []), "device")
-    return Grid("Cost of a seed", columns, (("", rows),))
+    return Grid("Cost per seed", columns, (("", rows),))
 
 
 def _equal_time(comparison: Comparison, letters: dict[str, str]) -> Grid:
@@ -161,7 +161,7 @@ def _equal_time(comparison: Comparison, letters: dict[str, str]) -> Grid:
             for arm in readout.arms
         )
         groups.append((f"{readout.readout} in %, after {duration(readout.wall_s)} of training", rows))
-    return Grid("Accuracy at equal time", ("", "mean", "deviation", "seeds"), tuple(groups))
+    return Grid("Accuracy at equal time", ("", "mean", "std", "seeds"), tuple(groups))
 
 
 def _states(arm: Arm, letter: str) -> list[str]:

@@ -23,7 +23,7 @@ def findings(comparison: Comparison, letters: Mapping[str, str]) -> list[str]:
             if d.interval is not None and d.firm:
                 lines.append(f"{against}: {d.verdict} in {row.name}, the primary score.")
             if d.lost_to_correction:
-                why = "the interval leaves 0 out, but among so many arms one may by chance (Holm p above 0.05)"
+                why = "the interval excludes 0, but not after the correction for the number of arms (Holm p above 0.05)"
                 lines.append(f"{against} in {row.name}: {why}.")
             if d.seeds_why == MORE_IMAGES:
                 lines.append(f"{against} in {row.name}: no number of seeds shows this; {MORE_IMAGES}.")

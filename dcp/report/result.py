@@ -88,13 +88,13 @@ def _limits(row: ScoreRow) -> tuple[str, ...]:
     methods, lines = {difference.method for difference in row.differences} - {""}, []
     if methods & {*IMAGES}:
         lines.append(
-            "One seed each: this compares trained encoders, on images like the test images. It does not say which"
-            " recipe is better, because other seeds may turn the order round; train several (--seeds 0-4)."
+            "One seed each: this compares the trained encoders, on images like the test images. It does not say which"
+            " recipe is better: other seeds may reverse the order. Train several (--seeds 0-4)."
         )
     if methods - {*IMAGES}:
         images = " and other test images of the same kind" if methods & {*SEEDS_AND_IMAGES} else ""
         lines.append(
-            f"This covers other seeds of the same recipes{images}; it says nothing about other data, longer training or"
+            f"This covers other seeds of the same recipes{images}; it does not cover other data, longer training or"
             " tuned settings."
         )
     return tuple(lines)
@@ -194,9 +194,9 @@ def _note(rows: list[ScoreRow]) -> str:
     over = {
         frozenset({True}): "over seeds",
         frozenset({False}): "over test images",
-        frozenset({True, False}): "over seeds, of a single seed over test images",
+        frozenset({True, False}): "over seeds, or over test images if there is one seed",
     }.get(frozenset(kinds))
-    return f"{which}{f' [95 % interval {over}]' if over else ''}; time: of one run."
+    return f"{which}{f' [95 % interval {over}]' if over else ''}; time: per run."
 
 
 def _figure(row: ScoreRow, value: float | None, *, signs: bool = False) -> str:

@@ -18,7 +18,7 @@ def summary_page(run: Run, *, scores_only: bool = False, every_score: bool = Tru
         return Page(title, (scores,))
     if status == "killed":
         again = f"dcp pretrain {run.path / 'recipe.toml'} --runs {run.path.parent} --resume"
-        why = f'it was killed, for it says "running" and no process writes to it; go on with {again}'
+        why = f'it was killed (its status says "running", but no process writes to it); continue with {again}'
     unfinished = f"Not finished: {why}." if why else "Not finished; what follows is as of its last files."
     ended = Lines("", () if status == "done" else (unfinished,))
     images = Lines("Images", tuple(_broken(record)))

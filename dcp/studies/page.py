@@ -40,9 +40,9 @@ def published(study: Study, reproductions: Sequence[Reproduction]) -> Page:
     columns = ("arm", "published", "ours", "seeds", "ours - published", "from")
     grid = Grid("", columns, tuple((score, tuple(rows)) for score, rows in groups.items()))
     notes = [f"[{i}] {source}{f': {note}' if note else ''}." for i, (source, note) in enumerate(sources, 1)]
-    notes.append("Shares of test images are in percent; ± is the standard deviation over seeds, no interval.")
+    notes.append("Accuracies are in percent; ± is the standard deviation over seeds, not an interval.")
     if study.sets:
-        notes.append(f"Overrides lie over all arms ({', '.join(study.sets)}), and the sources have their own settings.")
+        notes.append(f"All arms have overrides ({', '.join(study.sets)}); the sources have settings of their own.")
     return Page("Published numbers beside ours", (grid, Lines("Where they are from", tuple(notes))))
 
 

@@ -33,7 +33,7 @@ def work(cells: Iterable[Cell], runs: Path, *, train: Train, say: Say) -> Outcom
         say: is told in words what is skipped, fails or is busy.
 
     Raises:
-        Interrupted: asked to stop; the run at hand has saved a checkpoint.
+        Interrupted: asked to stop; the run in progress has saved a checkpoint.
     """
     outcome = Outcome()
     busy = [cell for cell in cells if not _finish(cell, runs, train, say, outcome)]
@@ -47,7 +47,7 @@ def _finish(cell: Cell, runs: Path, train: Train, say: Say, outcome: Outcome) ->
     try:
         before = state(cell, runs)
         if before == "diverged":
-            hint = f"it would again; to try it nevertheless: dcp pretrain {path}/recipe.toml --resume"
+            hint = f"it would diverge again; to try anyway: dcp pretrain {path}/recipe.toml --resume"
             raise Diverged("the run diverged before", slug="diverged", where=path, hint=hint)
         busy = before == "busy"
         if before == "done":

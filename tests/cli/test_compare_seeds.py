@@ -56,7 +56,7 @@ def test_details_come_after_the_answer_and_its_table(runs: Path, dcp: Callable) 
     assert "Settings that differ" not in short
     said = dcp("compare", "directcopy", "linear", "--runs", runs, "--details").out
     assert said.startswith(short.partition("\n\n  --details")[0].partition("\nTake care")[0])
-    for title in ("Scores", "Tests", "Settings that differ", "Cost of a seed"):
+    for title in ("Scores", "Tests", "Settings that differ", "Cost per seed"):
         assert f"\n{title}\n" in said
 
 

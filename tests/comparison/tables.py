@@ -1,4 +1,4 @@
-"""The tables of docs/comparing.md: how often tests and intervals are right, beside others that are not used.
+"""The tables of docs/dev/comparing.md: how often tests and intervals are right, beside others that are not used.
 
 python tests/comparison/tables.py [pairs of arms a cell]
 """

@@ -23,9 +23,9 @@ from dcp.runs.records import ProbeRecord
 from dcp.runs.run import Run
 
 HOLM = (
-    "p: how often such a difference, or a larger one, would show if there were none. Holm p: corrected for the"
-    " tests of the primary score ({}), one for each arm beside A. A verdict needs an interval without 0 and a Holm p"
-    " of at most 0.05."
+    "p: how often a difference at least this large would be seen if there were none. Holm p: corrected for the"
+    " number of tests of the primary score ({}), one for each arm but A. A verdict needs an interval that excludes 0"
+    " and a Holm p of at most 0.05."
 )
 
 
@@ -75,7 +75,7 @@ def test_seeds_of_one_recipe_are_one_arm_and_other_recipes_are_others(build):
 def test_where_the_data_lie_makes_no_difference_to_the_recipe(build):
     comparison = compare([build(seed=0), build(seed=1, recipe={"data": {"root": "/elsewhere"}})])
     assert len(comparison.arms) == 1
-    assert covers(comparison) == ("All of these are seeds of one recipe; there is nothing to compare it with.",)
+    assert covers(comparison) == ("All runs are seeds of one recipe, so there is nothing to compare it with.",)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_pairing_decides_what_unpaired_intervals_leave_open(build):
     unpaired = only_difference(compare([build("a", top1=0.6, n=1000), build("b", top1=0.63, n=1000)]))
     assert (paired.method, paired.verdict) == (IMAGES_PAIRED, "higher")
     said = covers(compare([build("one", right=a), build("other", right=b)]))[0]
-    assert "They say nothing about how training varies from seed to seed" in said
+    assert "How much retraining would change them is not included" in said
     assert (unpaired.method, unpaired.verdict) == (IMAGES_UNPAIRED, "undecided")
     assert unpaired.why == "not paired: no predictions per image for this score"
 
@@ -189,13 +189,13 @@ def test_several_seeds_are_compared_over_seeds(build):
     assert (score.seeds, score.values, score.mean) == ((0, 1, 2), (0.60, 0.62, 0.61), pytest.approx(0.61))
     assert score.over_seeds == pytest.approx(stats.t.interval(0.95, 2, loc=0.61, scale=stats.sem(a)))
     assert covers(comparison) == (
-        "Differences between several seeds have intervals over seeds: how far they could move with other"
-        " trainings, judged on the same test images.",
-        "Intervals over 2 seeds are wide, and no verdict rests on them; train more (--seeds 0-4).",
+        "Differences between several seeds have intervals over seeds: how much they could change with"
+        " retrained encoders, on the same test images.",
+        "With 2 seeds intervals are wide, and there is no verdict; train more (--seeds 0-4).",
         HOLM.format(1),
-        "Effect: Hedges' g, the difference in standard deviations between seeds (paired: of their differences).",
-        "Seeds needed: in each arm, to show this difference with 80 % power at the 5 % level, if it and the spread are"
-        " as they look now; a guide, as unsure as they are.",
+        "Effect: Hedges' g, the difference divided by the std between seeds (paired: by that of their differences).",
+        "Seeds needed: per arm, to show this difference with 80 % power at the 5 % level, if the true difference and"
+        " std are the observed ones. A rough guide.",
     )
 
 
@@ -227,7 +227,7 @@ def test_answers_to_the_same_images_bring_the_images_into_the_interval(build):
         pytest.approx(expected.interval()),
         expected.p,
     )
-    assert "judged on other images of the same kind" in covers(compare(runs))[0]
+    assert "and other test images of the same kind" in covers(compare(runs))[0]
 
 
 def test_seeds_are_paired_only_where_they_are_the_same_and_give_the_same_images_in_the_same_order(build):
@@ -354,7 +354,7 @@ def test_a_difference_of_rounding_is_none(build):
 def test_one_seed_against_several_says_what_it_assumes(build):
     comparison = compare([build(top1=0.6), build("b", 0, top1=0.7), build("b", 1, top1=0.71)])
     assert only_difference(comparison).method == SEEDS.one
-    assert "Where an arm has one seed only, it is taken to vary as the seeds of the other arm do." in covers(comparison)
+    assert "Where an arm has one seed, its variance is taken from the seeds of the other arm." in covers(comparison)
 
 
 def test_a_score_stands_beside_its_image_interval_and_the_untrained_encoder(build):
@@ -409,7 +409,7 @@ def test_the_seed_among_the_settings_of_older_probes_makes_no_difference(build):
 def test_a_missing_probe_is_named(build):
     runs = [build(top1=0.5), build("b")]
     assert only_difference(compare(runs)).why == "no linear probe in b"
-    assert "No linear probe in b-s0; dcp probe makes it." in caveats(compare(runs))
+    assert "No linear probe in b-s0; dcp probe RUN -e linear measures it." in caveats(compare(runs))
 
 
 def test_a_score_that_is_not_a_number_counts_as_missing(build):
@@ -433,7 +433,7 @@ def test_numbers_at_the_edge_of_what_counts_are_compared_without_overflow(build)
 
 OLDER = (
     "Older probes: those of {} do not say which images they were tested on. They are paired if their labels agree,"
-    " which those of other images may do too; dcp probe measures again."
+    " as those of other images may, too; dcp probe measures again."
 )
 
 
@@ -447,7 +447,7 @@ def test_probes_with_other_training_images_are_compared_and_said(build):
     images = {"source": "stl10", "train": "half of them", "test": "test of stl10"}
     comparison = compare([build(right=right(60)), build("byol", right=right(65), data=images)])
     assert only_difference(comparison).method == IMAGES_PAIRED
-    assert caveats(comparison) == ("The probes of byol and stl10_directcopy had other training images (linear).",)
+    assert caveats(comparison) == ("The probes of byol and stl10_directcopy were fitted to different images (linear).",)
 
 
 def test_runs_of_other_data_are_compared_on_the_same_test_images(build):
@@ -478,7 +478,7 @@ def test_another_amount_of_the_same_data_is_compared_and_said(build):
 @pytest.mark.parametrize(
     ("record", "words"),
     [
-        ({"status": "running"}, 'it was killed, for it says "running" and no process writes to it'),
+        ({"status": "running"}, 'it was killed, as its status says "running" but no process writes to it'),
         ({"status": "failed", "why": "the loss is NaN."}, "it failed (the loss is NaN)"),
         ({"status": "interrupted", "why": "Ctrl-C"}, "it was interrupted (Ctrl-C)"),
     ],

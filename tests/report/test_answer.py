@@ -34,7 +34,7 @@ def test_an_arm_that_training_has_not_helped_is_named(full):
 
 def test_of_three_arms_those_that_are_not_tested_against_each_other_are_said(full):
     limits = said(*seeds(full, "a", 20), *seeds(full, "b", 4), *seeds(full, "c", 5)).limits
-    assert any("Each arm is tested against A a alone" in line for line in limits)
+    assert any("Each arm is tested against A a only" in line for line in limits)
 
 
 def test_another_score_that_says_otherwise_is_named(full):
@@ -60,5 +60,5 @@ def test_a_run_alone_is_set_beside_the_encoder_that_it_began_with(full, make):
         "linear top1 is 90.00 % (95 % interval over test images 80.00 to 95.00), 65.00 points above the 25.00 % of the"
         " untrained encoder."
     )
-    assert answer_of_run(full("b", wrong=50)).warning == "Training has not made the features better."
+    assert answer_of_run(full("b", wrong=50)).warning == "Training has not improved the features."
     assert answer_of_run(make("c")).sentence == "This run has no score yet; dcp probe measures it."

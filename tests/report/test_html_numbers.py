@@ -154,11 +154,11 @@ def test_the_charts_of_scores_and_differences_hold_the_numbers_of_the_comparison
     row = next(row for row in comparison.scores if row.score == "top1")
     for one in row.arms:
         low, high = one.over_seeds
-        assert f"{100 * one.mean:.4g} ({100 * low:.4g} to {100 * high:.4g})" in words["Right answers"]
+        assert f"{100 * one.mean:.4g} ({100 * low:.4g} to {100 * high:.4g})" in words["Scores in %"]
     (difference,) = row.differences
     low, high = difference.interval
     said = f"linear top1: B {100 * difference.value:.4g} ({100 * low:.4g} to {100 * high:.4g})"
-    assert said in words["Right answers: difference from A"]
+    assert said in words["Scores in %: difference from A"]
     assert "B 6 (" in words["spectrum rankme: difference from A"]
 
 
@@ -175,12 +175,12 @@ def chart_of(section, title: str) -> str:
     return next(chart for chart in drawn if f"<title>{title}</title>" in chart)
 
 
-def test_a_difference_without_a_verdict_is_hollow_though_its_interval_leaves_0_out(full):
+def test_a_difference_without_a_verdict_is_hollow_though_its_interval_excludes_0(full):
     def drawn(*runs) -> tuple[str, str, tuple[float, float]]:
         comparison = compare(runs)
         (one,) = next(row for row in comparison.scores if row.score == "top1").differences
         section = estimates.differences(comparison, of_comparison(comparison))
-        return chart_of(section, "Right answers: difference from A"), one.verdict, one.interval
+        return chart_of(section, "Scores in %: difference from A"), one.verdict, one.interval
 
     decided, verdict, _ = drawn(full("a", wrong=0), full("b", predictor="b", wrong=30))
     assert verdict == "lower"
@@ -197,7 +197,7 @@ def test_a_difference_without_a_verdict_is_hollow_though_its_interval_leaves_0_o
 def test_the_page_says_what_hollow_means_and_that_an_interval_alone_does_not_decide(full):
     text = Page(reports.comparison_html(compare([full("a"), full("b", predictor="b")]))).text
     assert "hollow: undecided" in text
-    assert "decides only if the test that is corrected" in text
+    assert "Only the primary score can be decided" in text
 
 
 # confusion

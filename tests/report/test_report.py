@@ -23,8 +23,8 @@ MARKDOWN = """\
 
 In linear top1, stl10_directcopy is better than stl10_byol by 3.0 points (95 % interval 2.1 to 4.3, p 2e-09).
 
-One seed each: this compares trained encoders, on images like the test images. It does not say which recipe is \
-better, because other seeds may turn the order round; train several (--seeds 0-4).
+One seed each: this compares the trained encoders, on images like the test images. It does not say which recipe is \
+better: other seeds may reverse the order. Train several (--seeds 0-4).
 
 | arm | seeds | linear top1 in % | minus stl10_directcopy | state | time | images/s |
 | :--- | ---: | ---: | ---: | :--- | ---: | ---: |
@@ -32,7 +32,7 @@ better, because other seeds may turn the order round; train several (--seeds 0-4
 | stl10_byol | 1 | 60.0 \\[56.9, 63.0\\] | -3.0 \\[-4.3, -2.1\\] worse | failed | 1 h 02 min | 1,234 |
 | untrained | - | 25.0 | - | - | - | - |
 
-One seed each \\[95 % interval over test images\\]; time: of one run.
+One seed each \\[95 % interval over test images\\]; time: per run.
 
 ## Arms
 
@@ -73,18 +73,18 @@ One seed each \\[95 % interval over test images\\]; time: of one run.
 ## What they cover
 
 - The interval of a score is over the test images.
-- Differences between single seeds have intervals over test images: how far they could move with other \
-images of the same kind. They say nothing about how training varies from seed to seed; for that, \
-train several (--seeds 0-4).
-- p: how often such a difference, or a larger one, would show if there were none. Holm p: corrected for \
-the tests of the primary score (1), one for each arm beside A. A verdict needs an interval without 0 \
+- Differences between single seeds have intervals over test images: how much they could change with other \
+images of the same kind. How much retraining would change them is not included; for that, train several seeds \
+(--seeds 0-4).
+- p: how often a difference at least this large would be seen if there were none. Holm p: corrected for \
+the number of tests of the primary score (1), one for each arm but A. A verdict needs an interval that excludes 0 \
 and a Holm p of at most 0.05.
-- Scores of spectrum describe features; a higher one is not a better one, so there is no test.
+- Scores of spectrum describe the features; higher is not better, so there is no test.
 
 ## Take care
 
 - stl10_byol-s0 is not finished: it failed (the loss became NaN at step 300).
-- No spectrum probe in stl10_byol-s0; dcp probe makes it.
+- No spectrum probe in stl10_byol-s0; dcp probe RUN -e spectrum measures it.
 
 ## Settings that differ
 
@@ -93,7 +93,7 @@ and a Holm p of at most 0.05.
 | predictor.name | directcopy | mlp |
 | predictor.hidden | - | \\[512, 4096\\] |
 
-## Cost of a seed
+## Cost per seed
 
 |  | images/s | time | peak memory | steps | device |
 | --- | ---: | ---: | ---: | ---: | ---: |
@@ -215,7 +215,10 @@ def test_every_difference_that_is_tested_has_its_p_values_effect_and_seeds_neede
 def test_an_interval_without_0_that_holms_correction_leaves_open_is_explained(build):
     text = render.markdown(compare(one_of_nine(build)))
     assert "- B against A: undecided in linear top1, the primary score.\n" in text
-    assert "- B against A in linear top1: the interval leaves 0 out, but among so many arms one may by chance" in text
+    assert (
+        "- B against A in linear top1: the interval excludes 0, but not after the correction for the number of arms"
+        in text
+    )
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ def test_one_seed_each_names_the_better_encoder_and_says_that_it_says_nothing_ab
     runs = [build("a", right=index < 630), build("b", right=index < 600)]
     first, second = answer(compare(runs))
     assert first == "In linear top1, a is better than b by 3.0 points (95 % interval 2.1 to 4.3, p 2e-09)."
-    assert second.startswith("One seed each: this compares trained encoders")
+    assert second.startswith("One seed each: this compares the trained encoders")
     assert "does not say which recipe is better" in second
     assert answer(compare(runs[::-1]))[0] == first  # whichever stands first
 
@@ -51,8 +51,7 @@ def test_several_seeds_say_by_how_much_and_how_sure_and_what_is_not_covered(buil
     first, second = answer(compare(runs))
     assert first == "In linear top1, b is better than a by 3.5 points (95 % interval 2.9 to 4.1, p 0.0004)."
     assert second == (
-        "This covers other seeds of the same recipes; it says nothing about other data, longer training or tuned"
-        " settings."
+        "This covers other seeds of the same recipes; it does not cover other data, longer training or tuned settings."
     )
 
 
@@ -118,7 +117,7 @@ def test_each_arm_has_its_primary_score_knn_state_and_cost_and_the_untrained_enc
     ]
     assert b[4].endswith(" worse")
     assert untrained == ["untrained", "-", "25.0", "25.0", "-", "-", "-", "-"]
-    assert table.note == "Mean over 3 seeds [95 % interval over seeds]; time: of one run."
+    assert table.note == "Mean over 3 seeds [95 % interval over seeds]; time: per run."
 
 
 def test_an_arm_of_which_no_run_finished_has_a_row_and_missing_seeds_are_counted(build):

@@ -165,11 +165,11 @@ def test_a_run_that_was_killed_is_told_as_such_by_compare_and_probe_and_resume_g
 ) -> None:
     run = Run.open(shutil.copytree(trained, tmp_path / trained.name))
     run.update(status="running")
-    words = 'directcopy-s0 is not finished: it was killed, for it says "running" and no process writes to it.'
+    words = 'directcopy-s0 is not finished: it was killed, as its status says "running" but no process writes to it.'
     assert words in " ".join(dcp("compare", run.path, other).out.split())
     said = " ".join(dcp("probe", run.path, "-e", "spectrum").out.split())
     assert "directcopy-s0: killed" in said
-    assert "Not finished: it was killed, for it says" in said
+    assert "Not finished: it was killed (its status says" in said
     with run.lock():
         assert "directcopy-s0 is not finished: it is running." in " ".join(dcp("compare", run.path, other).out.split())
     said = dcp("pretrain", "tiny/directcopy", "--runs", tmp_path, "--resume")

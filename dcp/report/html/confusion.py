@@ -30,7 +30,7 @@ def confusion(arms: Sequence[ArmFiles]) -> Section:
         else:
             classes, counts = counted(prediction, label)
             body = _matrix([files.class_name(number) for number in classes], counts)
-            note = "Rows: the true class. Columns: what the classifier said. Right answers are framed."
+            note = "Rows: the true class. Columns: the predicted class. Correct predictions are framed."
         title = f"{arm.label}: answers of the {evaluation} evaluation"
         source = f"probes/{evaluation}.safetensors of {files.folder}, prediction and label"
         parts.append(figure(title, body, note=note, source=source))

@@ -49,7 +49,7 @@ def document(title: str, parts: Sequence[Section | Fold]) -> str:
     flat = [section for part in parts for section in (part.sections if isinstance(part, Fold) else (part,))]
     missing = tuple(dict.fromkeys(sentence for section in flat for sentence in section.missing))
     absent = Section("", bullets(missing))
-    not_shown = Fold("Not shown", "What these runs have no numbers for, and which command makes them.", (absent,))
+    not_shown = Fold("Not shown", "What was not measured in these runs, and the command that measures it.", (absent,))
     body = "\n".join(filter(None, map(_part, (*parts, not_shown))))
     page = f"""<!DOCTYPE html>
 <html lang="en">

@@ -1,4 +1,4 @@
-"""Scores and differences as pictures: the numbers of the table, with their intervals drawn."""
+"""Scores and differences as charts: the numbers of the table, with their intervals drawn."""
 
 from collections.abc import Sequence
 
@@ -11,12 +11,12 @@ from dcp.report.html.run_files import ArmFiles, RunFiles
 from dcp.report.page import is_main
 from dcp.runs.records import is_share
 
-HOW_TO_READ_SCORES = "Large dot: score, small ones its seeds. Bar: 95 % interval. Grey stroke: the untrained encoder."
+HOW_TO_READ_SCORES = "Large dot: score; small dots: its seeds. Bar: 95 % interval. Grey stroke: the untrained encoder."
 HOW_TO_READ = (
     '<p class="soft">'
-    "Each further arm minus the first. Dot: the difference; hollow: undecided. Bar: its 95 % interval; one that "
-    "crosses the line at 0 leaves open which is higher. One that leaves 0 out decides only if the test that is "
-    "corrected for the number of scores agrees (Holm p of at most 0.05), and never where an arm has just 2 seeds.</p>"
+    "Each further arm minus the first. Dot: the difference; hollow: undecided. Bar: its 95 % interval; if it crosses "
+    "0, either arm may be the higher one. Only the primary score can be decided: its interval must exclude 0, its "
+    "Holm p be at most 0.05, and no arm have just 2 seeds.</p>"
 )
 
 
@@ -47,10 +47,10 @@ def scores_of_run(files: RunFiles) -> Section:
 
 def _scores(rows: list[Row], key: Key, source: str) -> Section:
     if not rows:
-        return Section("", "", ("Scores as a picture: no probe has the share of right answers.",))
-    chart = draw_estimates(rows, name="scores", title="Right answers", x="right answers in %", limits=(0.0, 100.0))
-    drawing = Drawing("Right answers", chart, HOW_TO_READ_SCORES, source, key)
-    return Section("Scores as a picture", figures([chart_figure(drawing)]), drawings=(drawing,))
+        return Section("", "", ("Scores as a chart: no probe has an accuracy.",))
+    chart = draw_estimates(rows, name="scores", title="Scores in %", x="score in %", limits=(0.0, 100.0))
+    drawing = Drawing("Scores in %", chart, HOW_TO_READ_SCORES, source, key)
+    return Section("Scores as a chart", figures([chart_figure(drawing)]), drawings=(drawing,))
 
 
 def differences(comparison: Comparison, arms: Sequence[ArmFiles]) -> Section:
@@ -59,7 +59,7 @@ def differences(comparison: Comparison, arms: Sequence[ArmFiles]) -> Section:
         return Section("", "")
     rows = [(row, values) for row in comparison.scores if (values := _differing(row, arms[1:]))]
     shares = [Row(row.name, values) for row, values in rows if is_share(row.score)]
-    parts = [_difference("shares", "Right answers", shares, "minus A, in percentage points", arms)] if shares else []
+    parts = [_difference("shares", "Scores in %", shares, "minus A, in percentage points", arms)] if shares else []
     same = []
     for row, values in rows:
         if not is_share(row.score) and is_main(row.evaluation, row.score):
@@ -71,7 +71,7 @@ def differences(comparison: Comparison, arms: Sequence[ArmFiles]) -> Section:
                 same.append(f"{row.name}: no difference beyond rounding.")
     missing = () if parts or same else ("Differences: no score can be compared.",)
     body = (HOW_TO_READ if parts else "") + figures([*map(chart_figure, parts)]) + bullets(same)
-    return Section("Differences as a picture", body, missing, tuple(parts))
+    return Section("Differences as a chart", body, missing, tuple(parts))
 
 
 def _differing(row: ScoreRow, others: Sequence[ArmFiles]) -> tuple[Estimate, ...]:

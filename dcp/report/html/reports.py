@@ -17,11 +17,11 @@ from dcp.report.page import Grid, Page
 from dcp.report.summary_page import summary_page
 from dcp.runs.run import Run
 
-SCORES = "Every score of each evaluation: what was measured besides the first chart, with its interval."
+SCORES = "Every score of every evaluation, with its interval."
 TESTS = "How sure each difference is: intervals, p-values, and what they cover."
-TRAINING = "Whether training had settled, collapsed or slowed down, and which arm is ahead after as long a time."
+TRAINING = "Whether training had settled, collapsed or slowed down, and which arm is ahead after the same time."
 SPECTRA = "How many directions the features use, and whether the predictor W follows the correlation matrix F."
-MISTAKES = "Which classes are taken for which, and which images one arm knows and the other does not."
+MISTAKES = "Which classes are confused, and which images one arm gets right and the other wrong."
 MAP = "Where the test images lie for each encoder: whether classes form groups, or everything is in one place."
 RUNS = "What each arm was asked to do, what it cost, whether it collapsed, and where its files are."
 # blocks of the page in words, by the fold that they stand in
