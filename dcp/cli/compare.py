@@ -52,7 +52,7 @@ def compare(
     check_figures(figures, out)
     if out is not None:
         names = [f"comparison.{suffix}" for suffix in ("json", "md", "html")]
-        check_made_by_dcp(out, names, marker="comparison.json")
+        check_made_by_dcp(out, names)
     comparison, console = compare_named(runs_, runs), Console()
     if out is not None:
         make_folder(out)

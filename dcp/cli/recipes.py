@@ -54,7 +54,7 @@ def list_all(all_: All = False) -> None:
 def grouped(names: list[str], width: int) -> Iterator[str]:
     """The names in groups, in lines of so many columns: what to start with, papers, catalogue, studies, theory."""
     alone = [name for name in names if "/" not in name]
-    start = [name for name in alone if name.startswith("quickstart")]
+    start = [name for name in alone if name.startswith(("quickstart", "shapes"))]
     parts = [name.partition("_") for name in alone if name not in start]
     of_several = {variant for _, _, variant in parts if sum(variant == other for _, _, other in parts) > 1}
     papers: dict[str, list[str]] = {}  # data sets by the variants that they have

@@ -45,22 +45,24 @@ def to_json_line(value: object) -> bytes:
     return text.encode(errors="backslashreplace") + b"\n"
 
 
-def check_made_by_dcp(folder: Path, names: Iterable[str], marker: str) -> None:
+def check_made_by_dcp(folder: Path, names: Iterable[str]) -> None:
     """Refuse to replace files of these names in `folder` that somebody else may have made.
 
     Args:
         folder: that is written into; it may be missing.
         names: of the files that are to be written.
-        marker: that of a JSON file that dcp writes with them, by whose "schema" they are told.
 
     Raises:
         RequestError: "files-exist".
     """
     there = [name for name in names if os.path.lexists(folder / name)]
-    with contextlib.suppress(RequestError):
-        if not there or "schema" in read_json(folder / marker):
-            return
-    hint = f"Move it, or choose another folder: dcp replaces what it has written itself, and knows it by {marker}."
+    for name in there:  # one of which that dcp has written tells that all are its own
+        with contextlib.suppress(RequestError):
+            if name.endswith(".json") and "schema" in read_json(folder / name):
+                return
+    if not there:
+        return
+    hint = "Move it, or choose another folder: dcp replaces only what it has written itself."
     what = f"{there[0]} is there, and is not dcp's"
     raise RequestError(what, slug="files-exist", where=str(folder), hint=hint)
 

@@ -60,7 +60,7 @@ def run(study: Study, request: Request, train: Train | None = None) -> Result:
         Interrupted: asked to stop. The same call goes on.
     """
     runs = request.runs
-    check_made_by_dcp(runs / study.name, (STUDY, "comparison.md", "comparison.json", "comparison.html"), marker=STUDY)
+    check_made_by_dcp(runs / study.name, (STUDY, "comparison.md", "comparison.json", "comparison.html"))
     check(study, states(study, runs), request)
     quiet = Request(runs, resume=True, device=request.device)
     outcome = work(cells(study), runs, train=train or (lambda cell: pretrain(cell.recipe, quiet)), say=request.say)

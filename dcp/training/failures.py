@@ -37,7 +37,10 @@ def noted(path: Path, run: Run | None) -> Iterator[None]:
         except RunLost:
             raise
         except RequestError as error:
-            if run is None or (run.record is before and before.sittings):
+            if run is None or before is None:  # another process of the training, which raises it too
+                _note(_ours(path), "failed", str(error), error.slug)
+                raise
+            if run.record is before and before.sittings:
                 raise
             _note(run, "failed", str(error), error.slug)
             raise failure(error) from None

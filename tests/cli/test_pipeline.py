@@ -115,7 +115,7 @@ def test_probe_measures_a_finished_run_again_with_other_settings(trained: Path, 
 
 
 def test_compare_writes_table_markdown_and_json(trained: Path, other: Path, tmp_path: Path, dcp: Callable) -> None:
-    said = dcp("compare", trained, other, "--out", tmp_path)
+    said = dcp("compare", trained, other, "--out", tmp_path, "--details")
     assert said.code == 0
     assert "predictor.name" in said.out
     assert "top1" in (tmp_path / "comparison.md").read_text()

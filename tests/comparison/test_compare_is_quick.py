@@ -11,7 +11,7 @@ SECONDS = 1.5
 CODE = """
 import sys, time
 from dcp.cli import app
-code = app.run(["compare", "one", "other", "--runs", sys.argv[1], "--out", sys.argv[1] + "/out"])
+code = app.run(["compare", "one", "other", "--runs", sys.argv[1], "--out", sys.argv[1] + "/out", "--details"])
 assert not {"torch", "sklearn", "matplotlib.pyplot"} & set(sys.modules), "loaded"
 print("seconds", time.process_time())
 sys.exit(code)

@@ -23,7 +23,7 @@ def grid(closed: float = 1.0) -> Result:
 def test_a_page_says_in_two_sentences_what_one_sees() -> None:
     page = theory_html("mine", "phase_diagram", grid())
     (words,) = re.findall(r'<p class="lead">([^<]+)</p>', page)
-    assert words.startswith("The phase diagram: at which weight decay a feature vanishes")
+    assert words.startswith("The phase diagram: the weight decay at which a feature vanishes")
     assert words.endswith("72 simulated numbers agree with it to 15 digits.")
     assert seen("phase_diagram", grid(1.02)).endswith("72 simulated numbers agree with it within 2 %.")
 

@@ -20,7 +20,7 @@ from dcp.errors import RequestError
 from dcp.method import flops
 from dcp.method.moments import own
 from dcp.method.targets import distill, frozen
-from dcp.method.weights import read
+from dcp.method.weights import CHECKSUM, checksum, read
 from dcp.recipe import build
 from dcp.recipe.recipe import Recipe
 from dcp.training.loop import Loop
@@ -117,7 +117,8 @@ def test_weights_that_are_not_dcps_or_not_whole_are_told(tmp_path: Path, trained
     )
     save_file({"w": torch.zeros(2)}, foreign)
     broken.write_bytes((trained / distill.FILE).read_bytes()[:-100])
-    save_file({"w": torch.zeros(2)}, other, metadata=read(trained / distill.FILE)[1])
+    header = {key: text for key, text in read(trained / distill.FILE)[1].items() if key != CHECKSUM}
+    save_file({"w": torch.zeros(2)}, other, metadata=header)
     for path, words in ((foreign, "does not say which network"), (broken, "cannot read"), (other, "another network")):
         with pytest.raises(RequestError, match=words):
             distill.load(str(path))
@@ -170,7 +171,7 @@ def test_a_teacher_whose_weights_are_not_finite_is_refused_by_name_before_traini
 ) -> None:
     weights, header = read(trained / distill.FILE)
     weights["bn1.weight"][0] = value
-    save_file(weights, tmp_path / distill.FILE, metadata=header)
+    save_file(weights, tmp_path / distill.FILE, metadata=header | {CHECKSUM: checksum(weights, header)})
     said = dcp("pretrain", "tiny/distill", f"target.teacher='{tmp_path}'", "--runs", tmp_path / "runs")
     assert said.code == 2
     assert "error[bad-checkpoint]: the teacher's weights are not finite: bn1.weight" in said.err

@@ -48,7 +48,7 @@ def test_an_evaluation_on_other_images_is_one_of_its_own_in_a_comparison(runs: l
         package.probe(run, ["knn"], data="shapes", sets=["probe.data.images=80", "probe.data.test_images=40"])
     names = {row["evaluation"] for row in package.compare(runs)["scores"]}
     assert {"knn", "knn@shapes"} <= names
-    assert "knn@shapes" in dcp("compare", *runs).out
+    assert "knn@shapes" in dcp("compare", *runs, "--details").out
 
 
 def pets(root: Path, held_out: int = 4) -> str:
@@ -167,7 +167,7 @@ def test_the_expensive_evaluations_run_from_the_command_and_are_compared(runs: l
     arrays = Run.open(runs[0]).predictions("retrieval")
     assert arrays["map"].dtype == np.float64
     assert arrays["map"].mean() == pytest.approx(found["retrieval"].score["map"])
-    said = dcp("compare", *runs)
+    said = dcp("compare", *runs, "--details")
     assert said.code == 0
     assert all(name in said.out for name in EXPENSIVE)
 

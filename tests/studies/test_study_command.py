@@ -192,7 +192,7 @@ def test_a_study_ends_in_the_answer_the_table_of_its_arms_and_the_path_of_its_fi
         *("little-lr0.03-eps0.3", "little-lr0.1-eps0.3")
     ]
     assert more == f"every score and all tests: dcp compare little --details --runs {runs}"
-    assert path == f"{runs}/little: comparison.md, comparison.json, study.json"
+    assert path == f"{runs}/little: comparison.html, comparison.md, comparison.json, study.json"
     assert dcp(*more.split(": dcp ")[1].split()).code == 0
 
 
