@@ -3,7 +3,6 @@
 import os
 import signal
 import sys
-from types import FrameType
 from typing import Annotated, NoReturn
 
 import typer
@@ -11,14 +10,14 @@ import typer
 from dcp import __version__
 from dcp.cli import launch
 from dcp.cli.compare import compare
-from dcp.cli.exit_codes import LAUNCHED, exits, report
+from dcp.cli.exit_codes import LAUNCHED, exits, report, stop
 from dcp.cli.output import outputs
 from dcp.cli.pretrain import pretrain
 from dcp.cli.probe import probe
 from dcp.cli.recipes import recipes
 from dcp.cli.theory import theory
 from dcp.cli.usage import Commands
-from dcp.errors import DONE, Terminated
+from dcp.errors import DONE
 
 app = typer.Typer(
     name="dcp",
@@ -42,9 +41,13 @@ def main() -> NoReturn:
         os.open(os.devnull, os.O_RDONLY)
     if LAUNCHED in os.environ:
         launch.end_with_launcher()
-    for name in ("SIGTERM", "SIGHUP"):  # training obeys them in its own way; all else lets go of what it holds
-        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is signal.SIG_DFL:
-            signal.signal(getattr(signal, name), _terminate)
+    for name in (
+        "SIGINT",
+        "SIGTERM",
+        "SIGHUP",
+    ):  # training has its own way; all else ends here
+        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is not signal.SIG_IGN:
+            signal.signal(getattr(signal, name), stop)
     sys.exit(run(sys.argv[1:]))
 
 
@@ -60,10 +63,6 @@ def run(arguments: list[str]) -> int:
         if code == DONE and out.lost is not None:
             code = report(out.lost)
     return code
-
-
-def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    raise Terminated
 
 
 def _print_version(wanted: bool) -> None:

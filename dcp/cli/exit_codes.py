@@ -3,10 +3,12 @@
 import functools
 import os
 import re
+import signal
 import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import Any, NoReturn
 
 import typer
@@ -27,6 +29,7 @@ from dcp.errors import (
 ON_EVERY_PROCESS = (RequestError, Diverged, ProcessLost)  # one of several processes says it for all
 LAUNCHED = "DCP_LAUNCHED"  # set in the environment of processes that dcp has started itself, and watches
 LOST = 75  # the exit code by which such a one tells that another was lost
+_heard: list[int] = []  # signals of this process
 LAST_RESORT = (OSError, UnicodeError, RecursionError, MemoryError)  # nobody before knew better what they mean
 
 
@@ -43,7 +46,12 @@ def exits(command: Callable[..., int | None]) -> Callable[..., NoReturn]:
 def guarded(work: Callable[[], int | None]) -> int:
     """The exit code of `work`; what the user or the machine caused is one plain message, and anything else a bug."""
     try:
-        return work() or DONE
+        try:
+            return work() or DONE
+        except Exception:  # code in other languages makes another error of an interrupt
+            if _heard:
+                raise _interrupt() from None
+            raise
     except DcpError as error:
         return report(error)
     except Interrupted as error:
@@ -57,6 +65,16 @@ def guarded(work: Callable[[], int | None]) -> int:
         return TERMINATED if isinstance(error, Terminated) else INTERRUPTED
     except LAST_RESORT as error:
         return report(_system_error(error))
+
+
+def stop(number: int, frame: FrameType | None) -> NoReturn:
+    """A handler of signals: whatever is done ends here, as with Ctrl-C."""
+    _heard.append(number)
+    raise _interrupt()
+
+
+def _interrupt() -> KeyboardInterrupt:
+    return KeyboardInterrupt() if _heard[-1] == signal.SIGINT else Terminated()
 
 
 def is_main() -> bool:

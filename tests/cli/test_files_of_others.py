@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from dcp.cli import exit_codes
 from dcp.runs import lease
 from dcp.runs.run import Run
 
@@ -135,3 +136,18 @@ def test_a_probe_that_is_terminated_lets_go_of_the_run(trained: Path, tmp_path: 
     assert process.returncode == 143, err
     assert err.strip() == "stopped"
     assert not (run / lease.FILE).exists()
+
+
+def test_an_interrupt_that_foreign_code_makes_another_error_of_is_one_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(exit_codes, "_heard", [])
+
+    def work() -> None:
+        try:
+            exit_codes.stop(signal.SIGTERM, None)
+        except KeyboardInterrupt:
+            raise ValueError("could not determine the shape") from None
+
+    assert exit_codes.guarded(work) == 143
+    assert capfd.readouterr().err == "stopped\n"
