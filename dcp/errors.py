@@ -137,10 +137,6 @@ class ProcessLost(RunError):
     """Another process of the run ended; all that are left meet this."""
 
 
-class Terminated(KeyboardInterrupt):
-    """SIGTERM or SIGHUP reached a command that does not train: it ends as with Ctrl-C, by the other exit code."""
-
-
 class Interrupted(BaseException):
     """Ctrl-C or SIGTERM reached a training run, and was obeyed after a checkpoint was `saved`, or without one."""
 

@@ -23,7 +23,6 @@ from dcp.errors import (
     ProcessLost,
     RequestError,
     RunError,
-    Terminated,
 )
 
 ON_EVERY_PROCESS = (RequestError, Diverged, ProcessLost)  # one of several processes says it for all
@@ -50,7 +49,7 @@ def guarded(work: Callable[[], int | None]) -> int:
             return work() or DONE
         except Exception:  # code in other languages makes another error of an interrupt
             if _heard:
-                raise _interrupt() from None
+                raise KeyboardInterrupt from None
             raise
     except DcpError as error:
         return report(error)
@@ -62,7 +61,7 @@ def guarded(work: Callable[[], int | None]) -> int:
     except KeyboardInterrupt as error:
         if is_main():
             print(*(error.args or ("stopped",)), file=sys.stderr)  # who knows how to go on says so
-        return TERMINATED if isinstance(error, Terminated) else INTERRUPTED
+        return INTERRUPTED if signal.SIGINT in _heard[-1:] or not _heard else TERMINATED
     except LAST_RESORT as error:
         return report(_system_error(error))
 
@@ -70,11 +69,7 @@ def guarded(work: Callable[[], int | None]) -> int:
 def stop(number: int, frame: FrameType | None) -> NoReturn:
     """A handler of signals: whatever is done ends here, as with Ctrl-C."""
     _heard.append(number)
-    raise _interrupt()
-
-
-def _interrupt() -> KeyboardInterrupt:
-    return KeyboardInterrupt() if _heard[-1] == signal.SIGINT else Terminated()
+    raise KeyboardInterrupt
 
 
 def is_main() -> bool:

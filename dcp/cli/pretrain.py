@@ -133,9 +133,9 @@ def _train(recipes: "list[Recipe]", request: Request, watcher: "Watcher") -> "li
         # the others do not wait for the probes: a collective has a time limit, and probes may take longer
         for run in trained if is_launched() and is_main() else ():
             _measure(run, request, watcher)
-    except KeyboardInterrupt as error:  # not while it trains, for then it saves a checkpoint first
+    except KeyboardInterrupt:  # not while it trains, for then it saves a checkpoint first
         what = "what has been trained and measured is kept" if trained else "nothing has been trained"
-        raise type(error)(f"stopped; {what}: go on with --resume") from None
+        raise KeyboardInterrupt(f"stopped; {what}: go on with --resume") from None
     return trained
 
 

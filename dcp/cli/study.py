@@ -65,8 +65,8 @@ def pretrain(
 
     try:
         result = execute.run(study, request, train)
-    except KeyboardInterrupt as error:  # while it measures; the training itself saves a checkpoint first
-        raise type(error)("stopped; finished runs are kept, and the same command continues") from None
+    except KeyboardInterrupt:  # while it measures; the training itself saves a checkpoint first
+        raise KeyboardInterrupt("stopped; finished runs are kept, and the same command continues") from None
     for title, paths in (
         ("failed", list(result.outcome.failed)),
         ("busy, trained by another process", result.outcome.busy),

@@ -235,7 +235,7 @@ def _serve(pipe: "Connection[Any, Any]", source: Source, memory: Memory, parent:
                     progress += 1
             except (DcpError, MemoryError) as error:
                 answer = error
-            except Exception:
+            except Exception:  # a bug, which the parent raises with what is known of it
                 answer = RuntimeError(f"in a process that reads image files:\n{traceback.format_exc()}")
             pipe.send((answer, dict(source.in_place)))
 

@@ -138,8 +138,9 @@ def test_a_probe_that_is_terminated_lets_go_of_the_run(trained: Path, tmp_path: 
     assert not (run / lease.FILE).exists()
 
 
-def test_an_interrupt_that_foreign_code_makes_another_error_of_is_one_all_the_same(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("error", [ValueError("could not determine the shape"), KeyboardInterrupt("stopped")], ids=str)
+def test_an_interrupt_of_which_code_makes_another_error_ends_with_the_code_of_its_signal(
+    error: BaseException, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(exit_codes, "_heard", [])
 
@@ -147,7 +148,7 @@ def test_an_interrupt_that_foreign_code_makes_another_error_of_is_one_all_the_sa
         try:
             exit_codes.stop(signal.SIGTERM, None)
         except KeyboardInterrupt:
-            raise ValueError("could not determine the shape") from None
+            raise error from None
 
     assert exit_codes.guarded(work) == 143
     assert capfd.readouterr().err == "stopped\n"
