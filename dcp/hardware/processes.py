@@ -1,9 +1,10 @@
 """Processes: the only file that knows Accelerate. One process is the special case of many."""
 
 import atexit
+import contextlib
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from importlib.util import find_spec
 from typing import Any, TypeVar
@@ -16,11 +17,13 @@ from torch.autograd.function import FunctionCtx
 from dcp.errors import RequestError
 from dcp.hardware import rendezvous
 from dcp.hardware.environment import without_foreign
+from dcp.hardware.lifeline import Lifeline, Lost
 
 with without_foreign():
     from accelerate import Accelerator, DistributedDataParallelKwargs
 
 Module = TypeVar("Module", bound=nn.Module)
+_lifelines: list[Lifeline | None] = []  # that of this process, made with torch's group
 
 
 class Process:
@@ -63,7 +66,7 @@ class Process:
         if world.count > 1:
             given["OMP_NUM_THREADS"] = os.environ.get("OMP_NUM_THREADS", "1")  # or Accelerate would set threads itself
             if not dist.is_initialized():
-                rendezvous.join(world, device, say)
+                _lifelines.append(rendezvous.join(world, device, say))
         with without_foreign(given):
             self._accelerator = Accelerator(
                 cpu=device == "cpu",
@@ -72,6 +75,7 @@ class Process:
                 log_with=None if tracker == "none" else tracker,
                 project_dir=folder,
             )
+        self._lifeline = _lifelines[0] if world.count > 1 and _lifelines else None
         self.tracker = tracker
         self.rank: int = self._accelerator.process_index
         self.count: int = self._accelerator.num_processes
@@ -135,6 +139,18 @@ class Process:
     def wait(self) -> None:
         """Until all processes are here."""
         self._accelerator.wait_for_everyone()
+
+    @contextlib.contextmanager
+    def watched(self, lost: Lost) -> Iterator[None]:
+        """Call `lost` in a thread, with what happened, if another machine goes while all are in this block."""
+        with contextlib.nullcontext() if self._lifeline is None else self._lifeline.watched(lost):
+            yield
+
+    @contextlib.contextmanager
+    def saving(self) -> Iterator[None]:
+        """Do not call `lost` before the end of this block."""
+        with contextlib.nullcontext() if self._lifeline is None else self._lifeline.saving:
+            yield
 
     @without_foreign()
     def start_tracker(self, project: str, run: str, config: dict[str, Any], step: int) -> None:

@@ -18,11 +18,14 @@ import torch
 from torch.distributed import Store, TCPStore, init_process_group  # type: ignore[attr-defined]
 
 from dcp.errors import RequestError, RunError
+from dcp.hardware import lifeline
+from dcp.hardware.lifeline import Lifeline
 
 VARIABLES = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 # by which launchers of MPI tell how many there are; their ranks are not understood
 OTHER_SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
 WAIT = "DCP_WAIT_S"  # the variable of the seconds until a process gives the others up
+SILENT = "DCP_SILENT_S"  # the same once they train
 WAIT_S, SAID_AFTER_S, POLL_S = 600.0, 5.0, 0.1
 START = "dcp pretrain --processes N starts N processes on this machine, torchrun on several"
 
@@ -39,6 +42,8 @@ class World:
     address: str = ""  # where they meet; nowhere where there is one
     port: int = 0
     wait_s: float = WAIT_S  # for the others
+    silent_s: float = lifeline.SILENT_S  # without an answer of another machine, which then counts as gone
+    local: bool = False  # all are on this machine
 
     def variables(self) -> dict[str, str | None]:
         """What torch and Accelerate are to read in the environment; None for what is not to be there."""
@@ -69,11 +74,9 @@ def world() -> World:
         raise RequestError(what, slug="bad-environment", where="WORLD_SIZE",
                            hint=f"{START}; unset WORLD_SIZE if this process is to train alone.")  # fmt: skip
     rank, local_rank = _number("RANK", 0, count), _number("LOCAL_RANK", 0, count)
-    wait = os.environ.get(WAIT, str(WAIT_S))
-    if not re.fullmatch(r"[0-9]{1,7}(\.[0-9]{1,7})?", wait):
-        hint = f"e.g. {WAIT}=60"
-        raise RequestError(f"{WAIT} is {wait}, no time in seconds", slug="bad-environment", where=WAIT, hint=hint)
-    return World(rank, local_rank, count, os.environ["MASTER_ADDR"], _number("MASTER_PORT", 1, 2**16), float(wait))
+    port, local = _number("MASTER_PORT", 1, 2**16), os.environ.get("LOCAL_WORLD_SIZE") == size
+    wait_s, silent_s = _seconds(WAIT, WAIT_S), _seconds(SILENT, lifeline.SILENT_S)
+    return World(rank, local_rank, count, os.environ["MASTER_ADDR"], port, wait_s, silent_s, local)
 
 
 def _number(name: str, low: int, high: int) -> int:
@@ -85,13 +88,25 @@ def _number(name: str, low: int, high: int) -> int:
     raise RequestError(what, slug="bad-environment", where=name, hint=hint)
 
 
-def join(world: World, device: str, say: Say) -> None:
+def _seconds(name: str, default: float) -> float:
+    """The time that a variable holds."""
+    text = os.environ.get(name, str(default))
+    if not re.fullmatch(r"[0-9]{1,7}(\.[0-9]{1,7})?", text):
+        hint = f"e.g. {name}=60"
+        raise RequestError(f"{name} is {text}, no time in seconds", slug="bad-environment", where=name, hint=hint)
+    return float(text)
+
+
+def join(world: World, device: str, say: Say) -> Lifeline | None:
     """Wait for the others and make torch's group of processes: gloo on CPUs, NCCL on GPUs.
 
     Args:
         world: of this process, among at least two.
         device: "cpu" or "cuda".
         say: told what is waited for.
+
+    Returns:
+        What notices that one of several machines is lost; on one machine whoever started the processes does.
 
     Raises:
         RequestError: two processes have the same rank, or more are on this machine than it has GPUs.
@@ -120,6 +135,10 @@ def join(world: World, device: str, say: Say) -> None:
         while not store.check(everyone):
             patience.wait(partial(_missing, store, everyone))
         init_process_group(backend, store=store, rank=world.rank, world_size=world.count)
+        if world.local:
+            return None
+        of, times = (world.rank, world.count, world.address, store), (world.silent_s, world.wait_s)
+        return lifeline.tied(*of, silent_s=times[0], wait_s=times[1])
     except (RuntimeError, ValueError, OSError) as error:  # dist's own derive from RuntimeError
         reason = str(error).partition("\n")[0]
         hint = "Can the machines reach each other, and have all processes been started?"

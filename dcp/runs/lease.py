@@ -58,10 +58,14 @@ class Held:
         finally:
             self._ended.set()
             thread.join(timeout=5)  # a disk that hangs must not hang us for longer
-            self.owner.ends()
-            with contextlib.suppress(OSError):
-                if self._is_ours():
-                    (self.folder / FILE).unlink()
+            self.give_back()
+
+    def give_back(self) -> None:
+        """Remove it, if it is still this process's."""
+        self.owner.ends()
+        with contextlib.suppress(OSError):
+            if self._is_ours():
+                (self.folder / FILE).unlink()
 
     def verify(self, *, fully: bool = True) -> None:
         """Make sure that the folder of this path is still the run's, and that nobody else has taken it.

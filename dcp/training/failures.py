@@ -1,7 +1,9 @@
 """Failures: how a run that did not end well is noted in run.json, and what the user is told."""
 
 import contextlib
+import os
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from dcp.runs.owner import group
 from dcp.runs.run import Run
 from dcp.training.record import now
 
+NOTED_S = 10.0  # for the disk may be that of the machine that is gone
 LOST = ("closed by peer", "Connection reset", "Broken pipe", "Timed out waiting")  # what gloo says of other processes
 
 
@@ -77,6 +80,32 @@ def in_words(path: Path | None) -> Iterator[None]:
             where = "" if path is None else str(path)
             raise ProcessLost("another process of this run ended", slug="process-lost", where=where) from None
         raise
+
+
+def ends_at_once(path: Path, run: Run | None, what: str) -> None:
+    """End this process because another is lost, for which its main thread waits in vain.
+
+    Args:
+        path: the run folder.
+        run: of the process that writes; None in another, and before there is one.
+        what: happened.
+    """
+    hint = "Go on with --resume, on as many machines as there are."
+    error = ProcessLost(what, slug="process-lost", where=str(path), hint=hint)
+    if os.environ.get("LOCAL_RANK") == "0":  # one word a machine
+        cursor = "\x1b[?25h\n" if sys.stderr.isatty() else ""  # which a progress bar hides
+        print(f"{cursor}{error}", file=sys.stderr, flush=True)
+
+    def note() -> None:
+        ours = run or _ours(path)
+        _note(ours, "failed", str(error), error.slug)
+        if ours is not None:
+            ours.let_go()
+
+    thread = threading.Thread(target=note, daemon=True)
+    thread.start()
+    thread.join(NOTED_S)
+    os._exit(error.exit_code)
 
 
 def _ours(path: Path) -> Run | None:

@@ -76,4 +76,5 @@ class Loop:
 
     def _save(self, next_step: int) -> None:
         self.metrics.read()
-        self.saver.save(next_step)
+        with self.process.saving():
+            self.saver.save(next_step)

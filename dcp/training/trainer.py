@@ -96,12 +96,13 @@ class Trainer:
     def _load(self) -> datasets.Dataset:
         """The images; where they may have to be fetched, the first process goes first."""
         download = self.recipe.data.download
-        if download and not self.process.is_main:
-            self.process.wait()
         recorded = self.existing and self.existing.record.data.model_extra
-        data = datasets.load(datasets.settled(self.anchored.data, recorded), "pretrain")
-        if download and self.process.is_main:
-            self.process.wait()
+        with self.process.watched(partial(failures.ends_at_once, self.path, None)):
+            if download and not self.process.is_main:
+                self.process.wait()
+            data = datasets.load(datasets.settled(self.anchored.data, recorded), "pretrain")
+            if download and self.process.is_main:
+                self.process.wait()
         return data
 
     @property
@@ -119,7 +120,7 @@ class Trainer:
             Interrupted: a signal stopped it; a checkpoint has been saved.
         """
         parts, process = self.parts, self.process
-        with failures.in_words(self.path):
+        with failures.in_words(self.path), process.watched(partial(failures.ends_at_once, self.path, None)):
             process.wait()  # every process has looked at the folder before the first one makes it
         with Signals() as signals:  # from before the folder is made until the record says "done"
             run = self.existing
@@ -130,7 +131,11 @@ class Trainer:
                 run = Run.create(self.path.parent, settings.name, settings.seed, self.recipe.toml(), facts, held=True)
             progress = self._restore()
             writes = run if process.is_main else None
-            with writes.lock(self.request.say) if writes else nullcontext(), failures.noted(self.path, writes):
+            with (
+                writes.lock(self.request.say) if writes else nullcontext(),
+                failures.noted(self.path, writes),
+                process.watched(partial(failures.ends_at_once, self.path, writes)),
+            ):
                 self._train(writes, progress, signals)
         if signals.stop:  # after the last step: the run is done, and what follows it is not begun
             raise Interrupted(signals.stop)

@@ -17,7 +17,14 @@ WHOLE = {"RANK": "1", "LOCAL_RANK": "0", "WORLD_SIZE": "4", "MASTER_ADDR": "ther
 @pytest.fixture(autouse=True)
 def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """An environment that says nothing of other processes."""
-    for name in (*VARIABLES, *OTHER_SIZES, rendezvous.WAIT, "TORCHELASTIC_USE_AGENT_STORE"):
+    for name in (
+        *VARIABLES,
+        *OTHER_SIZES,
+        rendezvous.WAIT,
+        rendezvous.SILENT,
+        "LOCAL_WORLD_SIZE",
+        "TORCHELASTIC_USE_AGENT_STORE",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(rendezvous, "SAID_AFTER_S", 0.2)
 
@@ -42,6 +49,7 @@ def port() -> int:
         ({"WORLD_SIZE": "0"}, ["WORLD_SIZE is 0"]),
         ({"MASTER_PORT": "99999"}, ["MASTER_PORT is 99999"]),
         ({rendezvous.WAIT: "soon"}, ["DCP_WAIT_S is soon"]),
+        ({rendezvous.SILENT: "-1"}, ["DCP_SILENT_S is -1"]),
         *(({**dict.fromkeys(WHOLE), name: "2"}, [f"{name} is 2", "--processes"]) for name in OTHER_SIZES),
         ({**dict.fromkeys(WHOLE), "PMI_SIZE": "x"}, ["PMI_SIZE is x"]),
     ],
@@ -73,6 +81,9 @@ def test_a_whole_environment_places_a_process(monkeypatch: pytest.MonkeyPatch) -
     for name, value in {**WHOLE, rendezvous.WAIT: "7.5"}.items():
         monkeypatch.setenv(name, value)
     assert rendezvous.world() == World(1, 0, 4, "there", 29500, 7.5)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
+    monkeypatch.setenv(rendezvous.SILENT, "90")
+    assert rendezvous.world() == World(1, 0, 4, "there", 29500, 7.5, 90.0, local=True)
 
 
 def joined(rank: int, port: int, count: int = 2, wait_s: float = 0.6) -> tuple[DcpError, list[str]]:

@@ -138,6 +138,65 @@ def test_the_clock_of_this_machine_has_no_say(tmp_path, monkeypatch, hours):
     assert line.endswith(": not heard of for 11 minutes")
 
 
+HOST = """
+import errno, sys, time
+from dcp.errors import RunError
+from dcp.runs import lease, owner, taking
+from dcp.runs.run import Run
+
+folder, hours, kind = sys.argv[1], float(sys.argv[2]), sys.argv[3]
+now = time.time
+time.time = lambda: now() + 3600 * hours
+time.time_ns = lambda: int(1e9 * time.time())
+owner._boot, owner._host, owner._namespace = (lambda: "its own"), (lambda: "elsewhere"), (lambda: "pid:[1]")
+lease.is_local = taking.is_local = lambda folder: False
+import fcntl
+
+def flock(opened, what):
+    if kind == "never":
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+fcntl.flock = flock
+run = Run.open(folder)
+with run.lock():
+    run.append({"step": 0})
+    print("held", flush=True)
+    sys.stdin.readline()
+    try:
+        run.append({"step": 1})
+    except RunError as error:
+        print(error.slug, flush=True)
+    try:
+        run.write("encoder.safetensors", b"")
+    except RunError as error:
+        print(error.slug, flush=True)
+"""
+
+
+@pytest.mark.usefixtures("network_disk")
+@pytest.mark.parametrize(("kind", "flock"), [("always", always), ("never", never)])
+@pytest.mark.parametrize("hours", [-1, 0, 1])
+def test_of_two_machines_one_writes_whatever_their_locks_and_clocks_say(tmp_path, monkeypatch, hours, kind, flock):
+    run = create(tmp_path)
+    locks(monkeypatch, flock)
+    process = python(HOST, run.path, hours, kind)
+    assert process.stdout.readline() == "held\n"
+    assert " on elsewhere, since " in refused(run)
+    path = run.path / lease.FILE
+    os.utime(path, (path.stat().st_mtime - 60 * 9,) * 2)
+    refused(run)
+    os.utime(path, (path.stat().st_mtime - 60 * 2,) * 2)  # it was halted, or cut off, for eleven minutes
+    said: list[str] = []
+    with run.lock(said.append):
+        assert "not heard of for 11 minutes" in said[0]
+        run.append({"step": 7})
+        out, _ = process.communicate("go on\n", timeout=60)
+        assert out.split() == ["lease-lost", "lease-lost"]
+        run.append({"step": 8})
+    assert [line["step"] for line in run.metrics()] == [0, 7, 8]
+    assert not (run.path / "encoder.safetensors").exists()
+
+
 @pytest.mark.usefixtures("network_disk")
 def test_a_lease_from_the_future_is_of_a_clock_that_was_set_back(tmp_path):
     run = create(tmp_path)
