@@ -64,6 +64,7 @@ def study(
     seeds: Sequence[int] = (),
     runs: str | Path = "runs",
     device: str = "auto",
+    share: str | None = None,
 ) -> dict[str, Any]:
     """Run a study: train every arm with every seed that is not done yet, compare, and write `<runs>/<study>/`.
 
@@ -73,6 +74,7 @@ def study(
         seeds: instead of those of the study.
         runs: the folder of run folders.
         device: "auto", "cpu", "cuda" or "mps".
+        share: of the runs, "0/3", or "auto" in a job of a cluster; the last of them compares.
 
     Returns:
         The content of study.json: run folders of this call that are done, failed or busy, and published numbers
@@ -85,10 +87,13 @@ def study(
     """
     from dcp.report import render
     from dcp.studies import execute
+    from dcp.studies.share import parse
     from dcp.studies.study import read
     from dcp.training.request import Request
 
-    result = execute.run(read(str(recipe), tuple(sets)).with_seeds(seeds), Request(Path(runs), device=device))
+    study = read(str(recipe), tuple(sets)).with_seeds(seeds)
+    part = None if share is None else parse(share)
+    result = execute.run(study, Request(Path(runs), device=device), share=part)
     return {**result.to_dict(), "comparison": result.comparison and render.plain(result.comparison)}
 
 

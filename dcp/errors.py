@@ -22,7 +22,8 @@ from pathlib import Path
 LONGEST = 200  # characters of a path that a message shows
 LFS_POINTER = b"version https://git-lfs"  # how the text begins that Git LFS has in place of a file
 MOST = 20  # problems that are shown at once
-DONE, FAILED, REFUSED, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
+DONE, FAILED, REFUSED, INTERRUPTED, TIME_UP, TERMINATED = 0, 1, 2, 130, 138, 143
+STOPPED = (INTERRUPTED, TIME_UP, TERMINATED)  # by Ctrl-C, by SIGUSR1 of a scheduler, by SIGTERM
 
 
 class DcpError(Exception):

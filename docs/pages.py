@@ -19,7 +19,9 @@ from math import inf
 from pathlib import Path
 
 from dcp import catalogue
-from dcp.recipe import layers, shipped
+from dcp.cli.completion import KEYS
+from dcp.recipe import layers, schema, shipped
+from dcp.recipe.recipe import Recipe
 from docs import reference
 
 DOCS = Path(__file__).parent
@@ -107,6 +109,21 @@ def costs(kind: str, names: Sequence[str]) -> str:
     return reference.markdown_table(["", *(f"{what}, D = {dim}" for what in COLUMNS[kind] for dim in DIMS)], cells)
 
 
+def keys() -> str:
+    """What the Tab key completes: a line for each key, and after a tab its values where these are a few."""
+    values: dict[str, list[str]] = {}
+    for table in schema.tables(Recipe):
+        for name, key in table.keys.items():
+            of = values.setdefault(f"{table.path}.{name}".lstrip("."), [])
+            for each in (key, *schema.inside(key)):
+                found = each.get("enum", [each["const"]] if "const" in each else [])
+                found = ["false", "true"] if each.get("type") == "boolean" else found
+                of += [str(value) for value in found if str(value) not in of]
+    tables = {table.path for table in schema.tables(Recipe)}
+    lines = [f"{name}\t{' '.join(of)}".rstrip() for name, of in sorted(values.items()) if name not in tables]
+    return "\n".join(lines) + "\n"
+
+
 @cache
 def recipes() -> dict[tuple[str, str], list[str]]:
     """The shipped recipes that choose a variant, by section and name."""
@@ -140,3 +157,4 @@ def shown(seconds: float) -> str:
 if __name__ == "__main__":
     for path, text in pages().items():
         (DOCS / path).write_text(text, encoding="utf-8", newline="\n")
+    KEYS.write_text(keys(), encoding="utf-8", newline="\n")

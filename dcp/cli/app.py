@@ -18,13 +18,13 @@ from dcp.cli.recipes import recipes
 from dcp.cli.theory import theory
 from dcp.cli.usage import Commands
 from dcp.errors import DONE
+from dcp.training.signals import SAVES, STOPS
 
 app = typer.Typer(
     name="dcp",
     cls=Commands,
     help="Declarative recipes for non-contrastive self-supervised learning: BYOL, SimSiam, DirectPred, DirectCopy.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -41,13 +41,12 @@ def main() -> NoReturn:
         os.open(os.devnull, os.O_RDONLY)
     if LAUNCHED in os.environ:
         launch.end_with_launcher()
-    for name in (
-        "SIGINT",
-        "SIGTERM",
-        "SIGHUP",
-    ):  # training has its own way; all else ends here
+    for name in STOPS:  # training has its own way; all else ends here
         if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is not signal.SIG_IGN:
             signal.signal(getattr(signal, name), stop)
+    for name in SAVES:  # while nothing trains there is nothing to save
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda number, frame: None)
     sys.exit(run(sys.argv[1:]))
 
 

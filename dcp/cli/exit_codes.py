@@ -16,7 +16,6 @@ import typer
 from dcp.errors import (
     DONE,
     INTERRUPTED,
-    TERMINATED,
     DcpError,
     Diverged,
     Interrupted,
@@ -24,6 +23,7 @@ from dcp.errors import (
     RequestError,
     RunError,
 )
+from dcp.training.signals import STOPS
 
 ON_EVERY_PROCESS = (RequestError, Diverged, ProcessLost)  # one of several processes says it for all
 LAUNCHED = "DCP_LAUNCHED"  # set in the environment of processes that dcp has started itself, and watches
@@ -61,7 +61,7 @@ def guarded(work: Callable[[], int | None]) -> int:
     except KeyboardInterrupt as error:
         if is_main():
             print(*(error.args or ("stopped",)), file=sys.stderr)  # who knows how to go on says so
-        return INTERRUPTED if signal.SIGINT in _heard[-1:] or not _heard else TERMINATED
+        return STOPS[signal.Signals(_heard[-1]).name] if _heard else INTERRUPTED
     except LAST_RESORT as error:
         return report(_system_error(error))
 
@@ -93,7 +93,7 @@ def report(error: DcpError) -> int:
     if isinstance(error, ProcessLost) and LAUNCHED in os.environ:
         return LOST  # whoever started it knows which process ended, and why
     # several processes meet some errors alike, and the word of one is enough, or of two where one is lost
-    two = isinstance(error, ProcessLost) and _integer("RANK") == 1
+    two = isinstance(error, ProcessLost) and (_integer("RANK") == 1 or os.environ.get("LOCAL_RANK") == "0")
     if is_main() or two or not isinstance(error, ON_EVERY_PROCESS):
         print(error, file=sys.stderr, flush=True)
     return error.exit_code

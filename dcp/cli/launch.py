@@ -18,7 +18,7 @@ import time
 from types import FrameType
 
 from dcp.cli.exit_codes import LAUNCHED, LOST, is_main
-from dcp.errors import DONE, FAILED, INTERRUPTED, TERMINATED, ProcessLost
+from dcp.errors import DONE, FAILED, STOPPED, ProcessLost
 from dcp.training.signals import SAVES, STOPS
 
 GRACE_S = 20.0  # for the others to end by themselves when one has failed: they may wait for it in vain
@@ -102,7 +102,7 @@ def _wait(workers: list[subprocess.Popen[bytes]], heard: list[int]) -> int:
                 _send(workers, getattr(signal, name))
         bad = [code for code in codes if code]
         if bad and until == float("inf"):
-            stopped = bad[0] in (INTERRUPTED, TERMINATED)
+            stopped = bad[0] in STOPPED
             until = time.monotonic() + (SAVING_S if stopped else GRACE_S)
         if time.monotonic() > until:
             break
@@ -127,7 +127,7 @@ def _exit_code(workers: list[subprocess.Popen[bytes]], asked: int) -> int:
     if not any(codes):
         return asked
     killed = {rank: -code for rank, code in enumerate(codes) if code is not None and code < 0}
-    stops = [code for code in codes if code in (INTERRUPTED, TERMINATED)] or ([asked] if asked and killed else [])
+    stops = [code for code in codes if code in STOPPED] or ([asked] if asked and killed else [])
     if stops:
         if codes[0] not in stops:  # which would have said it
             print("stopped; no new checkpoint was saved", file=sys.stderr)

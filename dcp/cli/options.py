@@ -6,19 +6,49 @@ from typing import Annotated
 
 import typer
 
-Recipe = Annotated[str, typer.Argument(metavar="RECIPE", help="A recipe file, or the name of one that ships.")]
-Words = Annotated[list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="The same as --set.")]
+from dcp.cli import completion
+
+Recipe = Annotated[
+    str,
+    typer.Argument(
+        metavar="RECIPE", help="A recipe file, or the name of one that ships.", autocompletion=completion.recipes
+    ),
+]
+Words = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[KEY=VALUE]...", help="The same as --set.", autocompletion=completion.settings),
+]
 RunNames = Annotated[
-    list[str], typer.Argument(metavar="RUN...", help="Run folders, or names of runs (all their seeds).")
+    list[str],
+    typer.Argument(
+        metavar="RUN...",
+        help="Run folders, or names of runs (all their seeds).",
+        autocompletion=completion.run_names,
+    ),
 ]
 Sets = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Override a key; repeatable. VALUE is TOML."),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="Override a key; repeatable. VALUE is TOML.",
+        autocompletion=completion.settings,
+    ),
 ]
 Runs = Annotated[Path, typer.Option("--runs", metavar="DIR", help="The folder of run folders.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print results and errors only.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on the last line.")]
+
+
+Share = Annotated[
+    str | None,
+    typer.Option("--share", metavar="I/N", help="Of a study only each run k with k mod N = I; auto: as the job says."),
+]
+Submit = Annotated[
+    str | None,
+    typer.Option("--submit", metavar="slurm", help="Submit a study as --share N jobs; sbatch's options after --."),
+]
 
 
 class Format(str, Enum):

@@ -35,6 +35,8 @@ def pretrain(
         int, typer.Option("--processes", metavar="N", min=1, help="Processes that train together.")
     ] = 1,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check all, measure a few steps, write nothing.")] = False,
+    share: options.Share = None,
+    submit: options.Submit = None,
     format_: options.As = options.Format.table,
     quiet: options.Quiet = False,
     json_: options.Json = False,
@@ -51,6 +53,11 @@ def pretrain(
 
     if seed is not None and seeds is not None:
         raise RequestError("--seed and --seeds exclude each other", slug="bad-option", hint="one of the two")
+    sbatch: list[str] = []
+    if submit is not None:
+        from dcp.cli.submit import split
+
+        words, sbatch = split(words or ())
     keys = [{text.partition("=")[0].strip() for text in texts or ()} for texts in (set_, words)]
     if twice := sorted(keys[0] & keys[1]):
         what, hint = f"{twice[0]} is given twice, with --set and without", "Which of the two counts? Give it once."
@@ -60,6 +67,7 @@ def pretrain(
         watcher.doing("loading PyTorch")  # what is imported below takes seconds
         from dcp.recipe.recipe import Recipe
         from dcp.recipe.seeds import parse
+        from dcp.studies.share import parse as parse_share
         from dcp.studies.study import is_study
 
         asked = parse(seeds) if seeds is not None else [] if seed is None else [seed]
@@ -67,8 +75,16 @@ def pretrain(
             from dcp.cli import study
 
             watcher.rest()
+            if submit is not None:
+                return study.submit(recipe, sets, asked, request, submit, sbatch, share, dry_run=dry_run, as_json=json_)
+            part = None if share is None else parse_share(share)
             return study.pretrain(
-                recipe, sets, asked, request, dry_run=dry_run, quiet=quiet, format_=format_, as_json=json_
+                recipe, sets, asked, request, dry_run=dry_run, quiet=quiet, format_=format_, as_json=json_, share=part
+            )
+        if share is not None or submit is not None:
+            what = f"--{'share' if submit is None else 'submit'} is for studies, and this recipe is one run"
+            raise RequestError(
+                what, slug="bad-option", hint="a recipe with a section [study] has shares: `dcp recipes`"
             )
         if format_ is not options.Format.table:
             hint = "a run has no table of arms; dcp compare has one of several runs"

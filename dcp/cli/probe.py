@@ -6,14 +6,20 @@ from typing import Annotated
 
 import typer
 
-from dcp.cli import options
+from dcp.cli import completion, options
 
 
 def probe(
     runs_: options.RunNames,
     evaluation: Annotated[
         list[str] | None,
-        typer.Option("--evaluation", "-e", metavar="NAME", help="Which; repeatable. Without it those of the recipe."),
+        typer.Option(
+            "--evaluation",
+            "-e",
+            metavar="NAME",
+            help="Which; repeatable. Without it those of the recipe.",
+            autocompletion=completion.evaluations,
+        ),
     ] = None,
     data: Annotated[
         str | None,

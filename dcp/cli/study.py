@@ -1,6 +1,7 @@
 """`dcp pretrain` of a study: train what is not done, compare, and show published numbers beside ours."""
 
 import json
+import re
 import sys
 import tempfile
 from dataclasses import replace
@@ -11,11 +12,12 @@ from typing import Any
 from rich.console import Console
 
 from dcp.cli import launch
+from dcp.cli import submit as submits
 from dcp.cli.compare import write
 from dcp.cli.exit_codes import is_launched
 from dcp.cli.options import Format
 from dcp.cli.progress import Watcher, duration
-from dcp.errors import DONE, FAILED, INTERRUPTED, REFUSED, TERMINATED, Interrupted, RequestError, RunError
+from dcp.errors import DONE, FAILED, REFUSED, STOPPED, Interrupted, RequestError, RunError
 from dcp.hardware.device import choose_device
 from dcp.hardware.malloc import keep_freed_memory
 from dcp.report import render
@@ -25,6 +27,7 @@ from dcp.runs.disk import atomic_write
 from dcp.runs.run import Run
 from dcp.studies import execute, grid, page, preflight
 from dcp.studies.grid import Cell
+from dcp.studies.share import Share
 from dcp.studies.study import Study, read
 from dcp.training import dry_run as dry_run_module
 from dcp.training import pretrain as training
@@ -41,14 +44,15 @@ def pretrain(
     quiet: bool,
     format_: Format,
     as_json: bool,
+    share: Share | None = None,
 ) -> int:
-    """Do a study; the exit code: that of a failed run if one failed."""
+    """Do a study, or a share of it; the exit code: that of a failed run if one failed."""
     if is_launched():
         hint = f"dcp pretrain {source} --processes N starts N of them for each run"
         raise RequestError("a study starts its processes itself", slug="bad-option", hint=hint)
     study = read(source, sets).with_seeds(seeds)
     if dry_run:
-        return _dry(study, request, as_json=as_json)
+        return _dry(study, request, share, as_json=as_json)
     if choose_device(request.device) == "cpu":
         keep_freed_memory()
     console = Console(stderr=format_ is not Format.table)  # then standard output is the table alone
@@ -64,15 +68,23 @@ def pretrain(
             return training.pretrain(cell.recipe, replace(request, watch=watcher, say=watcher.say))
 
     try:
-        result = execute.run(study, request, train)
+        result = execute.run(study, request, train, share)
     except KeyboardInterrupt:  # while it measures; the training itself saves a checkpoint first
         raise KeyboardInterrupt("stopped; finished runs are kept, and the same command continues") from None
     for title, paths in (
-        ("failed", list(result.outcome.failed)),
-        ("busy, trained by another process", result.outcome.busy),
+        ("failed", list(result.own.failed)),
+        ("busy, trained by another process", result.own.busy),
     ):
         for path in paths:
             request.say(f"{path}: {title}")
+    code = FAILED if result.own.failed else DONE
+    if result.waiting:
+        what = f"{count(len(result.waiting), 'run')} of other shares {'is' if len(result.waiting) == 1 else 'are'} left"
+        request.say(f"\n{share}: {count(len(result.own.done), 'run')} done; {what}. The share that ends last compares,")
+        request.say(f"and so does at any time, with what there is: dcp pretrain {source}")
+        if as_json:
+            print(json.dumps({**result.to_dict(), "waiting": result.waiting}))
+        return code
     folder, comparison = request.runs / study.name, result.comparison
     if result.reproductions:
         console.print()
@@ -95,7 +107,48 @@ def pretrain(
     console.print(f"\n{more}{folder}: {files}", highlight=False, markup=False, soft_wrap=True)
     if as_json:
         print(json.dumps(result.to_dict()))
-    return FAILED if result.outcome.failed else DONE
+    return code
+
+
+def submit(
+    source: str,
+    sets: tuple[str, ...],
+    seeds: list[int],
+    request: Request,
+    system: str,
+    options: list[str],
+    share: str | None,
+    *,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
+    """Submit a study as an array job, in which each job trains a share of its runs.
+
+    Raises:
+        RequestError: what can be seen to be wrong before it runs; nothing was submitted.
+    """
+    submits.check_system(system)
+    study = read(source, sets).with_seeds(seeds)
+    cells = grid.cells(study)
+    if dry_run:
+        hint = f"dcp pretrain {source} --dry-run shows what there is to train, and checks it"
+        raise RequestError("--submit and --dry-run exclude each other", slug="bad-option", where="--submit", hint=hint)
+    if share is not None and not re.fullmatch("[1-9][0-9]{0,5}", share):
+        hint = f"a number of jobs, e.g. --share 8; without it {count(len(cells), 'job')} of one run each"
+        raise RequestError(f'--share is "{share}"', slug="bad-option", where="--share", hint=hint)
+    grid.states(study, request.runs)
+    jobs = min(int(share or len(cells)), len(cells))
+    words = ["pretrain", source, *(word for text in sets for word in ("--set", text)), "--quiet"]
+    words += ["--seeds", ",".join(map(str, study.seeds)), "--runs", str(request.runs), "--device", request.device]
+    words += ["--processes", str(request.processes)] if request.processes > 1 else []
+    folder = request.runs / study.name / "slurm"
+    job = submits.slurm(words, options, count=jobs, name=study.name, folder=folder)
+    if as_json:
+        print(json.dumps({"study": study.name, "job": job, "shares": jobs, "folder": str(folder)}))
+    else:
+        print(f"submitted {count(len(cells), 'run')} as {count(jobs, 'job')} of Slurm: {job}; logs: {folder}")
+        print(f"squeue --job {job}; what is done: dcp pretrain {source} --dry-run; the comparison: {folder.parent}")
+    return DONE
 
 
 def _launched(cell: Cell, request: Request) -> Run:
@@ -105,7 +158,7 @@ def _launched(cell: Cell, request: Request) -> Run:
         recipe.write_text(cell.recipe.toml(), encoding="utf-8")
         words = ["pretrain", str(recipe), "--resume", "--quiet", "--runs", str(request.runs)]
         code = launch.launch([*words, "--device", request.device], request.processes)
-    if code in (INTERRUPTED, TERMINATED):
+    if code in STOPPED:
         raise Interrupted(code)
     if code != DONE:
         kind = RequestError if code == REFUSED else RunError
@@ -113,9 +166,9 @@ def _launched(cell: Cell, request: Request) -> Run:
     return Run.open(cell.path(request.runs))
 
 
-def _dry(study: Study, request: Request, *, as_json: bool) -> int:
+def _dry(study: Study, request: Request, share: Share | None, *, as_json: bool) -> int:
     """Check everything, print the plan, measure a few steps of one run."""
-    states = grid.states(study, request.runs)
+    states = grid.states(study, request.runs, share.of(grid.cells(study)) if share else None)
     steps = preflight.check(study, states, request)
     Console().print(render.terminal(page.plan(study, states)))
     plan: dict[str, Any] = {

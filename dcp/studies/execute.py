@@ -10,13 +10,14 @@ from dcp.runs.disk import atomic_write, make_folder
 from dcp.runs.json_files import Json, check_made_by_dcp, to_json
 from dcp.runs.lookup import STUDY
 from dcp.studies import page, previous, published
-from dcp.studies.grid import cells, states
+from dcp.studies.grid import cells, states, waiting
 from dcp.studies.preflight import check
 from dcp.studies.published import Reproduction
+from dcp.studies.share import Share
 from dcp.studies.study import Study
 from dcp.studies.worker import Outcome, Train, work
 from dcp.training.pretrain import pretrain
-from dcp.training.request import Request
+from dcp.training.request import Request, silent
 
 SCHEMA = 1  # of study.json
 
@@ -26,7 +27,9 @@ class Result:
     """What a study came to."""
 
     study: Study  # that was run
-    outcome: Outcome  # which runs of this call are done, failed or busy
+    outcome: Outcome  # which runs of this call are done, failed or busy; of all, where a share is the last
+    own: Outcome  # the same of this share; without one `outcome`
+    waiting: list[str]  # runs that other shares have not finished, so that nothing was compared
     arms: list[Json]  # those of earlier calls too, each its name and that of its runs
     comparison: Comparison | None  # of all finished runs of these arms, of earlier calls too; None below two
     reproductions: list[Reproduction]  # published numbers and ours
@@ -47,13 +50,16 @@ class Result:
         }
 
 
-def run(study: Study, request: Request, train: Train | None = None) -> Result:
+def run(study: Study, request: Request, train: Train | None = None, share: Share | None = None) -> Result:
     """Check all, train what is not done, compare, and write `<runs>/<study>/`.
+
+    Of a share only its own runs are checked and trained, and it compares if it finds all others finished.
 
     Args:
         study: that was read.
         request: where the runs lie, on what they are trained, and who is told what is skipped, fails or is busy.
         train: trains and measures one run, from where it stopped; without it in this process, in silence.
+        share: of the runs; None for all.
 
     Raises:
         Problems: something that a run needs is not there, or a run folder has other settings; nothing was trained.
@@ -61,15 +67,21 @@ def run(study: Study, request: Request, train: Train | None = None) -> Result:
     """
     runs = request.runs
     check_made_by_dcp(runs / study.name, (STUDY, "comparison.md", "comparison.json", "comparison.html"))
-    check(study, states(study, runs), request)
+    some = share.of(cells(study)) if share else cells(study)
+    check(study, states(study, runs, some), request)
     quiet = Request(runs, resume=True, device=request.device)
-    outcome = work(cells(study), runs, train=train or (lambda cell: pretrain(cell.recipe, quiet)), say=request.say)
+    train = train or (lambda cell: pretrain(cell.recipe, quiet))
+    outcome = own = work(some, runs, train=train, say=request.say)
+    if share is not None:
+        if left := [str(cell.path(runs)) for cell in waiting(study, runs)]:
+            return Result(study, own, own, left, [], None, [])
+        outcome = work(cells(study), runs, train=train, say=silent)  # nothing is trained: these are what was found
 
     arms = previous.arms(study, runs)
     done, absent = previous.done_and_absent([arm["run"] for arm in arms], study.seeds, runs, request.say)
     comparison = compare(done, absent) if len(done) > 1 else None
     reproductions = published.reproductions(study, previous.with_settings_of(study, done))
-    result = Result(study, outcome, arms, comparison, reproductions)
+    result = Result(study, outcome, own, [], arms, comparison, reproductions)
     _write(result, runs / study.name)
     return result
 

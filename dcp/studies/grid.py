@@ -1,12 +1,13 @@
 """The runs of a study, and what their folders say: which are done, which can go on, which are busy."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from dcp import catalogue
 from dcp.comparison.missing_runs import diverged
-from dcp.errors import RunBusy
+from dcp.errors import RequestError, RunBusy
 from dcp.recipe.recipe import Recipe
 from dcp.runs import encoder, roots
 from dcp.runs.run import Run
@@ -62,19 +63,31 @@ def state(cell: Cell, runs: Path) -> State:
     return "diverged" if diverged(run) else "stopped"
 
 
-def states(study: Study, runs: Path) -> dict[Cell, State]:
-    """What is left to do for each run of a study.
+def states(study: Study, runs: Path, some: Sequence[Cell] | None = None) -> dict[Cell, State]:
+    """What is left to do for each run of a study, or for some of them.
 
     Raises:
         Problems: folders that cannot be gone on with, all of them.
     """
     found: dict[Cell, State] = {}
     problems = ArmProblems(study.source, [arm.name for arm in study.arms])
-    for cell in cells(study):
+    for cell in cells(study) if some is None else some:
         with problems.noted(cell.arm.name):
             found[cell] = state(cell, runs)
     problems.raise_all()
     return found
+
+
+def waiting(study: Study, runs: Path) -> list[Cell]:
+    """The runs of a study that are neither measured nor beyond help: these are to be trained, or are being trained."""
+
+    def is_waiting(cell: Cell) -> bool:
+        try:
+            return state(cell, runs) not in ("done", "diverged")
+        except RequestError:
+            return True
+
+    return [cell for cell in cells(study) if is_waiting(cell)]
 
 
 def _missing(run: Run, recipe: Recipe) -> set[str]:

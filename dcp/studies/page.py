@@ -11,10 +11,12 @@ from dcp.studies.study import Study
 def plan(study: Study, states: Mapping[Cell, State]) -> Page:
     """Which runs there are, and what is left to do for each."""
     left = sum(state != "done" for state in states.values())
-    of_arms: dict[str, list[str]] = {arm.name: [] for arm in study.arms}
-    for cell, state in states.items():
-        of_arms[cell.arm.name].append(state)
-    rows = tuple((name, *states_of_arm) for name, states_of_arm in of_arms.items())
+    found = {(cell.arm.name, cell.seed): state for cell, state in states.items()}  # of a share not all runs
+    rows = tuple(
+        (arm.name, *(found.get((arm.name, seed), NOTHING) for seed in study.seeds))
+        for arm in study.arms
+        if any((arm.name, seed) in found for seed in study.seeds)
+    )
     columns = ("arm", *(f"s{seed}" for seed in study.seeds))
     return Page(
         f"Study {study.name}: {study.size}; {count(left, 'run')} left",

@@ -2,7 +2,7 @@
 
 import torch
 
-from dcp.errors import INTERRUPTED
+from dcp.errors import STOPPED
 from dcp.hardware.processes import Process
 from dcp.training.signals import Signals
 
@@ -51,10 +51,10 @@ class Agreement:
         save, signals.save = signals.save, False
         if process.count == 1:
             return bool(signals.stop), save, waiting
-        asked = torch.tensor([signals.stop, int(save), int(waiting)], device=process.device)
-        stop, saves, waits = process.total(asked).tolist()
-        if stop:
-            signals.stop = max(signals.stop, INTERRUPTED)
+        votes = [*(int(signals.stop == code) for code in STOPPED), int(save), int(waiting)]
+        *stops, saves, waits = process.total(torch.tensor(votes, device=process.device)).tolist()
+        stop = next((code for code, heard in zip(STOPPED, stops, strict=True) if heard), 0)
+        signals.stop = signals.stop or stop
         if waits:  # all of them have to be there to save
             signals.save |= save
         return bool(stop), bool(saves), bool(waits)

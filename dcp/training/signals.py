@@ -5,15 +5,16 @@ import threading
 import time
 from types import FrameType, TracebackType
 
-from dcp.errors import INTERRUPTED, TERMINATED
+from dcp.errors import INTERRUPTED, TERMINATED, TIME_UP
 
-STOPS = {"SIGINT": INTERRUPTED, "SIGTERM": TERMINATED, "SIGHUP": TERMINATED}  # SIGHUP: the terminal was closed
-SAVES = ("SIGUSR1", "SIGUSR2")  # what SLURM and submitit send before a job's time is up
+# SIGHUP: the terminal was closed; SIGUSR1: what schedulers send before a job's time is up, and only then
+STOPS = {"SIGINT": INTERRUPTED, "SIGTERM": TERMINATED, "SIGHUP": TERMINATED, "SIGUSR1": TIME_UP}
+SAVES = ("SIGUSR2",)
 ONE_PRESS_S = 0.2
 
 
 class Signals:
-    """While it is entered, SIGINT, SIGTERM and SIGHUP set `stop` to their exit code and SIGUSR1/2 set `save`.
+    """While it is entered, SIGINT, SIGTERM, SIGHUP and SIGUSR1 set `stop` to their exit code and SIGUSR2 sets `save`.
 
     A SIGHUP that is ignored stays so: that is how `nohup` works. A second SIGINT is not caught: whoever presses
     Ctrl-C twice does not want to wait for the checkpoint. One that follows within ONE_PRESS_S is the same: `timeout`
@@ -47,5 +48,5 @@ class Signals:
         elif self.stop and name == "SIGINT":
             if time.monotonic() - self._at >= ONE_PRESS_S:
                 raise KeyboardInterrupt
-        else:
+        elif self.stop != TIME_UP:  # which a SIGTERM follows when the time is over
             self.stop, self._at = STOPS[name], time.monotonic()

@@ -51,9 +51,9 @@ def state(number: int) -> str:
 proc = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc to find the processes")
 
 
-def test_sigusr1_saves_and_goes_on_and_sigterm_saves_in_all_and_ends_with_143(tmp_path: Path) -> None:
+def test_sigusr2_saves_and_goes_on_and_sigterm_saves_in_all_and_ends_with_143(tmp_path: Path) -> None:
     process, run = start(tmp_path), tmp_path / "group_norm-s0"
-    process.send_signal(signal.SIGUSR1)
+    process.send_signal(signal.SIGUSR2)
     until = time.monotonic() + 60
     while not (run / "checkpoint/state.safetensors").exists() and time.monotonic() < until:
         time.sleep(0.05)

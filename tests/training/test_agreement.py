@@ -43,7 +43,15 @@ def test_a_signal_that_one_has_heard_stops_both_before_the_same_step() -> None:
     first, second = two()
     second.signals.stop = 143
     assert both(lambda: first.before(3), lambda: second.before(3)) == [(True, False), (True, False)]
-    assert (first.signals.stop, second.signals.stop) == (130, 143)
+    assert (first.signals.stop, second.signals.stop) == (143, 143)
+
+
+def test_two_that_hear_the_same_signal_and_two_that_hear_others_end_with_what_they_have_heard() -> None:
+    first, second = two()
+    for codes in ((138, 138), (143, 138)):
+        first.signals.stop, second.signals.stop = codes
+        assert both(lambda: first.before(3), lambda: second.before(3)) == [(True, False), (True, False)]
+        assert (first.signals.stop, second.signals.stop) == codes
 
 
 def test_who_has_its_images_goes_on_when_the_other_has_them_too() -> None:
@@ -69,7 +77,7 @@ def test_while_one_waits_for_images_in_vain_a_signal_that_the_other_has_heard_st
     stops, times = both(lambda: first.before(3), waits)
     assert stops == (True, False)
     assert times in (3, 4)
-    assert second.signals.stop == 130
+    assert second.signals.stop == 143
 
 
 def test_saving_waits_until_both_have_their_images() -> None:

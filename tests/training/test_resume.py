@@ -74,7 +74,7 @@ def test_killed_at_ten_random_moments_and_resumed_ends_in_the_same_bytes(unbroke
     same(unbroken, tmp_path / "directcopy-s0")
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGUSR1, 138)])
 def test_a_signal_saves_then_ends_with_its_code_and_resume_ends_in_the_same_bytes(
     unbroken: Path, tmp_path: Path, number: signal.Signals, code: int, dcp: Callable
 ) -> None:
@@ -91,13 +91,13 @@ def test_a_signal_saves_then_ends_with_its_code_and_resume_ends_in_the_same_byte
     same(unbroken, run)
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="this system has no SIGUSR1")
-def test_sigusr1_saves_and_goes_on(tmp_path: Path) -> None:
+@pytest.mark.skipif(not hasattr(signal, "SIGUSR2"), reason="this system has no SIGUSR2")
+def test_sigusr2_saves_and_goes_on(tmp_path: Path) -> None:
     process = start(tmp_path, "train.save_every=1000")
     run = tmp_path / "directcopy-s0"
     wait_for_step(process, run, 5)
     assert not (run / "checkpoint").exists()
-    os.kill(process.pid, signal.SIGUSR1)
+    os.kill(process.pid, signal.SIGUSR2)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     assert Run.open(run).record.status == "done"
