@@ -46,6 +46,7 @@ def comparison_page(comparison: Comparison, *, scores_only: bool = False, every_
     arms, scores = Grid("Arms", ("", "recipe", "seeds"), (("", recipes),), numbers=False), _scores(comparison, letters)
     if scores_only:
         return Page(title, (arms, scores))
+    over = taken_over([arm for row in shown for arm in row.arms])
     settings = tuple((setting.key, *map(_value, setting.values)) for setting in comparison.settings)
     return Page(
         title=title,
@@ -54,7 +55,7 @@ def comparison_page(comparison: Comparison, *, scores_only: bool = False, every_
             scores,
             _tests(comparison, letters),
             Lines("What the intervals show", tuple(findings(comparison, letters))),
-            Lines("What they cover", (*_interval_kinds(comparison), *covers(whole))),
+            Lines("What they cover", (*([f"The interval of a score is {over}."] if over else []), *covers(whole))),
             Lines("Take care", caveats(whole)),
             Grid("Settings that differ", ("", *letters.values()), (("", settings),) if settings else ()),
             _cost(comparison, letters),
@@ -128,12 +129,6 @@ def _tests(comparison: Comparison, letters: dict[str, str]) -> Grid:
                 groups.setdefault(heading, []).append(cells)
     columns = ("", "p", *(["Holm p"] if several else []), "effect", "seeds needed")
     return Grid("Tests", columns, tuple((heading, tuple(rows)) for heading, rows in groups.items()))
-
-
-def _interval_kinds(comparison: Comparison) -> Cells:
-    """What the intervals of single scores are over."""
-    over = taken_over([arm for row in comparison.scores for arm in row.arms])
-    return (f"The interval of a score is {over}.",) if over else ()
 
 
 def _cost(comparison: Comparison, letters: dict[str, str]) -> Grid:
