@@ -36,6 +36,7 @@ def pretrain(
     ] = 1,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check all, measure a few steps, write nothing.")] = False,
     format_: options.As = options.Format.table,
+    figures: options.Figures = None,
     quiet: options.Quiet = False,
     json_: options.Json = False,
 ) -> int:
@@ -68,11 +69,22 @@ def pretrain(
 
             watcher.rest()
             return study.pretrain(
-                recipe, sets, asked, request, dry_run=dry_run, quiet=quiet, format_=format_, as_json=json_
+                recipe,
+                sets,
+                asked,
+                request,
+                dry_run=dry_run,
+                quiet=quiet,
+                format_=format_,
+                figures=figures,
+                as_json=json_,
             )
         if format_ is not options.Format.table:
             hint = "a run has no table of arms; dcp compare has one of several runs"
             raise RequestError("--format is for studies", slug="bad-option", hint=hint)
+        if figures is not None:
+            hint = f"once the run is done: dcp probe RUN --figures {figures}"
+            raise RequestError("--figures is for studies", slug="bad-option", hint=hint)
         checked = Recipe.read(recipe, sets)
         recipes = [checked.with_seed(each) for each in asked] or [checked]
         if dry_run:
