@@ -1,5 +1,7 @@
 """Lines for people: broken between words where a terminal ends, and whole everywhere else."""
 
+import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from textwrap import wrap
@@ -27,6 +29,16 @@ def tell(console: "Console", text: str) -> None:
     """Print a sentence."""
     for line in paragraph(text, console.width) if console.is_terminal else [text]:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def complain(text: str) -> None:
+    """Print on standard error, without rich: what is said there may be that memory has run out."""
+    try:
+        width = os.get_terminal_size(sys.stderr.fileno()).columns
+    except (OSError, ValueError):  # no terminal
+        width = 0
+    lines = [part for line in text.split("\n") for part in (paragraph(line, width) if width else [line])]
+    print("\n".join(lines), file=sys.stderr, flush=True)
 
 
 def written(console: "Console", folder: Path, names: Sequence[str] = RUN_FILES) -> None:

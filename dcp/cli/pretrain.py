@@ -11,6 +11,7 @@ import typer
 
 from dcp.cli import options
 from dcp.cli.exit_codes import is_launched, is_main
+from dcp.cli.lines import complain
 from dcp.errors import DcpError, ProcessLost, RequestError
 from dcp.training.request import Request
 
@@ -56,7 +57,7 @@ def pretrain(
     if twice := sorted(keys[0] & keys[1]):
         what, hint = f"{twice[0]} is given twice, with --set and without", "Which of the two counts? Give it once."
         raise RequestError(what, slug="bad-override", where=twice[0], hint=hint)
-    sets, request = (*(set_ or ()), *(words or ())), Request(runs, resume, device, processes, warn=_warn)
+    sets, request = (*(set_ or ()), *(words or ())), Request(runs, resume, device, processes, warn=complain)
     with Watcher(Console(), quiet=quiet or not is_main()) as watcher:
         watcher.doing("loading PyTorch")  # what is imported below takes seconds
         from dcp.recipe.recipe import Recipe
@@ -104,10 +105,6 @@ def pretrain(
     if json_ and is_main():
         print(json.dumps({"runs": [str(run.path) for run in trained]}))
     return 0
-
-
-def _warn(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def _note(recipes: "list[Recipe]", request: Request, error: ProcessLost) -> None:
