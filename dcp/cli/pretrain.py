@@ -11,7 +11,7 @@ import typer
 
 from dcp.cli import options
 from dcp.cli.exit_codes import is_launched, is_main
-from dcp.cli.lines import complain
+from dcp.cli.lines import complain, tell
 from dcp.errors import DcpError, ProcessLost, RequestError
 from dcp.training.request import Request
 
@@ -184,7 +184,7 @@ def _dry(recipe: "Recipe", request: Request, watcher: "Watcher", *, as_json: boo
         f"memory       {gib:.1f} GiB at most so far",
         f"time         {time}",
     ):
-        print(line)
+        tell(watcher.console, line)
     if as_json:
         sys.stdout.write(json.dumps(cost) + "\n")
     return 0

@@ -60,7 +60,7 @@ def pretrain(
     if choose_device(request.device) == "cpu":
         keep_freed_memory()
     console = Console(stderr=format_ is not Format.table)  # then standard output is the table alone
-    request = replace(request, resume=True, say=partial(console.print, highlight=False, markup=False, soft_wrap=True))
+    request = replace(request, resume=True, say=partial(tell, console))
     numbers = {cell: number for number, cell in enumerate(grid.cells(study), 1)}
 
     def train(cell: Cell) -> Run:
@@ -130,7 +130,8 @@ def _dry(study: Study, request: Request, *, as_json: bool) -> int:
     """Check everything, print the plan, measure a few steps of one run."""
     states = grid.states(study, request.runs)
     steps = preflight.check(study, states, request)
-    Console().print(render.terminal(page.plan(study, states)))
+    console = Console()
+    console.print(render.terminal(page.plan(study, states)))
     plan: dict[str, Any] = {
         "study": study.name,
         "runs": {str(cell.path(request.runs)): state for cell, state in states.items()},
@@ -142,11 +143,12 @@ def _dry(study: Study, request: Request, *, as_json: bool) -> int:
         plan |= {"steps": total, "seconds_per_step": pace, "estimated_s": None if pace is None else total * pace}
         what = f"{count(total, 'step')} of {count(len(left), 'run')}"
         if pace is None:
-            print(f"\ntime  {what}; {cost['run']} has too few to measure any")
+            tell(console, f"\ntime  {what}; {cost['run']} has too few to measure any")
         else:
-            print(
+            tell(
+                console,
                 f"\ntime  {pace:.3f} s a step, measured on {cost['run']}: {what} take about "
-                f"{duration(total * pace)} on {cost['device']}, and then the probes"
+                f"{duration(total * pace)} on {cost['device']}, and then the probes",
             )
     if as_json:
         sys.stdout.write(json.dumps(plan) + "\n")
