@@ -279,8 +279,9 @@ def test_a_summary_in_a_terminal_has_one_rank_of_the_features_and_one_of_the_pro
     run = build(top1=0.6, record={"state": {"name": "healthy", "evidence": "spread 0.93 of 1, effective rank 45.2"}})
     run.append({"kind": "step", "step": 9, "spread": 0.91, "effective_rank": 44.0})
     ranks = {"rankme": 45.2, "F_effective_rank": 2.0, "participation_ratio": 4.0, "stable_rank": 3.0}
-    run.write_probe("spectrum", {**RANKME, "score": ranks})
+    run.write_probe("spectrum", {**RANKME, "score": {**ranks, "alignment": 1.0}})
     text = terminal(render.summary(run))
+    assert "alignment" not in text
     assert re.findall(r".*rank.*", text) == [
         "    rank of features (rankme)  45.20               -      3.200",
         "  No collapse: spread 0.93 of 1, effective rank 45.2, over the last steps.",
