@@ -58,7 +58,8 @@ def pretrain(
         what, hint = f"{twice[0]} is given twice, with --set and without", "Which of the two counts? Give it once."
         raise RequestError(what, slug="bad-override", where=twice[0], hint=hint)
     sets, request = (*(set_ or ()), *(words or ())), Request(runs, resume, device, processes, warn=complain)
-    with Watcher(Console(), quiet=quiet or not is_main()) as watcher:
+    console = Console(stderr=format_ is not options.Format.table)  # then standard output is the table alone
+    with Watcher(console, quiet=quiet or not is_main()) as watcher:
         watcher.doing("loading PyTorch")  # what is imported below takes seconds
         from dcp.recipe.recipe import Recipe
         from dcp.recipe.seeds import parse
