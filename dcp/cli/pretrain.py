@@ -11,6 +11,7 @@ import typer
 
 from dcp.cli import options
 from dcp.cli.exit_codes import is_launched, is_main
+from dcp.cli.lines import complain, tell
 from dcp.errors import DcpError, ProcessLost, RequestError
 from dcp.training.request import Request
 
@@ -38,6 +39,7 @@ def pretrain(
     share: options.Share = None,
     submit: options.Submit = None,
     format_: options.As = options.Format.table,
+    figures: options.Figures = None,
     quiet: options.Quiet = False,
     json_: options.Json = False,
 ) -> int:
@@ -62,8 +64,9 @@ def pretrain(
     if twice := sorted(keys[0] & keys[1]):
         what, hint = f"{twice[0]} is given twice, with --set and without", "Which of the two counts? Give it once."
         raise RequestError(what, slug="bad-override", where=twice[0], hint=hint)
-    sets, request = (*(set_ or ()), *(words or ())), Request(runs, resume, device, processes, warn=_warn)
-    with Watcher(Console(), quiet=quiet or not is_main()) as watcher:
+    sets, request = (*(set_ or ()), *(words or ())), Request(runs, resume, device, processes, warn=complain)
+    console = Console(stderr=format_ is not options.Format.table)  # then standard output is the table alone
+    with Watcher(console, quiet=quiet or not is_main()) as watcher:
         watcher.doing("loading PyTorch")  # what is imported below takes seconds
         from dcp.recipe.recipe import Recipe
         from dcp.recipe.seeds import parse
@@ -79,7 +82,16 @@ def pretrain(
                 return study.submit(recipe, sets, asked, request, submit, sbatch, share, dry_run=dry_run, as_json=json_)
             part = None if share is None else parse_share(share)
             return study.pretrain(
-                recipe, sets, asked, request, dry_run=dry_run, quiet=quiet, format_=format_, as_json=json_, share=part
+                recipe,
+                sets,
+                asked,
+                request,
+                dry_run=dry_run,
+                quiet=quiet,
+                format_=format_,
+                figures=figures,
+                as_json=json_,
+                share=part,
             )
         if share is not None or submit is not None:
             what = f"--{'share' if submit is None else 'submit'} is for studies, and this recipe is one run"
@@ -89,6 +101,9 @@ def pretrain(
         if format_ is not options.Format.table:
             hint = "a run has no table of arms; dcp compare has one of several runs"
             raise RequestError("--format is for studies", slug="bad-option", hint=hint)
+        if figures is not None:
+            hint = f"once the run is done: dcp probe RUN --figures {figures}"
+            raise RequestError("--figures is for studies", slug="bad-option", hint=hint)
         checked = Recipe.read(recipe, sets)
         recipes = [checked.with_seed(each) for each in asked] or [checked]
         if dry_run:
@@ -108,10 +123,6 @@ def pretrain(
     if json_ and is_main():
         print(json.dumps({"runs": [str(run.path) for run in trained]}))
     return 0
-
-
-def _warn(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def _note(recipes: "list[Recipe]", request: Request, error: ProcessLost) -> None:
@@ -191,7 +202,7 @@ def _dry(recipe: "Recipe", request: Request, watcher: "Watcher", *, as_json: boo
         f"memory       {gib:.1f} GiB at most so far",
         f"time         {time}",
     ):
-        print(line)
+        tell(watcher.console, line)
     if as_json:
         sys.stdout.write(json.dumps(cost) + "\n")
     return 0

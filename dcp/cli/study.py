@@ -15,12 +15,15 @@ from dcp.cli import launch
 from dcp.cli import submit as submits
 from dcp.cli.compare import write
 from dcp.cli.exit_codes import is_launched
+from dcp.cli.lines import tell, written
 from dcp.cli.options import Format
 from dcp.cli.progress import Watcher, duration
 from dcp.errors import DONE, FAILED, REFUSED, STOPPED, Interrupted, RequestError, RunError
 from dcp.hardware.device import choose_device
 from dcp.hardware.malloc import keep_freed_memory
 from dcp.report import render
+from dcp.report.chart_files import FOLDER as FIGURES
+from dcp.report.chart_files import check_figures, write_charts
 from dcp.report.html.reports import comparison_html
 from dcp.report.page import count
 from dcp.runs.disk import atomic_write
@@ -33,6 +36,8 @@ from dcp.training import dry_run as dry_run_module
 from dcp.training import pretrain as training
 from dcp.training.request import Request
 
+STDERR = 2  # its descriptor
+
 
 def pretrain(
     source: str,
@@ -43,6 +48,7 @@ def pretrain(
     dry_run: bool,
     quiet: bool,
     format_: Format,
+    figures: str | None,
     as_json: bool,
     share: Share | None = None,
 ) -> int:
@@ -51,19 +57,21 @@ def pretrain(
         hint = f"dcp pretrain {source} --processes N starts N of them for each run"
         raise RequestError("a study starts its processes itself", slug="bad-option", hint=hint)
     study = read(source, sets).with_seeds(seeds)
+    folder = request.runs / study.name
+    check_figures(figures, folder)
     if dry_run:
         return _dry(study, request, share, as_json=as_json)
     if choose_device(request.device) == "cpu":
         keep_freed_memory()
     console = Console(stderr=format_ is not Format.table)  # then standard output is the table alone
-    request = replace(request, resume=True, say=partial(console.print, highlight=False, markup=False, soft_wrap=True))
+    request = replace(request, resume=True, say=partial(tell, console))
     numbers = {cell: number for number, cell in enumerate(grid.cells(study), 1)}
 
     def train(cell: Cell) -> Run:
         if not quiet:
             request.say(f"\nrun {numbers[cell]} of {len(numbers)}: {cell.path(request.runs)}")
         if request.processes > 1:
-            return _launched(cell, request)
+            return _launched(cell, request, stdout=STDERR if console.stderr else None)
         with Watcher(console, quiet=quiet) as watcher:
             return training.pretrain(cell.recipe, replace(request, watch=watcher, say=watcher.say))
 
@@ -79,21 +87,27 @@ def pretrain(
             request.say(f"{path}: {title}")
     code = FAILED if result.own.failed else DONE
     if result.waiting:
-        what = f"{count(len(result.waiting), 'run')} of other shares {'is' if len(result.waiting) == 1 else 'are'} left"
-        request.say(f"\n{share}: {count(len(result.own.done), 'run')} done; {what}. The share that ends last compares,")
-        request.say(f"and so does at any time, with what there is: dcp pretrain {source}")
+        left = f"{count(len(result.waiting), 'run')} of other shares {'is' if len(result.waiting) == 1 else 'are'} left"
+        request.say(
+            f"\n{share}: {count(len(result.own.done), 'run')} done; {left}. The share that ends last compares, and so "
+            f"does at any time, with what there is: dcp pretrain {source}"
+        )
         if as_json:
             print(json.dumps({**result.to_dict(), "waiting": result.waiting}))
         return code
-    folder, comparison = request.runs / study.name, result.comparison
+    comparison = result.comparison
     if result.reproductions:
         console.print()
         console.print(render.terminal(page.published(result.study, result.reproductions)))
     if comparison is not None:
         atomic_write(folder / "comparison.html", comparison_html(comparison).encode())
-    files, more = "comparison.html, comparison.md, comparison.json, study.json", ""
+        if figures is not None:
+            write_charts(comparison, figures, folder)
+    files = ["study.json"]
+    if comparison is not None:
+        files = ["comparison.html", "comparison.md", "comparison.json", *files, *([FIGURES] if figures else [])]
     if comparison is None:
-        files = "study.json"
+        console.print()
     elif format_ is not Format.table:
         write(comparison, format_)
     else:
@@ -103,8 +117,9 @@ def pretrain(
         console.print()
         console.print(render.result(comparison))
         runs = "" if request.runs == Path("runs") else f" --runs {request.runs}"
-        more = f"every score and all tests: dcp compare {study.name} --details{runs}\n"
-    console.print(f"\n{more}{folder}: {files}", highlight=False, markup=False, soft_wrap=True)
+        console.print()
+        tell(console, f"Every score and all tests: dcp compare {study.name} --details{runs}")
+    written(console, folder, files)
     if as_json:
         print(json.dumps(result.to_dict()))
     return code
@@ -151,13 +166,13 @@ def submit(
     return DONE
 
 
-def _launched(cell: Cell, request: Request) -> Run:
+def _launched(cell: Cell, request: Request, stdout: int | None) -> Run:
     """Train and measure a run in processes of its own."""
     with tempfile.TemporaryDirectory() as folder:
         recipe = Path(folder) / "recipe.toml"
         recipe.write_text(cell.recipe.toml(), encoding="utf-8")
         words = ["pretrain", str(recipe), "--resume", "--quiet", "--runs", str(request.runs)]
-        code = launch.launch([*words, "--device", request.device], request.processes)
+        code = launch.launch([*words, "--device", request.device], request.processes, stdout)
     if code in STOPPED:
         raise Interrupted(code)
     if code != DONE:
@@ -170,7 +185,8 @@ def _dry(study: Study, request: Request, share: Share | None, *, as_json: bool) 
     """Check everything, print the plan, measure a few steps of one run."""
     states = grid.states(study, request.runs, share.of(grid.cells(study)) if share else None)
     steps = preflight.check(study, states, request)
-    Console().print(render.terminal(page.plan(study, states)))
+    console = Console()
+    console.print(render.terminal(page.plan(study, states)))
     plan: dict[str, Any] = {
         "study": study.name,
         "runs": {str(cell.path(request.runs)): state for cell, state in states.items()},
@@ -182,11 +198,12 @@ def _dry(study: Study, request: Request, share: Share | None, *, as_json: bool) 
         plan |= {"steps": total, "seconds_per_step": pace, "estimated_s": None if pace is None else total * pace}
         what = f"{count(total, 'step')} of {count(len(left), 'run')}"
         if pace is None:
-            print(f"\ntime  {what}; {cost['run']} has too few to measure any")
+            tell(console, f"\ntime  {what}; {cost['run']} has too few to measure any")
         else:
-            print(
+            tell(
+                console,
                 f"\ntime  {pace:.3f} s a step, measured on {cost['run']}: {what} take about "
-                f"{duration(total * pace)} on {cost['device']}, and then the probes"
+                f"{duration(total * pace)} on {cost['device']}, and then the probes",
             )
     if as_json:
         sys.stdout.write(json.dumps(plan) + "\n")
