@@ -120,7 +120,7 @@ def test_recipes_that_pages_name_exist(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
 def test_commands_that_pages_show_have_options_and_overrides_that_exist(page: Path, dcp: Callable) -> None:
     for line in COMMAND.findall(page.read_text(encoding="utf-8")):
-        words = shlex.split(line.split("&&")[0].split("|")[0].strip().removesuffix("`"))[1:]
+        words = shlex.split(re.split(r"&&|\|| -- ", line)[0].strip().removesuffix("`"))[1:]
         if not words or words[0] not in {"pretrain", "probe", "compare", "recipes", "theory"}:
             continue
         known = dcp(words[0], "--help").out
