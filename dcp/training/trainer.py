@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from dcp.data.datasets import base as datasets
-from dcp.data.image_files import Files
+from dcp.data.image_lists import ImageList
 from dcp.data.loader import Batch, Shares, batches, worker_count
 from dcp.data.pairs import Pairs
 from dcp.data.readers import Stopped
@@ -223,7 +223,7 @@ class Trainer:
             progress=progress,
         )
         images, broken = self.data.images, None
-        if isinstance(images, Files) and images.skips:
+        if isinstance(images, ImageList) and images.skips:
             broken = Broken(images, run, self.process, self.request.say)
         saver = Saver(run, parts.method, parts.optimizer, metrics, parts.plan, self.readout, train.save_every, broken)
         device, size, seed = self.process.device, self.recipe.data.view_size, self.recipe.run.seed

@@ -22,7 +22,7 @@ from pydantic import Field, field_validator
 from dcp.data import first_look, image_folders
 from dcp.data.datasets.base import LARGEST, Dataset, FilesConfig, Split, data_folder
 from dcp.data.grey_levels import Range
-from dcp.data.image_files import Files
+from dcp.data.image_lists import Files
 from dcp.data.split_folders import further_down, splits
 from dcp.errors import RequestError, printable
 
