@@ -95,12 +95,12 @@ class Trainer:
 
     def _load(self) -> datasets.Dataset:
         """The images; where they may have to be fetched, the first process goes first."""
-        download = self.recipe.data.download
-        if download and not self.process.is_main:
+        first = self.recipe.data.download or self.recipe.data.prepares
+        if first and not self.process.is_main:
             self.process.wait()
         recorded = self.existing and self.existing.record.data.model_extra
         data = datasets.load(datasets.settled(self.anchored.data, recorded), "pretrain")
-        if download and self.process.is_main:
+        if first and self.process.is_main:
             self.process.wait()
         return data
 

@@ -84,6 +84,7 @@ class DataConfig(catalogue.VariantConfig):
 
     own_size: ClassVar[int] = 224  # side of the views in pixels without image_size
     missing: ClassVar[str] = "missing-data"  # slug of the error where there are none
+    prepares: ClassVar[bool] = False  # loading writes what the next loading reads: one process goes first
     train_is_part: ClassVar[bool] = False  # train is smaller than pretrain by nature: limit may exceed it
 
     source: str = Field(description="name of the data set")
