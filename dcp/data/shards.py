@@ -19,7 +19,7 @@ from dcp.data.folders import Folder
 from dcp.data.image_lists import Bytes, ImageList, Numbers, joined
 from dcp.data.regular_files import open_regular
 
-MOST_OPEN = 256  # tar files of a process
+MOST_OPEN = 1024  # tar files of a process, where the system lets it have twice as many files
 
 
 class Stamp(NamedTuple):
@@ -64,6 +64,12 @@ class Opened:
 
     def __init__(self) -> None:
         self.process, self.files = os.getpid(), OrderedDict[str, Descriptor]()
+        self.most = MOST_OPEN
+        with suppress(ImportError, OSError):  # Windows has no such limit to ask for
+            import resource
+
+            limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+            self.most = MOST_OPEN if limit == resource.RLIM_INFINITY else min(MOST_OPEN, max(1, limit // 2))
 
     def __reduce__(self) -> tuple[object, ...]:
         return (Opened, ())
@@ -74,7 +80,7 @@ class Opened:
             self.process, self.files = os.getpid(), OrderedDict()
         file = self.files.pop(path, None) or Descriptor(path)
         self.files[path] = file  # the last is that which was used last
-        while len(self.files) > MOST_OPEN:
+        while len(self.files) > self.most:
             self.files.popitem(last=False)
         return file.read(stamp, offset, size)
 
