@@ -16,10 +16,13 @@ from typing import TYPE_CHECKING, Any
 from dcp import errors
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from dcp.runs.encoder import Encoder
 
 __version__ = version("dcp")
-__all__ = ["__version__", "compare", "errors", "load_encoder", "pretrain", "probe", "study", "theory"]
+__all__ = ["__version__", "compare", "embed", "errors", "load_encoder", "pretrain", "probe", "study", "theory"]
 
 
 def __dir__() -> list[str]:
@@ -145,6 +148,56 @@ def probe(
     opened = open_or_find(run, Path(runs))
     with opened.lock():
         return probe(opened, tuple(evaluations), sets=tuple(sets), data=data, device=device)
+
+
+def embed(
+    run: str | Path,
+    source: Any,
+    *,
+    out: str | Path | None = None,
+    split: str | None = None,
+    sets: Sequence[str] = (),
+    runs: str | Path = "runs",
+    batch: int = 256,
+    device: str = "auto",
+    workers: int | None = None,
+    skip_broken: bool = False,
+    overwrite: bool = False,
+) -> "tuple[NDArray[np.float32], list[str]]":
+    """Features of images as the frozen encoder of a run gives them, in the order of the images, and their paths.
+
+    Args:
+        run: a run folder, or the name of one below `runs`: without a seed the first there is.
+        source: a folder of images, a data set by name ("cifar10"), a text file of paths, or a list of paths.
+        out: also write them to this file, ".npy", ".safetensors" or ".parquet", in flat memory; interrupted, the same
+            call goes on. The array is memory-mapped where the file allows it.
+        split: "train", "test" or "pretrain", of a data set or of a folder that has splits.
+        sets: overrides of [data], "data.root=/data".
+        runs: the folder of run folders.
+        batch: images at a time.
+        device: "auto", "cpu", "cuda" or "mps".
+        workers: processes that decode image files; None: one a spare core.
+        skip_broken: leave out images that cannot be read; the paths are those of the others.
+        overwrite: replace `out`.
+
+    Returns:
+        Features float32 [n, D], and n paths, below the folder for a folder and as they are given for a list.
+
+    Raises:
+        dcp.errors.RequestError: no such run, source or split; no encoder; `out` is there, or is none of these files.
+        dcp.errors.RunError: an image cannot be read, the disk is full.
+    """
+    from dcp.exporting import embed, features
+    from dcp.exporting import source as sources
+    from dcp.runs.run import open_or_find
+
+    opened, how = open_or_find(run, Path(runs)), features.How(batch, device, workers, skip_broken)
+    images = sources.images(opened, source, split=split, sets=tuple(sets))
+    if out is None:
+        made = embed.in_memory(opened, images, how)
+    else:
+        made = embed.to_file(opened, images, Path(out), how, overwrite=overwrite)
+    return made.features, made.paths
 
 
 def compare(runs_: Sequence[str | Path], *, runs: str | Path = "runs") -> dict[str, Any]:

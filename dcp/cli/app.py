@@ -10,6 +10,7 @@ import typer
 from dcp import __version__
 from dcp.cli import launch
 from dcp.cli.compare import compare
+from dcp.cli.embed import embed
 from dcp.cli.exit_codes import LAUNCHED, exits, report, stop
 from dcp.cli.output import outputs
 from dcp.cli.pretrain import pretrain
@@ -28,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (pretrain, probe, compare, theory):
+for command in (pretrain, probe, compare, embed, theory):
     app.command()(exits(command))
 app.add_typer(recipes, name="recipes")
 
