@@ -22,7 +22,18 @@ if TYPE_CHECKING:
     from dcp.runs.encoder import Encoder
 
 __version__ = version("dcp")
-__all__ = ["__version__", "compare", "embed", "errors", "load_encoder", "pretrain", "probe", "study", "theory"]
+__all__ = [
+    "__version__",
+    "compare",
+    "embed",
+    "errors",
+    "export",
+    "load_encoder",
+    "pretrain",
+    "probe",
+    "study",
+    "theory",
+]
 
 
 def __dir__() -> list[str]:
@@ -198,6 +209,27 @@ def embed(
     else:
         made = embed.to_file(opened, images, Path(out), how, overwrite=overwrite)
     return made.features, made.paths
+
+
+def export(run: str | Path, to: str, out: str | Path, *, push: str | None = None, runs: str | Path = "runs") -> Path:
+    """Write the encoder of a run as a folder that another library loads, with a model card; returns the folder.
+
+    Args:
+        run: a run folder, or the name of one below `runs`: without a seed the first there is.
+        to: "timm", "torchvision" or "onnx".
+        out: the folder, which must be missing or empty.
+        push: also upload it to this repository of the Hugging Face Hub, "USER/NAME".
+        runs: the folder of run folders.
+
+    Raises:
+        dcp.errors.RequestError: no such run or format, no encoder, or one that the format cannot carry; `out` is there;
+            no token for the Hub.
+        dcp.errors.RunError: what was exported is not the encoder; it cannot be written or pushed.
+    """
+    from dcp.exporting.export import export
+    from dcp.runs.run import open_or_find
+
+    return export(open_or_find(run, Path(runs)), to, Path(out), push=push).folder
 
 
 def compare(runs_: Sequence[str | Path], *, runs: str | Path = "runs") -> dict[str, Any]:
