@@ -22,18 +22,8 @@ if TYPE_CHECKING:
     from dcp.runs.encoder import Encoder
 
 __version__ = version("dcp")
-__all__ = [
-    "__version__",
-    "compare",
-    "embed",
-    "errors",
-    "export",
-    "load_encoder",
-    "pretrain",
-    "probe",
-    "study",
-    "theory",
-]
+__all__ = ["__version__", "compare", "embed", "errors", "export", "load_encoder", "pretrain", "probe"]
+__all__ += ["study", "theory"]
 
 
 def __dir__() -> list[str]:
@@ -175,27 +165,23 @@ def embed(
     skip_broken: bool = False,
     overwrite: bool = False,
 ) -> "tuple[NDArray[np.float32], list[str]]":
-    """Features of images as the frozen encoder of a run gives them, in the order of the images, and their paths.
+    """Features of images as the encoder of a run gives them: float32 [n, D], in order, and the n paths.
 
     Args:
-        run: a run folder, or the name of one below `runs`: without a seed the first there is.
-        source: a folder of images, a data set by name ("cifar10"), a text file of paths, or a list of paths.
-        out: also write them to this file, ".npy", ".safetensors" or ".parquet", in flat memory; interrupted, the same
-            call goes on. The array is memory-mapped where the file allows it.
-        split: "train", "test" or "pretrain", of a data set or of a folder that has splits.
+        run: as `load_encoder`.
+        source: a folder of images, a data set ("cifar10"), a text file of paths, or a list of paths.
+        out: a file (.npy, .safetensors, .parquet) to write as it goes; interrupted, the same call goes on.
+        split: "train", "test" or "pretrain", of what has splits.
         sets: overrides of [data], "data.root=/data".
         runs: the folder of run folders.
         batch: images at a time.
         device: "auto", "cpu", "cuda" or "mps".
         workers: processes that decode image files; None: one a spare core.
-        skip_broken: leave out images that cannot be read; the paths are those of the others.
+        skip_broken: leave out images that cannot be read.
         overwrite: replace `out`.
 
-    Returns:
-        Features float32 [n, D], and n paths, below the folder for a folder and as they are given for a list.
-
     Raises:
-        dcp.errors.RequestError: no such run, source or split; no encoder; `out` is there, or is none of these files.
+        dcp.errors.RequestError: it cannot be done; nothing was written.
         dcp.errors.RunError: an image cannot be read, the disk is full.
     """
     from dcp.exporting import embed, features
@@ -215,16 +201,15 @@ def export(run: str | Path, to: str, out: str | Path, *, push: str | None = None
     """Write the encoder of a run as a folder that another library loads, with a model card; returns the folder.
 
     Args:
-        run: a run folder, or the name of one below `runs`: without a seed the first there is.
+        run: as `load_encoder`.
         to: "timm", "torchvision" or "onnx".
         out: the folder, which must be missing or empty.
         push: also upload it to this repository of the Hugging Face Hub, "USER/NAME".
         runs: the folder of run folders.
 
     Raises:
-        dcp.errors.RequestError: no such run or format, no encoder, or one that the format cannot carry; `out` is there;
-            no token for the Hub.
-        dcp.errors.RunError: what was exported is not the encoder; it cannot be written or pushed.
+        dcp.errors.RequestError: it cannot be done, or not in this format; nothing was written.
+        dcp.errors.RunError: it cannot be written or pushed, or what was written is not the encoder.
     """
     from dcp.exporting.export import export
     from dcp.runs.run import open_or_find
