@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import drawn
+from picture_files import drawn
 
 import dcp
 from dcp.errors import RequestError, RunError
