@@ -86,6 +86,7 @@ class DataConfig(catalogue.VariantConfig):
     missing: ClassVar[str] = "missing-data"  # slug of the error where there are none
     prepares: ClassVar[bool] = False  # loading writes what the next loading reads: one process goes first
     train_is_part: ClassVar[bool] = False  # train is smaller than pretrain by nature: limit may exceed it
+    licence: ClassVar[str] = "unknown"  # of the images, as far as those who made them say
 
     source: str = Field(description="name of the data set")
     root: str | None = Field(
