@@ -36,6 +36,7 @@ GROUPS = (
     "probes",
     "growth",
     "startup",
+    "shards",
 )
 BENCH = "pip install 'dcp[bench]'"
 RIVALS = {"lightly": BENCH, "kornia": BENCH, "stable-pretraining": "pip install stable-pretraining"}

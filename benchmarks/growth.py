@@ -13,7 +13,7 @@ from benchmarks.measure import Row, Scale, Spread, alternate
 from benchmarks.step import Case, recipe
 from benchmarks.tasks import Task
 from benchmarks.training import begun
-from dcp.data.image_files import Files
+from dcp.data.image_lists import Files
 from dcp.runs.run import Run
 
 BASE = Case("ResNet-18/8 at 32", "resnet18", 32, "small", 8, 64, 6)

@@ -11,7 +11,9 @@ import typer
 from dcp import __version__
 from dcp.cli import launch
 from dcp.cli.compare import compare
+from dcp.cli.embed import embed
 from dcp.cli.exit_codes import LAUNCHED, exits, report, stop
+from dcp.cli.export import export
 from dcp.cli.output import outputs
 from dcp.cli.pretrain import pretrain
 from dcp.cli.probe import probe
@@ -29,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (pretrain, probe, compare, theory):
+for command in (pretrain, probe, compare, embed, export, theory):
     app.command()(exits(command))
 app.add_typer(recipes, name="recipes")
 

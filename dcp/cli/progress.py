@@ -109,10 +109,10 @@ class Watcher:
             with self.ticker.away():
                 tell(self.console, text)
 
-    def doing(self, text: str) -> None:
-        """What goes on from here, until there is something else to show."""
+    def doing(self, text: str, share: float | None = None, pace: str = "") -> None:
+        """What goes on from here, until there is something else to show; which share is done, and how fast."""
         if not self.quiet:
-            self.ticker.show(text)
+            self.ticker.show(text, share, pace)
 
     def rest(self) -> None:
         """Nothing goes on: what is printed from here on stands below what was shown."""

@@ -85,7 +85,7 @@ def slurm(words: Sequence[str], options: Sequence[str], *, count: int, name: str
         The number of the job.
 
     Raises:
-        RequestError: "no-package" or "no-slurm"; "bad-option"; "sbatch-failed", with what Slurm says.
+        RequestError: "missing-package" or "no-slurm"; "bad-option"; "sbatch-failed", with what Slurm says.
     """
     given = _options(options)
     if "time" not in given:
@@ -101,7 +101,7 @@ def slurm(words: Sequence[str], options: Sequence[str], *, count: int, name: str
     except ImportError:
         raise RequestError(
             "--submit slurm needs the package submitit",
-            slug="no-package",
+            slug="missing-package",
             where="--submit slurm",
             hint="pip install 'dcp[slurm]'",
         ) from None

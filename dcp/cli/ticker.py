@@ -45,17 +45,17 @@ class Ticker:
 
     def __init__(self, console: Console) -> None:
         self.console, self.live = console, is_live(console)
-        self.text, self.share = "", None  # type: tuple[str, float | None]
+        self.text, self.share, self.pace = "", None, ""  # type: tuple[str, float | None, str]
         self.since = time.monotonic()
         self.said = False  # without a terminal, that the text goes on
         self.ended = threading.Event()
         self.thread: threading.Thread | None = None
 
-    def show(self, text: str, share: float | None = None) -> None:
-        """From now on this goes on, and so much of it is done; the time is that since the text is another."""
+    def show(self, text: str, share: float | None = None, pace: str = "") -> None:
+        """From now on this goes on, so much of it is done, at this pace; the time is since the text is another."""
         if text != self.text:
             self.since, self.said = time.monotonic(), False
-        self.text, self.share = text, share
+        self.text, self.share, self.pace = text, share, pace
         if self.thread is None:
             with contextlib.suppress(OSError, SystemExit):
                 self.console.file.flush()  # what was printed before comes before
@@ -78,18 +78,18 @@ class Ticker:
     @contextlib.contextmanager
     def away(self) -> Iterator[None]:
         """Gone while something is printed, and there again."""
-        text, share, since, said = self.text, self.share, self.since, self.said
+        text, share, pace, since, said = self.text, self.share, self.pace, self.since, self.said
         self.clear()
         yield
         if text:
-            self.show(text, share)
+            self.show(text, share, pace)
             self.since, self.said = since, said
 
     def line(self, width: int) -> str:
         """What the line says, in at most so many columns."""
         seconds, text = time.monotonic() - self.since, f"{self.text} ..."
         tail = [f"{self.share:.0%}"] if self.share is not None else []
-        tail += [f"{seconds:.0f} s"] if seconds >= 1 else []
+        tail += [self.pace] if self.pace else [f"{seconds:.0f} s"] if seconds >= 1 else []
         while tail and len(GAP.join([text, *tail])) > width:
             tail.pop(0)
         bar = drawn_bar(self.share or 0.0, width - len(GAP.join([text, "", *tail]))) if self.share is not None else ""

@@ -1,7 +1,5 @@
 """What is said of an image file that cannot be used."""
 
-from pathlib import Path
-
 from dcp.errors import NotFetched, RunError, printable
 
 # what helps where a file is broken: a run knows the images that it was trained on by their names and sizes
@@ -16,8 +14,8 @@ class Undecodable(RunError):
     """The content of a file is no image that could be decoded; the file itself can be read."""
 
 
-def broken(path: Path, error: Exception, shown: str = "", hint: str = TRAINED) -> RunError:
-    """The error for a file that cannot be used, with Pillow's or the system's reason."""
+def broken(shown: str, error: Exception, hint: str = TRAINED) -> RunError:
+    """The error for an image of this name that cannot be used, with Pillow's or the system's reason."""
     kind: type[RunError] = RunError
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         reason, hint = "the file has gone since the folder was listed", "Put it back and go on with --resume."
@@ -31,4 +29,4 @@ def broken(path: Path, error: Exception, shown: str = "", hint: str = TRAINED) -
         reason, kind = str(error).strip() or type(error).__name__, Undecodable
         skipping = "leaves it out" if hint == UNTRAINED else "has another take its place"
         hint += f"\nOr go on without it: --resume data.broken=skip {skipping}."
-    return kind(f"cannot read an image: {reason}", slug="broken-image", where=printable(shown or str(path)), hint=hint)
+    return kind(f"cannot read an image: {reason}", slug="broken-image", where=printable(shown), hint=hint)

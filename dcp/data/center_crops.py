@@ -4,13 +4,12 @@ Shapes: B images of a batch.
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from dcp.data.datasets.base import Dataset
-from dcp.data.image_files import Files
+from dcp.data.image_lists import ImageList
 from dcp.data.loader import worker_count
 from dcp.data.readers import decoded
 from dcp.data.views.files import resize_center
@@ -41,7 +40,7 @@ def decodable(data: Dataset) -> Dataset:
     Raises:
         RunError: as `pixels`.
     """
-    if not isinstance(data.images, Files) or not data.images.skips:
+    if not isinstance(data.images, ImageList) or not data.images.skips:
         return data
     for _ in pixels(data, SMALL):
         pass
@@ -52,13 +51,13 @@ def decodable(data: Dataset) -> Dataset:
 class Centres:
     """Image files, resized and centre-cropped: uint8 [3, size, size]."""
 
-    def __init__(self, files: Files, size: int) -> None:
+    def __init__(self, files: ImageList, size: int) -> None:
         self.files, self.size = files, size
         self.shape, self.in_place = (3, size, size), files.in_place
 
-    def path(self, image: int) -> Path:
-        """The file."""
-        return self.files.path(image)
+    def place(self, image: int) -> str:
+        """What messages call it."""
+        return self.files.place(image)
 
     def read(self, epoch: int, image: int) -> Tensor:
         """The middle of an image, the same in every epoch; RunError where its file is broken."""

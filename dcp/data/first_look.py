@@ -10,7 +10,8 @@ import numpy as np
 from PIL import Image
 
 from dcp.data.grey_levels import GIVEN, HINT, Range, is_deep, no_range, own_range, present, to_bytes, values
-from dcp.data.image_files import Files, opened
+from dcp.data.image_files import opened
+from dcp.data.image_lists import ImageList
 from dcp.errors import NotFetched, RequestError, not_fetched
 
 LOOKED_AT = 64  # images whose header is read
@@ -21,7 +22,7 @@ PIXELS = 4096  # of each of these
 QUANTILES = (0.001, 0.999)  # a broken pixel, or a missing value that nobody declared, is not the darkest of all
 
 
-def look(files: Files, *, measured: bool = False) -> tuple[str, ...]:
+def look(files: ImageList, *, measured: bool = False) -> tuple[str, ...]:
     """What is to be said of the images.
 
     Args:
@@ -60,7 +61,7 @@ def look(files: Files, *, measured: bool = False) -> tuple[str, ...]:
     return ()
 
 
-def measured(files: Files) -> Range | None:
+def measured(files: ImageList) -> Range | None:
     """The range of the grey values of more than 8 bits: all but a thousandth at either end; None if there are none.
 
     It is that of at most `PIXELS` pixels each of at most `MEASURED` images.
@@ -90,11 +91,11 @@ def _evenly(n: int, count: int) -> list[int]:
     return [place * n // count for place in range(count)]
 
 
-def _opened(files: Files, which: list[int], *, load: bool = False) -> Iterator[tuple[int, Image.Image]]:
+def _opened(files: ImageList, which: list[int], *, load: bool = False) -> Iterator[tuple[int, Image.Image]]:
     """Images with their numbers, grey ones of more than 8 bits loaded; those that cannot be read are passed over."""
     for i in which:
         try:
-            with opened(files.path(i)) as image:
+            with files.open(i) as file, opened(file) as image:
                 if load and is_deep(image):
                     image.load()
                 yield i, image

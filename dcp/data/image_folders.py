@@ -17,7 +17,7 @@ from torch import Tensor
 from dcp.data.broken_files import UNTRAINED
 from dcp.data.datasets.base import Dataset, Split
 from dcp.data.folders import Folder
-from dcp.data.image_files import Files, top
+from dcp.data.image_lists import Files, top
 from dcp.data.image_names import (
     EXTENSIONS,
     HIDDEN,

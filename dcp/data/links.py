@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dcp.data.image_files import Files
+from dcp.data.image_lists import Files
 from dcp.data.image_names import SEPARATOR, Identity
 from dcp.errors import RequestError
 

@@ -14,12 +14,11 @@ import os
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from dcp.data.image_files import Files
+from dcp.data.image_lists import ImageList
 from dcp.data.readers import Stopped, decoded
 from dcp.data.sampler import Plan
 from dcp.data.views.config import Views
@@ -67,7 +66,7 @@ def worker_count(workers: int | None, processes: int) -> int:
 
 
 def batches(
-    images: Tensor | Files,
+    images: Tensor | ImageList,
     shares: Shares,
     config: Views,
     *,
@@ -103,13 +102,13 @@ def batches(
 class Crops:
     """Two crops of an image file: uint8 [2, 3, S, S]."""
 
-    def __init__(self, files: Files, config: Views, seed: int, size: int) -> None:
+    def __init__(self, files: ImageList, config: Views, seed: int, size: int) -> None:
         self.files, self.config, self.seed, self.size = files, config, seed, size
         self.shape, self.in_place = (2, 3, size, size), files.in_place
 
-    def path(self, image: int) -> Path:
-        """The file."""
-        return self.files.path(image)
+    def place(self, image: int) -> str:
+        """What messages call it."""
+        return self.files.place(image)
 
     def read(self, epoch: int, image: int) -> Tensor:
         """The crops of an image; RunError where its file is broken."""

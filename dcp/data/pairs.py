@@ -9,7 +9,7 @@ Shapes: B images of this process, S side of the views in pixels.
 import torch
 from torch import Tensor
 
-from dcp.data.image_files import Files
+from dcp.data.image_lists import ImageList
 from dcp.data.loader import Batch
 from dcp.data.views import apply, parameters
 from dcp.data.views.config import Views
@@ -27,7 +27,9 @@ class Pairs:
         device: where the views are made.
     """
 
-    def __init__(self, images: Tensor | Files, config: Views, *, size: int, seed: int, device: torch.device) -> None:
+    def __init__(
+        self, images: Tensor | ImageList, config: Views, *, size: int, seed: int, device: torch.device
+    ) -> None:
         self.images = images.to(device) if isinstance(images, Tensor) else None
         self.config, self.size, self.seed, self.device, self.epoch = config, size, seed, device, 0
         on_device = device.type == "cuda"

@@ -52,8 +52,8 @@ class Source(Protocol):
     def read(self, epoch: int, image: int) -> Tensor:
         """An image as uint8 of `shape`; DcpError where it cannot be read."""
 
-    def path(self, image: int) -> Path:
-        """Its file."""
+    def place(self, image: int) -> str:
+        """What messages call it."""
 
 
 def decoded(
@@ -177,7 +177,7 @@ class Reader:
         """The file that it is reading."""
         slot, n = self.pending[0]
         image = int(self.keys[slot, min(int(self.progress) - self.read, n - 1), 1])
-        return str(self.source.path(image)).encode(errors="backslashreplace").decode()
+        return self.source.place(image).encode(errors="backslashreplace").decode()
 
     def _ended(self) -> RunError:
         self.process.join(5)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from dcp.data import image_folders, image_names
 from dcp.data.folders import Folder
-from dcp.data.image_files import Files
+from dcp.data.image_lists import Files
 from dcp.data.image_names import SEPARATOR
 from dcp.errors import RequestError, printable
 

@@ -3,7 +3,7 @@
 import os
 
 from dcp.data.datasets.base import Dataset
-from dcp.data.image_files import Files
+from dcp.data.image_lists import ImageList
 from dcp.errors import escaped
 from dcp.runs.run import Run
 
@@ -21,7 +21,7 @@ def write(run: Run, test: Dataset, fingerprint: str) -> None:
         RunError: "disk-full" or "cannot-write".
     """
     name = f"probes/images-{fingerprint}.txt"
-    if isinstance(test.images, Files) and not (run.path / name).exists():
+    if isinstance(test.images, ImageList) and not (run.path / name).exists():
         lines = (f"{_line(test.images.name(i))}\n" for i in range(len(test)))
         run.write(name, "".join(lines).encode())
 

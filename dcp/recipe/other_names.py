@@ -50,6 +50,8 @@ VARIANTS = {  # section -> a name of theirs -> what to write
     },
     "data": {
         **dict.fromkeys(("imagefolder", "custom", "directory", "path"), 'data.source = "folder"'),
+        **dict.fromkeys(("webdataset", "wds", "tar", "tars"), 'data.source = "shards"'),
+        **dict.fromkeys(("huggingface", "hub", "datasets", "hfdatasets"), 'data.source = "hf"'),
         **dict.fromkeys(("ilsvrc", "ilsvrc2012", "imagenet1k"), 'data.source = "imagenet"'),
     },
     "evaluation": {

@@ -2,7 +2,7 @@
 
 import torch
 
-from dcp.data.image_files import Files
+from dcp.data.image_lists import ImageList
 from dcp.errors import printable
 from dcp.hardware.processes import Process
 from dcp.runs.run import Run
@@ -22,7 +22,7 @@ class Broken:
         say: is told of those that are new.
     """
 
-    def __init__(self, images: Files, run: Run | None, process: Process, say: Say) -> None:
+    def __init__(self, images: ImageList, run: Run | None, process: Process, say: Say) -> None:
         self.images, self.run, self.process, self.say = images, run, process, say
         self.noted: set[int] = set()  # images
 

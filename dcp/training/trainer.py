@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from dcp.data.datasets import base as datasets
-from dcp.data.image_files import Files
+from dcp.data.image_lists import ImageList
 from dcp.data.loader import Batch, Shares, batches, worker_count
 from dcp.data.pairs import Pairs
 from dcp.data.readers import Stopped
@@ -95,13 +95,13 @@ class Trainer:
 
     def _load(self) -> datasets.Dataset:
         """The images; where they may have to be fetched, the first process goes first."""
-        download = self.recipe.data.download
+        first = self.recipe.data.download or self.recipe.data.prepares
         recorded = self.existing and self.existing.record.data.model_extra
         with self.process.watched(partial(failures.ends_at_once, self.path, None)):
-            if download and not self.process.is_main:
+            if first and not self.process.is_main:
                 self.process.wait()
             data = datasets.load(datasets.settled(self.anchored.data, recorded), "pretrain")
-            if download and self.process.is_main:
+            if first and self.process.is_main:
                 self.process.wait()
         return data
 
@@ -228,7 +228,7 @@ class Trainer:
             progress=progress,
         )
         images, broken = self.data.images, None
-        if isinstance(images, Files) and images.skips:
+        if isinstance(images, ImageList) and images.skips:
             broken = Broken(images, run, self.process, self.request.say)
         saver = Saver(run, parts.method, parts.optimizer, metrics, parts.plan, self.readout, train.save_every, broken)
         device, size, seed = self.process.device, self.recipe.data.view_size, self.recipe.run.seed

@@ -3,7 +3,7 @@ import torch
 
 from dcp.data.datasets import base, cifar10
 from dcp.data.datasets.base import Dataset, balanced
-from dcp.data.image_files import Files
+from dcp.data.image_lists import Files
 from dcp.errors import RequestError
 
 

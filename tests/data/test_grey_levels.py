@@ -10,7 +10,8 @@ from PIL import Image, TiffImagePlugin
 from dcp.data import first_look
 from dcp.data.datasets import base
 from dcp.data.datasets.folder import Config
-from dcp.data.image_files import Files, decode
+from dcp.data.image_files import decode
+from dcp.data.image_lists import Files
 from dcp.errors import RequestError, RunError
 
 

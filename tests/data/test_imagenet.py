@@ -4,7 +4,7 @@ import pytest
 import torchvision
 
 from dcp.data.datasets import base, imagenet, imagenette
-from dcp.data.image_files import Files
+from dcp.data.image_lists import Files
 
 
 def write_imagenette(root: Path, paint, counts: dict[str, int], folder: str = "imagenette2-160") -> None:

@@ -29,8 +29,8 @@ class Numbers:
     def __init__(self, odd: dict[int, Callable[[], object]] | None = None) -> None:
         self.odd, self.in_place = odd or {}, dict[int, int]()
 
-    def path(self, image: int) -> Path:
-        return Path(f"{image}.png")
+    def place(self, image: int) -> str:
+        return f"{image}.png"
 
     def read(self, epoch: int, image: int) -> Tensor:
         self.odd.get(image, lambda: None)()

@@ -121,7 +121,7 @@ def test_recipes_that_pages_name_exist(page: Path) -> None:
 def test_commands_that_pages_show_have_options_and_overrides_that_exist(page: Path, dcp: Callable) -> None:
     for line in COMMAND.findall(page.read_text(encoding="utf-8")):
         words = shlex.split(re.split(r"&&|\|| -- ", line)[0].strip().removesuffix("`"))[1:]
-        if not words or words[0] not in {"pretrain", "probe", "compare", "recipes", "theory"}:
+        if not words or words[0] not in {"pretrain", "probe", "compare", "embed", "export", "recipes", "theory"}:
             continue
         known = dcp(words[0], "--help").out
         assert [w for w in words if w.startswith("--") and w.partition("=")[0] not in known] == [], line
@@ -141,7 +141,7 @@ def test_a_copied_recipe_names_the_schema_that_the_page_says_how_to_write(tmp_pa
 
 
 def test_help_names_every_command_of_the_readme(dcp: Callable) -> None:
-    assert {"pretrain", "probe", "compare", "recipes", "theory"} <= set(dcp("--help").out.split())
+    assert {"pretrain", "probe", "compare", "embed", "export", "recipes", "theory"} <= set(dcp("--help").out.split())
 
 
 def test_the_citation_is_of_the_version_of_the_project() -> None:

@@ -11,7 +11,7 @@ from PIL import Image
 from dcp.data.datasets import base
 from dcp.data.datasets.base import Dataset
 from dcp.data.datasets.folder import Config
-from dcp.data.image_files import Files
+from dcp.data.image_lists import Files
 from dcp.errors import escaped
 from dcp.probing import test_images
 from dcp.runs.run import Run

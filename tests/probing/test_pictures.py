@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch.nn import functional as fn
 
-from dcp.data.datasets.base import Dataset, Files
+from dcp.data.datasets.base import Dataset
+from dcp.data.image_lists import Files
 from dcp.data.views import apply
 from dcp.data.views.config import Views
 from dcp.errors import RunError

@@ -57,4 +57,4 @@ def plain(key: Json, name: str) -> st.SearchStrategy[Any]:
         return whole.map(lambda number: number | 1) if name == "kernel" else whole
     numbers = st.floats(least, most, exclude_min=open_below, exclude_max=open_above, allow_subnormal=False)
     # a whole number may stand for a number
-    return numbers if most <= 1 else numbers | st.integers(int(least) + 1, min(int(most), LARGEST) - 1)
+    return numbers if most <= 1 else numbers | st.integers(max(int(least) + 1, -LARGEST), min(int(most), LARGEST) - 1)

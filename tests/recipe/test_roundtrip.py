@@ -65,10 +65,11 @@ def test_what_a_recipe_gives_is_what_is_read(table: dict[str, Any]) -> None:
 
 def sets_of(table: dict[str, Any]) -> dict[str, str]:
     """Overrides for what is no list and no text: how texts are quoted is tested by itself."""
+    choices = {f"{section}.{choice}" for section, choice in layers.CHOICES.items()}
     chosen = {
         key: value
         for key, value in layers.flat(table).items()
-        if isinstance(value, bool | int | float) or key.rpartition(".")[2] in layers.CHOICES.values()
+        if isinstance(value, bool | int | float) or key in choices
     }
     chosen |= {"run.name": "any", "data.root": "/data"}
     return {key: f"{key}={str(value).lower()}" for key, value in chosen.items()}

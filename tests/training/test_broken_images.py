@@ -15,9 +15,9 @@ import pytest
 import torch
 from PIL import Image
 
-from dcp.data import image_files
+from dcp.data import image_lists
 from dcp.data.broken_files import Undecodable
-from dcp.data.image_files import Files
+from dcp.data.image_lists import Files
 from dcp.errors import RunError
 from dcp.runs.run import Run
 
@@ -169,7 +169,7 @@ def test_a_folder_without_a_whole_image_is_an_error_and_so_are_very_many_broken_
     with pytest.raises(Undecodable, match="it is no") as caught:
         listed.decode(1)
     assert caught.value.where.endswith("b/0.png")
-    monkeypatch.setattr(image_files, "MOST_TRIED", 2)
+    monkeypatch.setattr(image_lists, "MOST_TRIED", 2)
     names = [f"{i}.png" for i in range(5)]
     assert int(files(tmp_path / "two", *names, broken=("0.png", "1.png")).decode(0)[0, 0, 0]) == 20
     with pytest.raises(Undecodable):

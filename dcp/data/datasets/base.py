@@ -25,7 +25,7 @@ from torch import Tensor
 
 from dcp import catalogue
 from dcp.data.folders import Folder
-from dcp.data.image_files import Files
+from dcp.data.image_lists import ImageList
 from dcp.errors import RequestError, expanded_path
 
 Split = Literal["pretrain", "train", "test"]
@@ -38,7 +38,7 @@ LARGEST = 1e30  # beyond it a number is no grey value
 class Dataset:
     """Images of one split, with labels where there are any."""
 
-    images: Tensor | Files  # uint8 [N, 3, H, W] in memory, or a lazy list of image files of any sizes
+    images: Tensor | ImageList  # uint8 [N, 3, H, W] in memory, or a lazy list of encoded images of any sizes
     labels: Tensor | None = None  # int64 [N], each in 0..K-1
     classes: tuple[str, ...] = ()  # K names; () without labels
     why_unlabelled: str = ""  # where somebody may expect labels
@@ -49,12 +49,12 @@ class Dataset:
 
     def subset(self, index: Tensor) -> "Dataset":
         """The images at `index` (int64 [M]), in that order; the classes stay."""
-        images = self.images.subset(index) if isinstance(self.images, Files) else self.images[index]
+        images = self.images.subset(index) if isinstance(self.images, ImageList) else self.images[index]
         return replace(self, images=images, labels=None if self.labels is None else self.labels[index])
 
     def facts(self) -> dict[str, Any]:
         """What a record of a run says of image files: how many were left out, by ending, and the range of grey ones."""
-        if not isinstance(self.images, Files):
+        if not isinstance(self.images, ImageList):
             return {}
         return {"left_out": dict(self.images.left_out), "range": self.images.grey}
 
@@ -66,10 +66,9 @@ class Dataset:
         reads no file: some microseconds each on a local disk.
         """
         digest = sha256(repr((len(self), self.classes)).encode())
-        if isinstance(self.images, Files):
-            for i in range(len(self)):
-                name = self.images.name(i).replace(os.fsencode(os.sep), b"/")
-                digest.update(b"%s\0%d\0" % (name, self.images.size(i)))
+        if isinstance(self.images, ImageList):
+            for part in self.images.identity():
+                digest.update(part)
         else:
             digest.update(repr(tuple(self.images.shape)).encode())
             count = min(len(self), SAMPLED)  # both ends are among them
@@ -85,7 +84,9 @@ class DataConfig(catalogue.VariantConfig):
 
     own_size: ClassVar[int] = 224  # side of the views in pixels without image_size
     missing: ClassVar[str] = "missing-data"  # slug of the error where there are none
+    prepares: ClassVar[bool] = False  # loading writes what the next loading reads: one process goes first
     train_is_part: ClassVar[bool] = False  # train is smaller than pretrain by nature: limit may exceed it
+    licence: ClassVar[str] = "unknown"  # of the images, as far as those who made them say
 
     source: str = Field(description="name of the data set")
     root: str | None = Field(
@@ -129,7 +130,7 @@ def load(config: DataConfig, split: Split) -> Dataset:
         RequestError: the data are missing, incomplete or fewer than `limit`; the message says what to do.
     """
     data: Dataset = catalogue.load("datasets", config.source).load(config, split)
-    if isinstance(config, FilesConfig) and isinstance(data.images, Files):
+    if isinstance(config, FilesConfig) and isinstance(data.images, ImageList):
         data = replace(data, images=replace(data.images, skips=config.broken == "skip"))
     if config.limit is None or config.limit == len(data) or split == "test":
         return data

@@ -15,42 +15,23 @@ become RGB: see `dcp.data.image_files`, and for `range` `dcp.data.grey_levels`.
 """
 
 from dataclasses import replace
-from typing import Annotated, ClassVar, Literal
+from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from dcp.data import first_look, image_folders
-from dcp.data.datasets.base import LARGEST, Dataset, FilesConfig, Split, data_folder
-from dcp.data.grey_levels import Range
-from dcp.data.image_files import Files
+from dcp.data.datasets._own_images import OwnImagesConfig, grey
+from dcp.data.datasets.base import Dataset, Split, data_folder
+from dcp.data.image_lists import Files
 from dcp.data.split_folders import further_down, splits
 from dcp.errors import RequestError, printable
 
-Grey = Annotated[float, Field(ge=-LARGEST, le=LARGEST)]
 
-
-class Config(FilesConfig):
+class Config(OwnImagesConfig):
     """Keys of a folder of images."""
-
-    own_size: ClassVar[int] = 128
-    missing: ClassVar[str] = "missing-folder"
 
     source: Literal["folder"] = Field("folder", description="image files of your own")
     root: str = Field(description="folder of the images; may begin with ~ or $DCP_DATA")
-    download: bool = Field(False, description="must stay false: your own images are not downloaded")
-    image_size: int | None = Field(None, ge=8, le=4096, description="side of the square views in pixels; default 128")
-    range: tuple[Grey, Grey] | Literal["dtype", "measured"] = Field(
-        "dtype",
-        description="grey images of more than 8 bits: values that become black and white: [low, high], the range of "
-        "the file type, or measured on the training images",
-    )
-
-    @field_validator("range")
-    @classmethod
-    def _rises(cls, given: str | Range) -> str | Range:
-        if not isinstance(given, str) and not given[0] < given[1]:
-            raise ValueError(f"{given} does not rise from black to white")
-        return given
 
     def labelled(self) -> bool:
         """Whether there are class folders; what is not there may have some.
@@ -85,10 +66,8 @@ def load(config: Config, split: Split) -> Dataset:
     elif found.beside:
         others = printable(image_folders.listed(found.beside))
         remarks.append(f"not read beside {found.train.name}/ and {found.test.name}/: {others}")
-    grey = config.range if isinstance(config.range, tuple) else None
-    if config.range == "measured":
-        train = data.images if found is None or split != "test" else image_folders.images(found.train)
-        if grey := first_look.measured(train):
-            remarks.append(f"grey values from {grey[0]:g} to {grey[1]:g}, as measured, become black to white")
-    files = replace(data.images, grey=grey)
+    other = found is not None and split == "test" and config.range == "measured"
+    scale, said = grey(config, image_folders.images(found.train) if found and other else data.images)
+    remarks += said
+    files = replace(data.images, grey=scale)
     return replace(data, images=files, remarks=(*remarks, *first_look.look(files, measured=config.range == "measured")))

@@ -17,6 +17,9 @@ class Config(FilesConfig):
     """Keys of ImageNet."""
 
     own_size: ClassVar[int] = 224
+    licence: ClassVar[str] = (
+        "ImageNet's terms: research and education that is not commercial; the images are their authors'"
+    )
 
     source: Literal["imagenet"] = Field("imagenet", description="ImageNet, read from ROOT/train and ROOT/val")
     download: bool = Field(False, description="must stay false: the terms of ImageNet forbid it")

@@ -6,7 +6,7 @@ imagenette2 for the full size.
 """
 
 from dataclasses import replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -37,6 +37,9 @@ URL = "https://s3.amazonaws.com/fast-ai-imageclas/"
 class Config(FilesConfig):
     """Keys of Imagenette."""
 
+    licence: ClassVar[str] = (
+        "Apache-2.0 of the collection; the images are ImageNet's, with its terms, and their authors'"
+    )
     source: Literal["imagenette"] = Field("imagenette", description="Imagenette, read from ROOT/imagenette2-160")
     size: Literal["160px", "320px", "full"] = Field("160px", description="shorter side of the files in pixels")
     image_size: int | None = Field(

@@ -23,7 +23,7 @@ from torch.nn import functional as fn
 
 from dcp.catalogue import VariantConfig
 from dcp.data.datasets.base import Dataset
-from dcp.data.image_files import Files
+from dcp.data.image_lists import ImageList
 from dcp.data.views import apply, files
 from dcp.method import spectra
 from dcp.probing.evaluations import base, knn, spectrum
@@ -129,7 +129,7 @@ def _views(origin: Origin, i: int, seed: int, epoch: int) -> Tensor:
 
 def _image(data: Dataset, i: int) -> Tensor:
     images = data.images
-    return images.decode(i) if isinstance(images, Files) else images[i].cpu()
+    return images.decode(i) if isinstance(images, ImageList) else images[i].cpu()
 
 
 def _small(images: Tensor, side: int) -> Tensor:

@@ -1,0 +1,173 @@
+"""A data set of Hugging Face's library `datasets`: a folder that `save_to_disk` wrote, or a name on their hub.
+
+Needs the extra "hf": pip install 'dcp[hf]'. Images are the column of type Image, and labels that of type ClassLabel, if
+there is one of each; else `column` and `label` say which. Labels may also be whole numbers or names. The split "train"
+is trained on, and "validation" or else "test" is tested on; `train_split` and `test_split` name others. Without a
+split for testing, or without labels, train is the same as pretrain.
+
+The bytes of an image are decoded as those of a file in a folder are, by row, in any order: data sets that are streamed
+have none. Nothing is fetched without `download = true`; HF_HUB_OFFLINE and HF_HOME work as ever.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+from pydantic import Field
+
+from dcp.data import class_names, first_look, hf_tables
+from dcp.data.broken_files import UNTRAINED
+from dcp.data.datasets._own_images import OwnImagesConfig, grey
+from dcp.data.datasets.base import Dataset, Split, data_folder
+from dcp.data.hf_rows import Rows
+from dcp.data.image_folders import is_folder, listed
+from dcp.data.image_lists import Numbers
+from dcp.errors import RequestError, near_names, printable
+
+HELD_OUT = ("validation", "valid", "val", "test")  # the first that is there is the test split
+ONE = "data.root names a folder that save_to_disk wrote, data.name a data set on the hub: give one of them"
+
+
+class Config(OwnImagesConfig):
+    """Keys of a Hugging Face data set."""
+
+    source: Literal["hf"] = Field("hf", description="a data set of Hugging Face's library")
+    root: str | None = Field(None, description="folder that `save_to_disk` wrote; may begin with ~ or $DCP_DATA")
+    name: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)?$",
+        description='in place of root: name on the Hugging Face hub, "user/dataset"',
+    )
+    config: str | None = Field(None, description="which configuration of it, where it has several")
+    column: str | None = Field(None, description="column of the images; default: the one of type Image")
+    label: str | None = Field(None, description="column of the labels; default: the one of type ClassLabel")
+    train_split: str = Field("train", description="split that is trained on")
+    test_split: str | None = Field(
+        None, description='split for testing; default: "validation", "valid", "val" or "test"'
+    )
+    download: bool = Field(False, description="fetch a data set of the hub that is not in the library's cache")
+
+    def clashes(self, recipe: Any) -> Iterator[tuple[str, str]]:
+        """Where the data are must be said once."""
+        if (self.root is None) == (self.name is None):
+            yield "data.root and data.name are both given" if self.root else "neither data.root nor data.name", ONE
+
+    def labelled(self) -> bool:
+        """Whether there are a column of labels and a split for testing; what is not there may have some.
+
+        Raises:
+            RequestError: as `load`.
+        """
+        if self.root is not None and not is_folder(data_folder(self)):
+            return True
+        tables = _tables(self)
+        return tables.test is not None and hf_tables.label_column(self.label, tables.train) is not None
+
+
+class Tables(NamedTuple):
+    """The splits, as the library has them."""
+
+    train: Any
+    test: Any  # None where there is none
+    shown: tuple[str, str]  # what messages call them
+
+
+def load(config: Config, split: Split) -> Dataset:
+    """One split as rows, decoded when a batch needs them.
+
+    Raises:
+        RequestError: "missing-package"; "missing-folder" or "missing-data"; "bad-dataset", it is none that could be
+            used; "bad-label" or "classes-differ"; as `first_look.look`.
+    """
+    tables = _tables(config)
+    column = hf_tables.image_column(config.column, tables.train)
+    files = _rows(tables.train, column, tables.shown[0])
+    if tables.test is None:
+        data = Dataset(files, remarks=("no split for testing: no classes, no test images",))
+    else:
+        test = replace(_rows(tables.test, column, tables.shown[1]), mending=UNTRAINED)
+        data = _labelled(config, tables, files, test, split)
+    scale, said = grey(config, files)
+    assert isinstance(data.images, Rows)
+    images = replace(data.images, grey=scale)
+    looked_at = first_look.look(images, measured=config.range == "measured")
+    return replace(data, images=images, remarks=(*data.remarks, *said, *looked_at))
+
+
+def _tables(config: Config) -> Tables:
+    try:
+        import datasets
+    except ImportError:
+        what = "the package datasets is not installed"
+        hint = "pip install 'dcp[hf]'"
+        raise RequestError(what, slug="missing-package", where="data.source", hint=hint) from None
+    for problem, way_out in config.clashes(None):
+        raise RequestError(problem, slug="bad-combination", where="data.root", hint=way_out)
+    if config.root is not None and config.download:
+        hint = "Leave data.download out; data.root names the folder."
+        raise RequestError("a folder cannot be downloaded", slug="not-downloadable", where="data.download", hint=hint)
+    shown = str(data_folder(config)) if config.root is not None else str(config.name)
+    if config.root is not None:
+        found = hf_tables.from_disk(data_folder(config))
+    else:
+        found = hf_tables.from_hub(str(config.name), config.config, fetches=config.download)
+    if isinstance(found, datasets.IterableDataset | datasets.IterableDatasetDict):
+        hint = "Save it first, and give data.root that folder: load_dataset(...).save_to_disk(FOLDER)."
+        what = "a data set that is streamed has no images by number, which order and resuming need"
+        raise hf_tables.bad(what, shown, hint)
+    splits = {config.train_split: found} if isinstance(found, datasets.Dataset) else dict(found)
+    names = [config.test_split] if config.test_split else [name for name in HELD_OUT if name in splits][:1]
+    for key, name in (("data.train_split", config.train_split), *(("data.test_split", name) for name in names)):
+        if name not in splits:
+            near = near_names(name, splits)
+            hint = f"It has {listed(list(splits))}." + (f" Did you mean {near[0]}?" if near else "")
+            raise hf_tables.bad(f'there is no split "{name}"', shown, f"{hint} Set {key}.")
+    test = names[0] if names and names[0] != config.train_split else None
+    places = (f"{shown}, {config.train_split}", f"{shown}, {test}")
+    return Tables(splits[config.train_split], splits[test] if test else None, places)
+
+
+def _rows(table: Any, column: str, shown: str) -> Rows:
+    import datasets
+
+    table = table.select_columns([column])
+    if isinstance(table.features[column], datasets.Image):
+        table = table.cast_column(column, datasets.Image(decode=False))
+    if len(table) == 0:
+        raise RequestError("no images: the split is empty", slug="no-images", where=shown)
+    return Rows.of(table.with_format("arrow"), column, shown)
+
+
+def _labelled(config: Config, tables: Tables, train: Rows, test: Rows, split: Split) -> Dataset:
+    chosen, count = test if split == "test" else train, len(test)
+    inside = f"{count:,} test image{'' if count == 1 else 's'}"
+    column = hf_tables.label_column(config.label, tables.train)
+    if column is None:
+        return Dataset(chosen, remarks=(f"no column of labels; {inside}",))
+    if column not in tables.test.features:
+        raise hf_tables.bad(f'there is no column "{column}" in the test split', tables.shown[1], "Set data.label.")
+    texts = [hf_tables.labels(table, column, shown) for table, shown in zip(tables[:2], tables.shown, strict=True)]
+    if texts[0] is None:
+        return Dataset(chosen, remarks=(f"no row has a label; {inside}",))
+    ours, theirs = ({*map(str, each)} if each is not None else set[str]() for each in texts)
+    named = hf_tables.names(tables.train.features[column])
+    if named is not None and named == hf_tables.names(tables.test.features[column]):
+        ours |= {*map(str, named)}  # a class may have no image in one of them
+        theirs |= {*map(str, named)}
+    if ours != theirs:
+        only = sorted(ours ^ theirs)
+        hint = f"Only in one of them: {printable(listed(only))}."
+        what = "training and test images have different labels"
+        raise RequestError(what, slug="classes-differ", where=tables.shown[1], hint=hint)
+    names = class_names.classes(sorted(ours), named, column)
+    if len(names) == 1:
+        why = f'one class, "{printable(next(iter(names.values())))}": no labels'
+        return Dataset(chosen, why_unlabelled=why, remarks=(why, inside))
+    numbers = {label: number for number, label in enumerate(names)}
+    mine = texts[1] if split == "test" else texts[0]
+    y: Numbers = np.array([numbers[str(label)] for label in mine.tolist()] if mine is not None else [], dtype=np.int64)
+    remarks = (f"{len(names):,} classes; {inside}",)
+    images, classes = replace(chosen, label=y), tuple(map(printable, names.values()))
+    return Dataset(images, torch.from_numpy(y), classes, remarks=remarks)

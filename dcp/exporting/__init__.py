@@ -1,0 +1,1 @@
+"""The ways out of a run: features of images as files, and the encoder in the formats of other libraries."""

@@ -1,0 +1,204 @@
+"""Features of images as a frozen encoder gives them, in the order of the images: in memory, or written as they come.
+
+A run of it that is ended by anything goes on where it was, and ends in the bytes of one that was not: batches are those
+of the list, whatever was left out of them, and features are kept as they were made (`dcp.exporting.partial`).
+
+Legend: N images, B of a batch, D features, S side of the encoder's images.
+"""
+
+import contextlib
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from dcp.errors import RequestError, RunError
+from dcp.exporting.feature_files import base
+from dcp.exporting.feature_files.base import Features, Table
+from dcp.exporting.features import BROKEN, How, parts, prepared
+from dcp.exporting.partial import Partial
+from dcp.exporting.source import Images
+from dcp.runs import encoder
+from dcp.runs.disk import in_plain_words, make_folder
+from dcp.runs.run import Run
+
+SHOWN = 3  # files that a message names
+
+Watch = Callable[[int, int], None]  # told how many images are done, of how many
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was made."""
+
+    features: Features  # float32 [N, D]
+    images: Images  # that were asked for
+    broken: list[tuple[int, str]]  # numbers of those that were left out, and why
+    images_per_s: float | None = None  # of this call; None where all were there already
+    resumed: int = 0  # images that were there already
+    files: tuple[Path, ...] = ()  # written
+
+    @property
+    def paths(self) -> list[str]:
+        """Of the N images."""
+        return [self.images.path(i) for i in kept(self.images, self.broken)]
+
+    @property
+    def left_out(self) -> list[tuple[str, str]]:
+        """Paths of those that were left out, and why."""
+        return [(self.images.path(i), why) for i, why in self.broken]
+
+
+def in_memory(run: Run, images: Images, how: How, watch: Watch = lambda done, total: None) -> Result:
+    """Features of all images, as an array.
+
+    Raises:
+        RequestError: no encoder in the run, a device or an option that is none, files that are not there.
+        RunError: "broken-image", "reader-ended" or "reader-stalled".
+    """
+    network, dim = prepared(run, how)
+    images.fingerprint(gone=(gone := list[int]()))
+    _check_there(images, gone, how)
+    made, left_out, started, done = list[Features](), list[tuple[int, str]](), time.perf_counter(), 0
+    with _told(images, lambda: done, ""):
+        for part in parts(network, images, how, 0):
+            made.append(part.features)
+            left_out += part.left_out
+            done += part.images
+            watch(done, len(images))
+    features = np.concatenate(made) if made else np.empty((0, dim), np.float32)
+    return Result(features, images, left_out, len(images) / (time.perf_counter() - started))
+
+
+def to_file(
+    run: Run,
+    images: Images,
+    out: Path,
+    how: How,
+    *,
+    overwrite: bool = False,
+    watch: Watch = lambda done, total: None,
+    again: str = "the same command goes on",
+) -> Result:
+    """The same, written to `out` as its suffix says; goes on where an earlier call was interrupted.
+
+    Args:
+        run: with an encoder.
+        images: in order.
+        out: the file; `feature_files` has what is written beside it.
+        how: batches, device, what becomes of broken images.
+        overwrite: whether files that are there are replaced, and what was begun with other settings is begun anew.
+        watch: is told how many images are done.
+        again: what a message says on how to go on.
+
+    Raises:
+        RequestError: as `in_memory`; "file-exists", "partial-differs", "file-busy".
+        RunError: as `in_memory`; "disk-full" or "cannot-write".
+        KeyboardInterrupt: says how far it came, and `again`.
+    """
+    kind = base.check_out(out, overwrite=overwrite)
+    network, dim = prepared(run, how)
+    gone: list[int] = []
+    about: dict[str, Any] = {
+        "run": run.path.resolve().name,
+        "encoder": hashlib.sha256((run.path / encoder.FILE).read_bytes()).hexdigest()[:16],
+        "images": images.fingerprint(gone=gone),
+        "of": len(images),
+        "features": dim,
+        "batch": how.batch,
+        "device": network.device.type,
+        "torch": torch.__version__,
+    }
+    _check_there(images, gone, how)
+    make_folder(out.parent)
+    with Partial(out, about, anew=overwrite) as partial:
+        resumed, started = partial.images, time.perf_counter()
+        if partial.left_out and not how.skip_broken:
+            raise RequestError(
+                f"{len(partial.left_out):,} images were left out of what was begun",
+                slug="partial-differs",
+                where=str(partial.path),
+                hint=f"the first is {images.path(partial.left_out[0][0])}\nGo on with --skip-broken, or begin anew "
+                "with --overwrite.",
+            )
+        watch(resumed, len(images))
+        with _told(images, lambda: partial.images, f", and kept in {partial.path}; {again}"):
+            for part in parts(network, images, how, resumed):
+                partial.add(part)
+                watch(partial.images, len(images))
+        took = time.perf_counter() - started
+        named = [(images.path(i), why) for i, why in partial.left_out]
+        source = {"source": images.shown, "root": images.root, "left_out": [list(each) for each in named]}
+        files = _finish(kind, out, partial, images, {**about, **source}, overwrite=overwrite)
+        partial.remove()
+        speed = (len(images) - resumed) / took if resumed < len(images) else None
+        return Result(kind.read(out), images, partial.left_out, speed, resumed, files)
+
+
+def _check_there(images: Images, gone: list[int], how: How) -> None:
+    if not gone or how.skip_broken:
+        return
+    names = ", ".join(images.path(i) for i in gone[:SHOWN]) + (" ..." if len(gone) > SHOWN else "")
+    verb = "file is" if len(gone) == 1 else "files are"
+    what = f"{len(gone):,} of {len(images):,} {verb} not there, or cannot be looked at: {names}"
+    hint = f"Paths begin at {images.root}. --skip-broken leaves out what cannot be read."
+    raise RequestError(what, slug="bad-source", where=images.shown, hint=hint)
+
+
+@contextlib.contextmanager
+def _told(images: Images, done: Callable[[], int], kept: str) -> Iterator[None]:
+    """Have whatever ends the work say how far it came, and how it goes on."""
+    try:
+        yield
+    except RunError as error:
+        skip = "\n--skip-broken leaves out what cannot be read." if error.slug == BROKEN else ""
+        hint = f"{done():,} of {len(images):,} images are done{kept}.{skip}"
+        raise RunError(error.message, slug=error.slug, where=error.where, hint=hint) from error
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"stopped; {done():,} of {len(images):,} images are done{kept}") from None
+
+
+def kept(images: Images, left_out: list[tuple[int, str]]) -> Sequence[int]:
+    """The images that could be read."""
+    gone = {i for i, _ in left_out}
+    return [i for i in range(len(images)) if i not in gone] if gone else range(len(images))
+
+
+def _finish(
+    kind: Any, out: Path, partial: Partial, images: Images, about: dict[str, Any], *, overwrite: bool
+) -> tuple[Path, ...]:
+    """Make the file, and what belongs beside it, of all that is there; `out` comes last."""
+    rows = kept(images, partial.left_out)
+    labels = images.data.labels
+    table = Table(
+        partial.rows,
+        about["features"],
+        lambda: (part.features for part in partial.parts()),
+        lambda: (images.path(i) for i in rows),
+        None if labels is None else labels[list(rows)].cpu().numpy(),
+        images.data.classes,
+        about,
+    )
+    lent = {path: path.with_name(f".{path.name}.writing") for path in kind.files(out)}
+    try:
+        with in_plain_words(out):
+            kind.write(table, lent)
+            for temporary in filter(Path.exists, lent.values()):
+                with temporary.open("rb+") as file:
+                    os.fsync(file.fileno())
+            base.check_out(out, overwrite=overwrite)
+            for path, temporary in lent.items():
+                if temporary.exists():
+                    os.replace(temporary, path)  # noqa: PTH105 - atomic on every system
+                else:
+                    path.unlink(missing_ok=True)  # labels of what was there before
+    finally:
+        for temporary in lent.values():
+            temporary.unlink(missing_ok=True)
+    return tuple(path for path in lent if path.exists())

@@ -1,0 +1,1 @@
+"""Files of features, one kind by suffix a file."""

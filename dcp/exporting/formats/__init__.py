@@ -1,0 +1,1 @@
+"""Formats of an encoder, one file each."""

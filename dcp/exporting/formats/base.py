@@ -1,0 +1,176 @@
+"""What a format of the encoder is: a module that is called as the format.
+
+    PACKAGES, EXTRA                 what must be installed, and the extra of dcp that brings it
+    LIBRARY                         what Hugging Face calls the library that loads it
+    write(subject) -> Exported      the files, tried: what loads them gives the features of the encoder
+
+Legend: B images, C channels, S side of the encoder's images in pixels, D features.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dcp.data.datasets.base import FilesConfig
+from dcp.errors import RequestError, RunError
+from dcp.method import weights
+from dcp.recipe.recipe import Recipe
+from dcp.runs import encoder as encoders
+from dcp.runs import roots
+from dcp.runs.encoder import Encoder
+from dcp.runs.run import Run
+
+KIND = "formats"
+KEPT = 0.875  # of the short side, as `resize_center` has it
+TRIED = 4  # images
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """An encoder to be given to others."""
+
+    run: Run
+    recipe: Recipe
+    encoder: Encoder
+    features: int  # D
+
+    @classmethod
+    def of(cls, run: Run) -> "Subject":
+        """The encoder of a run, on the CPU.
+
+        Raises:
+            RequestError: it has none.
+        """
+        encoder = encoders.load(run)
+        recipe = Recipe.check(run.recipe(), str(run.path / "recipe.toml"))
+        subject = cls(run, recipe, encoder, 0)
+        return cls(run, recipe, encoder, int(subject.wanted(subject.images(1)).shape[1]))
+
+    @property
+    def channels(self) -> int:
+        """C."""
+        return int(getattr(self.recipe.data, "channels", 3))
+
+    @property
+    def kind(self) -> str:
+        """Of image that the transforms of other libraries take."""
+        return "PIL, RGB" if self.channels == 3 else f"of {self.channels} channels"
+
+    @property
+    def size(self) -> int:
+        """S."""
+        return self.encoder.size
+
+    @property
+    def mean(self) -> list[float]:
+        """Of the channels, that is subtracted from pixels in [0, 1]."""
+        statistics = self.encoder.config.statistics()
+        return [0.0] * self.channels if statistics is None else list(statistics[0])
+
+    @property
+    def std(self) -> list[float]:
+        """Of the channels, by which the difference is divided."""
+        statistics = self.encoder.config.statistics()
+        return [1.0] * self.channels if statistics is None else list(statistics[1])
+
+    @property
+    def kept(self) -> float:
+        """S by the short side that an image is resized to: 1 where the images of the data set have S pixels anyway."""
+        data = self.recipe.data
+        return KEPT if isinstance(data, FilesConfig) or data.view_size != data.own_size else 1.0
+
+    def preprocessing(self) -> dict[str, Any]:
+        """What happens to an image before the network sees it, in the words of most libraries."""
+        return {
+            "channels": self.channels,
+            "range": [0.0, 1.0],
+            "resize_short_side": round(self.size / self.kept),
+            "interpolation": "bilinear, antialiased",
+            "center_crop": self.size,
+            "mean": self.mean,
+            "std": self.std,
+        }
+
+    def images(self, count: int) -> Tensor:
+        """Random pixels float32 [count, C, S, S] as they are after normalisation; the same every time."""
+        generator = torch.Generator().manual_seed(0)
+        return torch.randn(count, self.channels, self.size, self.size, generator=generator)
+
+    @torch.inference_mode()
+    def wanted(self, x: Tensor) -> Tensor:
+        """The features [B, D] of the encoder."""
+        y: Tensor = self.encoder.backbone(x)
+        return y
+
+    def recipe_for_others(self) -> dict[str, Any]:
+        """The recipe without the paths of this machine."""
+        table = self.recipe.table()
+        for key in roots.KEYS:
+            *sections, name = key.split(".")
+            place: Any = table
+            for section in sections:
+                place = place.get(section) or {}
+            place.pop(name, None)
+        return table
+
+    def weights(self) -> bytes:
+        """`encoder.safetensors`, with a header that has no paths of this machine."""
+        data = (self.run.path / encoders.FILE).read_bytes()
+        end = 8 + int.from_bytes(data[:8], "little")
+        header = json.loads(data[8:end])
+        about = {**header.get("__metadata__", {}), "recipe": json.dumps(self.recipe_for_others())}
+        tensors, _ = weights.read(self.run.path / encoders.FILE)
+        about[weights.CHECKSUM] = weights.checksum(tensors, about)
+        header["__metadata__"] = dict(sorted(about.items()))
+        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+        text += b" " * (-len(text) % 8)
+        return len(text).to_bytes(8, "little") + text + data[end:]
+
+
+@dataclass(frozen=True)
+class Exported:
+    """A format, written and tried."""
+
+    files: Mapping[str, bytes]  # by name
+    load: str  # Python that loads them as `encoder`; DIR is the folder
+    limits: tuple[str, ...] = ()  # what its user should know, a sentence each
+
+
+def cannot(form: str, why: str, subject: Subject) -> RequestError:
+    """The error for an encoder that a format cannot carry."""
+    name = subject.recipe.network.backbone
+    hint = "--to onnx carries every network; dcp.load_encoder(RUN) loads it in Python"
+    return RequestError(f"{form} cannot carry this {name}: {why}", slug="cannot-export", where="--to", hint=hint)
+
+
+@torch.inference_mode()
+def difference(subject: Subject, load: Callable[[Tensor], Tensor], count: int = TRIED) -> float:
+    """How far features of what was exported are from those of the encoder, beside the largest; nan if not alike."""
+    x = subject.images(count)
+    wanted, found = subject.wanted(x), load(x)
+    if found.shape != wanted.shape:
+        return float("nan")
+    return float((found - wanted).abs().max() / wanted.abs().max().clamp(min=1.0))
+
+
+def check(form: str, off: float, most: float, subject: Subject) -> None:
+    """Make sure that what was exported is the encoder.
+
+    Raises:
+        RunError: "export-differs".
+    """
+    if not off <= most:
+        what = (
+            f"what {form} loads is not this encoder: its features are off by {off:.1e}, and at most {most:.0e} is right"
+        )
+        hint = "Nothing was written. This is a bug of dcp or of the library; --to onnx, or another format, may do."
+        raise RunError(what, slug="export-differs", where=str(subject.run.path), hint=hint)
+
+
+def short(numbers: list[float]) -> list[float]:
+    """Numbers as a person reads them."""
+    return [round(number, 6) for number in numbers]

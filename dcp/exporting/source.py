@@ -1,0 +1,220 @@
+"""SOURCE of `dcp embed`: a folder of images, a data set by name, or a list of files; an order, names and labels.
+
+    a folder            all images below it, at any depth, in the order of their paths; classes are its folders, where
+                        there are two or more and no image lies beside them. With train/ and val/ in it: one --split
+    a text file         a path a line, relative to the file's folder; without labels
+    -                   the same on standard input, relative to the current folder; find -print0 does too
+    cifar10, shapes     a data set that recipes know, one --split; the keys of [data] are those of the run, if that is
+                        its source, and overrides
+
+Grey values of more than 8 bits become bytes as they did in training.
+"""
+
+import os
+import re
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, get_args
+
+import torch
+
+from dcp import catalogue
+from dcp.data import image_folders, image_names, split_folders
+from dcp.data.broken_files import UNTRAINED
+from dcp.data.datasets import base
+from dcp.data.datasets.base import Dataset, Split
+from dcp.data.folders import Folder
+from dcp.data.image_lists import Files, ImageList, top
+from dcp.errors import RequestError, RunError, escaped, near_names, printable, shortened
+from dcp.recipe import layers
+from dcp.recipe.recipe import Recipe
+from dcp.runs import roots
+from dcp.runs.run import Run
+
+STDIN = "-"
+SPLITS: tuple[Split, ...] = get_args(Split)
+KINDS = "a folder of images, a data set (cifar10, shapes, ...), a text file of paths, or - for paths on standard input"
+
+
+@dataclass(frozen=True, eq=False)
+class Images:
+    """The images of which features are wanted, in order."""
+
+    data: Dataset
+    shown: str  # what people call them
+    prefix: str = ""  # of the names of images that are no files: "test/"
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    @property
+    def root(self) -> str | None:
+        """The folder that the paths of image files are relative to."""
+        return printable(str(self.data.images.root)) if isinstance(self.data.images, Files) else None
+
+    def path(self, i: int) -> str:
+        r"""Of image `i`: below the root, with "/" between folders; of images in memory the split and the number.
+
+        One line of UTF-8: a backslash is written twice, and what could not be shown as \xff, byte by byte.
+        """
+        if not isinstance(self.data.images, ImageList):
+            return f"{self.prefix}{i}"
+        text = escaped(self.data.images.name(i).replace(os.fsencode(os.sep), b"/"))
+        if text.isprintable():
+            return text
+        return "".join(c if c.isprintable() else "".join(f"\\x{byte:02x}" for byte in c.encode()) for c in text)
+
+    def fingerprint(self, *, gone: list[int]) -> str:
+        """16 hexadecimal digits that change with names, sizes, order and labels; files that are `gone` are noted."""
+        files = self.data.images
+        if not isinstance(files, ImageList):
+            return self.data.fingerprint()
+        digest = sha256(repr((len(files), self.data.classes)).encode())
+        for i in range(len(files)):
+            try:
+                size = files.size(i)
+            except RunError:
+                gone.append(i)
+                size = -1
+            digest.update(b"%s\0%d\0" % (files.name(i), size))
+        if self.data.labels is not None:
+            digest.update(self.data.labels.numpy().astype("<i8").tobytes())
+        return digest.hexdigest()[:16]
+
+
+def images(run: Run, source: Any, *, split: str | None = None, sets: tuple[str, ...] = ()) -> Images:
+    """The images that a person means.
+
+    Args:
+        run: whose encoder takes them: how deep grey values become bytes is the run's, and so are the keys of its data.
+        source: as a person wrote it, or a list of paths.
+        split: "train", "test" or "pretrain", of what has splits.
+        sets: overrides of [data], "data.root=...".
+
+    Raises:
+        RequestError: "bad-source", "bad-option" (the split); as data sets and folders of images.
+    """
+    if split is not None and split not in SPLITS:
+        what = f'there is no split "{split}"'
+        raise RequestError(what, slug="bad-option", where="--split", hint=f"one of {', '.join(SPLITS)}")
+    if isinstance(source, (list, tuple)):
+        found = _listed([os.fsencode(os.fspath(path)) for path in source], Path(), f"{len(source):,} files")
+    elif (text := os.fspath(source)) == STDIN:
+        found = _listed(_lines(sys.stdin.buffer.read()), Path(), "the files on standard input")
+    elif os.path.isdir(text):  # noqa: PTH112 - unlike Path's, it never raises
+        return _of_run(run, _folder(text, split, sets, run), sets)
+    elif os.path.lexists(text):
+        found = _listed(_lines(_text_of(Path(text))), Path(text).parent, f"the files in {shortened(text)}")
+    elif text in catalogue.names("datasets") and text != "folder":
+        return _data_set(run, text, split, sets)
+    else:
+        close = near_names(text, catalogue.names("datasets"), 1)
+        hint = f"did you mean {close[0]}?\n" if close else ""
+        what = f'there is no folder, file or data set "{shortened(text)}"'
+        raise RequestError(what, slug="bad-source", where="SOURCE", hint=f"{hint}SOURCE is {KINDS}")
+    if split is not None:
+        what = "a list of files has no splits"
+        raise RequestError(what, slug="bad-option", where="--split", hint="leave --split out")
+    return _of_run(run, found, sets)
+
+
+def _listed(names: Iterable[bytes], root: Path, shown: str) -> Images:
+    names = list(names)
+    if not names:
+        raise RequestError("no images: the list is empty", slug="no-images", where=shown, hint="a path a line")
+    if any(b"\0" in name for name in names):
+        raise RequestError("a path holds a null byte", slug="bad-source", where=shown, hint="a path a line")
+    files = replace(Files.listed(root, names), mending=UNTRAINED, shown="" if str(root) == "." else str(root))
+    return Images(Dataset(files), shown)
+
+
+def _lines(text: bytes) -> list[bytes]:
+    """The paths, a line each, or each before a null byte, as `find -print0` writes them."""
+    lines = text.split(b"\0") if b"\0" in text else text.removeprefix(b"\xef\xbb\xbf").splitlines()
+    return [line for line in lines if line.strip()]
+
+
+def _text_of(path: Path) -> bytes:
+    hint = f"a list has a path a line. One image: echo {path} | dcp embed RUN - --out FILE"
+    if image_names.kind(os.fsencode(path.name)) in image_names.EXTENSIONS:
+        raise RequestError("this is an image, and no list of them", slug="bad-source", where=str(path), hint=hint)
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        what = f"cannot read the list: {error.strerror}"
+        raise RequestError(what, slug="bad-source", where=str(path), hint=f"SOURCE is {KINDS}") from None
+    if re.match(rb"\x93NUMPY|PAR1|\x89HDF|PK\x03\x04|\x1f\x8b", text):
+        raise RequestError("this is no text", slug="bad-source", where=str(path), hint=hint)
+    return text
+
+
+def _folder(text: str, split: str | None, sets: tuple[str, ...], run: Run) -> Images:
+    root = Folder(text)
+    try:
+        found = split_folders.splits(root)
+    except RequestError:  # who trains must know which images are for testing; here all are alike
+        if split is not None:
+            raise
+        found = None
+    if split is not None:
+        if found is None:
+            what = "this folder has no train/ with a val/ in it, and so no splits"
+            raise RequestError(what, slug="bad-option", where=text, hint="leave --split out: all images are taken")
+        config = _config(run, {"source": "folder", "root": str(Path(text).absolute())}, sets)
+        loaded = base.load(config, split)  # type: ignore[arg-type]
+        return Images(loaded, f"the {split} images of {shortened(text)}")
+    if found is not None:
+        one, other = found.train.name, found.test.name
+        what = f"this folder has {one}/ and {other}/ in it"
+        hint = f"--split train, or --split test; or all of one: {Path(text) / one}"
+        raise RequestError(what, slug="bad-option", where=text, hint=hint)
+    files = replace(image_folders.images(root), mending=UNTRAINED)
+    folders = [top(files.name(i)) for i in range(len(files))]
+    names = sorted(set(folders))
+    if len(names) < 2 or b"" in names:
+        return Images(Dataset(files), f"the images below {shortened(text)}")
+    number = {name: k for k, name in enumerate(names)}
+    labels = torch.tensor([number[name] for name in folders])
+    return Images(Dataset(files, labels, tuple(map(escaped, names))), f"the images below {shortened(text)}")
+
+
+def _of_run(run: Run, found: Images, sets: tuple[str, ...]) -> Images:
+    """The same files, decoded as those that the run was trained on."""
+    config = _config(run, {"source": "folder", "root": "."}, sets)
+    given = getattr(config, "range", None)
+    files = found.data.images
+    assert isinstance(files, Files)
+    grey = given if isinstance(given, tuple) else files.grey
+    return replace(found, data=replace(found.data, images=replace(files, grey=grey, skips=False)))
+
+
+def _data_set(run: Run, name: str, split: str | None, sets: tuple[str, ...]) -> Images:
+    if split is None:
+        hint = "--split train, --split test, or --split pretrain: all that an encoder may see"
+        raise RequestError(f"{name} has splits", slug="bad-option", where="--split", hint=hint)
+    data = base.load(_config(run, {"source": name}, sets), split)  # type: ignore[arg-type]
+    if isinstance(data.images, ImageList):
+        data = replace(data, images=replace(data.images, skips=False))
+    return Images(data, f"{name}, {split}", f"{split}/")
+
+
+def _config(run: Run, table: dict[str, Any], sets: tuple[str, ...]) -> base.DataConfig:
+    """A checked section [data]: what the run says of the same source, `table` over it, and overrides over that."""
+    for override in sets:
+        key = override.partition("=")[0].strip()
+        if not key.startswith("data.") or key == "data.source":
+            hint = "embed takes data.*; SOURCE says which images"
+            raise RequestError(f"{key} cannot be set here", slug="bad-override", where="--set", hint=hint)
+    recipe = run.recipe()
+    recipe = roots.laid_over(recipe, roots.whole(recipe, run))
+    theirs = recipe.get("data", {})
+    known = catalogue.load("datasets", table["source"]).Config.model_fields
+    same = theirs.get("source") == table["source"]
+    kept = {key: value for key, value in theirs.items() if key in known and (same or key == "range")}
+    kept = {key: value for key, value in kept.items() if key not in ("limit", "broken", "image_size")}
+    whole = {"run": {"name": "embed"}, "data": {**kept, **table}, "predictor": {"name": "identity"}}
+    data = Recipe.check(layers.overridden(whole, sets), "--set" if sets else "recipe.toml").data
+    return base.settled(data, run.record.data.model_extra)

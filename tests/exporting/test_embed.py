@@ -1,0 +1,311 @@
+"""`dcp embed` writes the features that `dcp.load_encoder` gives, in order, whatever interrupts it."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from picture_files import drawn
+
+import dcp
+from dcp.errors import RequestError, RunError
+from dcp.exporting import embed as embedding
+from dcp.exporting import features, source
+from dcp.exporting.feature_files import parquet
+from dcp.exporting.partial import Partial
+from dcp.runs.run import Run
+
+ENDINGS = ("npy", "safetensors", "parquet")
+
+
+def test_the_features_are_those_of_the_encoder_in_file_order_with_paths(trained: Path, pictures: Path) -> None:
+    made, paths = dcp.embed(trained, pictures, batch=16, workers=1)
+    files = sorted(pictures.rglob("*.png"))
+    assert paths == [path.relative_to(pictures).as_posix() for path in files]
+    assert made.dtype == np.float32
+    wanted = dcp.load_encoder(trained)([str(path) for path in files]).numpy()
+    np.testing.assert_allclose(made, wanted, rtol=0, atol=1e-5)
+    listed, same = dcp.embed(trained, files[::-1], batch=16, workers=0)
+    np.testing.assert_allclose(listed, wanted[::-1], rtol=0, atol=1e-5)
+    assert same == [path.as_posix() for path in files[::-1]]
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_every_format_holds_features_paths_labels_and_what_was_left_out(
+    trained: Path, pictures: Path, tmp_path: Path, ending: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if ending == "parquet":
+        pytest.importorskip("pyarrow")
+        monkeypatch.setattr(parquet, "ROWS", 7)
+    (pictures / "cat/004.png").write_bytes(b"no image")
+    out = tmp_path / f"out/f.{ending}"
+    written, paths = dcp.embed(trained, pictures, out=out, batch=16, workers=1, skip_broken=True)
+    memory, same = dcp.embed(trained, pictures, batch=16, workers=0, skip_broken=True)
+    np.testing.assert_array_equal(written, memory)
+    assert paths == same
+    assert len(paths) == 39
+    assert "cat/004.png" not in paths
+    labels = [0 if path.startswith("cat") else 1 for path in paths]
+    if ending == "npy":
+        assert (tmp_path / "out/f.paths.txt").read_text().splitlines() == paths
+        found, about = np.load(tmp_path / "out/f.labels.npy"), json.loads((tmp_path / "out/f.json").read_text())
+        assert isinstance(written, np.memmap)
+    elif ending == "safetensors":
+        from safetensors import safe_open
+
+        with safe_open(out, "np") as file:
+            about, found = json.loads(file.metadata()["dcp"]), file.get_tensor("labels")
+            text, ends = file.get_tensor("paths").tobytes(), file.get_tensor("path_ends")
+            np.testing.assert_array_equal(file.get_tensor("features"), memory)
+        starts = [0, *ends[:-1]]
+        assert [text[a:b].decode() for a, b in zip(starts, ends, strict=True)] == paths
+    else:
+        import pyarrow.parquet as pq
+
+        table = pq.read_table(out)
+        about = json.loads(table.schema.metadata[b"dcp"])
+        assert table["path"].to_pylist() == paths
+        assert table["class"].to_pylist() == [about["classes"][k] for k in labels]
+        found = table["label"].to_numpy()
+    np.testing.assert_array_equal(found, labels)
+    assert about["classes"] == ["cat", "dog"]
+    assert [path for path, _ in about["left_out"]] == ["cat/004.png"]
+    assert "it is no JPEG" in about["left_out"][0][1]
+    assert about["run"] == trained.name
+    assert sorted(path.name for path in out.parent.iterdir() if path.name.startswith(".")) == []
+    assert not out.with_name(out.name + ".partial").exists()
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("cut", [0, 1, 30, 5000, -1, -700])
+def test_what_was_cut_off_anywhere_goes_on_and_ends_in_the_same_bytes(
+    trained: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut: int, ending: str
+) -> None:
+    if ending == "parquet":
+        pytest.importorskip("pyarrow")
+    whole, other = tmp_path / f"a.{ending}", tmp_path / f"b.{ending}"
+    dcp.embed(trained, pictures, out=whole, batch=16, workers=0)
+    with monkeypatch.context() as patch:
+        patch.setattr(embedding, "_finish", lambda *_, **__: pytest.fail("killed"))
+        with pytest.raises(pytest.fail.Exception):
+            dcp.embed(trained, pictures, out=other, batch=16, workers=0)
+    partial = tmp_path / f"b.{ending}.partial"
+    data = partial.read_bytes()
+    begin = data.index(b"\n") + 1
+    partial.write_bytes(data[: begin + cut if cut > 1 else cut if cut >= 0 else len(data) + cut])
+    dcp.embed(trained, pictures, out=other, batch=16, workers=0)
+    for path in tmp_path.glob("a.*"):
+        assert path.read_bytes() == (tmp_path / path.name.replace("a.", "b.", 1)).read_bytes(), path.name
+
+
+def test_a_byte_that_changed_on_the_disk_is_made_again(
+    trained: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, how, out = Run.open(trained), features.How(16, workers=0), tmp_path / "a.npy"
+    monkeypatch.setattr(Partial, "remove", lambda self: None)
+    images = source.images(run, pictures)
+    first = np.array(embedding.to_file(run, images, out, how).features)
+    partial = tmp_path / "a.npy.partial"
+    data = bytearray(partial.read_bytes())
+    data[-1500] ^= 1
+    partial.write_bytes(data)
+    again = embedding.to_file(run, images, out, how, overwrite=True)
+    assert again.resumed == 32  # of 40: the byte lies in the last batch
+    np.testing.assert_array_equal(again.features, first)
+
+
+@pytest.mark.slow
+def test_a_process_that_was_killed_in_the_middle_goes_on_and_another_one_is_kept_out(
+    trained: Path, tmp_path: Path, dcp: Callable
+) -> None:
+    folder = drawn(tmp_path / "many", 600, (300, 300))
+    words = ["embed", str(trained), str(folder), "--batch", "8", "--workers", "1", "--device", "cpu"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dcp", *words, "--out", str(tmp_path / "b.npy")], stdout=subprocess.DEVNULL
+    )
+    partial = tmp_path / "b.npy.partial"
+    while process.poll() is None and (not partial.exists() or partial.stat().st_size < 20_000):
+        time.sleep(0.01)
+    busy = dcp(*words, "--out", tmp_path / "b.npy")
+    assert "error[file-busy]" in busy.err or process.poll() is not None
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert partial.exists()
+    said = dcp(*words, "--out", tmp_path / "b.npy")
+    assert said.code == 0
+    assert "had been done before" in said.out
+    assert dcp(*words, "--out", tmp_path / "a.npy").code == 0
+    for name in ("npy", "paths.txt", "labels.npy", "json"):
+        assert (tmp_path / f"a.{name}").read_bytes() == (tmp_path / f"b.{name}").read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_it_with_its_code_and_says_how_to_go_on(
+    trained: Path, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    folder = drawn(tmp_path / "many", 600, (300, 300))
+    words = ["embed", str(trained), str(folder), "--batch", "8", "--workers", "1", "--out", str(tmp_path / "b.npy")]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dcp", *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    partial = tmp_path / "b.npy.partial"
+    while process.poll() is None and (not partial.exists() or partial.stat().st_size < 20_000):
+        time.sleep(0.01)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == code, said
+    assert "Traceback" not in said
+    assert "of 600 images are done" in said
+    assert f"the same command goes on: dcp embed {trained}" in said
+    assert partial.exists()
+
+
+def test_a_broken_image_ends_it_with_its_name_and_how_far_it_came_and_can_then_be_left_out(
+    trained: Path, pictures: Path, tmp_path: Path, dcp: Callable
+) -> None:
+    (pictures / "dog/039.png").write_bytes(b"")
+    words = ["embed", trained, pictures, "--batch", 16, "--out", tmp_path / "f.npy"]
+    said = dcp(*words)
+    assert said.code == 1
+    assert "dog/039.png" in said.err
+    assert "32 of 40 images are done" in said.err
+    assert "--skip-broken" in said.err
+    said = dcp(*words, "--skip-broken", "--json")
+    assert said.code == 0
+    assert "32 images had been done before" in said.out
+    assert "1 image cannot be read, and is left out: dog/039.png" in said.out
+    told = json.loads(said.out.splitlines()[-1])
+    assert (told["images"], told["rows"], told["features"]) == (40, 39, 64)
+
+
+def test_data_sets_folders_with_splits_and_lists(
+    trained: Path, here: Path, monkeypatch: pytest.MonkeyPatch, dcp: Callable
+) -> None:
+    drawn(here / "data/train", 6)
+    drawn(here / "data/val", 4)
+    assert dcp("embed", trained, "shapes", "--split", "test", "--out", "s.npy").code == 0
+    assert np.load("s.npy").shape == (128, 64)
+    assert Path("s.paths.txt").read_text().splitlines()[127] == "test/127"
+    assert len(np.load("s.labels.npy")) == 128
+    assert "--split train" in dcp("embed", trained, "data", "--out", "d.npy").err
+    assert dcp("embed", trained, "data", "--split", "test", "--out", "d.npy").code == 0
+    assert np.load("d.labels.npy").tolist() == [0, 0, 1, 1]
+    Path("lists").mkdir()
+    names = [f"../{path.as_posix()}" for path in sorted(Path("data").rglob("*.png"))]
+    Path("lists/some.txt").write_text("\r\n".join([*names, "", names[0]]))
+    assert dcp("embed", trained, "lists/some.txt", "--out", "l.npy").code == 0
+    assert Path("l.paths.txt").read_text().splitlines() == [*names, names[0]]
+    assert not Path("l.labels.npy").exists()
+    found = np.load("l.npy")
+    np.testing.assert_array_equal(found[0], found[-1])
+    for text in ("\n".join(n[3:] for n in names), "\0".join(n[3:] for n in names) + "\0"):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+        assert dcp("embed", trained, "-", "--out", "i.npy", "--overwrite").code == 0
+        np.testing.assert_allclose(np.load("i.npy"), found[:-1], rtol=0, atol=1e-5)
+
+
+def test_odd_names_stand_in_one_line_each(trained: Path, tmp_path: Path) -> None:
+    folder = drawn(tmp_path / "odd", 3)
+    (folder / "cat/000.png").rename(folder / "cat/a\nb.png")
+    Path(os.fsdecode(os.fsencode(folder / "cat") + b"/\xff.png")).write_bytes((folder / "cat/002.png").read_bytes())
+    _, paths = dcp.embed(trained, folder, out=tmp_path / "f.npy", workers=0)
+    assert paths == ["cat/002.png", "cat/a\\x0ab.png", "cat/\\xff.png", "dog/001.png"]
+    assert (tmp_path / "f.paths.txt").read_text().splitlines() == paths
+
+
+WRONG: dict[str, tuple[list[str], str]] = {
+    "no format": (["pictures", "--out", "f.csv"], ".npy, .parquet, .safetensors"),
+    "a folder as file": (["pictures", "--out", "folder.npy"], "folder.npy"),
+    "there already": (["pictures", "--out", "there.npy"], "--overwrite"),
+    "its labels there already": (["pictures", "--out", "labelled.npy"], "labelled.labels.npy"),
+    "no source": (["pictured", "--out", "f.npy"], '"pictured"'),
+    "a near data set": (["cifar1O", "--out", "f.npy"], "cifar10"),
+    "an image": (["pictures/cat/000.png", "--out", "f.npy"], "a list has a path a line"),
+    "an empty list": (["empty.txt", "--out", "f.npy"], "the list is empty"),
+    "a list of nothing": (["gone.txt", "--out", "f.npy"], "2 of 2 files are not there"),
+    "an empty folder": (["nothing", "--out", "f.npy"], "no images"),
+    "no split": (["shapes", "--out", "f.npy"], "--split test"),
+    "a split of a list": (["gone.txt", "--split", "test", "--out", "f.npy"], "no splits"),
+    "a split of a folder": (["pictures", "--split", "test", "--out", "f.npy"], "no train/"),
+    "another split": (["shapes", "--split", "dev", "--out", "f.npy"], '"dev"'),
+    "no batch": (["pictures", "--batch", "0", "--out", "f.npy"], "--batch is 0"),
+    "no workers": (["pictures", "--workers", "-1", "--out", "f.npy"], "--workers is -1"),
+    "no device": (["pictures", "--device", "tpu", "--out", "f.npy"], '"tpu"'),
+    "another key": (["pictures", "--set", "train.batch=3", "--out", "f.npy"], "train.batch"),
+    "another source": (["pictures", "--set", "data.source=stl10", "--out", "f.npy"], "data.source"),
+    "no such key": (["shapes", "--split", "test", "--set", "data.colour=1", "--out", "f.npy"], "data.colour"),
+    "no data": (["cifar10", "--split", "test", "--set", "data.root=nothing", "--out", "f.npy"], "missing-data"),
+    "no file": (["pictures"], "--out"),
+    "somebody's file": (["pictures", "--out", "mine.npy"], "mine.npy.partial"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_wrong_is_one_message_and_nothing_is_left(
+    trained: Path, here: Path, pictures: Path, dcp: Callable, name: str
+) -> None:
+    for path in ("folder.npy", "nothing"):
+        Path(path).mkdir()
+    for path in ("there.npy", "labelled.labels.npy", "empty.txt", "mine.npy.partial"):
+        Path(path).write_text("mine" if "mine" in path else "")
+    Path("gone.txt").write_text("x.png\ny.png\n")
+    before = {path: path.read_bytes() for path in here.rglob("*") if path.is_file()}
+    words, expected = WRONG[name]
+    said = dcp("embed", trained, *words)
+    assert said.code == 2, said.err
+    assert expected in said.err
+    assert said.err.count("error[") == 1
+    assert {path: path.read_bytes() for path in here.rglob("*") if path.is_file()} == before
+
+
+def test_what_was_begun_with_another_run_is_refused_and_begun_anew_on_request(
+    trained: Path, other: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "a.npy"
+    with monkeypatch.context() as patch:
+        patch.setattr(embedding, "_finish", lambda *_, **__: pytest.fail("killed"))
+        with pytest.raises(pytest.fail.Exception):
+            dcp.embed(trained, pictures, out=out, workers=0)
+    with pytest.raises(RequestError, match=f"run {trained.name} there, {other.name} here") as error:
+        dcp.embed(other, pictures, out=out, workers=0)
+    assert error.value.slug == "partial-differs"
+    with pytest.raises(RequestError, match="batch 256 there, 8 here"):
+        dcp.embed(trained, pictures, out=out, batch=8, workers=0)
+    made, _ = dcp.embed(other, pictures, out=out, workers=0, overwrite=True)
+    np.testing.assert_array_equal(made, dcp.embed(other, pictures, workers=0)[0])
+
+
+def test_a_full_disk_is_told_and_what_is_there_goes_on(
+    trained: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(table: object, lent: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    from dcp.exporting.feature_files import npy
+
+    out = tmp_path / "a.npy"
+    with monkeypatch.context() as patch:
+        patch.setattr(npy, "write", full)
+        with pytest.raises(RunError, match="the disk is full"):
+            dcp.embed(trained, pictures, out=out, workers=0)
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["a.npy.partial"]
+    made, _ = dcp.embed(trained, pictures, out=out, workers=0)
+    assert made.shape == (40, 64)
+
+
+def test_without_pyarrow_parquet_names_the_extra(
+    trained: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dcp.exporting import extras
+
+    monkeypatch.setattr(extras, "find_spec", lambda name: None)
+    with pytest.raises(RequestError, match=r"pip install 'dcp\[embed\]'"):
+        dcp.embed(trained, pictures, out=tmp_path / "a.parquet")
