@@ -1,4 +1,4 @@
-"""One run in words: what it scored beside the untrained encoder, whether it collapsed, how fast it was."""
+"""One run in words: what it scored beside the encoder before training, whether it collapsed, how fast it was."""
 
 from dcp.comparison.scores import image_interval, score_of
 from dcp.report.page import Grid, Lines, Page, count, duration, figure, is_main, listed, memory, significant, span
@@ -6,6 +6,7 @@ from dcp.runs.records import RunRecord, is_share
 from dcp.runs.run import Run
 
 RANKS = ("participation_ratio", "F_effective_rank")  # the terminal has one of the features, and one in the diagnosis
+GENTLER = "a smaller optimizer.lr with optimizer.warmup_epochs, so that the new projector changes less of the backbone"
 SHOWN = {"rankme": "rank of features (rankme)"}
 
 
@@ -13,7 +14,7 @@ def summary_page(run: Run, *, scores_only: bool = False, every_score: bool = Tru
     """The page of a run, or its scores alone, every one or the main ones; what the run does not know is left out."""
     record, status, why = run.record, run.status, run.record.why.rstrip(".")
     title = f"{run.path.resolve().name}: {status}"
-    scores = Grid("Scores", ("", "score", "95 % interval", "untrained"), _scores(run, every_score))
+    scores = Grid("Scores", ("", "score", "95 % interval", run.record.baseline), _scores(run, every_score))
     if scores_only:
         return Page(title, (scores,))
     if status == "killed":
@@ -51,22 +52,25 @@ def _diagnosis(run: Run) -> list[str]:
     verdict = [f"{head}: {evidence}{when}." if evidence else f"{head}."] if state.name else []
     said = (("Probable cause", state.cause), ("Try next", state.advice))
     verdict += [f"{word}: {text.rstrip('.')}." for word, text in said if text]
-    if healthy and (scores := _no_better(run)):
-        verdict.append(f"But no better than before training in {listed(scores)}.")
+    worse, no_better = _no_better(run)
+    if worse and run.record.weights:  # whatever the projections are like: good weights were there
+        verdict.append(f"Worse than before training in {listed(worse)}: the weights that it began with were better.")
+        verdict += [] if state.advice else [f"Try next: {GENTLER}."]
+    elif healthy and (worse or no_better):
+        verdict.append(f"But no better than before training in {listed([*worse, *no_better])}.")
     return verdict + _last_signs(run, evidence)
 
 
-def _no_better(run: Run) -> list[str]:
-    """The evaluations whose top-1 accuracy is that of the untrained encoder, or lower, with both in percent."""
-    pairs = {
-        evaluation: (score_of(probe, "top1"), score_of(probe.random_encoder, "top1"))
-        for evaluation, probe in run.probes().items()
-    }
-    return [
-        f"{evaluation} ({figure('top1', score)}%, untrained {figure('top1', untrained)}%)"
-        for evaluation, (score, untrained) in pairs.items()
-        if score is not None and untrained is not None and score <= untrained
-    ]
+def _no_better(run: Run) -> tuple[list[str], list[str]]:
+    """The evaluations whose top-1 accuracy is below that of the encoder before training; and equal to it."""
+    worse: list[str] = []
+    equal: list[str] = []
+    for evaluation, probe in run.probes().items():
+        score, before = score_of(probe, "top1"), score_of(probe.random_encoder, "top1")
+        if score is not None and before is not None and score <= before:
+            text = f"{evaluation} ({figure('top1', score)}%, {run.record.baseline} {figure('top1', before)}%)"
+            (worse if score < before else equal).append(text)
+    return worse, equal
 
 
 def _last_signs(run: Run, evidence: str) -> list[str]:

@@ -1,0 +1,51 @@
+"""What training reads before it begins: images and weights. Where they may be fetched, the first process goes first."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+from torch import Tensor
+
+from dcp.data.datasets import base as datasets
+from dcp.hardware.processes import Process
+from dcp.recipe.recipe import Recipe
+from dcp.runs import starting
+from dcp.runs.run import Run
+
+T = TypeVar("T")
+
+
+def images(recipe: Recipe, run: Run | None, process: Process) -> datasets.Dataset:
+    """The images that a recipe names, as the run that goes on has settled them, if one does.
+
+    Raises:
+        RequestError: they are not there.
+    """
+    config = datasets.settled(recipe.data, run and run.record.data.model_extra)
+    return _in_turn(lambda: datasets.load(config, "pretrain"), process, downloads=recipe.data.download)
+
+
+def weights(
+    recipe: Recipe, runs: Path, run: Run | None, process: Process
+) -> tuple[Mapping[str, Tensor] | None, starting.Start | None]:
+    """The weights of the backbone that training begins with, and what a new run notes of them; None: random ones.
+
+    A run that goes on has its own copy of them.
+
+    Raises:
+        RequestError: there are none, or they do not fit.
+    """
+    if run is not None:
+        return starting.kept(run, recipe), None
+    fetched = recipe.network.weights in starting.LIBRARIES
+    found = _in_turn(lambda: starting.find(recipe, runs), process, downloads=fetched)
+    return (None, None) if found is None else (found.tensors, found)
+
+
+def _in_turn(get: Callable[[], T], process: Process, *, downloads: bool) -> T:
+    if downloads and not process.is_main:
+        process.wait()
+    got = get()
+    if downloads and process.is_main:
+        process.wait()
+    return got
