@@ -3,6 +3,7 @@
     run = dcp.pretrain("quickstart")
     encoder = dcp.load_encoder("quickstart")
     features = encoder(["a.jpg", "b.jpg"])                # [2, D]; also PIL images, NumPy arrays, tensors
+    scores = dcp.load_run("quickstart").scores()
 
 The functions behind the commands, for notebooks and programs: plain values in, plain values out. Importing dcp is
 light; torch is imported when one of its functions is first used.
@@ -17,9 +18,10 @@ from dcp import errors
 
 if TYPE_CHECKING:
     from dcp.runs.encoder import Encoder
+    from dcp.runs.loaded import LoadedRun
 
 __version__ = version("dcp")
-__all__ = ["__version__", "compare", "errors", "load_encoder", "pretrain", "probe", "study", "theory"]
+__all__ = ["__version__", "compare", "errors", "load_encoder", "load_run", "pretrain", "probe", "study", "theory"]
 
 
 def __dir__() -> list[str]:
@@ -180,3 +182,22 @@ def load_encoder(run: str | Path, *, runs: str | Path = "runs") -> "Encoder":
     from dcp.runs.run import open_or_find
 
     return encoder.load(open_or_find(run, Path(runs)))
+
+
+def load_run(path: str | Path, *, runs: str | Path = "runs") -> "LoadedRun":
+    """A run as an object: what its folder says, as plain values. Does not import torch.
+
+    `.path`, `.name`, `.status`; `.recipe` and `.record` (run.json) as dicts; `.metrics(kind)`, a list of dicts;
+    `.scores()`, by evaluation, or `.scores(flat=True)`, a list of rows; `.diagnosis` with state, why, evidence and
+    advice; `.encoder()`, which imports torch.
+
+    Args:
+        path: a run folder, or the name of a run below `runs`: without a seed the first there is.
+        runs: the folder of run folders.
+
+    Raises:
+        dcp.errors.RequestError: no such run, or its folder is damaged.
+    """
+    from dcp.runs import loaded
+
+    return loaded.load(path, Path(runs))
