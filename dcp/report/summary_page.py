@@ -52,25 +52,28 @@ def _diagnosis(run: Run) -> list[str]:
     verdict = [f"{head}: {evidence}{when}." if evidence else f"{head}."] if state.name else []
     said = (("Probable cause", state.cause), ("Try next", state.advice))
     verdict += [f"{word}: {text.rstrip('.')}." for word, text in said if text]
-    worse, no_better = _no_better(run)
-    if worse and run.record.weights:  # whatever the projections are like: good weights were there
+    no_better = _no_better(run)
+    worse = [text for text, is_clear in no_better if is_clear and run.record.weights]
+    if worse:  # whatever the projections are like: good weights were there
         verdict.append(f"Worse than before training in {listed(worse)}: the weights that it began with were better.")
         verdict += [] if state.advice else [f"Try next: {GENTLER}."]
-    elif healthy and (worse or no_better):
-        verdict.append(f"But no better than before training in {listed([*worse, *no_better])}.")
+    if healthy and (scores := [text for text, _ in no_better if text not in worse]):
+        verdict.append(f"But no better than before training in {listed(scores)}.")
     return verdict + _last_signs(run, evidence)
 
 
-def _no_better(run: Run) -> tuple[list[str], list[str]]:
-    """The evaluations whose top-1 accuracy is below that of the encoder before training; and equal to it."""
-    worse: list[str] = []
-    equal: list[str] = []
+def _no_better(run: Run) -> list[tuple[str, bool]]:
+    """The evaluations whose top-1 accuracy is that of the encoder before training, or lower, with both in percent.
+
+    And of each whether it is clearly lower: the interval over test images says so, too.
+    """
+    found = []
     for evaluation, probe in run.probes().items():
         score, before = score_of(probe, "top1"), score_of(probe.random_encoder, "top1")
         if score is not None and before is not None and score <= before:
             text = f"{evaluation} ({figure('top1', score)}%, {run.record.baseline} {figure('top1', before)}%)"
-            (worse if score < before else equal).append(text)
-    return worse, equal
+            found.append((text, before > (image_interval(probe, "top1") or (score, score))[1]))
+    return found
 
 
 def _last_signs(run: Run, evidence: str) -> list[str]:

@@ -44,6 +44,10 @@ def test_a_summary_says_when_training_made_a_score_worse(state: str, onward: Cal
     text = shown(render.summary(run))
     assert "Worse than before training in knn (20.00%, before training 30.00%): the weights" in text
     assert "Try next: a smaller optimizer.lr" in text
+    run.write_probe("knn", {**probe(0.28, 100), "random_encoder": {"score": {"top1": 0.3}}})
+    text = shown(render.summary(run))
+    assert "Worse" not in text
+    assert ("no better than before training in knn (28.00%" in text) == (state == "healthy")
     run.write_probe("knn", {**probe(0.4, 100), "random_encoder": {"score": {"top1": 0.3}}})
     assert "Worse" not in shown(render.summary(run))
 
