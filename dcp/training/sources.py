@@ -1,7 +1,6 @@
 """What training reads before it begins: images and weights. Where they may be fetched, the first process goes first."""
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TypeVar
 
 from torch import Tensor
@@ -11,6 +10,7 @@ from dcp.hardware.processes import Process
 from dcp.recipe.recipe import Recipe
 from dcp.runs import starting
 from dcp.runs.run import Run
+from dcp.training.request import Request
 
 T = TypeVar("T")
 
@@ -26,7 +26,7 @@ def images(recipe: Recipe, run: Run | None, process: Process) -> datasets.Datase
 
 
 def weights(
-    recipe: Recipe, runs: Path, run: Run | None, process: Process
+    recipe: Recipe, request: Request, run: Run | None, process: Process
 ) -> tuple[Mapping[str, Tensor] | None, starting.Start | None]:
     """The weights of the backbone that training begins with, and what a new run notes of them; None: random ones.
 
@@ -37,8 +37,11 @@ def weights(
     """
     if run is not None:
         return starting.kept(run, recipe), None
-    fetched = recipe.network.weights in starting.LIBRARIES
-    found = _in_turn(lambda: starting.find(recipe, runs), process, downloads=fetched)
+    word, backbone = recipe.network.weights, recipe.network.backbone
+    fetched = word in starting.LIBRARIES
+    if fetched and process.is_main:
+        request.say(f"weights of {word} for {backbone}: from its cache, or fetched now")
+    found = _in_turn(lambda: starting.find(recipe, request.runs), process, downloads=fetched)
     return (None, None) if found is None else (found.tensors, found)
 
 

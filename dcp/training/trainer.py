@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from contextlib import closing, nullcontext
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -72,7 +73,7 @@ class Trainer:
         self.process = Process(device, tracker=recipe.run.tracker, folder=str(self.path), say=request.warn)
         set_determinism(recipe.train.deterministic)
         recipe.views.blur.kernel_at(recipe.data.view_size)  # refuses one that does not fit, before images are fetched
-        begun, found = sources.weights(self.anchored, request.runs, self.existing, self.process)
+        begun, found = sources.weights(self.anchored, request, self.existing, self.process)
         self.start = found if self.process.is_main else None
         self.data = sources.images(self.anchored, self.existing, self.process)
         self.fingerprint = self.data.fingerprint()
@@ -129,6 +130,8 @@ class Trainer:
                 run = Run.create(
                     self.path.parent, settings.name, settings.seed, toml, facts, further=further, held=True
                 )
+            if self.start is not None:
+                self.start = replace(self.start, tensors={})  # they are in the folder, and in the network
             progress = self._restore()
             writes = run if process.is_main else None
             with writes.lock(self.request.say) if writes else nullcontext(), failures.noted(self.path, writes):

@@ -325,6 +325,25 @@ def test_timms_weights_come_with_their_licence_from_the_cache(monkeypatch: pytes
     assert start.facts["left_out"] == ["fc.*"]
 
 
+def test_timm_fits_position_embeddings_to_the_views(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import timm
+
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    snapshot = tmp_path / "models--timm--test_vit.r160_in1k/snapshots/1234"
+    snapshot.mkdir(parents=True)
+    (snapshot.parents[1] / "refs").mkdir()
+    (snapshot.parents[1] / "refs/main").write_text("1234")
+    given = timm.create_model("test_vit").state_dict()
+    save_file(given, snapshot / "model.safetensors")
+    of_a_vit = ("network.backbone=test_vit", "network.width=64", "data.image_size=64")
+    start = starting.find(recipe("network.weights=timm", *of_a_vit), tmp_path)
+    assert start is not None
+    assert start.tensors["pos_embed"].shape[1] < given["pos_embed"].shape[1]
+    assert torch.equal(start.tensors["blocks.0.attn.qkv.weight"], given["blocks.0.attn.qkv.weight"])
+    said = refused(f"network.weights='{snapshot / 'model.safetensors'}'", *of_a_vit)
+    assert "pos_embed: [1, 101, 64] there, [1, 17, 64] here" in said.hint
+
+
 @pytest.mark.parametrize(
     ("library", "fetch", "place"),
     [
