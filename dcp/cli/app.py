@@ -1,5 +1,6 @@
 """The command line: which commands there are. Each is a file of this folder, and imports what is heavy inside."""
 
+import gc
 import os
 import signal
 import sys
@@ -48,7 +49,9 @@ def main() -> NoReturn:
     ):  # training has its own way; all else ends here
         if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is not signal.SIG_IGN:
             signal.signal(getattr(signal, name), stop)
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    gc.freeze()  # or Python, before it ends, spends two seconds on looking through all of PyTorch for garbage
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:

@@ -28,10 +28,7 @@ def compare(
         Path | None,
         typer.Option("--out", metavar="DIR", help="Also write comparison.html, .md and .json here."),
     ] = None,
-    figures: Annotated[
-        str | None,
-        typer.Option("--figures", metavar="FORMAT", help="Also write each chart there: pdf, svg or png."),
-    ] = None,
+    figures: options.Figures = None,
     quiet: options.Quiet = False,
     json_: options.Json = False,
 ) -> None:
@@ -41,8 +38,10 @@ def compare(
     """
     from rich.console import Console
 
+    from dcp.cli.lines import written
     from dcp.comparison.compare import compare_named
     from dcp.report import render
+    from dcp.report.chart_files import FOLDER as FIGURES
     from dcp.report.chart_files import check_figures, write_charts
     from dcp.report.html import reports
     from dcp.report.page import Lines, Page
@@ -50,8 +49,8 @@ def compare(
     from dcp.runs.json_files import check_made_by_dcp, to_json
 
     check_figures(figures, out)
+    names = [f"comparison.{suffix}" for suffix in ("html", "md", "json")]
     if out is not None:
-        names = [f"comparison.{suffix}" for suffix in ("json", "md", "html")]
         check_made_by_dcp(out, names)
     comparison, console = compare_named(runs_, runs), Console()
     if out is not None:
@@ -75,7 +74,8 @@ def compare(
             console.print()
             console.print(render.terminal(Page("", (Lines("", (MORE,)),))))
         if out is not None:
-            console.print(f"\n{out}: comparison.html, comparison.md, comparison.json", highlight=False, soft_wrap=True)
+            console.print()
+            written(console, out, [*names, *([FIGURES] if figures else [])])
     if json_:
         print(json.dumps(render.plain(comparison)))
 

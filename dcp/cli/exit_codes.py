@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 import typer
 
+from dcp.cli.lines import complain
 from dcp.errors import (
     DONE,
     INTERRUPTED,
@@ -56,11 +57,11 @@ def guarded(work: Callable[[], int | None]) -> int:
     except Interrupted as error:
         if is_main() or not (error.saved or LAUNCHED in os.environ):
             how = "a checkpoint was saved" if error.saved else "no new checkpoint, images were waited for in vain"
-            print(f"stopped; {how}: go on with --resume", file=sys.stderr)
+            complain(f"stopped; {how}: go on with --resume")
         return error.exit_code
     except KeyboardInterrupt as error:
         if is_main():
-            print(*(error.args or ("stopped",)), file=sys.stderr)  # who knows how to go on says so
+            complain(" ".join(error.args) or "stopped")  # who knows how to go on says so
         return INTERRUPTED if signal.SIGINT in _heard[-1:] or not _heard else TERMINATED
     except LAST_RESORT as error:
         return report(_system_error(error))
@@ -95,7 +96,7 @@ def report(error: DcpError) -> int:
     # several processes meet some errors alike, and the word of one is enough, or of two where one is lost
     two = isinstance(error, ProcessLost) and _integer("RANK") == 1
     if is_main() or two or not isinstance(error, ON_EVERY_PROCESS):
-        print(error, file=sys.stderr, flush=True)
+        complain(str(error))
     return error.exit_code
 
 

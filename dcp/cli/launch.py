@@ -26,8 +26,13 @@ SAVING_S = 300.0  # the same when it has stopped as asked: they may be saving
 POLL_S = 0.05
 
 
-def launch(arguments: list[str], processes: int) -> int:
+def launch(arguments: list[str], processes: int, stdout: int | None = None) -> int:
     """Run `python -m dcp ARGUMENTS` in so many processes that train together.
+
+    Args:
+        arguments: of the command.
+        processes: how many.
+        stdout: descriptor for what they print; that of this process if None.
 
     Returns:
         0, or the exit code of a process that ended with another; 130 or 143 where a signal asked for the end.
@@ -57,7 +62,8 @@ def launch(arguments: list[str], processes: int) -> int:
             }
             command = [sys.executable, "-m", "dcp", *arguments]
             pipe = subprocess.PIPE
-            workers.append(subprocess.Popen(command, env=environment, stdin=pipe, start_new_session=True))
+            worker = subprocess.Popen(command, env=environment, stdin=pipe, stdout=stdout, start_new_session=True)
+            workers.append(worker)
         return _wait(workers, heard)
     finally:
         for worker in workers:

@@ -17,6 +17,10 @@ Sets = Annotated[
 ]
 Runs = Annotated[Path, typer.Option("--runs", metavar="DIR", help="The folder of run folders.")]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
+Figures = Annotated[
+    str | None,
+    typer.Option("--figures", metavar="FORMAT", help="Also write each chart as a file: pdf, svg or png."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print results and errors only.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on the last line.")]
 

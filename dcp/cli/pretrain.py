@@ -11,6 +11,7 @@ import typer
 
 from dcp.cli import options
 from dcp.cli.exit_codes import is_launched, is_main
+from dcp.cli.lines import complain, tell
 from dcp.errors import DcpError, ProcessLost, RequestError
 from dcp.training.request import Request
 
@@ -36,6 +37,7 @@ def pretrain(
     ] = 1,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check all, measure a few steps, write nothing.")] = False,
     format_: options.As = options.Format.table,
+    figures: options.Figures = None,
     quiet: options.Quiet = False,
     json_: options.Json = False,
 ) -> int:
@@ -55,8 +57,9 @@ def pretrain(
     if twice := sorted(keys[0] & keys[1]):
         what, hint = f"{twice[0]} is given twice, with --set and without", "Which of the two counts? Give it once."
         raise RequestError(what, slug="bad-override", where=twice[0], hint=hint)
-    sets, request = (*(set_ or ()), *(words or ())), Request(runs, resume, device, processes, warn=_warn)
-    with Watcher(Console(), quiet=quiet or not is_main()) as watcher:
+    sets, request = (*(set_ or ()), *(words or ())), Request(runs, resume, device, processes, warn=complain)
+    console = Console(stderr=format_ is not options.Format.table)  # then standard output is the table alone
+    with Watcher(console, quiet=quiet or not is_main()) as watcher:
         watcher.doing("loading PyTorch")  # what is imported below takes seconds
         from dcp.recipe.recipe import Recipe
         from dcp.recipe.seeds import parse
@@ -68,11 +71,22 @@ def pretrain(
 
             watcher.rest()
             return study.pretrain(
-                recipe, sets, asked, request, dry_run=dry_run, quiet=quiet, format_=format_, as_json=json_
+                recipe,
+                sets,
+                asked,
+                request,
+                dry_run=dry_run,
+                quiet=quiet,
+                format_=format_,
+                figures=figures,
+                as_json=json_,
             )
         if format_ is not options.Format.table:
             hint = "a run has no table of arms; dcp compare has one of several runs"
             raise RequestError("--format is for studies", slug="bad-option", hint=hint)
+        if figures is not None:
+            hint = f"once the run is done: dcp probe RUN --figures {figures}"
+            raise RequestError("--figures is for studies", slug="bad-option", hint=hint)
         checked = Recipe.read(recipe, sets)
         recipes = [checked.with_seed(each) for each in asked] or [checked]
         if dry_run:
@@ -92,10 +106,6 @@ def pretrain(
     if json_ and is_main():
         print(json.dumps({"runs": [str(run.path) for run in trained]}))
     return 0
-
-
-def _warn(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def _note(recipes: "list[Recipe]", request: Request, error: ProcessLost) -> None:
@@ -175,7 +185,7 @@ def _dry(recipe: "Recipe", request: Request, watcher: "Watcher", *, as_json: boo
         f"memory       {gib:.1f} GiB at most so far",
         f"time         {time}",
     ):
-        print(line)
+        tell(watcher.console, line)
     if as_json:
         sys.stdout.write(json.dumps(cost) + "\n")
     return 0

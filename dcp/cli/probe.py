@@ -23,6 +23,7 @@ def probe(
     runs: options.Runs = Path("runs"),
     device: options.Device = "auto",
     html: Annotated[bool, typer.Option("--html", help="Also take pictures and write RUN/report.html.")] = False,
+    figures: options.Figures = None,
     quiet: options.Quiet = False,
     json_: options.Json = False,
 ) -> None:
@@ -39,9 +40,12 @@ def probe(
         from dcp.hardware.malloc import keep_freed_memory
         from dcp.probing import probe as probing
         from dcp.report import render
+        from dcp.report.chart_files import FOLDER as FIGURES
+        from dcp.report.chart_files import check_figures, write_charts
         from dcp.report.html import reports
         from dcp.runs.run import find
 
+        check_figures(figures, runs)
         if choose_device(device) == "cpu":
             keep_freed_memory()
         for run in find(runs_, runs):
@@ -61,11 +65,14 @@ def probe(
                 )
                 if html:
                     run.write("report.html", reports.run_html(run).encode())
+                if figures is not None:
+                    write_charts(run, figures, run.path)
             watcher.rest()
             watcher.console.print(render.summary(run, scores_only=quiet))
             watcher.console.print()
             results[str(run.path)] = measured
-            folders[run.path] = [*(f"probes/{name}.json" for name in measured), *(["report.html"] if html else [])]
+            more = [*(["report.html"] if html else []), *([FIGURES] if figures else [])]
+            folders[run.path] = [*(f"probes/{name}.json" for name in measured), *more]
     for folder, files in folders.items():
         written(watcher.console, folder, files)
     if json_:

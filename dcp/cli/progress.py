@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.live import Live
 
-from dcp.cli.lines import INDENT, tell
+from dcp.cli.lines import INDENT, paragraph, tell
 from dcp.cli.ticker import GAP, SHORTEST, Pulse, Ticker, drawn_bar, is_live
 from dcp.report.page import count
 from dcp.training.diagnosis.states import COMPLETE
@@ -151,7 +151,8 @@ class Watcher:
         threads = f"threads: {line['threads_why']}" if line["threads_why"] else ""
         how = graph if line["device"].startswith("cuda") else threads
         numbers = f"{line['device']}{processes}, {line['precision']} ({line['why']})"
-        self.say(INDENT + "; ".join(filter(None, (numbers, how))))
+        for part in paragraph(INDENT + "; ".join(filter(None, (numbers, how))), self.console.width):
+            self.say(part)
         self.bar.share = line["step"] / max(1, self.steps)
         if is_live(self.console) and not self.quiet:
             # drawn as lines come, not by a thread of its own: that one's errors would reach nobody
@@ -181,6 +182,7 @@ class Watcher:
         else:
             self._draw(line, now=True)
             self.rest()  # what is said from here on stands below
+            self.doing("saving")
 
     def _probe(self, line: dict[str, Any]) -> None:
         self.rest() if self.live is not None else None
@@ -199,10 +201,9 @@ class Watcher:
             self.live.refresh()
 
     def _told(self, line: dict[str, Any], place: str) -> str:
-        """A line of at most eighty columns, as a rule, where there is no terminal."""
-        _, loss, *_, left = self._progress(line)
-        short = (f"online kNN {self.readouts['kNN']:.0%}",) if "kNN" in self.readouts else ()
-        return GAP.join((place, loss, *_signs(line), *short, left))
+        """What the bar says, where there is no terminal: in one line, as long as that may be."""
+        _, *progress = self._progress(line)
+        return GAP.join((place, *progress, *self._health(line)))
 
     def _progress(self, line: dict[str, Any]) -> tuple[str, ...]:
         done = line["step"] + 1

@@ -13,12 +13,15 @@ from rich.console import Console
 from dcp.cli import launch
 from dcp.cli.compare import write
 from dcp.cli.exit_codes import is_launched
+from dcp.cli.lines import tell, written
 from dcp.cli.options import Format
 from dcp.cli.progress import Watcher, duration
 from dcp.errors import DONE, FAILED, INTERRUPTED, REFUSED, TERMINATED, Interrupted, RequestError, RunError
 from dcp.hardware.device import choose_device
 from dcp.hardware.malloc import keep_freed_memory
 from dcp.report import render
+from dcp.report.chart_files import FOLDER as FIGURES
+from dcp.report.chart_files import check_figures, write_charts
 from dcp.report.html.reports import comparison_html
 from dcp.report.page import count
 from dcp.runs.disk import atomic_write
@@ -30,6 +33,8 @@ from dcp.training import dry_run as dry_run_module
 from dcp.training import pretrain as training
 from dcp.training.request import Request
 
+STDERR = 2  # its descriptor
+
 
 def pretrain(
     source: str,
@@ -40,6 +45,7 @@ def pretrain(
     dry_run: bool,
     quiet: bool,
     format_: Format,
+    figures: str | None,
     as_json: bool,
 ) -> int:
     """Do a study; the exit code: that of a failed run if one failed."""
@@ -47,19 +53,21 @@ def pretrain(
         hint = f"dcp pretrain {source} --processes N starts N of them for each run"
         raise RequestError("a study starts its processes itself", slug="bad-option", hint=hint)
     study = read(source, sets).with_seeds(seeds)
+    folder = request.runs / study.name
+    check_figures(figures, folder)
     if dry_run:
         return _dry(study, request, as_json=as_json)
     if choose_device(request.device) == "cpu":
         keep_freed_memory()
     console = Console(stderr=format_ is not Format.table)  # then standard output is the table alone
-    request = replace(request, resume=True, say=partial(console.print, highlight=False, markup=False, soft_wrap=True))
+    request = replace(request, resume=True, say=partial(tell, console))
     numbers = {cell: number for number, cell in enumerate(grid.cells(study), 1)}
 
     def train(cell: Cell) -> Run:
         if not quiet:
             request.say(f"\nrun {numbers[cell]} of {len(numbers)}: {cell.path(request.runs)}")
         if request.processes > 1:
-            return _launched(cell, request)
+            return _launched(cell, request, stdout=STDERR if console.stderr else None)
         with Watcher(console, quiet=quiet) as watcher:
             return training.pretrain(cell.recipe, replace(request, watch=watcher, say=watcher.say))
 
@@ -73,15 +81,19 @@ def pretrain(
     ):
         for path in paths:
             request.say(f"{path}: {title}")
-    folder, comparison = request.runs / study.name, result.comparison
+    comparison = result.comparison
     if result.reproductions:
         console.print()
         console.print(render.terminal(page.published(result.study, result.reproductions)))
     if comparison is not None:
         atomic_write(folder / "comparison.html", comparison_html(comparison).encode())
-    files, more = "comparison.html, comparison.md, comparison.json, study.json", ""
+        if figures is not None:
+            write_charts(comparison, figures, folder)
+    files = ["study.json"]
+    if comparison is not None:
+        files = ["comparison.html", "comparison.md", "comparison.json", *files, *([FIGURES] if figures else [])]
     if comparison is None:
-        files = "study.json"
+        console.print()
     elif format_ is not Format.table:
         write(comparison, format_)
     else:
@@ -91,20 +103,21 @@ def pretrain(
         console.print()
         console.print(render.result(comparison))
         runs = "" if request.runs == Path("runs") else f" --runs {request.runs}"
-        more = f"every score and all tests: dcp compare {study.name} --details{runs}\n"
-    console.print(f"\n{more}{folder}: {files}", highlight=False, markup=False, soft_wrap=True)
+        console.print()
+        tell(console, f"Every score and all tests: dcp compare {study.name} --details{runs}")
+    written(console, folder, files)
     if as_json:
         print(json.dumps(result.to_dict()))
     return FAILED if result.outcome.failed else DONE
 
 
-def _launched(cell: Cell, request: Request) -> Run:
+def _launched(cell: Cell, request: Request, stdout: int | None) -> Run:
     """Train and measure a run in processes of its own."""
     with tempfile.TemporaryDirectory() as folder:
         recipe = Path(folder) / "recipe.toml"
         recipe.write_text(cell.recipe.toml(), encoding="utf-8")
         words = ["pretrain", str(recipe), "--resume", "--quiet", "--runs", str(request.runs)]
-        code = launch.launch([*words, "--device", request.device], request.processes)
+        code = launch.launch([*words, "--device", request.device], request.processes, stdout)
     if code in (INTERRUPTED, TERMINATED):
         raise Interrupted(code)
     if code != DONE:
@@ -117,7 +130,8 @@ def _dry(study: Study, request: Request, *, as_json: bool) -> int:
     """Check everything, print the plan, measure a few steps of one run."""
     states = grid.states(study, request.runs)
     steps = preflight.check(study, states, request)
-    Console().print(render.terminal(page.plan(study, states)))
+    console = Console()
+    console.print(render.terminal(page.plan(study, states)))
     plan: dict[str, Any] = {
         "study": study.name,
         "runs": {str(cell.path(request.runs)): state for cell, state in states.items()},
@@ -129,11 +143,12 @@ def _dry(study: Study, request: Request, *, as_json: bool) -> int:
         plan |= {"steps": total, "seconds_per_step": pace, "estimated_s": None if pace is None else total * pace}
         what = f"{count(total, 'step')} of {count(len(left), 'run')}"
         if pace is None:
-            print(f"\ntime  {what}; {cost['run']} has too few to measure any")
+            tell(console, f"\ntime  {what}; {cost['run']} has too few to measure any")
         else:
-            print(
+            tell(
+                console,
                 f"\ntime  {pace:.3f} s a step, measured on {cost['run']}: {what} take about "
-                f"{duration(total * pace)} on {cost['device']}, and then the probes"
+                f"{duration(total * pace)} on {cost['device']}, and then the probes",
             )
     if as_json:
         sys.stdout.write(json.dumps(plan) + "\n")

@@ -1,4 +1,4 @@
-"""What goes on now and for how long: one line in a terminal, drawn over itself; elsewhere lines where it takes long.
+"""What goes on now and for how long: one line in a terminal, drawn over itself; elsewhere a line where it takes long.
 
 A thread draws it, because what it tells of is one call: importing PyTorch, fitting a classifier. It writes to the
 descriptor, past the locks of Python's streams: a process that is forked meanwhile must not find one of them taken.
@@ -14,7 +14,7 @@ from rich.console import Console
 
 REDRAW_S = 0.25
 BEAT_S, STILL_S = 1.0, 2.0
-PATIENCE_S = 5.0  # without a terminal nothing is said of what takes less; then ever more rarely
+PATIENCE_S = 5.0  # without a terminal nothing is said of what takes less
 LONGEST, SHORTEST = 20, 5  # columns of the bar
 GAP = "  "
 ERASE = "\r\x1b[K"
@@ -47,14 +47,14 @@ class Ticker:
         self.console, self.live = console, is_live(console)
         self.text, self.share = "", None  # type: tuple[str, float | None]
         self.since = time.monotonic()
-        self.next = PATIENCE_S  # seconds after which something is said without a terminal
+        self.said = False  # without a terminal, that the text goes on
         self.ended = threading.Event()
         self.thread: threading.Thread | None = None
 
     def show(self, text: str, share: float | None = None) -> None:
         """From now on this goes on, and so much of it is done; the time is that since the text is another."""
         if text != self.text:
-            self.since, self.next = time.monotonic(), PATIENCE_S
+            self.since, self.said = time.monotonic(), False
         self.text, self.share = text, share
         if self.thread is None:
             with contextlib.suppress(OSError, SystemExit):
@@ -78,12 +78,12 @@ class Ticker:
     @contextlib.contextmanager
     def away(self) -> Iterator[None]:
         """Gone while something is printed, and there again."""
-        text, share, since, following = self.text, self.share, self.since, self.next
+        text, share, since, said = self.text, self.share, self.since, self.said
         self.clear()
         yield
         if text:
             self.show(text, share)
-            self.since, self.next = since, following
+            self.since, self.said = since, said
 
     def line(self, width: int) -> str:
         """What the line says, in at most so many columns."""
@@ -101,9 +101,9 @@ class Ticker:
         while not ended.wait(REDRAW_S):
             if self.live:
                 self._write(ERASE + self.line(self.console.width - 1))
-            elif time.monotonic() - self.since >= self.next:
-                self.next *= 3
-                self._write(self.line(10**6) + "\n")
+            elif not self.said and time.monotonic() - self.since >= PATIENCE_S:
+                self.said = True
+                self._write(f"{self.text} ...\n")
 
     def _write(self, text: str) -> None:
         write(self.console, text)

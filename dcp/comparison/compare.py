@@ -15,11 +15,11 @@ from dcp.comparison.equal_time import EqualTime, at_equal_time
 from dcp.comparison.intervals import Interval, clipped, over_seeds
 from dcp.comparison.missing_runs import Absent
 from dcp.comparison.primary import Name, Role, primary_of, roles
-from dcp.comparison.scores import having, image_interval, score_of, values_of
+from dcp.comparison.scores import having, image_interval, range_of, score_of, values_of
 from dcp.comparison.significance import Difference, corrected, difference
 from dcp.errors import RequestError
 from dcp.runs.lookup import without_folder
-from dcp.runs.records import BEFORE, UNTRAINED, is_share
+from dcp.runs.records import BEFORE, UNTRAINED
 from dcp.runs.run import Run, find
 
 
@@ -33,13 +33,21 @@ class ArmScore:
     mean: float | None  # over the seeds; None if no seed has it
     # mean of the seeds' own intervals over test images. They share those images, so averaging does not narrow it
     over_images: Interval | None
-    over_seeds: Interval | None  # Student's t interval, from two seeds on; of a share, its part in [0, 1]
+    # Student's t interval, from two seeds on, or its part in the score's range; None if the seeds agree
+    over_seeds: Interval | None
     untrained: float | None  # the same evaluation of the encoder before training, mean over the seeds
 
     @property
     def interval(self) -> Interval | None:
-        """Over its seeds, of a single seed over test images."""
-        return self.over_images if self.over_seeds is None else self.over_seeds
+        """Over its seeds; of a single seed, or of seeds that agree, over test images.
+
+        Of two seeds no narrower than over test images: two may be close by chance.
+        """
+        if self.over_seeds is None or self.over_images is None:
+            return self.over_seeds or self.over_images
+        if len(self.values) > 2:
+            return self.over_seeds
+        return min(self.over_seeds[0], self.over_images[0]), max(self.over_seeds[1], self.over_images[1])
 
 
 @dataclass(frozen=True)
@@ -144,13 +152,14 @@ def _arm_score(name: str, arm: Sequence[Member], evaluation: str, score: str) ->
     values = values_of(members, evaluation, score)
     intervals = [ends for probe in probes if (ends := image_interval(probe, score)) is not None]
     every = bool(probes) and len(intervals) == len(probes)
+    low, high = range_of(score, probes)
     return ArmScore(
         arm=name,
         seeds=tuple(member.run.seed for member in members),
         values=tuple(values),
         mean=mean(values),
         over_images=(fmean(low for low, _ in intervals), fmean(high for _, high in intervals)) if every else None,
-        over_seeds=clipped(over_seeds(values), 0.0, 1.0) if is_share(score) else over_seeds(values),
+        over_seeds=clipped(over_seeds(values), min([low, *values]), max([high, *values])),  # no rank at all is 0
         untrained=mean(score_of(probe.random_encoder, score) for probe in probes),
     )
 

@@ -13,16 +13,18 @@ Interval = tuple[float, float]
 
 
 def over_seeds(values: Sequence[float], *, level: float = LEVEL) -> Interval | None:
-    """Student's t interval of the mean of at least two values; None for fewer.
+    """Student's t interval of the mean of at least two values; None for fewer, and for values that all agree.
+
+    That seeds agree does not mean that they always will: an interval without width would claim so.
 
     >>> [round(end, 3) for end in over_seeds([0.6, 0.62, 0.64])]
     [0.57, 0.67]
     """
     from scipy.special import stdtrit  # a tenth of a second to import, and often not needed
 
-    if len(values) < 2:
+    if len(values) < 2 or not (spread := between(values)):
         return None
-    reach = float(stdtrit(len(values) - 1, (1 + level) / 2)) * (between(values) / len(values)) ** 0.5
+    reach = float(stdtrit(len(values) - 1, (1 + level) / 2)) * (spread / len(values)) ** 0.5
     return fmean(values) - reach, fmean(values) + reach
 
 
@@ -69,7 +71,7 @@ def quantile(tail: float) -> float:
 
 
 def clipped(interval: Interval | None, low: float, high: float) -> Interval | None:
-    """The part of an interval in [low, high]: Student's does not know that a share ends at 1.
+    """The part of an interval in [low, high]: Student's does not know that a share ends at 1 and a rank begins there.
 
     >>> clipped((-0.71, 0.98), 0.0, 1.0)
     (0.0, 0.98)

@@ -1,14 +1,33 @@
-"""Scores as probes hold them."""
+"""Scores as probes hold them, and between which values each can lie."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 
 from dcp.comparison.arms import Member
 from dcp.comparison.intervals import Interval
-from dcp.runs.records import ProbeRecord, Scored
+from dcp.runs.records import ProbeRecord, Scored, is_share
 
 RIGHT = ("top1", "accuracy")  # the shares of test images whose prediction is their label
 LARGEST = 1e60  # what is larger is no measurement, and its fourth power, in degrees of freedom, overflows
 NO_PROBE = ProbeRecord()
+# Ranks, which lie between 1 and the number of dimensions, by the list in `extra` that has a number for each dimension.
+RANKS = {
+    "rankme": "feature_covariance_eigenvalues",
+    "stable_rank": "feature_covariance_eigenvalues",
+    "nesum": "feature_covariance_eigenvalues",
+    "participation_ratio": "feature_covariance_eigenvalues",
+    "F_effective_rank": "F_eigenvalues",
+}
+RANGES: dict[str, Interval] = {
+    "normalized_std": (0.0, 1.0),
+    "powerlaw_alpha": (0.0, math.inf),
+    "W_asymmetry": (0.0, 1.0),
+    "commutator": (0.0, 1.0),
+    "alignment": (0.0, 1.0),
+    "nmi": (0.0, 1.0),
+    "ari": (-0.5, 1.0),
+    "map": (0.0, 1.0),
+}
 
 
 def score_of(probe: Scored, score: str) -> float | None:
@@ -20,6 +39,16 @@ def image_interval(probe: Scored, score: str) -> Interval | None:
     """The interval over test images that a probe gives for a score, if there is one."""
     low, high = map(_plausible, probe.interval.get(score) or (None, None))
     return None if low is None or high is None else (low, high)
+
+
+def range_of(score: str, probes: Iterable[ProbeRecord]) -> Interval:
+    """The least and the largest value that a score can have in these probes; of an unknown score, any value."""
+    if score in RANKS:
+        lists = [probe.extra.get(RANKS[score]) for probe in probes]
+        return 1.0, max((float(len(each)) for each in lists if isinstance(each, list) and each), default=math.inf)
+    if is_share(score) or score.startswith("precision_at_"):
+        return 0.0, 1.0
+    return RANGES.get(score, (-math.inf, math.inf))
 
 
 def having(members: Sequence[Member], evaluation: str, score: str) -> list[Member]:

@@ -12,8 +12,7 @@ from dcp.comparison.effect_size import hedges, plan
 from dcp.comparison.intervals import LEVEL, Interval, clipped, p_of, unpaired_over_images
 from dcp.comparison.mcnemar import McNemar
 from dcp.comparison.pairing import paired_seeds, right_answers
-from dcp.comparison.scores import having, image_interval, score_of, values_of
-from dcp.runs.records import is_share
+from dcp.comparison.scores import having, image_interval, range_of, score_of, values_of
 
 
 class Methods(NamedTuple):
@@ -119,8 +118,9 @@ def difference(arms: Members, arm: str, against: str, evaluation: str, score: st
     means = Difference(arm, against, fmean(values[len(a) :]) - fmean(values[: len(a)]))
     judge = _over_seeds if max(len(a), len(b)) > 1 else _over_images
     result = judge(means, a, b, evaluation, score)
-    if is_share(score):
-        result = replace(result, interval=clipped(result.interval, -1.0, 1.0))
+    low, high = range_of(score, [member.probes[evaluation] for member in (*a, *b)])
+    widest = max(high, *values) - min(low, *values)
+    result = replace(result, interval=clipped(result.interval, -widest, widest))
     ends = (result.value, *(result.interval or ()))
     if any(end is None or abs(end) > NEGLIGIBLE * max(1.0, *map(abs, values)) for end in ends):
         return result
@@ -141,7 +141,7 @@ def _over_seeds(means: Difference, a: Sequence[Member], b: Sequence[Member], eva
     needed, no_number = plan(x, y, estimate, paired=paired).needed()
     return replace(
         means,
-        interval=estimate.interval(),
+        interval=estimate.interval() if estimate.variance else None,  # without width it would be certain
         method=methods.one if one else methods.paired if paired else methods.unpaired,
         why=why,
         firm=not why,

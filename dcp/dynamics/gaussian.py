@@ -4,8 +4,8 @@
     X_s = E[x₁x₁ᵀ] = I + σ²(I - P_S)        of one view with itself
     X_d = E[x₁x₂ᵀ] = I                      of two views of one image
 
-The setting of Wang, Chen, Du, Tian 2021 as remembered (unverified: the paper's body was not at hand). With kept = 0 it
-is Assumption 2 of Tian, Chen, Ganguli 2021: X = I, X' = X_s - X_d = σ²I.
+The setting of Wang, Chen, Du, Tian 2021 (unverified, see docs/sources.md). With kept = 0 it is Assumption 2 of Tian,
+Chen, Ganguli 2021: X = I, X' = X_s - X_d = σ²I.
 
 Shapes: D dimensions, B samples.
 """

@@ -63,6 +63,9 @@ def tried(step: Callable[[], object]) -> Threads:
     A step that takes longer than a second is tried once with each number.
     """
     numbers = [number for number in _numbers(MOST) if not hindered(number)]
+    if numbers == [1]:
+        torch.set_num_threads(1)
+        return Threads(1, "1, as other programs are busy on the other cores")
     times: dict[int, list[float]] = {number: [] for number in numbers}
     began = time.perf_counter()
     for turn in range(ROUNDS + 1):

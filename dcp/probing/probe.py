@@ -1,6 +1,6 @@
 """Probes: every evaluation on features of the frozen encoder, made once, and of the encoder before training."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from shlex import join
 from typing import TYPE_CHECKING, Any
@@ -62,12 +62,8 @@ def probe(
     """
     recipe = _recipe(run, sets if data is None else (*sets, f"probe.data.source={data}"))
     recipe = recipe.model_copy(update={"data": base.settled(recipe.data, run.record.data.model_extra)})
-    names, known = names or recipe.probe.after, catalogue.names("evaluations")
-    for name in names:
-        if name not in known:
-            meant = other_names.variant("evaluation", name) or ", ".join(near_names(name, known, 1))
-            hint = f"known: {', '.join(known)}" + (f". Did you mean {meant}?" if meant else "")
-            raise RequestError(f'there is no evaluation "{name}"', slug="unknown-name", hint=hint)
+    names = names or recipe.probe.after
+    _check_names(names)
     encoders = [encoder.load(run), encoder.load(run, trained=False)]
     splits = loaded(recipe)
     decodable = center_crops.decodable(splits["test"])
@@ -109,10 +105,8 @@ def probe(
                 run.write_probe(name + ending, record, arrays or None)
                 written[name + ending] = record
     except KeyboardInterrupt:
-        left = [word for name in names if name + ending not in written for word in ("-e", name)]
-        words = ["dcp", "probe", str(run.path), *left, *(() if data is None else ("--data", data))]
-        words += [word for override in sets for word in ("--set", override)]
-        raise KeyboardInterrupt(f"stopped; what was measured is kept. The rest: {join(words)}") from None
+        rest = _command(run, [name for name in names if name + ending not in written], sets, data)
+        raise KeyboardInterrupt(f"stopped; what was measured is kept. The rest: {rest}") from None
     finally:
         tell("", 0, 1.0)
     return written
@@ -144,6 +138,24 @@ def _recipe(run: Run, sets: tuple[str, ...]) -> Recipe:
     table = run.recipe()
     table = roots.laid_over(table, roots.whole(table, run))  # and what is given now begins here
     return Recipe.check(layers.overridden(table, sets), str(run.path / "recipe.toml"))
+
+
+def _check_names(names: tuple[str, ...]) -> None:
+    """Refuse an evaluation that there is not, and say which one may be meant."""
+    known = catalogue.names("evaluations")
+    for name in names:
+        if name not in known:
+            meant = other_names.variant("evaluation", name) or ", ".join(near_names(name, known, 1))
+            hint = f"known: {', '.join(known)}" + (f". Did you mean {meant}?" if meant else "")
+            raise RequestError(f'there is no evaluation "{name}"', slug="unknown-name", hint=hint)
+
+
+def _command(run: Run, names: Sequence[str], sets: tuple[str, ...], data: str | None) -> str:
+    """What to type in a shell to probe a run in the same way."""
+    words = ["dcp", "probe", str(run.path), *(word for name in names for word in ("-e", name))]
+    words += [] if data is None else ["--data", data]
+    words += [word for override in sets for word in ("--set", override)]
+    return join(words)
 
 
 def _allowed(names: tuple[str, ...], splits: dict[Split, Dataset], say: Say | None) -> tuple[str, ...]:

@@ -35,59 +35,67 @@ FATES = {
 
 def covers(comparison: Comparison) -> tuple[str, ...]:
     """What intervals and tests are taken over, and what they leave out."""
-    differences = [difference for row in comparison.scores for difference in row.differences]
-    methods = {difference.method for difference in differences}
-    tested = comparison.primary and [each for each in comparison.primary.differences if each.p_holm is not None]
-    two_seeds = [arm for arm in comparison.members.values() if len(arm) == 2]
-    lines = []
+    return (*_of_intervals(comparison), *_of_tests(comparison), *([TIMED] if comparison.equal_time else []))
+
+
+def _of_intervals(comparison: Comparison) -> Iterator[str]:
+    methods = {difference.method for row in comparison.scores for difference in row.differences}
     if len(comparison.arms) == 1:
-        lines.append("All runs are seeds of one recipe, so there is nothing to compare it with.")
+        yield "All runs are seeds of one recipe, so there is nothing to compare it with."
     if methods & {*IMAGES}:
-        lines.append(
+        yield (
             "Differences between single seeds have intervals over test images: how much they could change with other"
             " images of the same kind. How much retraining would change them is not included; for that, train several"
             " seeds (--seeds 0-4)."
         )
     if methods & {*SEEDS_AND_IMAGES}:
-        lines.append(
+        yield (
             "Differences between several seeds have intervals over seeds and test images: how much they could"
             " change with retrained encoders and other test images of the same kind."
         )
     if methods & {*SEEDS}:
         which = " of scores without predictions per image" if methods & {*SEEDS_AND_IMAGES} else ""
-        lines.append(
+        yield (
             f"Differences between several seeds{which} have intervals over seeds: how much they could change with"
             " retrained encoders, on the same test images."
         )
     if methods & {SEEDS.paired, SEEDS_AND_IMAGES.paired}:
-        lines.append(PAIRED)
+        yield PAIRED
+    two_seeds = [arm for arm in comparison.members.values() if len(arm) == 2]
     if any(a.probes.keys() & b.probes.keys() for a, b in two_seeds):
-        lines.append("With 2 seeds intervals are wide, and there is no verdict; train more (--seeds 0-4).")
+        yield "With 2 seeds intervals are wide, and there is no verdict; train more (--seeds 0-4)."
     if methods & {SEEDS.one, SEEDS_AND_IMAGES.one}:
-        lines.append("Where an arm has one seed, its variance is taken from the seeds of the other arm.")
+        yield "Where an arm has one seed, its variance is taken from the seeds of the other arm."
+
+
+def _of_tests(comparison: Comparison) -> Iterator[str]:
+    differences = [difference for row in comparison.scores for difference in row.differences]
+    tested = [each for each in comparison.primary.differences if each.p_holm is not None] if comparison.primary else []
     if tested:
-        lines.append(
-            "p: how often a difference at least this large would be seen if there were none. Holm p: corrected for the"
-            f" number of tests of the primary score ({len(tested)}), one for each arm but A. A verdict needs an"
-            " interval that excludes 0 and a Holm p of at most 0.05."
+        several = len(comparison.arms) > 2
+        holm = (
+            f" Holm p: corrected for the number of tests of the primary score ({len(tested)}), one for each arm but A."
+        )
+        yield (
+            f"p: how often a difference at least this large would be seen if there were none.{holm * several} A verdict"
+            f" needs an interval that excludes 0 and a {'Holm ' * several}p of at most 0.05."
         )
     secondary = [each for row in comparison.scores if row.role == "secondary" for each in row.differences]
     if any(difference.p is not None for difference in secondary):
-        lines.append(
+        yield (
             "p-values of secondary scores are not corrected: among so many, some are small by chance. They give no"
             " verdict."
         )
     described = list(dict.fromkeys(row.evaluation for row in comparison.scores if row.role == "descriptive"))
     if described and differences:
-        lines.append(f"Scores of {listed(described)} describe the features; higher is not better, so there is no test.")
+        yield f"Scores of {listed(described)} describe the features; higher is not better, so there is no test."
     if any(difference.effect is not None for difference in differences):
-        lines.append(EFFECT)
+        yield EFFECT
     if any(difference.seeds_needed is not None for difference in differences):
-        lines.append(
+        yield (
             "Seeds needed: per arm, to show this difference with 80 % power at the 5 % level, if the true difference"
             " and std are the observed ones. A rough guide."
         )
-    return (*lines, *([TIMED] if comparison.equal_time else []))
 
 
 def caveats(comparison: Comparison) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The charts of a comparison as files, for papers and slides: drawn by matplotlib, as the page is, without its CSS."""
+"""The charts of a comparison or a run as files, for papers and slides: as on the page, but without its CSS."""
 
 from pathlib import Path
 
@@ -7,6 +7,7 @@ from dcp.errors import RequestError
 from dcp.report.charts.canvas import FORMATS
 from dcp.report.html.reports import charts
 from dcp.runs.disk import atomic_write, make_folder
+from dcp.runs.run import Run
 
 FOLDER = "figures"
 
@@ -27,7 +28,7 @@ def check_figures(kind: str | None, out: Path | None) -> None:
         raise RequestError("there is no folder to write figures into", slug="bad-option", where="--figures", hint=hint)
 
 
-def write_charts(comparison: Comparison, kind: str, out: Path) -> list[Path]:
+def write_charts(shown: Comparison | Run, kind: str, out: Path) -> list[Path]:
     """Write each chart into `out`/figures, in the format `kind` of `FORMATS`; the files.
 
     Raises:
@@ -36,7 +37,7 @@ def write_charts(comparison: Comparison, kind: str, out: Path) -> list[Path]:
     """
     make_folder(out / FOLDER)
     paths = []
-    for drawing in charts(comparison):
+    for drawing in charts(shown):
         paths.append(out / FOLDER / f"{drawing.chart.name}.{kind}")
         atomic_write(paths[-1], drawing.chart.file(kind, drawing.key))
     return paths

@@ -26,6 +26,7 @@ from dcp.report.page import (
     signed,
     span,
 )
+from dcp.report.result import taken_over
 from dcp.runs.records import is_share
 
 Cells = tuple[str, ...]
@@ -45,6 +46,7 @@ def comparison_page(comparison: Comparison, *, scores_only: bool = False, every_
     arms, scores = Grid("Arms", ("", "recipe", "seeds"), (("", recipes),), numbers=False), _scores(comparison, letters)
     if scores_only:
         return Page(title, (arms, scores))
+    over = taken_over([arm for row in shown for arm in row.arms])
     settings = tuple((setting.key, *map(_value, setting.values)) for setting in comparison.settings)
     return Page(
         title=title,
@@ -53,7 +55,7 @@ def comparison_page(comparison: Comparison, *, scores_only: bool = False, every_
             scores,
             _tests(comparison, letters),
             Lines("What the intervals show", tuple(findings(comparison, letters))),
-            Lines("What they cover", (*_interval_kinds(comparison), *covers(whole))),
+            Lines("What they cover", (*([f"The interval of a score is {over}."] if over else []), *covers(whole))),
             Lines("Take care", caveats(whole)),
             Grid("Settings that differ", ("", *letters.values()), (("", settings),) if settings else ()),
             _cost(comparison, letters),
@@ -104,7 +106,11 @@ def _difference(score: str, difference: Difference | None) -> str:
 
 
 def _tests(comparison: Comparison, letters: dict[str, str]) -> Grid:
-    """p-values, effects and seeds needed: of primary and secondary scores, by arm and by what was tested."""
+    """p-values, effects and seeds needed: of primary and secondary scores, by arm and by what was tested.
+
+    With two arms Holm's correction changes nothing, and has no column.
+    """
+    several = len(comparison.arms) > 2
     groups: dict[str, list[Cells]] = {}
     for role, remark in (("primary", ""), ("secondary", "; secondary scores, p not corrected")):
         for arm, differences in comparison.differences().items():
@@ -115,24 +121,14 @@ def _tests(comparison: Comparison, letters: dict[str, str]) -> Grid:
                 cells = (
                     row.name,
                     probability(difference.p),
-                    probability(difference.p_holm),
+                    *([probability(difference.p_holm)] if several else []),
                     NOTHING if effect is None else f"{effect:+.2f}",
                     NOTHING if needed is None else f"{needed:,}",
                 )
                 heading = f"{letters[arm]} against A, {difference.method}: {TESTS[difference.method]}{remark}"
                 groups.setdefault(heading, []).append(cells)
-    columns = ("", "p", "Holm p", "effect", "seeds needed")
+    columns = ("", "p", *(["Holm p"] if several else []), "effect", "seeds needed")
     return Grid("Tests", columns, tuple((heading, tuple(rows)) for heading, rows in groups.items()))
-
-
-def _interval_kinds(comparison: Comparison) -> Cells:
-    """What the intervals of single scores are over."""
-    kinds = {arm.over_seeds is not None for row in comparison.scores for arm in row.arms if arm.interval}
-    if kinds == {True}:
-        return ("The interval of a score is over its seeds (Student's t).",)
-    if kinds == {False}:
-        return ("The interval of a score is over the test images.",)
-    return ("The interval of a score is over its seeds, or, with a single seed, over test images.",) if kinds else ()
 
 
 def _cost(comparison: Comparison, letters: dict[str, str]) -> Grid:

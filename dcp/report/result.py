@@ -1,6 +1,7 @@
 """What a comparison comes to: who is better in the primary score, by how much, how sure; and the table of its arms."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 from dcp.comparison.arms import mean
 from dcp.comparison.compare import ArmScore, Comparison, ScoreRow
@@ -186,17 +187,28 @@ def _note(rows: list[ScoreRow]) -> str:
     """What the scores and their intervals are of."""
     scores = [score for row in rows for score in row.arms if score.mean is not None]
     seeds = {len(score.seeds) for score in scores}
-    kinds = {score.over_seeds is not None for score in scores if score.interval}
     if not scores:
         return ""
     which = f"Mean over {count(max(seeds), 'seed')}" if len(seeds) == 1 and seeds != {1} else "Mean over the seeds"
     which = "One seed each" if seeds == {1} else which
-    over = {
-        frozenset({True}): "over seeds",
-        frozenset({False}): "over test images",
-        frozenset({True, False}): "over seeds, or over test images if there is one seed",
-    }.get(frozenset(kinds))
+    over = taken_over(scores)
     return f"{which}{f' [95 % interval {over}]' if over else ''}; time: per run."
+
+
+def taken_over(scores: Sequence[ArmScore]) -> str:
+    """What the intervals of these scores are over; "" where there are none."""
+    shown = [score for score in scores if score.interval]
+    over_seeds = [score for score in shown if score.over_seeds]
+    if not over_seeds:
+        return "over test images" if shown else ""
+    alone = [len(score.values) == 1 for score in shown if not score.over_seeds]
+    reasons = [*(["there is one seed"] if any(alone) else []), *(["the seeds agree"] if not all(alone) else [])]
+    least = any(len(score.values) == 2 and score.over_images for score in over_seeds)
+    return (
+        "over seeds"
+        + ", with two seeds no narrower than over test images" * least
+        + f", or over test images if {' or '.join(reasons)}" * bool(reasons)
+    )
 
 
 def _figure(row: ScoreRow, value: float | None, *, signs: bool = False) -> str:

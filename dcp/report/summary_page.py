@@ -5,8 +5,9 @@ from dcp.report.page import Grid, Lines, Page, count, duration, figure, is_main,
 from dcp.runs.records import RunRecord, is_share
 from dcp.runs.run import Run
 
-RANKS = ("participation_ratio", "F_effective_rank")  # the terminal has one of the features, and one in the diagnosis
 GENTLER = "a smaller optimizer.lr with optimizer.warmup_epochs, so that the new projector changes less of the backbone"
+# the terminal has one rank of the features, and one in the diagnosis
+IN_FULL = ("alignment", "participation_ratio", "F_effective_rank")
 SHOWN = {"rankme": "rank of features (rankme)"}
 
 
@@ -38,7 +39,7 @@ def _scores(run: Run, every: bool) -> tuple[tuple[str, tuple[tuple[str, ...], ..
                 figure(score, score_of(probe.random_encoder, score)),
             )
             for score in probe.score
-            if every or (is_main(evaluation, score) and score not in RANKS)
+            if every or (is_main(evaluation, score) and score not in IN_FULL)
         )
         heading = f"{evaluation}, {count(probe.n, 'test image')}" if probe.n else evaluation
         groups += [(heading, rows)] if rows else []

@@ -66,7 +66,7 @@ def _grid(grid: Grid, width: int) -> Iterator[Line]:
             else:
                 yield from _wrapped(row[0], width, indent)
             for name, cell in zip(grid.columns[len(sizes) :], row[len(sizes) :], strict=True):
-                if cell:
+                if cell not in ("", NOTHING):
                     yield from _wrapped(f"{name}: {cell}", width, indent + GAP)
 
 

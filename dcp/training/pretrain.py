@@ -61,6 +61,7 @@ def measure(run: Run, request: Request) -> None:
     try:
         missing = tuple(name for name in run.recipe()["probe"]["after"] if name not in run.probes())
         if missing:
+            request.watch({"kind": "probe", "name": "loading images", "number": 0, "of": len(missing), "share": None})
             with run.lock(request.say):
                 probe(run, missing, device=request.device, say=request.say, watch=request.watch, forgiving=True)
     except RunBusy:

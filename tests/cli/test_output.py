@@ -1,7 +1,11 @@
 """An output that is full, closed or gone: no work is lost, and it is said in words."""
 
+import fcntl
+import os
+import struct
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -76,3 +80,16 @@ def test_a_closed_output_is_told_and_no_file_gets_its_number(closed: str, code: 
     assert done.stderr.startswith(said)
     assert "Traceback" not in done.stderr
     assert target.read_text().startswith("#")
+
+
+def test_no_word_of_an_error_is_broken_in_a_terminal() -> None:
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 40, 0, 0))
+    command = [sys.executable, "-m", "dcp", "recipes", "check", "no-such"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=theirs, check=False)
+    lines = os.read(ours, 10_000).decode().splitlines()
+    assert done.returncode == 2
+    assert max(map(len, lines)) <= 40
+    piped = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert " ".join(lines).split() == piped.stderr.split()
+    assert len(piped.stderr.splitlines()) < len(lines)

@@ -60,10 +60,10 @@ def test_progress_in_a_terminal_loses_no_word_at_any_width(width, monkeypatch):
     assert ("━" in said) == (width > 60)
 
 
-@pytest.mark.parametrize("width", [40, 60, 80])
-def test_no_word_of_the_header_is_broken(width):
+@pytest.mark.parametrize(("terminal", "width"), [(True, 40), (True, 60), (True, 80), (False, 60), (False, 80)])
+def test_no_word_of_the_header_is_broken(terminal, width):
     file = io.StringIO()
-    watched(Console(width=width, force_terminal=True, color_system=None, file=file), START)
+    watched(Console(width=width, force_terminal=terminal, color_system=None, file=file), START)
     header = file.getvalue().partition("\x1b")[0]
     words = (
         "runs/a-s0: 50,000 images, 100 epochs, 1,000 steps cpu, fp32 (the cpu has no fast bf16); threads: 5 ms a pass"
@@ -113,14 +113,20 @@ def test_the_last_line_in_a_terminal_has_the_readouts_of_the_last_epoch():
     file = io.StringIO()
     console = Console(width=80, force_terminal=True, color_system=None, file=file)
     watched(console, START, EPOCH, {**STEP, "step": 999}, {**EPOCH, "step": 999, "online_knn": 0.35})
-    assert "online kNN 35%, linear 22%" in file.getvalue().splitlines()[-2]
+    assert "online kNN 35%, linear 22%" in file.getvalue().rpartition("100%")[2]
 
 
-def test_a_line_an_epoch_fits_eighty_columns_elsewhere():
+def test_a_line_an_epoch_says_elsewhere_all_that_the_bar_says_and_in_its_order():
     file = io.StringIO()
-    watched(Console(width=80, file=file), START, EPOCH)
+    watched(Console(width=80, file=file), START, {**STATE, "state": "healthy"}, EPOCH)
     (line,) = [line for line in file.getvalue().splitlines() if line.startswith("epoch")]
-    assert line == "epoch 50/100  loss -1.926  spread 0.90  rank 1.2  online kNN 21%  0 s left"
+    assert line == (
+        "epoch 50/100  loss -1.926  12,346 img/s  0 s left  spread 0.90  rank 1.2  online kNN 21%, linear 22%  healthy"
+    )
+    drawn = io.StringIO()
+    console = Console(width=200, force_terminal=True, color_system=None, file=drawn)
+    bar = watched(console, START, {**STATE, "state": "healthy"}, EPOCH).bar
+    assert bar.lines(200)[0].partition("%  ")[2] == line
 
 
 def test_a_long_epoch_is_told_of_before_it_ends_and_ever_more_rarely(monkeypatch):
@@ -198,7 +204,7 @@ def test_what_goes_on_fits_its_line(width, monkeypatch):
     assert ("━━━━━───────────────" in line, "12 s" in line) == (width >= 60, width >= 60)
 
 
-def test_without_a_terminal_only_what_takes_long_is_told(monkeypatch):
+def test_without_a_terminal_what_takes_long_is_told_once_and_without_a_bar(monkeypatch):
     monkeypatch.setattr("dcp.cli.ticker.REDRAW_S", 0.001)
     file, clock = io.StringIO(), Clock(monkeypatch)
     ticker = Ticker(Console(width=80, file=file))
@@ -206,8 +212,16 @@ def test_without_a_terminal_only_what_takes_long_is_told(monkeypatch):
     for second in (1.0, 4.9, 5.1, 6.0, 14.0, 15.1, 44.0):
         clock.now = second
         threading.Event().wait(0.05)
+    assert file.getvalue() == "loading PyTorch ...\n"
+    for second in (45.0, 48.9, 49.1, 90.0):
+        clock.now = second
+        ticker.show("measuring: linear (2/3)", second / 100)
+        threading.Event().wait(0.05)
+    with ticker.away():
+        pass
+    threading.Event().wait(0.05)
     ticker.clear()
-    assert file.getvalue() == "loading PyTorch ...  5 s\nloading PyTorch ...  15 s\n"
+    assert file.getvalue() == "loading PyTorch ...\nmeasuring: linear (2/3) ...\n"
 
 
 def test_what_is_said_meanwhile_stands_above_what_goes_on():
@@ -234,6 +248,13 @@ def test_a_bar_that_gets_no_numbers_shows_for_how_long_where_there_is_room(room,
     threading.Event().wait(0.1)
     pulse.close()
     assert ("\x1b7  ... 5 s\x1b8" in file.getvalue()) == drawn
+
+
+def test_from_the_last_step_on_something_is_said_to_go_on():
+    file = io.StringIO()
+    console = Console(width=80, force_terminal=True, color_system=None, file=file)
+    watched(console, START, {**STEP, "step": 999}, {**EPOCH, "step": 999})
+    assert "\n\x1b[?25h\r\x1b[Ksaving ..." in file.getvalue()
 
 
 def test_quiet_is_quiet():

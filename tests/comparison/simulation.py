@@ -14,8 +14,11 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
 
+from dcp.comparison.compare import ArmScore
 from dcp.comparison.intervals import Interval
+from dcp.comparison.intervals import over_seeds as over_seeds_of_one
 from dcp.comparison.mcnemar import McNemar
 from dcp.comparison.seeds_and_images import over_seeds, over_seeds_and_images
 
@@ -115,6 +118,27 @@ def rates(world: World, judge: Judge, pairs: int = 500, seed: int = 0) -> Rates:
     judged = [judge(*world.draw(rng)) for _ in range(pairs)]
     covered = [low <= truth <= high for (low, high), _ in judged]
     return Rates(float(np.mean([p <= 0.05 for _, p in judged])), float(np.mean(covered)))
+
+
+def of_one_arm(world: World, arms: int = 4000, seed: int = 0) -> list[tuple[int, bool, bool]]:
+    """Of arms with several seeds: images between the best and the worst seed, and which intervals hold the truth.
+
+    The first interval is Student's over seeds, without width where they agree; the second is the one that a table
+    shows. The truth is the share of right answers over all seeds and all images.
+    """
+    rng, found = np.random.default_rng(seed), []
+    deviation = (world.difficulty**2 + world.taste**2 + world.seed**2 + world.chance**2) ** 0.5
+    truth = float(stats.norm.cdf(world.m[0] / deviation))
+    for _ in range(arms):
+        count = world.draw(rng)[0].sum(axis=1)
+        values = tuple((count / world.n).tolist())
+        low, high = proportion_confint(count, world.n, method="wilson")
+        student, mean = over_seeds_of_one(values), float(np.mean(values))
+        images = (float(np.mean(low)), float(np.mean(high)))
+        shown = ArmScore("a", tuple(range(len(values))), values, mean, images, student, None).interval
+        held = [ends[0] <= truth <= ends[1] for ends in (student or (mean, mean), shown or (mean, mean))]
+        found.append((int(count.max() - count.min()), held[0], held[1]))
+    return found
 
 
 SETTINGS: dict[str, dict[str, object]] = {

@@ -10,7 +10,18 @@ from itertools import product
 
 import numpy as np
 from scipy import stats
-from simulation import PAIRINGS, SETTINGS, Judge, World, bootstrap, over_both, over_seeds_alone, rates, single
+from simulation import (
+    PAIRINGS,
+    SETTINGS,
+    Judge,
+    World,
+    bootstrap,
+    of_one_arm,
+    over_both,
+    over_seeds_alone,
+    rates,
+    single,
+)
 
 from dcp.comparison.intervals import Interval
 from dcp.comparison.seeds_and_images import Estimate, over_seeds_and_images
@@ -102,7 +113,22 @@ def uneven(pairs: int) -> Iterator[str]:
     yield f"| 1 and 1 | {100 * trained.rejected:.1f} | {100 * trained.covered:.1f} |"
 
 
+APART = {"all": (0, 10**9), "agree": (0, 0), "1 to 3 images apart": (1, 3), "further apart": (4, 10**9)}
+
+
+def close_seeds(arms: int) -> Iterator[str]:
+    """What the intervals of an arm with two seeds cover, by how far apart the seeds are."""
+    yield "| | two seeds | share of the arms | Student's over seeds | the interval that is shown |"
+    yield "|---|---|---:|---:|---:|"
+    for setting in ("equal on average", "images matter more", "seeds matter more"):
+        found = of_one_arm(replace(World(), seeds=(2, 1), **SETTINGS[setting]), arms)
+        for name, (least, most) in APART.items():
+            held = np.array([row for row in found if least <= row[0] <= most])
+            cells = " | ".join(f"{100 * one:.1f}" for one in (len(held) / arms, *held[:, 1:].mean(axis=0)))
+            yield f"| {setting} | {name} | {cells} |"
+
+
 if __name__ == "__main__":
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 2000
-    for part in (table(count), other_ways(count // 4), quantiles(count // 2), uneven(count)):
+    for part in (table(count), other_ways(count // 4), quantiles(count // 2), uneven(count), close_seeds(5 * count)):
         print(*part, "", sep="\n", flush=True)

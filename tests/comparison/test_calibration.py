@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from simulation import PAIRINGS, SETTINGS, World, bootstrap, over_both, over_seeds_alone, rates, single
+from simulation import PAIRINGS, SETTINGS, World, bootstrap, of_one_arm, over_both, over_seeds_alone, rates, single
 
 CASES = [(seeds, pairing) for seeds in (3, 5, 10) for pairing in PAIRINGS]
 
@@ -46,6 +46,15 @@ def test_the_percentile_bootstrap_of_three_pairs_cannot_cover_and_is_not_used():
     # all its draws lie between the least and the greatest of three differences: 3 in 4 truths at best
     world = replace(World(), seeds=(3, 3), n=300, taste=0.0, seed=1.0)
     assert rates(world, bootstrap(True, draws=100), 200).covered < 0.82
+
+
+def test_of_two_seeds_that_are_close_the_shown_interval_holds_the_truth_and_students_does_not():
+    found = of_one_arm(replace(World(), seeds=(2, 1)), 3000)
+    close = [row for row in found if row[0] <= 3]
+    assert len(close) > 200
+    assert sum(student for _, student, _ in close) / len(close) < 0.6
+    assert sum(shown for *_, shown in close) / len(close) > 0.9
+    assert sum(shown for *_, shown in found) / len(found) > 0.95
 
 
 @pytest.mark.byhand

@@ -1,4 +1,5 @@
 import json
+import math
 import os
 import subprocess
 import sys
@@ -6,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from built_runs import answers, one_of_nine, probe
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
@@ -13,8 +15,10 @@ from statsmodels.stats.multitest import multipletests
 import dcp
 from dcp.comparison import intervals, seeds_and_images
 from dcp.comparison.compare import Comparison, compare
+from dcp.comparison.scores import range_of
 from dcp.comparison.significance import IMAGES_PAIRED, IMAGES_UNPAIRED, SEEDS, SEEDS_AND_IMAGES
 from dcp.errors import RequestError
+from dcp.probing.evaluations import spectrum
 from dcp.report import render
 from dcp.report.caveats import caveats, covers
 from dcp.report.findings import findings
@@ -26,6 +30,10 @@ HOLM = (
     "p: how often a difference at least this large would be seen if there were none. Holm p: corrected for the"
     " number of tests of the primary score ({}), one for each arm but A. A verdict needs an interval that excludes 0"
     " and a Holm p of at most 0.05."
+)
+ONE_TEST = (
+    "p: how often a difference at least this large would be seen if there were none. A verdict needs an interval that"
+    " excludes 0 and a p of at most 0.05."
 )
 
 
@@ -192,7 +200,7 @@ def test_several_seeds_are_compared_over_seeds(build):
         "Differences between several seeds have intervals over seeds: how much they could change with"
         " retrained encoders, on the same test images.",
         "With 2 seeds intervals are wide, and there is no verdict; train more (--seeds 0-4).",
-        HOLM.format(1),
+        ONE_TEST,
         "Effect: Hedges' g, the difference divided by the std between seeds (paired: by that of their differences).",
         "Seeds needed: per arm, to show this difference with 80 % power at the 5 % level, if the true difference and"
         " std are the observed ones. A rough guide.",
@@ -323,6 +331,54 @@ def test_intervals_of_shares_over_seeds_stay_between_0_and_1(build):
     assert -1 <= one.interval[0] < one.value < one.interval[1] == 1
 
 
+@pytest.mark.parametrize(
+    ("score", "values", "ends"),
+    [
+        ("alignment", (0.9, 0.95, 1.0), (None, 1.0)),
+        ("commutator", (0.0, 0.01, 0.02), (0.0, None)),
+        ("rankme", (1.1, 1.4, 1.2), (1.0, None)),
+        ("rankme", (7.5, 7.9, 7.0), (None, 8.0)),
+        ("rankme", (0.0, 1.0, 2.0), (0.0, None)),  # constant features have no direction to rank
+        ("F_effective_rank", (1.1, 1.4, 1.2), (1.0, None)),
+        ("ari", (-0.4, 0.5, 0.0), (-0.5, 1.0)),
+        ("precision_at_10", (0.0, 0.1, 0.01), (0.0, None)),
+        ("somebody_elses", (-1.0, 1.0, 5.0), (None, None)),
+    ],
+)
+def test_intervals_over_seeds_stay_where_a_score_can_lie(build, score, values, ends):
+    extra = {"feature_covariance_eigenvalues": [1.0] * 8}
+    runs = [build(name, seed) for name in "ab" for seed in range(3)]
+    for run in runs:
+        value = values[run.seed] if run.name == "a" else values[0] / 2 + values[run.seed] / 2
+        run.write_probe("spectrum", {"score": {score: value}, "n": 100, "extra": extra})
+    (row,) = compare(runs).scores
+    free = intervals.over_seeds(values)
+    expected = tuple(end if end is not None else whole for end, whole in zip(ends, free, strict=True))
+    assert row.arms[0].over_seeds == pytest.approx(expected)
+    assert free[0] <= expected[0] < expected[1] <= free[1]
+
+
+def test_the_difference_of_two_scores_is_no_larger_than_their_range(build):
+    runs = [build(name, seed) for name in "ab" for seed in range(2)]
+    for run in runs:
+        value = 0.05 + run.seed / 5 if run.name == "a" else 0.95 - run.seed / 3
+        run.write_probe("spectrum", {"score": {"alignment": value}, "n": 100})
+    assert compare(runs).scores[0].differences[0].interval == (-1.0, 1.0)
+
+
+def test_every_score_of_the_spectrum_is_within_its_range_and_has_one():
+    x, y = torch.randn(40, 6, generator=torch.Generator().manual_seed(0)), torch.eye(6)
+    for features in (x, x[:, :1] * y[0], torch.ones(40, 6)):
+        F = features.T @ features / 40
+        score, extra = spectrum.of_features(features, (1, 6))
+        more, more_extra = spectrum.of_matrices(F.double(), torch.randn(6, 6, generator=torch.Generator()).double())
+        found = ProbeRecord(score={**score, **more}, extra={**extra, **more_extra})
+        for name, value in found.score.items():
+            low, high = range_of(name, [found])
+            assert -math.inf < low, name
+            assert low - 1e-9 <= value <= high + 1e-9 or value == 0, name
+
+
 def test_two_seeds_decide_nothing(build):
     seeds = [(name, seed) for name in "ab" for seed in range(2)]
     runs = [build(n, s, top1=0.5 + (0.3 + s / 1000) * (n == "b") + s / 1000) for n, s in seeds]
@@ -337,7 +393,7 @@ def test_three_seeds_that_agree_to_the_last_digit_decide_nothing_and_three_that_
     one = only_difference(compare([build(n, s, top1=0.5 + 0.3 * (n == "b")) for n, s in seeds]))
     assert one.value == pytest.approx(0.3)
     assert (one.verdict, one.why) == ("undecided", "the seeds agree to the last digit: no spread to judge by")
-    assert one.p is None
+    assert (one.p, one.interval) == (None, None)  # one without width would be certain
     runs = [build(n + "2", s, top1=0.5 + (0.3 + s / 1000) * (n == "b") + s / 1000) for n, s in seeds]
     one = only_difference(compare(runs))
     assert (one.verdict, one.why) == ("higher", "")

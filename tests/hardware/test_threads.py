@@ -47,6 +47,9 @@ def test_threads_that_are_in_the_way_of_other_programs_are_not_tried(monkeypatch
     tried = set()
     assert threads.tried(lambda: (tried.add(torch.get_num_threads()), time.sleep(0.01))).count == 1
     assert tried == {1, 2}
+    monkeypatch.setattr(threads, "hindered", lambda number: number > 1)
+    assert threads.tried(pytest.fail) == threads.Threads(1, "1, as other programs are busy on the other cores")
+    assert torch.get_num_threads() == 1
 
 
 def test_what_somebody_has_decided_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,7 @@
 """Charts as files for papers."""
 
+import shutil
+
 import pytest
 
 from dcp.comparison.compare import compare
@@ -32,6 +34,17 @@ def test_the_same_runs_give_the_same_files(full, tmp_path):
     for kind in HEADS:
         one, two = (write_charts(comparison, kind, tmp_path / name)[0].read_bytes() for name in "xy")
         assert one == two
+
+
+def test_probe_writes_the_charts_of_a_run_into_its_folder(trained, tmp_path, dcp):
+    run = shutil.copytree(trained, tmp_path / trained.name)
+    said = dcp("probe", run, "-e", "spectrum", "--figures", "svg")
+    assert said.code == 0, said.err
+    charts = list((run / "figures").iterdir())
+    assert {"loss-epochs.svg", "scores.svg"} <= {path.name for path in charts}
+    assert all(path.read_bytes().startswith(HEADS["svg"]) for path in charts)
+    assert said.out.endswith(f"Written: {run}: probes/spectrum.json, figures/\n")
+    assert dcp("probe", run, "--figures", "eps").code == 2
 
 
 @pytest.mark.parametrize("options", [("--out", "out", "--figures", "eps"), ("--figures", "pdf")])

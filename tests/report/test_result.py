@@ -17,6 +17,7 @@ from dcp.report.result import answer, result_table
 from dcp.report.tables import Cell, Column, Table
 from dcp.report.terminal import table_lines
 
+LEAST = "with two seeds no narrower than over test images"
 ODD = r"a_b & 5% of #1 {x} \y ~ ^ $z <|>"
 
 
@@ -107,7 +108,7 @@ def test_each_arm_has_its_primary_score_knn_state_and_cost_and_the_untrained_enc
     runs = [*seeds(build, "a", [0.60, 0.62]), build("a", 2, top1=0.64, record=collapsed)]
     runs += seeds(build, "b", [0.5, 0.51, 0.53], recipe=linear("mlp"))
     for run in runs:
-        run.write_probe("knn", probe(0.4, 1000))
+        run.write_probe("knn", probe(0.4 + run.seed / 100, 1000))
     table = result_table(compare(runs))
     a, b, untrained = table.texts()
     assert a[0:3] == ["a", "3", "62.0 [57.0, 67.0]"]
@@ -118,6 +119,38 @@ def test_each_arm_has_its_primary_score_knn_state_and_cost_and_the_untrained_enc
     assert b[4].endswith(" worse")
     assert untrained == ["untrained", "-", "25.0", "25.0", "-", "-", "-", "-"]
     assert table.note == "Mean over 3 seeds [95 % interval over seeds]; time: per run."
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "shown", "over"),
+    [
+        (
+            [0.84, 0.84, 0.84],
+            [0.5, 0.51, 0.53],
+            "84.0 [81.6, 86.1]",
+            "over seeds, or over test images if the seeds agree",
+        ),
+        ([0.84, 0.84], [0.84, 0.84], "84.0 [81.6, 86.1]", "over test images"),
+        ([0.84, 0.841], [0.84, 0.85], "84.0 [81.7, 86.2]", f"over seeds, {LEAST}"),
+        ([0.84, 0.90], [0.84, 0.85], "87.0 [48.9, 100.0]", f"over seeds, {LEAST}"),
+        ([0.84], [0.84, 0.85, 0.86], "84.0 [81.6, 86.1]", "over seeds, or over test images if there is one seed"),
+        ([0.84], [0.84, 0.84], "84.0 [81.6, 86.1]", "over test images"),
+    ],
+)
+def test_no_interval_is_narrower_for_seeds_that_agree_than_over_test_images(build, a, b, shown, over):
+    runs = [*seeds(build, "a", a, n=1000), *seeds(build, "b", b, n=1000, recipe=linear("mlp"))]
+    table = result_table(compare(runs))
+    assert column(table, "linear.top1")[0].text == shown
+    assert f"[95 % interval {over}]" in table.note
+
+
+def test_where_seeds_agree_and_there_is_no_interval_over_test_images_there_is_none(build):
+    runs = [build(name, seed, top1=0.84, interval={}) for name in "ab" for seed in range(3)]
+    comparison = compare(runs)
+    table = result_table(comparison)
+    assert column(table, "linear.top1")[0].text == "84.0"
+    assert "interval" not in table.note
+    assert comparison.primary.differences[0].interval is None
 
 
 def test_an_arm_of_which_no_run_finished_has_a_row_and_missing_seeds_are_counted(build):

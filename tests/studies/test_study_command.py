@@ -183,6 +183,27 @@ def test_with_several_processes_each_run_starts_its_own(dcp, tiny, runs):
         assert json.loads((Path(path) / "run.json").read_text())["processes"] == 2
 
 
+@pytest.mark.slow
+def test_of_runs_in_several_processes_too_the_table_is_alone_on_standard_output(dcp, tiny, runs):
+    words = (ONE_AXIS, "study.seeds=[0]", "--processes", "2", "--format", "csv")
+    said = dcp("pretrain", tiny, *words, "--runs", runs, "--device", "cpu")
+    assert said.code == 0, said.err
+    arms = [row[0] for row in csv.reader(io.StringIO(said.out))]
+    assert arms == ["arm", "little-lr0.03-eps0.3", "little-lr0.1-eps0.3", "untrained"]
+
+
+def test_a_study_writes_the_charts_of_its_comparison_as_files(dcp, tiny, runs):
+    words = (ONE_AXIS, "study.seeds=[0]", "--runs", runs, "--device", "cpu")
+    said = dcp("pretrain", tiny, *words, "--figures", "pdf")
+    assert said.code == 0, said.err
+    charts = list((runs / "little" / "figures").iterdir())
+    assert {"answer.pdf", "scores.pdf", "loss-epochs.pdf"} <= {path.name for path in charts}
+    assert all(path.read_bytes().startswith(b"%PDF-") for path in charts)
+    assert said.out.endswith(f"{runs}/little: comparison.html, comparison.md, comparison.json, study.json, figures/\n")
+    said = dcp("pretrain", tiny, *words, "--figures", "eps")
+    assert (said.code, "error[bad-option]" in said.err, "pdf, svg, png" in said.err) == (2, True, True)
+
+
 def test_a_study_ends_in_the_answer_the_table_of_its_arms_and_the_path_of_its_files(dcp, tiny, runs, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     said = dcp("pretrain", tiny, ONE_AXIS, "--seed", 1, "--runs", runs, "--device", "cpu")
@@ -191,8 +212,8 @@ def test_a_study_ends_in_the_answer_the_table_of_its_arms_and_the_path_of_its_fi
     assert [line.split()[0] for line in table.splitlines() if line.startswith("little")] == [
         *("little-lr0.03-eps0.3", "little-lr0.1-eps0.3")
     ]
-    assert more == f"every score and all tests: dcp compare little --details --runs {runs}"
-    assert path == f"{runs}/little: comparison.html, comparison.md, comparison.json, study.json"
+    assert more == f"Every score and all tests: dcp compare little --details --runs {runs}"
+    assert path == f"Written: {runs}/little: comparison.html, comparison.md, comparison.json, study.json"
     assert dcp(*more.split(": dcp ")[1].split()).code == 0
 
 
@@ -213,4 +234,6 @@ def test_a_form_that_is_none_and_one_of_a_single_run_are_refused(dcp, tiny, runs
     assert (said.code, "error[bad-option]" in said.err, "latex" in said.err) == (2, True, True)
     said = dcp("pretrain", "tiny/directcopy", "--runs", runs, "--format", "csv")
     assert (said.code, "error[bad-option]: --format is for studies" in said.err) == (2, True)
+    said = dcp("pretrain", "tiny/directcopy", "--runs", runs, "--figures", "pdf")
+    assert (said.code, "error[bad-option]: --figures is for studies" in said.err) == (2, True)
     assert not runs.exists()

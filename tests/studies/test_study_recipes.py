@@ -101,7 +101,7 @@ def test_imagenet_has_the_numbers_of_table_9_and_byols_presets_for_300_epochs() 
 
 
 def test_nothing_is_published_that_was_not_read() -> None:
-    # the body of Wang et al. 2021 was not at hand: what is remembered of its tables is no source
+    # the tables of Wang et al. 2021 are unverified, see docs/sources.md: memory is no source
     for name in ALL:
         assert not [one for one in read(name).published if "2110.04947" in one.source]
     assert not read("studies/paper_cifar100").published

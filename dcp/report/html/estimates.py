@@ -15,8 +15,8 @@ HOW_TO_READ_SCORES = "Large dot: score; small dots: its seeds. Bar: 95 % interva
 HOW_TO_READ = (
     '<p class="soft">'
     "Each further arm minus the first. Dot: the difference; hollow: undecided. Bar: its 95 % interval; if it crosses "
-    "0, either arm may be the higher one. Only the primary score can be decided: its interval must exclude 0, its "
-    "Holm p be at most 0.05, and no arm have just 2 seeds.</p>"
+    "0, either arm may be the higher one. Only the primary score can be decided: its interval must exclude 0, its p "
+    "(Holm's, with more than two arms) be at most 0.05, and no arm have just 2 seeds.</p>"
 )
 
 

@@ -46,24 +46,31 @@ def run_html(run: Run) -> str:
     Raises:
         RequestError: "broken-run", a file of the run cannot be read.
     """
-    page, alone = summary_page(run), run_files.of_run(run)
+    page = summary_page(run)
+    return document(page.title, _run(page, run_files.of_run(run)))
+
+
+def charts(shown: Comparison | Run) -> list[Drawing]:
+    """Every chart of the page of a comparison, or of a run, in its order.
+
+    Raises:
+        RequestError: "broken-run", a file of a run cannot be read.
+    """
+    if isinstance(shown, Run):
+        parts = _run(summary_page(shown), run_files.of_run(shown))
+    else:
+        parts = _comparison(comparison_page(shown), shown, run_files.of_comparison(shown))
+    every = [section for part in parts for section in (part.sections if isinstance(part, Fold) else (part,))]
+    return [drawing for section in every for drawing in section.drawings]
+
+
+def _run(page: Page, alone: Sequence[ArmFiles]) -> list[Section | Fold]:
     words = {section.title: section for section in sections(page)}
     scores = estimates.scores_of_run(alone[0].runs[0])
     first = opening_of_run(alone[0].runs[0], scores, [words[title] for title in ("", "Diagnosis") if title in words])
     tables = tuple(words[title] for title in ("Scores", "Speed") if title in words)
     folds = [Fold("All scores and speed", SCORES, (*tables, _folders(alone)))]
-    return document(page.title, [first, *_body(alone, folds)])
-
-
-def charts(comparison: Comparison) -> list[Drawing]:
-    """Every chart of the page of a comparison, in its order.
-
-    Raises:
-        RequestError: "broken-run", a file of a run cannot be read.
-    """
-    parts = _comparison(comparison_page(comparison), comparison, run_files.of_comparison(comparison))
-    every = [section for part in parts for section in (part.sections if isinstance(part, Fold) else (part,))]
-    return [drawing for section in every for drawing in section.drawings]
+    return [first, *_body(alone, folds)]
 
 
 def _comparison(page: Page, comparison: Comparison, arms: Sequence[ArmFiles]) -> list[Section | Fold]:
