@@ -419,6 +419,10 @@ def test_a_study_has_an_axis_over_weights(trained: Path, tmp_path: Path, dcp: Ca
     assert without.name == "study-no-weights-s0"
     assert not (without / "start.safetensors").exists()
     assert (given / "start.safetensors").read_bytes() == (trained / "encoder.safetensors").read_bytes()
+    said = dcp("pretrain", path, "network.width=16", "--runs", tmp_path / "other")
+    assert said.code == 2
+    assert "weights-differ" in said.err
+    assert not (tmp_path / "other").exists()
     text = path.read_text().replace(str(trained), str(tmp_path / "nothing"))
     path.write_text(text)
     said = dcp("pretrain", path, "--runs", tmp_path / "other")
