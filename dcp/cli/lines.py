@@ -11,7 +11,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 INDENT = "  "
-RUN_FILES = ("encoder.safetensors", "probes", "metrics.jsonl", "run.json", "recipe.toml", "checkpoint")
+RUN_FILES = (
+    *("encoder.safetensors", "probes", "metrics.jsonl", "run.json", "recipe.toml", "checkpoint"),
+    "start.safetensors",  # of a run that began with weights
+)
 
 
 def paragraph(text: str, width: int) -> list[str]:

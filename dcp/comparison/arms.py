@@ -24,6 +24,9 @@ FREE = (
     "probe.",
 )
 
+# Keys that recipes of older versions lack, with what holds for them.
+LATER: Mapping[str, Any] = {"network.weights": ""}
+
 
 @dataclass(frozen=True)
 class Member:
@@ -37,7 +40,7 @@ class Member:
     def of(cls, run: Run) -> "Member":
         """Read what a comparison needs of `run`."""
         settings = {key: value for key, value in flatten(run.recipe()) if not key.startswith("run.")}
-        return cls(run, settings, run.probes())
+        return cls(run, {**LATER, **settings}, run.probes())
 
     @property
     def asked(self) -> dict[str, Any]:

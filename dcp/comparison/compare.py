@@ -19,6 +19,7 @@ from dcp.comparison.scores import having, image_interval, range_of, score_of, va
 from dcp.comparison.significance import Difference, corrected, difference
 from dcp.errors import RequestError
 from dcp.runs.lookup import without_folder
+from dcp.runs.records import BEFORE, UNTRAINED
 from dcp.runs.run import Run, find
 
 
@@ -92,6 +93,12 @@ class Comparison:
     def primary(self) -> ScoreRow | None:
         """The primary score; None where no run has it."""
         return next((row for row in self.scores if row.role == "primary"), None)
+
+    @property
+    def baseline(self) -> str:
+        """What the encoders before training are called: "untrained" where all began with random weights."""
+        records = [member.run.record for arm in self.members.values() for member in arm]
+        return BEFORE if any(record.baseline == BEFORE for record in records) else UNTRAINED
 
     def differences(self) -> dict[str, list[tuple[ScoreRow, Difference]]]:
         """Of each further arm from the first, by its name: in every score, with the row of that."""

@@ -1,16 +1,22 @@
 """Weights: the tensors and the header of a safetensors file, or what is wrong with it in words."""
 
+import json
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 from torch import Tensor
 
-from dcp.errors import LFS_POINTER, RequestError, not_fetched
+from dcp.errors import LFS_POINTER, RequestError, near_names, not_fetched, printable
 
 CHECKSUM = "crc32"  # the key of the header that holds it; files of others have none
+HEADS = ("fc.", "head.", "heads.", "classifier.")  # what the names of a classifier's tensors begin with
+COUNTERS = "num_batches_tracked"  # of batch norms: older files lack them, and nothing depends on them
+MOST = 10  # tensors that an error names
+NOT_REMADE = "start.safetensors"
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -33,6 +39,22 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     return tensors, header
 
 
+def content(tensors: Mapping[str, Tensor], header: Mapping[str, str]) -> bytes:
+    """A safetensors file of tensors on the CPU, with a checksum in its header: equal ones give equal bytes.
+
+    The library writes the header's metadata in random order. Here they are sorted: a file is 8 bytes of header length,
+    the header in JSON padded with spaces, then the tensors at offsets from its end.
+    """
+    whole = {key: text for key, text in header.items() if key != CHECKSUM}
+    data = save(dict(tensors), {**whole, CHECKSUM: checksum(tensors, whole)})
+    end = 8 + int.from_bytes(data[:8], "little")
+    table = json.loads(data[8:end])
+    table["__metadata__"] = dict(sorted(table["__metadata__"].items()))
+    text = json.dumps(table, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + data[end:]
+
+
 def checksum(tensors: Mapping[str, Tensor], header: Mapping[str, str]) -> str:
     """CRC-32 of tensors on the CPU with their names and types, and of a header without its own checksum."""
     crc = 0
@@ -43,6 +65,66 @@ def checksum(tensors: Mapping[str, Tensor], header: Mapping[str, str]) -> str:
         crc = zlib.crc32(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode(), crc)
         crc = zlib.crc32(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data, crc)
     return f"{crc:08x}"
+
+
+def fitted(given: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], list[str]]:
+    """The tensors that a network takes, by its own names, shapes and types; and the names of those left out.
+
+    A classifier's are left out, as networks here have none. Floating point of any width becomes that of the network.
+
+    Args:
+        given: tensors of a file.
+        wanted: the state of the network.
+
+    Raises:
+        RequestError: "weights-differ", with what is missing, unexpected or of another shape; "bad-checkpoint", not all
+            are finite.
+    """
+    left_out = [name for name in given if name not in wanted and name.startswith(HEADS)]
+    found = {name: value for name, value in given.items() if name not in left_out}
+    missing = [name for name in wanted if name not in found and not name.endswith(COUNTERS)]
+    unexpected = [name for name in found if name not in wanted]
+    others = [name for name in found if name in wanted and not _alike(found[name], wanted[name])]
+    if missing or unexpected or others:
+        lines = [f"missing {name}{_near(name, unexpected)}" for name in missing]
+        lines += [f"unexpected {printable(name)}{_near(name, missing)}" for name in unexpected]
+        lines += [f"{name}: {_form(found[name])} there, {_form(wanted[name])} here" for name in others]
+        lines.sort(key=lambda line: line.startswith(("missing", "unexpected")))  # shapes say most, and are few
+        more = [f"and {len(lines) - MOST:,} more"] if len(lines) > MOST else []
+        counts = ((missing, "missing"), (unexpected, "unexpected"), (others, "of another shape"))
+        what = ", ".join(f"{len(names):,} {word}" for names, word in counts if names)
+        hint = "\n".join([*lines[:MOST], *more, *_prefixed(missing, unexpected)])
+        raise RequestError(f"the weights are of another network: tensors {what}", slug="weights-differ", hint=hint)
+    taken = {name: found.get(name, torch.zeros_like(like)).to(like.dtype).contiguous() for name, like in wanted.items()}
+    if odd := [name for name, value in taken.items() if not bool(value.isfinite().all())]:
+        what = f"the weights are not finite: {odd[0]}" + (f" and {len(odd) - 1:,} more" if odd[1:] else "")
+        raise RequestError(what, slug="bad-checkpoint", hint="Their training went wrong: give other weights.")
+    return taken, left_out
+
+
+def _alike(value: Tensor, like: Tensor) -> bool:
+    same_type = value.dtype == like.dtype or (value.is_floating_point() and like.is_floating_point())
+    return value.shape == like.shape and same_type
+
+
+def _form(value: Tensor) -> str:
+    kind = "" if value.is_floating_point() else f" {str(value.dtype).removeprefix('torch.')}"
+    return f"{list(value.shape)}{kind}"
+
+
+def _near(name: str, names: list[str]) -> str:
+    near = [other for other in names if other.endswith(f".{name}") or name.endswith(f".{other}")]
+    near = near or (near_names(name, names, 1, cutoff=0.8) if len(names) <= 2000 else [])
+    return f" (near: {printable(near[0])})" if near else ""
+
+
+def _prefixed(missing: list[str], unexpected: list[str]) -> list[str]:
+    """What to do where all missing tensors are there under longer names."""
+    prefixes = {other.removesuffix(missing[0]) for other in unexpected if other.endswith(missing[0])} if missing else ()
+    for prefix in prefixes:
+        if {prefix + name for name in missing} <= {*unexpected}:
+            return [f'All of them are there under names that begin with "{printable(prefix)}": take it off them.']
+    return []
 
 
 def _is_pointer(path: Path) -> bool:
@@ -57,4 +139,6 @@ def unusable(message: str, path: Path) -> RequestError:
     """The error for a file of weights that cannot be used, with the way out."""
     what = "it is made again" if path.name == "encoder.safetensors" else "the run begins anew"
     hint = f"Restore it from a copy; or delete it and go on with --resume: {what}."
+    if path.name == NOT_REMADE:
+        hint = "Restore it from a copy, or begin a new run with the weights that it was made of: run.name=NEW_NAME."
     return RequestError(message, slug="bad-checkpoint", where=str(path), hint=hint)

@@ -1,4 +1,4 @@
-"""Probes: every evaluation on features of the frozen encoder, made once; the untrained encoder goes the same way."""
+"""Probes: every evaluation on features of the frozen encoder, made once, and of the encoder before training."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -17,6 +17,7 @@ from dcp.probing.features import subjects
 from dcp.recipe import layers, other_names
 from dcp.recipe.recipe import Recipe
 from dcp.runs import encoder, roots
+from dcp.runs.records import BEFORE, UNTRAINED
 from dcp.runs.run import Run
 
 if TYPE_CHECKING:
@@ -188,7 +189,8 @@ def _measured(
         "score": scores.score,
         "n": scores.n,
         "interval": {key: list(ends) for key, ends in scores.interval.items()},
-        "random_encoder": {
+        "random_encoder": {  # by the name that it has had since all training began with random weights
+            "what": BEFORE if recipe.network.weights else UNTRAINED,
             "score": random.score,
             "interval": {key: list(ends) for key, ends in random.interval.items()},
         },

@@ -1,6 +1,6 @@
 """From a recipe to objects: the one place that knows both. What it builds never sees a recipe."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NamedTuple
 
@@ -46,10 +46,19 @@ def branch(recipe: Recipe) -> networks.Branch:
     return networks.Branch(backbone, head)
 
 
-def untrained(recipe: Recipe) -> networks.Branch:
-    """The online branch as training starts it: a function of the recipe and its seed."""
+def at_start(recipe: Recipe, start: Mapping[str, Tensor] | None = None) -> networks.Branch:
+    """The online branch as training starts it: a function of the recipe, its seed, and weights of the backbone.
+
+    Args:
+        recipe: a checked recipe.
+        start: weights that fit the backbone; without them they are random. The projector's are random in any case, and
+            the same as without them.
+    """
     torch.manual_seed(recipe.run.seed)
-    return branch(recipe)
+    begun = branch(recipe)
+    if start is not None:
+        begun.backbone.load_state_dict(start, strict=True)
+    return begun
 
 
 def method(
@@ -58,6 +67,7 @@ def method(
     amp: torch.dtype | None = None,
     total: Total = own,
     gather: Gather = alone,
+    start: Mapping[str, Tensor] | None = None,
 ) -> Method:
     """The whole method with its first weights, a function of the recipe and its seed.
 
@@ -66,8 +76,9 @@ def method(
         amp: dtype of the networks' arithmetic, or None for float32.
         total: adds a tensor up over processes.
         gather: puts rows of all processes together.
+        start: weights of the backbone, instead of random ones.
     """
-    online = untrained(recipe)
+    online = at_start(recipe, start)
     dim = recipe.network.projector.out
     predictor = catalogue.load("predictors", recipe.predictor.name).build(recipe.predictor, dim, total)
     target = catalogue.load("targets", recipe.target.name).build(recipe.target, online, lambda: branch(recipe), total)
@@ -164,7 +175,9 @@ class Parts(NamedTuple):
     labels: Tensor | None  # [images] classes that training sees, -1 elsewhere; None where it sees none
 
 
-def assemble(recipe: Recipe, sampler: Plan, labels: Tensor | None, process: Process) -> Parts:
+def assemble(
+    recipe: Recipe, sampler: Plan, labels: Tensor | None, process: Process, start: Mapping[str, Tensor] | None = None
+) -> Parts:
     """Everything that a recipe describes but the images and their views.
 
     Args:
@@ -172,12 +185,13 @@ def assemble(recipe: Recipe, sampler: Plan, labels: Tensor | None, process: Proc
         sampler: which images every step sees.
         labels: classes of the images, where they have some.
         process: on whose device it is.
+        start: weights of the backbone, instead of random ones.
 
     Raises:
         RequestError: the positives do not fit the images, or the device has no such norm.
     """
     precision = choose(recipe.train.precision, process.device.type)
-    built = method(recipe, amp=precision.amp, total=process.total, gather=process.gather)
+    built = method(recipe, amp=precision.amp, total=process.total, gather=process.gather, start=start)
     built = to_channels_last(process.synchronised(built, recipe.network.sync_norm), process.device)
     if precision.amp is not None:
         convolve_pixels_in_float32((built.online, *built.target.children()))

@@ -60,6 +60,12 @@ class Network(Section):
         "imagenet", description='of a ResNet: 7x7, stride 2, max-pool; "small" is 3x3, stride 1 or 2, no pooling'
     )
     width: int = Field(64, ge=1, le=WIDEST, description="channels of a ResNet's stem; 64 is the standard network")
+    weights: str = Field(
+        "",
+        max_length=4096,
+        description="what the backbone starts from: a run, an exported folder, a .safetensors file, "
+        '"timm" or "torchvision"; empty: random weights',
+    )
     norm: Literal["batch", "group"] = Field(
         "batch", description="norm layers of a ResNet; group norm keeps images independent of each other"
     )

@@ -11,7 +11,7 @@ from dcp.comparison.primary import USUAL
 from dcp.comparison.scores import image_interval, score_of
 from dcp.report import result
 from dcp.report.page import NOTHING, Grid, count, duration, figure, listed, span
-from dcp.runs.records import is_share
+from dcp.runs.records import UNTRAINED, is_share
 from dcp.runs.run import Run
 
 KNN = "knn top1"
@@ -36,7 +36,9 @@ def answer(comparison: Comparison, letters: Mapping[str, str]) -> Answer:
         return Answer(sentence, "", tuple(limits))
     names = {arm.name: f"{letters[arm.name]} {arm.name}" for arm in comparison.arms}
     ranked = sorted((arm for arm in row.arms if arm.mean is not None), key=lambda arm: -(arm.mean or 0.0))
-    return Answer(sentence, _warning(ranked, names), (*limits, *_limits(comparison, row, ranked, names)))
+    return Answer(
+        sentence, _warning(ranked, names, comparison.baseline), (*limits, *_limits(comparison, row, ranked, names))
+    )
 
 
 def answer_of_run(run: Run) -> Answer:
@@ -58,18 +60,19 @@ def answer_of_run(run: Run) -> Answer:
     else:
         points = figure(score, abs(value - before))
         beside = f", {points} points {'above' if value > before else 'below'} the {figure(score, before)} % of the"
-        beside += " untrained encoder"
+        beside += " encoder before training" if run.record.weights else " untrained encoder"
         warning = "" if value > before else "Training has not improved the features."
     return Answer(f"{name} is {figure(score, value)} %{around}{beside}.", warning, ())
 
 
-def _warning(ranked: Sequence[ArmScore], names: Mapping[str, str]) -> str:
+def _warning(ranked: Sequence[ArmScore], names: Mapping[str, str], baseline: str) -> str:
     """Which arms training has not helped."""
     known = [(arm.arm, arm.mean, arm.untrained) for arm in ranked if arm.mean is not None and arm.untrained is not None]
-    below = [names[name] for name, mean, untrained in known if mean <= untrained]
+    below = [names[name] for name, mean, before in known if mean <= before]
+    its, the = ("its untrained encoder", "the untrained encoder") if baseline == UNTRAINED else (baseline, baseline)
     if len(below) > 1 and len(below) == len(ranked):
-        return "No arm is better than its untrained encoder."
-    return f"{listed(below)} {'are' if len(below) > 1 else 'is'} no better than the untrained encoder." if below else ""
+        return f"No arm is better than {its}."
+    return f"{listed(below)} {'are' if len(below) > 1 else 'is'} no better than {the}." if below else ""
 
 
 def _limits(comparison: Comparison, row: ScoreRow, ranked: Sequence[ArmScore], names: Mapping[str, str]) -> list[str]:

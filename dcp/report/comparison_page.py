@@ -72,7 +72,7 @@ def letter(index: int) -> str:
 
 
 def _scores(comparison: Comparison, letters: dict[str, str]) -> Grid:
-    columns = ("", "score", "95 % interval", "untrained", "minus A (95 % interval)")
+    columns = ("", "score", "95 % interval", comparison.baseline, "minus A (95 % interval)")
     width = len(columns) if len(comparison.arms) > 1 else len(columns) - 1
     groups = []
     for row in sorted(comparison.scores, key=lambda row: row.role != "primary"):

@@ -102,7 +102,7 @@ def _limits(row: ScoreRow) -> tuple[str, ...]:
 
 
 def result_table(comparison: Comparison) -> Table:
-    """A row an arm: primary score, kNN, state and cost; and one of the untrained encoder, where all begin alike."""
+    """A row an arm: primary score, kNN, state and cost; and one before training, where all begin alike."""
     arms, primary = comparison.arms, comparison.primary
     knn = next((row for row in comparison.scores if row.name == "knn top1" and row is not primary), None)
     shown = [row for row in (primary, knn) if row is not None]
@@ -139,7 +139,7 @@ def result_table(comparison: Comparison) -> Table:
     before = {_key(row): _untrained(row) for row in shown}
     alike = not any(setting.key.startswith(NETWORK_AND_DATA) for setting in comparison.settings)
     if alike and any(cell.value is not None for cell in before.values()):
-        cells = {"arm": Cell("untrained", "untrained"), **before}
+        cells = {"arm": Cell(comparison.baseline, comparison.baseline), **before}
         rows.append(tuple(cells.get(column.key, blank) for column in columns))
     return Table(columns, tuple(rows), _note(shown))
 

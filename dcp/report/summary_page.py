@@ -1,10 +1,11 @@
-"""One run in words: what it scored beside the untrained encoder, whether it collapsed, how fast it was."""
+"""One run in words: what it scored beside the encoder before training, whether it collapsed, how fast it was."""
 
 from dcp.comparison.scores import image_interval, score_of
 from dcp.report.page import Grid, Lines, Page, count, duration, figure, is_main, listed, memory, significant, span
 from dcp.runs.records import RunRecord, is_share
 from dcp.runs.run import Run
 
+GENTLER = "a smaller optimizer.lr with optimizer.warmup_epochs, so that the new projector changes less of the backbone"
 # the terminal has one rank of the features, and one in the diagnosis
 IN_FULL = ("alignment", "participation_ratio", "F_effective_rank")
 SHOWN = {"rankme": "rank of features (rankme)"}
@@ -14,7 +15,7 @@ def summary_page(run: Run, *, scores_only: bool = False, every_score: bool = Tru
     """The page of a run, or its scores alone, every one or the main ones; what the run does not know is left out."""
     record, status, why = run.record, run.status, run.record.why.rstrip(".")
     title = f"{run.path.resolve().name}: {status}"
-    scores = Grid("Scores", ("", "score", "95 % interval", "untrained"), _scores(run, every_score))
+    scores = Grid("Scores", ("", "score", "95 % interval", run.record.baseline), _scores(run, every_score))
     if scores_only:
         return Page(title, (scores,))
     if status == "killed":
@@ -52,22 +53,28 @@ def _diagnosis(run: Run) -> list[str]:
     verdict = [f"{head}: {evidence}{when}." if evidence else f"{head}."] if state.name else []
     said = (("Probable cause", state.cause), ("Try next", state.advice))
     verdict += [f"{word}: {text.rstrip('.')}." for word, text in said if text]
-    if healthy and (scores := _no_better(run)):
+    no_better = _no_better(run)
+    worse = [text for text, is_clear in no_better if is_clear and run.record.weights]
+    if worse:  # whatever the projections are like: good weights were there
+        verdict.append(f"Worse than before training in {listed(worse)}: the weights that it began with were better.")
+        verdict += [] if state.advice else [f"Try next: {GENTLER}."]
+    if healthy and (scores := [text for text, _ in no_better if text not in worse]):
         verdict.append(f"But no better than before training in {listed(scores)}.")
     return verdict + _last_signs(run, evidence)
 
 
-def _no_better(run: Run) -> list[str]:
-    """The evaluations whose top-1 accuracy is that of the untrained encoder, or lower, with both in percent."""
-    pairs = {
-        evaluation: (score_of(probe, "top1"), score_of(probe.random_encoder, "top1"))
-        for evaluation, probe in run.probes().items()
-    }
-    return [
-        f"{evaluation} ({figure('top1', score)}%, untrained {figure('top1', untrained)}%)"
-        for evaluation, (score, untrained) in pairs.items()
-        if score is not None and untrained is not None and score <= untrained
-    ]
+def _no_better(run: Run) -> list[tuple[str, bool]]:
+    """The evaluations whose top-1 accuracy is that of the encoder before training, or lower, with both in percent.
+
+    And of each whether it is clearly lower: the interval over test images says so, too.
+    """
+    found = []
+    for evaluation, probe in run.probes().items():
+        score, before = score_of(probe, "top1"), score_of(probe.random_encoder, "top1")
+        if score is not None and before is not None and score <= before:
+            text = f"{evaluation} ({figure('top1', score)}%, {run.record.baseline} {figure('top1', before)}%)"
+            found.append((text, before > (image_interval(probe, "top1") or (score, score))[1]))
+    return found
 
 
 def _last_signs(run: Run, evidence: str) -> list[str]:

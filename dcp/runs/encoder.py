@@ -5,7 +5,6 @@ import json
 from importlib.metadata import version
 
 import torch
-from safetensors.torch import save as serialized
 from torch import Tensor, nn
 
 from dcp.data import given
@@ -16,7 +15,7 @@ from dcp.errors import RequestError
 from dcp.method import weights
 from dcp.recipe import build
 from dcp.recipe.recipe import Recipe
-from dcp.runs import checkpoint
+from dcp.runs import checkpoint, starting
 from dcp.runs.run import Run
 
 FILE = "encoder.safetensors"
@@ -45,21 +44,9 @@ def save(run: Run, backbone: nn.Module, recipe: Recipe, *, step: int) -> None:
         "image_size": str(recipe.data.view_size),
         "mean_std": json.dumps(recipe.views.statistics()),
     }
-    metadata[weights.CHECKSUM] = weights.checksum(tensors, metadata)
-    run.write(FILE, _in_order(serialized(tensors, metadata)))
-
-
-def _in_order(data: bytes) -> bytes:
-    """The same safetensors file with the header's metadata sorted; the library writes them in random order.
-
-    A file is 8 bytes of header length, the header in JSON padded with spaces, then the tensors at offsets from its end.
-    """
-    end = 8 + int.from_bytes(data[:8], "little")
-    header = json.loads(data[8:end])
-    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
-    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
-    text += b" " * (-len(text) % 8)
-    return len(text).to_bytes(8, "little") + text + data[end:]
+    if run.record.weights:  # what it was made of stays with it
+        metadata |= {f"start_{key}": str(run.record.weights.get(key, "")) for key in ("licence", "sha256")}
+    run.write(FILE, weights.content(tensors, metadata))
 
 
 class Encoder(nn.Module):
@@ -114,14 +101,15 @@ class Encoder(nn.Module):
 
 
 def load(run: Run, *, trained: bool = True) -> Encoder:
-    """The encoder of a run, or the untrained one that its recipe and seed start with.
+    """The encoder of a run, or the one that its training started with.
 
     Raises:
         RequestError: the run has no encoder yet.
     """
     recipe = Recipe.check(run.recipe(), str(run.path / "recipe.toml"))
+    began = None if trained else starting.kept(run, recipe)
     with torch.random.fork_rng(devices=[]):  # the caller's random numbers are the caller's
-        backbone = build.untrained(recipe).backbone
+        backbone = build.at_start(recipe, began).backbone
     if trained:
         path = run.path / FILE
         found = checkpoint.read(path)

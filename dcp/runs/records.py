@@ -17,6 +17,7 @@ from dcp.runs.json_files import broken, read_json
 SCHEMA = 1  # of run.json and of probes/*.json
 LARGEST = 1e300  # what is larger is no measurement, and arithmetic on it overflows
 MOST_SCORES = 10_000  # of all probes of a run
+UNTRAINED, BEFORE = "untrained", "before training"  # the encoder that training started with: random, or from weights
 SCORE_NAME = re.compile(r"[A-Za-z0-9_@.-]{1,200}")  # reports print it
 
 
@@ -106,6 +107,7 @@ class RunRecord(Record):
     roots: Table = {}  # whole paths of the relative ones in its recipe, by key
     facts: Table = {}  # what the variants of the recipe say of themselves, which the diagnosis rests on
     state: Annotated[State, NOT_KNOWN] = State()  # the diagnosis
+    weights: Table = {}  # that it began with, where they were not random: source, licence, ...
     versions: Table = {}  # of packages, by name
     sittings: list[Any] = []  # when, where and from which step on it was trained
     device: Text = ""
@@ -119,6 +121,11 @@ class RunRecord(Record):
     wall_s: Number | None = None  # seconds of training
     peak_memory_bytes: Number | None = None  # of the accelerator, or of the process on a CPU
 
+    @property
+    def baseline(self) -> str:
+        """What the encoder that training started with is called in reports."""
+        return BEFORE if self.weights else UNTRAINED
+
 
 class Scored(Record):
     """Scores by name, shares in [0, 1]; and the 95 % intervals of those that have one."""
@@ -127,12 +134,18 @@ class Scored(Record):
     interval: Annotated[dict[str, Ends | None], BeforeValidator(_named)] = {}
 
 
+class Baseline(Scored):
+    """Scores of the encoder that training started with."""
+
+    what: Text = ""  # UNTRAINED or BEFORE; "" in older probes, where it is the former
+
+
 class ProbeRecord(Scored):
     """probes/<evaluation>.json: what an evaluation found."""
 
     evaluation: str = ""  # its name
     n: Whole | None = None  # test images
-    random_encoder: Annotated[Scored, NOT_KNOWN] = Scored()  # the same of the untrained encoder
+    random_encoder: Annotated[Baseline, NOT_KNOWN] = Baseline()
     data: Table = {}  # source, and fingerprints of the "train" and "test" images; nothing in older probes
     settings: Table = {}  # everything that decided how it was measured
     extra: Table = {}  # findings that are no score

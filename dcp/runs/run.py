@@ -11,6 +11,7 @@ import math
 import os
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, final
 
 import tomli
@@ -45,7 +46,15 @@ class Run(HeldFolder):
 
     @classmethod
     def create(
-        cls, root: Path, name: str, seed: int, recipe_toml: str, record: Mapping[str, Any], *, held: bool = False
+        cls,
+        root: Path,
+        name: str,
+        seed: int,
+        recipe_toml: str,
+        record: Mapping[str, Any],
+        *,
+        further: Mapping[str, bytes] = MappingProxyType({}),
+        held: bool = False,
     ) -> "Run":
         """Make the folder `<root>/<name>-s<seed>` with its recipe and record, complete or not at all.
 
@@ -55,6 +64,7 @@ class Run(HeldFolder):
             seed: recipe key `run.seed`.
             recipe_toml: the recipe with every default written out.
             record: keys of a RunRecord; "schema", "name", "seed" and the status "running" are added.
+            further: other files, by name.
             held: for this process, which is going to call `lock` at once: no other gets in between.
 
         Raises:
@@ -68,7 +78,7 @@ class Run(HeldFolder):
         full = json_files.plain({"status": "running", **record, "schema": SCHEMA, "name": name, "seed": seed})
         records.typed(RunRecord, full, path / "run.json")
         try:
-            files = {"recipe.toml": recipe_toml.encode(), "run.json": json_files.to_json(full)}
+            files = {"recipe.toml": recipe_toml.encode(), "run.json": json_files.to_json(full), **further}
             create_folder(path, {**files, lease.FILE: owner.data()} if owner else files)
         except FileExistsError:
             raise open_run.exists(path) from None

@@ -14,6 +14,8 @@ def label(of: str, at: Mapping[str, Any]) -> str:
     'directpred-weight_decay0.0004-solarize0.0_0.2'
     >>> label("", {"predictor.name": "linear", "train.join_views": True})
     'linear-join_viewstrue'
+    >>> label("", {"network.weights": ""}), label("", {"network.weights": "runs/A-s0"})
+    ('no-weights', 'runs-A-s0')
     """
     return "-".join([*([of] if of else []), *(_part(key, value) for key, value in at.items())])
 
@@ -23,6 +25,8 @@ def _part(key: str, value: Any) -> str:
     if isinstance(value, Mapping):
         chosen = value.get(CHOICES.get(last, ""))
         return _plain(str(chosen)) if chosen else "-".join(_part(inner, one) for inner, one in value.items())
+    if value == "":
+        return f"no-{last}"
     return _plain(value) if isinstance(value, str) else last + _plain(value)
 
 

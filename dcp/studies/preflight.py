@@ -7,7 +7,7 @@ from dcp.data.datasets.base import DataConfig, Split
 from dcp.hardware.device import choose_device
 from dcp.probing import probe
 from dcp.recipe import build
-from dcp.runs import roots
+from dcp.runs import roots, starting
 from dcp.runs.run import Run
 from dcp.studies.grid import LEFT, Cell, State
 from dcp.studies.study import Study
@@ -62,6 +62,12 @@ def check(study: Study, states: Mapping[Cell, State], request: Request) -> dict[
                     labelled.add(probed)
 
             network = (recipe.network, recipe.data.view_size, recipe.predictor, recipe.target, recipe.positives)
+            for cell in (cell for cell, state in cells if state != "stopped" and recipe.network.weights):
+                weights = starting.place(cell.recipe, request.runs)
+                if (weights, *network) not in networks:
+                    starting.find(cell.recipe, request.runs)
+                    networks.add((weights, *network))
+
             if network not in networks:
                 build.optimizer(placed, build.method(placed))
                 networks.add(network)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from dcp.comparison.arms import FREE
+from dcp.comparison.arms import FREE, LATER
 from dcp.errors import RequestError
 from dcp.recipe.layers import flat, frozen
 from dcp.recipe.recipe import Recipe
@@ -70,7 +70,7 @@ def agrees(run: Run, recipe: Recipe) -> bool:
 
 def _differences(run: Run, recipe: Recipe) -> list[str]:
     """One line for each key that decides a step and differs."""
-    old, new = (flat(frozen(table)) for table in (run.recipe(), recipe.table()))
+    old, new = ({**LATER, **flat(frozen(table))} for table in (run.recipe(), recipe.table()))
     return [
         f"{key}: {old.get(key, 'not set')} there, {new.get(key, 'not set')} here"
         for key in sorted(old | new)

@@ -2,13 +2,13 @@
 
 from collections.abc import Generator
 from contextlib import closing, nullcontext
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
 
-from dcp.data.datasets import base as datasets
 from dcp.data.image_lists import ImageList
 from dcp.data.loader import Batch, Shares, batches, worker_count
 from dcp.data.pairs import Pairs
@@ -23,10 +23,10 @@ from dcp.probing import online
 from dcp.recipe import build
 from dcp.recipe.layers import flat
 from dcp.recipe.recipe import Recipe
-from dcp.runs import checkpoint, encoder, roots
+from dcp.runs import checkpoint, encoder, roots, starting
 from dcp.runs.json_files import read_bytes
 from dcp.runs.run import Run
-from dcp.training import failures, record, resume
+from dcp.training import failures, record, resume, sources
 from dcp.training.agreement import Agreement
 from dcp.training.broken import Broken
 from dcp.training.diagnosis.signs import facts_of
@@ -50,6 +50,7 @@ class Trainer:
     Attributes:
         path: the run folder.
         existing: the run to go on with; None for a new one.
+        start: the weights that a new run begins with, for the process that writes; None for random ones.
         anchored: the recipe with whole paths, to read what lies there.
         process: this process among those that train together.
         data: the images.
@@ -72,12 +73,15 @@ class Trainer:
         self.process = Process(device, tracker=recipe.run.tracker, folder=str(self.path), say=request.warn)
         set_determinism(recipe.train.deterministic)
         recipe.views.blur.kernel_at(recipe.data.view_size)  # refuses one that does not fit, before images are fetched
-        self.data = self._load()
+        with self.process.watched(partial(failures.ends_at_once, self.path, None)):
+            begun, found = sources.weights(self.anchored, request, self.existing, self.process)
+            self.data = sources.images(self.anchored, self.existing, self.process)
+        self.start = found if self.process.is_main else None
         self.fingerprint = self.data.fingerprint()
         plan = build.plan(recipe, len(self.data), self.process.count)
         if self.existing is not None:
             resume.check(self.existing, fingerprint=self.fingerprint, steps=plan.steps)
-        self.parts = build.assemble(self.anchored, plan, self.data.labels, self.process)
+        self.parts = build.assemble(self.anchored, plan, self.data.labels, self.process, begun)
         self.threads = self._set_threads()
         features = self.parts.method.online.features
         self.readout = online.fitting(self.data, features, self.process) if recipe.train.readout else None
@@ -93,17 +97,10 @@ class Trainer:
         train, size = self.recipe.train, self.recipe.data.view_size
         return set_number(train.threads, recorded, self.parts.method, batch=train.batch, size=size)
 
-    def _load(self) -> datasets.Dataset:
-        """The images; where they may have to be fetched, the first process goes first."""
-        first = self.recipe.data.download or self.recipe.data.prepares
-        recorded = self.existing and self.existing.record.data.model_extra
-        with self.process.watched(partial(failures.ends_at_once, self.path, None)):
-            if first and not self.process.is_main:
-                self.process.wait()
-            data = datasets.load(datasets.settled(self.anchored.data, recorded), "pretrain")
-            if first and self.process.is_main:
-                self.process.wait()
-        return data
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What a person should know of the images and of the weights that training begins with."""
+        return (*self.data.remarks, *(() if self.start is None else self.start.remarks))
 
     @property
     def finished(self) -> bool:
@@ -128,7 +125,14 @@ class Trainer:
                 facts = record.beginning(self.data, self.recipe, self.fingerprint, parts.plan, parts.method)
                 facts |= self.sitting()
                 settings = self.recipe.run
-                run = Run.create(self.path.parent, settings.name, settings.seed, self.recipe.toml(), facts, held=True)
+                further, toml = {}, self.recipe.toml()
+                if self.start is not None:
+                    facts["weights"], further = self.start.facts, {starting.FILE: self.start.content()}
+                run = Run.create(
+                    self.path.parent, settings.name, settings.seed, toml, facts, further=further, held=True
+                )
+            if self.start is not None:
+                self.start = replace(self.start, tensors={})  # they are in the folder, and in the network
             progress = self._restore()
             writes = run if process.is_main else None
             with (
@@ -169,7 +173,7 @@ class Trainer:
             line = record.start_line(str(self.path), self.data, self.parts.plan, start)
             threads = "" if self.threads is None else self.threads.why
             self.request.watch({**line, **sitting, "why": self.parts.precision.why, "threads_why": threads})
-            for remark in self.data.remarks:
+            for remark in self.remarks:
                 self.request.say(remark)
         self.process.start_tracker("dcp", self.path.name, flat(self.recipe.table()), start)
         try:

@@ -11,7 +11,10 @@ from dcp.probing.evaluations import linear
 PRETRAIN = ("pretrain", "tiny/directcopy")
 ANSWERS = {
     (): None,
-    ("nope",): ('there is no command "nope" (dcp)', "there are pretrain, probe, compare, embed, export, theory, recipes"),
+    ("nope",): (
+        'there is no command "nope" (dcp)',
+        "there are pretrain, probe, compare, embed, export, theory, recipes",
+    ),
     ("pretrian", "x"): ('there is no command "pretrian" (dcp)', "did you mean pretrain?"),
     ("train", "x"): ('there is no command "train" (dcp)', "did you mean pretrain?"),
     ("tiny/mlp",): ('there is no command "tiny/mlp" (dcp)', "this is a recipe: dcp pretrain tiny/mlp"),

@@ -103,7 +103,7 @@ def test_what_is_no_image_is_refused_in_words(encoder: encoders.Encoder, given: 
 
 
 def test_dir_shows_the_public_functions_and_importing_is_light() -> None:
-    names = {"compare", "embed", "errors", "export", "load_encoder", "pretrain", "probe", "study", "theory"}
+    names = {"compare", "embed", "errors", "export", "load_encoder", "load_run", "pretrain", "probe", "study", "theory"}
     code = (
         f"import sys, dcp; print(sorted(n for n in dir(dcp) if n[0] != '_') == {sorted(names)}, 'torch' in sys.modules)"
     )

@@ -162,7 +162,7 @@ WRONG = {
     "[study.arms]\n'' = {}\na = {predictor.eps = 0.7}": 'study.arms. is ""',
     "[study.arms]\n'..' = {}": 'study.arms... is ".."',
     "[study.arms]\n'-a' = {}": 'study.arms.-a is "-a"',
-    "[study.axes]\nrun.tracker = ['', 'none']": 'the arm "" has a name that no folder of a run can have',
+    "[study.axes]\nrun.tracker = ['//', 'none']": 'the arm "-" has a name that no folder of a run can have',
     "[study.axes]\nrun.tracker = ['..', 'none']": 'the arm ".." has a name that no folder of a run can have',
     f"[study.arms]\n{'a' * 197} = {{}}": "name of study and arm have at most 200 characters together",
     "[study.axes]\nstudy.seeds = [0, 1]": "study.axes.study.seeds cannot be given",

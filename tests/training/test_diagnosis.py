@@ -223,6 +223,13 @@ def test_a_teacher_that_is_given_needs_no_strong_views(target: str) -> None:
     assert diagnosed(history(**WRONG["views too weak"]), {**SETTINGS, "target.name": target}).name == "healthy"
 
 
+def test_a_backbone_that_starts_from_weights_may_take_views_for_the_same_from_the_first_step_on() -> None:
+    begun = {**SETTINGS, "network.weights": "runs/A-s0"}
+    assert diagnosed(history(**WRONG["views too weak"]), begun).name == "healthy"
+    said = diagnosed(history(**WRONG["norm blow-up"]), begun)
+    assert (said.name, "those of the network before training" in said.evidence) == ("norm blow-up", True)
+
+
 def test_a_collapse_without_a_culprit_still_has_advice() -> None:
     found = diagnosed(history(now={"spread": 0.01}), SETTINGS)
     assert (found.cause, found.advice) == ("", GENERAL["complete collapse"])

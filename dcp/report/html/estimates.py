@@ -9,9 +9,9 @@ from dcp.report.charts.estimates import Estimate, Row, draw_estimates
 from dcp.report.html.document import Drawing, Section, bullets, chart_figure, figures
 from dcp.report.html.run_files import ArmFiles, RunFiles
 from dcp.report.page import is_main
-from dcp.runs.records import is_share
+from dcp.runs.records import UNTRAINED, is_share
 
-HOW_TO_READ_SCORES = "Large dot: score; small dots: its seeds. Bar: 95 % interval. Grey stroke: the untrained encoder."
+HOW_TO_READ_SCORES = "Large dot: score; small dots: its seeds. Bar: 95 % interval. Grey stroke: "
 HOW_TO_READ = (
     '<p class="soft">'
     "Each further arm minus the first. Dot: the difference; hollow: undecided. Bar: its 95 % interval; if it crosses "
@@ -30,7 +30,9 @@ def scores_of(comparison: Comparison, arms: Sequence[ArmFiles]) -> Section:
             if score.mean is not None
         )
         rows += [Row(row.name, values)] if values and is_share(row.score) else []
-    return _scores(rows, _key(arms), 'the table "Scores" and comparison.json, from probes/*.json of each run')
+    return _scores(
+        rows, comparison.baseline, _key(arms), 'the table "Scores" and comparison.json, from probes/*.json of each run'
+    )
 
 
 def scores_of_run(files: RunFiles) -> Section:
@@ -42,14 +44,19 @@ def scores_of_run(files: RunFiles) -> Section:
                 before = score_of(probe.random_encoder, score)
                 estimate = Estimate(0, "", value, image_interval(probe, score), before=before).times(100)
                 rows.append(Row(f"{evaluation} {score}", (estimate,)))
-    return _scores(rows, (), "probes/*.json, score, interval and random_encoder")
+    return _scores(rows, files.run.record.baseline, (), "probes/*.json, score, interval and random_encoder")
 
 
-def _scores(rows: list[Row], key: Key, source: str) -> Section:
+def stroke(baseline: str) -> str:
+    """What the grey stroke of a chart is."""
+    return "the untrained encoder." if baseline == UNTRAINED else "the encoder before training."
+
+
+def _scores(rows: list[Row], baseline: str, key: Key, source: str) -> Section:
     if not rows:
         return Section("", "", ("Scores as a chart: no probe has an accuracy.",))
     chart = draw_estimates(rows, name="scores", title="Scores in %", x="score in %", limits=(0.0, 100.0))
-    drawing = Drawing("Scores in %", chart, HOW_TO_READ_SCORES, source, key)
+    drawing = Drawing("Scores in %", chart, f"{HOW_TO_READ_SCORES}{stroke(baseline)}", source, key)
     return Section("Scores as a chart", figures([chart_figure(drawing)]), drawings=(drawing,))
 
 

@@ -7,10 +7,11 @@ from dcp.comparison.compare import Comparison
 from dcp.report.answer import Answer, answer, answer_of_run, overview
 from dcp.report.charts.estimates import Estimate, Row, draw_estimates
 from dcp.report.html.document import Drawing, Section, bullets, chart_figure, grid
+from dcp.report.html.estimates import stroke
 from dcp.report.html.run_files import ArmFiles, RunFiles
 
 PERCENT = (0.0, 100.0)
-HOW_TO_READ = "Large dot: the arm; small dots: its seeds. Bar: 95 % interval. Grey stroke: the untrained encoder."
+HOW_TO_READ = "Large dot: the arm; small dots: its seeds. Bar: 95 % interval. Grey stroke: "
 
 
 def opening(comparison: Comparison, arms: Sequence[ArmFiles]) -> Section:
@@ -50,4 +51,5 @@ def primary_chart(comparison: Comparison, arms: Sequence[ArmFiles]) -> Drawing |
     ]
     title = f"{row.name} of each arm"
     chart = draw_estimates(rows, name="answer", title=title, x=f"{row.name} in %", limits=PERCENT)
-    return Drawing(title, chart, HOW_TO_READ, f"comparison.json, from probes/{row.evaluation}.json of each run")
+    source = f"comparison.json, from probes/{row.evaluation}.json of each run"
+    return Drawing(title, chart, f"{HOW_TO_READ}{stroke(comparison.baseline)}", source)

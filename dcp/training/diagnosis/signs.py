@@ -63,7 +63,7 @@ class History:
 class Signs:
     """The numbers that the states are told by; see `dcp.training.diagnostics` for what each is."""
 
-    untrained: Line  # the examination of the first step: projections are those of the untrained network
+    untrained: Line  # the examination of the first step: projections are those of the network before training
     last: Line  # the latest examination
     settings: Settings  # the recipe by dotted key
     facts: Facts  # what its variants say of themselves, by dotted key
@@ -92,6 +92,16 @@ class Signs:
     def fact(self, key: str) -> bool:
         """What a variant says of itself; false in a run of an older dcp, which noted no facts."""
         return self.facts.get(key, False)
+
+    @property
+    def starts_trained(self) -> bool:
+        """Whether the backbone began with weights: views may be alike to it from the first step on."""
+        return bool(self.setting("network.weights"))
+
+    @property
+    def beginning(self) -> str:
+        """What the network of the first step is called."""
+        return "the network before training" if self.starts_trained else "the untrained network"
 
     @property
     def kept_apart(self) -> bool:

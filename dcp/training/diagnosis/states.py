@@ -18,9 +18,8 @@ def blow_up(signs: Signs) -> Diagnosis | None:
     """Projections grow without end."""
     if not signs.norm > GROWN * signs.untrained["norm"]:
         return None
-    evidence = (
-        f"projections are {signs.norm / signs.untrained['norm']:,.0f} times as long as those of the untrained network"
-    )
+    times = f"{signs.norm / signs.untrained['norm']:,.0f} times as long"
+    evidence = f"projections are {times} as those of {signs.beginning}"
     return Diagnosis("norm blow-up", evidence)
 
 
@@ -29,7 +28,7 @@ def vanishing(signs: Signs) -> Diagnosis | None:
     if not signs.norm < SHRUNK * signs.untrained["norm"]:
         return None
     share = signs.norm / signs.untrained["norm"]
-    return Diagnosis("vanishing", f"projections have {share:.2g} of the length that the untrained network gives them")
+    return Diagnosis("vanishing", f"projections have {share:.2g} of the length that {signs.beginning} gives them")
 
 
 def dead_projector(signs: Signs) -> Diagnosis | None:
@@ -53,8 +52,9 @@ def frozen_target(signs: Signs) -> Diagnosis | None:
         return None
     distance = signs.last.get("target_distance", 0.0)
     evidence = f"the target keeps the weights it began with; the online branch is {distance:.2f} of their size away"
+    repeated = "those features" if signs.starts_trained else "random features"
     return Diagnosis("frozen target", evidence).because(
-        "target.tau = 1 leaves the target as it is: the encoder learns to repeat random features",
+        f"target.tau = 1 leaves the target as it is: the encoder learns to repeat {repeated}",
         "a target that follows: target.tau = 0.99 to 0.999",
     )
 
@@ -89,7 +89,7 @@ def too_fast(signs: Signs) -> Diagnosis | None:
 
 def weak_views(signs: Signs) -> Diagnosis | None:
     """Views that even an untrained network takes for the same, where there is no teacher to learn from instead."""
-    if signs.fact("target.given") or not signs.untrained["invariance"] < ALIKE:
+    if signs.fact("target.given") or signs.starts_trained or not signs.untrained["invariance"] < ALIKE:
         return None
     evidence = (
         "to the untrained network the views of an image are nearly the same already: their distance is "

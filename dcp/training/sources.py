@@ -1,0 +1,55 @@
+"""What training reads before it begins: images and weights. The first process goes first where it may make files."""
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+from torch import Tensor
+
+from dcp.data.datasets import base as datasets
+from dcp.hardware.processes import Process
+from dcp.recipe.recipe import Recipe
+from dcp.runs import starting
+from dcp.runs.run import Run
+from dcp.training.request import Request
+
+T = TypeVar("T")
+
+
+def images(recipe: Recipe, run: Run | None, process: Process) -> datasets.Dataset:
+    """The images that a recipe names, as the run that goes on has settled them, if one does.
+
+    Raises:
+        RequestError: they are not there.
+    """
+    config = datasets.settled(recipe.data, run and run.record.data.model_extra)
+    makes = recipe.data.download or recipe.data.prepares
+    return _in_turn(lambda: datasets.load(config, "pretrain"), process, makes=makes)
+
+
+def weights(
+    recipe: Recipe, request: Request, run: Run | None, process: Process
+) -> tuple[Mapping[str, Tensor] | None, starting.Start | None]:
+    """The weights of the backbone that training begins with, and what a new run notes of them; None: random ones.
+
+    A run that goes on has its own copy of them.
+
+    Raises:
+        RequestError: there are none, or they do not fit.
+    """
+    if run is not None:
+        return starting.kept(run, recipe), None
+    word, backbone = recipe.network.weights, recipe.network.backbone
+    fetched = word in starting.LIBRARIES
+    if fetched and process.is_main:
+        request.say(f"weights of {word} for {backbone}: from its cache, or fetched now")
+    found = _in_turn(lambda: starting.find(recipe, request.runs), process, makes=fetched)
+    return (None, None) if found is None else (found.tensors, found)
+
+
+def _in_turn(get: Callable[[], T], process: Process, *, makes: bool) -> T:
+    if makes and not process.is_main:
+        process.wait()
+    got = get()
+    if makes and process.is_main:
+        process.wait()
+    return got

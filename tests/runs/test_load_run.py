@@ -1,0 +1,85 @@
+"""dcp.load_run: a run as an object, without torch."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from built_runs import Build
+
+import dcp
+from dcp.errors import RequestError
+
+
+def test_a_run_says_what_its_files_say(trained: Path) -> None:
+    run = dcp.load_run(trained)
+    assert (run.path, run.name, run.status) == (trained, "directcopy-s0", "done")
+    assert run.record == json.loads((trained / "run.json").read_text())
+    assert run.recipe["predictor"]["name"] == "directcopy"
+    assert [line["epoch"] for line in run.metrics("epoch")] == [0, 1]
+    assert {line["kind"] for line in run.metrics()} == {"step", "epoch", "spectrum"}
+    assert run.scores() == {
+        name: json.loads((trained / f"probes/{name}.json").read_text()) for name in ("knn", "linear", "spectrum")
+    }
+    state = run.record["state"]
+    said = run.diagnosis
+    assert (said.state, said.why, said.evidence, said.advice) == tuple(
+        state[key] for key in ("name", "cause", "evidence", "advice")
+    )
+
+
+def test_flat_scores_are_rows_of_a_table(build: Build) -> None:
+    run = dcp.load_run(build("a", 2, top1=0.5).path)
+    (row,) = run.scores(flat=True)
+    assert (row["run"], row["name"], row["seed"]) == ("a-s2", "a", 2)
+    assert (row["evaluation"], row["score"], row["value"], row["before"]) == ("linear", "top1", 0.5, 0.25)
+    assert row["low"] < 0.5 < row["high"]
+
+
+def test_what_it_shows_is_short(build: Build, tmp_path: Path) -> None:
+    assert repr(dcp.load_run(build("a", 0, top1=0.5).path)) == "<dcp run a-s0: done, linear top1 50.0 %, healthy>"
+    failed = build("b", 0, top1=0.5, record={"status": "failed", "state": {"name": "vanishing"}})
+    (failed.path / "probes/linear.json").unlink()
+    assert repr(dcp.load_run(failed.path)) == "<dcp run b-s0: failed, vanishing>"
+    other = build("c", 0, top1=0.5, recipe={"probe": {"primary": "retrieval.map"}})
+    other.write_probe("retrieval", {"score": {"map": 0.123456}})
+    assert repr(dcp.load_run(other.path)) == "<dcp run c-s0: done, retrieval map 0.1235, healthy>"
+    (other.path / "probes/retrieval.json").write_text("{")
+    assert "scores that cannot be read" in repr(dcp.load_run(other.path))
+
+
+def test_a_name_means_the_first_seed_below_runs(trained: Path) -> None:
+    assert dcp.load_run("directcopy", runs=trained.parent).path == trained
+    with pytest.raises(RequestError) as caught:
+        dcp.load_run("direct", runs=trained.parent)
+    assert caught.value.slug == "no-such-run"
+    assert "directcopy" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["run.json", "recipe.toml"])
+def test_a_folder_that_is_damaged_is_told(name: str, build: Build) -> None:
+    run = build("a", 0, top1=0.5)
+    (run.path / name).write_text("{ x")
+    with pytest.raises(RequestError) as caught:
+        dcp.load_run(run.path)
+    assert caught.value.slug == "broken-run"
+    assert name in caught.value.where
+
+
+def test_its_encoder_is_that_of_load_encoder(trained: Path) -> None:
+    image = np.zeros((32, 32, 3), np.uint8)
+    assert torch.equal(dcp.load_run(trained).encoder()(image), dcp.load_encoder(trained)(image))
+
+
+def test_torch_is_not_imported(trained: Path) -> None:
+    code = (
+        "import sys, dcp\n"
+        f"run = dcp.load_run({str(trained)!r})\n"
+        "repr(run), run.metrics(), run.scores(), run.scores(flat=True), run.diagnosis, run.recipe, run.record\n"
+        "print(sorted({'torch', 'numpy', 'matplotlib', 'scipy', 'sklearn'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
