@@ -5,11 +5,12 @@ that it still does; any number may read, also while it trains. Nothing here need
 is quick.
 """
 
+import contextlib
 import hashlib
 import json
 import math
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
@@ -97,6 +98,17 @@ class Run(HeldFolder):
     def status(self) -> str:
         """What run.json says; and "killed" where it says "running" and no process writes to the run."""
         return "killed" if self.record.status == "running" and not lease.holder(self.path) else self.record.status
+
+    @contextlib.contextmanager
+    def lock(self, say: lease.Say = lambda text: None) -> Iterator[None]:
+        """As `HeldFolder.lock`; `record` is read again, as another may have written since it was opened.
+
+        Raises:
+            RequestError: also what `Run.open` raises.
+        """
+        with super().lock(say):
+            self.record = open_run.read_record(self.path)
+            yield
 
     def recipe(self) -> Json:
         """The recipe with every default written out, as nested tables.

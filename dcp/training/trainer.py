@@ -13,7 +13,7 @@ from dcp.data.image_files import Files
 from dcp.data.loader import Batch, Shares, batches, worker_count
 from dcp.data.pairs import Pairs
 from dcp.data.readers import Stopped
-from dcp.errors import Interrupted, RequestError
+from dcp.errors import Interrupted
 from dcp.hardware.device import choose_device, set_determinism
 from dcp.hardware.graph import Graph
 from dcp.hardware.processes import Process
@@ -128,25 +128,33 @@ class Trainer:
                 facts |= self.sitting()
                 settings = self.recipe.run
                 run = Run.create(self.path.parent, settings.name, settings.seed, self.recipe.toml(), facts, held=True)
-            progress = self._restore()
             writes = run if process.is_main else None
-            with writes.lock(self.request.say) if writes else nullcontext(), failures.noted(self.path, writes):
-                self._train(writes, progress, signals)
+            with writes.lock(self.request.say) if writes else nullcontext():
+                with failures.in_words(self.path):
+                    progress = self._restore()
+                if progress is None:
+                    self.request.say(f"{self.path} has been finished by another process in the meantime")
+                else:
+                    with failures.noted(self.path, writes):
+                        self._train(writes, progress, signals)
         if signals.stop:  # after the last step: the run is done, and what follows it is not begun
             raise Interrupted(signals.stop)
         return run or Run.open(self.path)
 
-    def _restore(self) -> dict[str, Any]:
-        """Load the checkpoint; what it remembers of the way so far, {} without one."""
+    def _restore(self) -> dict[str, Any] | None:
+        """Load the checkpoint; what it remembers of the way so far, {} without one; None if the run is done.
+
+        The main process holds the run by now, so that no other writes what is read here.
+        """
         if self.existing is None:
             return {}
+        if self.process.total(torch.tensor(int(self.process.is_main and self.finished), device=self.process.device)):
+            return None
+        resume.check(self.existing, fingerprint=self.fingerprint, steps=self.parts.plan.steps)
         progress = checkpoint.load(self.path, self.parts.method, self.parts.optimizer, self.readout) or {}
         if self.readout is not None and not self.process.is_main:
             self.readout.forget()
-        if int(progress.get("next_step", 0)) > self.parts.plan.steps:
-            what = f"the checkpoint is of step {progress['next_step']}, and the run has {self.parts.plan.steps}"
-            raise RequestError(what, slug="bad-checkpoint", where=str(self.path / checkpoint.FILE),
-                               hint="delete the folder checkpoint/ and resume: the run begins anew")  # fmt: skip
+        resume.check_step(self.path, int(progress.get("next_step", 0)), self.parts.plan.steps)
         return progress
 
     def _train(self, run: Run | None, progress: dict[str, Any], signals: Signals) -> None:
