@@ -16,7 +16,6 @@ import os
 import signal
 import sys
 import threading
-import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
@@ -29,13 +28,13 @@ from weakref import WeakSet
 import torch
 from torch import Tensor
 
+from dcp.data import child
 from dcp.errors import DcpError, RunError
 
 AHEAD = 2
 POLL_S = 0.2  # between two looks at whether a reader lives, reads, or is to be waited for at all
 # In which no image is read: the largest takes some seconds, and a slow disk does not take this long for one file.
 STALLED_S = 45.0
-DEAF_TO = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")  # they may be sent to all processes of a job
 
 Stopped = Callable[[float], bool]  # whether to wait no longer, given the seconds in which no image was read
 
@@ -166,8 +165,9 @@ class Reader:
     def close(self) -> None:
         """End the process, whatever it does."""
         self.process.kill()
-        self.process.join(0.5)
-        if self.process.is_alive():  # a disk that hangs lets nobody die, and at exit Python would wait for it
+        if not child.has_ended(
+            self.process, within_s=0.5
+        ):  # a disk that hangs lets nobody die, and at exit Python would wait for it
             with contextlib.suppress(AttributeError):
                 multiprocessing.process._children.discard(self.process)  # type: ignore[attr-defined]
         self.pipe.close()
@@ -180,7 +180,7 @@ class Reader:
         return str(self.source.path(image)).encode(errors="backslashreplace").decode()
 
     def _ended(self) -> RunError:
-        self.process.join(5)
+        child.has_ended(self.process, within_s=5.0)
         code = self.process.exitcode or 0
         how = f"was ended by signal {-code} ({signal.strsignal(-code)})" if code < 0 else f"ended with code {code}"
         hint = "if it ends at this file again, replace the file"
@@ -218,11 +218,9 @@ class Memory:
 
 def _serve(pipe: "Connection[Any, Any]", source: Source, memory: Memory, parent: int) -> None:
     """What a reader does until its parent wants no more, or is no more."""
-    for name in DEAF_TO:
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
-    _let_go(besides=pipe.fileno())
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    child.be_deaf()
+    child.let_go(besides=pipe.fileno())
+    threading.Thread(target=child.end_with, args=(parent,), daemon=True).start()
     torch.set_num_threads(1)
     progress, keys, pixels = memory.tensors()
     with contextlib.suppress(EOFError, OSError):
@@ -238,23 +236,3 @@ def _serve(pipe: "Connection[Any, Any]", source: Source, memory: Memory, parent:
             except Exception:  # a bug, which the parent raises with what is known of it
                 answer = RuntimeError(f"in a process that reads image files:\n{traceback.format_exc()}")
             pipe.send((answer, dict(source.in_place)))
-
-
-def _let_go(*, besides: int) -> None:
-    """Let go of the files that were inherited: a lock, or a line to another process, would outlive the parent here.
-
-    Their numbers stay taken, so that whoever closes one later closes nothing else.
-    """
-    with contextlib.suppress(OSError):
-        nothing = os.open(os.devnull, os.O_RDWR)
-        for number in [int(each.name) for each in Path("/proc/self/fd").iterdir()]:
-            if number > 2 and number not in (besides, nothing):
-                with contextlib.suppress(OSError):
-                    os.dup2(nothing, number)
-
-
-def _end_with(parent: int) -> None:
-    """End this process with its parent, also where it hangs."""
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)
