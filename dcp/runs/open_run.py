@@ -35,8 +35,8 @@ def read_record(path: Path) -> RunRecord:
 
 def exists(path: Path) -> RunBusy | RunExists:
     """The error for a new run at whose place there is one."""
-    if owner := lease.holder(path):
-        return lease.busy(path, owner)
+    if held := lease.holder(path):
+        return lease.busy(path, held.owner)
     hint = (
         "Go on with it: --resume. Start another beside it: run.name=NEW_NAME or --seed N.\n"
         "Collect the new one elsewhere: --runs DIR. dcp never overwrites a run."

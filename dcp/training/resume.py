@@ -36,8 +36,8 @@ def existing(path: Path, recipe: Recipe, *, resume: bool) -> Run | None:
         raise RequestError(
             "the recipe differs from that of the run", slug="recipe-differs", where=str(path), hint="\n".join(lines)
         )
-    if owner := lease.holder(path):
-        raise lease.busy(path, owner)
+    if held := lease.holder(path):
+        raise lease.busy(path, held.owner)
     return run
 
 
