@@ -1,7 +1,7 @@
 """Weights: the tensors and the header of a safetensors file, or what is wrong with it in words."""
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
@@ -11,16 +11,30 @@ from torch import Tensor
 from dcp.errors import LFS_POINTER, RequestError, not_fetched
 
 CHECKSUM = "crc32"  # the key of the header that holds it; files of others have none
+MOST = 2**35  # bytes of a file of which nothing is known
+BESIDES = 2**20  # bytes of a file besides its tensors: their names, the recipe, padding
 
 
-def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+def size(*tensors: Iterable[Tensor]) -> int:
+    """Bytes that a file of these tensors has at most."""
+    return BESIDES + sum(tensor.nbytes for each in tensors for tensor in each)
+
+
+def read(path: Path, most: int = MOST) -> tuple[dict[str, Tensor], dict[str, str]]:
     """The tensors and the header of a safetensors file.
 
+    Args:
+        path: of the file.
+        most: bytes that it may have. Its checksum takes seconds per GB, and holes in a file cost its maker nothing.
+
     Raises:
-        RequestError: it is damaged.
+        RequestError: it is damaged, or larger.
         NotFetched: it is a Git LFS pointer.
     """
     try:
+        if (there := path.stat().st_size) > most:
+            what = f"it is of another network, or damaged: it has {there:,} bytes instead of at most {most:,}"
+            raise unusable(what, path)
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             header = file.metadata() or {}

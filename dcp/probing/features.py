@@ -13,6 +13,7 @@ from dcp import catalogue
 from dcp.data import center_crops
 from dcp.data.datasets.base import Dataset, Split
 from dcp.data.views import apply
+from dcp.method import weights
 from dcp.method.moments import own
 from dcp.probing.evaluations.base import Features, Origin, Subject
 from dcp.recipe.recipe import Recipe
@@ -21,6 +22,7 @@ from dcp.runs.encoder import Encoder
 from dcp.runs.run import Run
 
 PREDICTOR = "predictor."  # what the names of its tensors begin with
+ROOM, TIMES = 2**33, 32  # bytes of a checkpoint besides those of so many backbones: of projectors, mostly
 
 
 @torch.no_grad()
@@ -64,14 +66,18 @@ def subjects(
         Subject(x, x_test, train.classes, origin=Origin(encoder, train, test, encoder.size, encoder.config))
         for encoder, x, x_test in zip(encoders, learnt, held_out, strict=True)
     )
-    F, W = matrices(run, recipe)
+    backbone = weights.size(encoders[0].backbone.state_dict().values())
+    F, W = matrices(run, recipe, most=ROOM + TIMES * backbone)
     return replace(trained, F=F, W=W), untrained
 
 
-def matrices(run: Run, recipe: Recipe) -> tuple[Tensor | None, Tensor | None]:
-    """F [D', D'] at the end of training, centred if the recipe says so, and W where the predictor is one matrix."""
+def matrices(run: Run, recipe: Recipe, most: int = weights.MOST) -> tuple[Tensor | None, Tensor | None]:
+    """F [D', D'] at the end of training, centred if the recipe says so, and W where the predictor is one matrix.
+
+    The checkpoint that they are read from has at most so many bytes.
+    """
     path = run.path / checkpoint.FILE
-    found = checkpoint.read(path, folder=path.parent)
+    found = checkpoint.read(path, folder=path.parent, most=most)
     tensors = found[0] if found else {}
     F, m = tensors.get("moments.second"), tensors.get("moments.first")
     if F is not None and m is not None and recipe.moments.zero_mean:

@@ -13,7 +13,10 @@ import numpy as np
 import pytest
 
 from dcp.errors import RequestError
+from dcp.method import weights
 from dcp.probing.features import matrices
+from dcp.recipe import build
+from dcp.recipe.recipe import Recipe
 from dcp.runs import checkpoint, encoder, held_folder, json_files, lease, metrics
 from dcp.runs.run import Run
 
@@ -213,3 +216,30 @@ def test_a_stranger_cannot_have_a_checkpoint_fill_the_memory(run: Path) -> None:
         file.truncate(8 + len(header) + 2**40)
     with pytest.raises(RequestError, match="bad-checkpoint"):
         encoder.load(Run.open(run))
+
+
+@pytest.mark.parametrize("name", [encoder.FILE, checkpoint.FILE])
+def test_a_stranger_cannot_have_a_checksum_computed_for_an_hour(
+    run: Path, name: str, dcp: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tensor = {"dtype": "F32", "shape": [2**36], "data_offsets": [0, 2**38]}
+    header = json.dumps({"__metadata__": {weights.CHECKSUM: "00000000"}, "a": tensor}).encode()
+    with (run / name).open("wb") as file:
+        file.write(len(header).to_bytes(8, "little") + header)
+        file.truncate(8 + len(header) + 2**38)  # a file system with holes has room for it in one block
+    monkeypatch.setattr(weights, "checksum", lambda *_: pytest.fail("it is computed"))
+    with pytest.raises(RequestError, match=r"bad-checkpoint.*it has 274,877,\d+,\d+ bytes instead of at most"):
+        encoder.load(Run.open(run)) if name == encoder.FILE else matrices(Run.open(run), None)
+    if name == checkpoint.FILE:
+        (run / encoder.FILE).unlink()
+        said = dcp("pretrain", run / "recipe.toml", "--runs", run.parent, "--resume", "--quiet")
+        assert "bytes instead of at most" in said.err
+
+
+def test_the_bounds_of_weights_leave_room_for_what_is_written(trained: Path) -> None:
+    recipe = Recipe.check(Run.open(trained).recipe())
+    backbone = build.untrained(recipe).backbone
+    size = weights.size(backbone.state_dict().values())
+    assert (
+        (trained / encoder.FILE).stat().st_size < size < (trained / encoder.FILE).stat().st_size + 2 * weights.BESIDES
+    )
