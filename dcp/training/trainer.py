@@ -178,8 +178,8 @@ class Trainer:
         try:
             with closing(self.batches(start, loop.agreement.waits_no_longer)) as batches:
                 loop.train(batches, start)
-        except RuntimeError:
-            if signals.stop and self.process.count > 1:  # another process could not wait until all had agreed to stop
+        except RuntimeError as error:
+            if signals.stop and failures.is_lost(error):  # another process could not wait until all had agreed to stop
                 raise Interrupted(signals.stop, saved=False) from None
             raise
         finally:
