@@ -17,7 +17,8 @@ from dcp.cli.probe import probe
 from dcp.cli.recipes import recipes
 from dcp.cli.theory import theory
 from dcp.cli.usage import Commands
-from dcp.errors import DONE
+from dcp.errors import DONE, FAILED
+from dcp.training.signals import SAVES, STOPS
 
 app = typer.Typer(
     name="dcp",
@@ -41,13 +42,12 @@ def main() -> NoReturn:
         os.open(os.devnull, os.O_RDONLY)
     if LAUNCHED in os.environ:
         launch.end_with_launcher()
-    for name in (
-        "SIGINT",
-        "SIGTERM",
-        "SIGHUP",
-    ):  # training has its own way; all else ends here
+    for name in STOPS:  # training has its own way; all else ends here
         if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is not signal.SIG_IGN:
             signal.signal(getattr(signal, name), stop)
+    for name in SAVES:  # they ask a training for a checkpoint, and must not end what comes before and after it
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     sys.exit(run(sys.argv[1:]))
 
 
@@ -58,7 +58,11 @@ def run(arguments: list[str]) -> int:
         try:
             app(args=arguments, prog_name="dcp")
         except SystemExit as error:
-            code = error.code if isinstance(error.code, int) else DONE
+            code = FAILED
+            if error.code is None or isinstance(error.code, int):
+                code = error.code or DONE
+            else:  # as Python itself does
+                print(error.code, file=sys.stderr)
         out.flush()
         if code == DONE and out.lost is not None:
             code = report(out.lost)
