@@ -13,7 +13,7 @@ from dcp.data.image_files import Files
 from dcp.data.loader import Batch, Shares, batches, worker_count
 from dcp.data.pairs import Pairs
 from dcp.data.readers import Stopped
-from dcp.errors import Interrupted
+from dcp.errors import Diverged, Interrupted
 from dcp.hardware.device import choose_device, set_determinism
 from dcp.hardware.graph import Graph
 from dcp.hardware.processes import Process
@@ -142,10 +142,7 @@ class Trainer:
         return run or Run.open(self.path)
 
     def _restore(self) -> dict[str, Any] | None:
-        """Load the checkpoint; what it remembers of the way so far, {} without one; None if the run is done.
-
-        The main process holds the run by now, so that no other writes what is read here.
-        """
+        """Load the checkpoint of a run that is held; what it remembers, {} without one; None if the run is done."""
         if self.existing is None:
             return {}
         if self.process.total(torch.tensor(int(self.process.is_main and self.finished), device=self.process.device)):
@@ -178,6 +175,9 @@ class Trainer:
         try:
             with closing(self.batches(start, loop.agreement.waits_no_longer)) as batches:
                 loop.train(batches, start)
+        except Diverged:  # as it would again: what waited for a checkpoint is told now, or never
+            loop.metrics.settle()
+            raise
         except RuntimeError as error:
             if signals.stop and failures.is_lost(error):  # another process could not wait until all had agreed to stop
                 raise Interrupted(signals.stop, saved=False) from None
