@@ -22,7 +22,7 @@ from collections.abc import Callable, Generator, Iterator
 from math import prod
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from weakref import WeakSet
 
 import torch
@@ -37,6 +37,18 @@ POLL_S = 0.2  # between two looks at whether a reader lives, reads, or is to be 
 STALLED_S = 45.0
 
 Stopped = Callable[[float], bool]  # whether to wait no longer, given the seconds in which no image was read
+
+
+class Advice(NamedTuple):
+    """What helps whoever reads images where a reader is lost."""
+
+    key: str  # of the recipe: how many readers
+    again: str  # how to go on
+    less: str = ""  # what else saves memory
+
+
+TRAINING = Advice("train.workers", "Go on with --resume", ", or a smaller train.batch")
+PROBES = Advice("probe.workers", "Measure again: dcp probe, with --set probe.workers=N for fewer readers")
 
 
 class Source(Protocol):
@@ -63,6 +75,7 @@ def decoded(
     readers: int,
     pin: bool = False,
     stopped: Stopped = lambda waited: False,
+    advice: Advice = TRAINING,
 ) -> Generator[Tensor, None, None]:
     """Batches [n, *shape] uint8, one for each of `orders`; the readers end with the generator.
 
@@ -73,6 +86,7 @@ def decoded(
         readers: how many processes read; 0: this one does, when a batch is due.
         pin: into page-locked memory, from which a GPU takes them without waiting.
         stopped: asked while a batch is not there; batches end early when it says so.
+        advice: what helps where a reader is lost.
 
     Raises:
         RunError: an image cannot be read, or a reader ended or stalled.
@@ -83,7 +97,7 @@ def decoded(
             yield batch.pin_memory() if pin else batch
         return
     with contextlib.ExitStack() as stack:
-        pool = [stack.enter_context(contextlib.closing(Reader(source, most))) for _ in range(readers)]
+        pool = [stack.enter_context(contextlib.closing(Reader(source, most, advice))) for _ in range(readers)]
         stack.callback(lambda: [reader.process.kill() for reader in pool])  # all, before the first is waited for
         due: deque[Reader] = deque()  # whose batches come next
         for reader, order in zip(itertools.cycle(pool), itertools.islice(orders, AHEAD * readers), strict=False):
@@ -107,8 +121,8 @@ class Reader:
         RunError: "reader-ended", the system does not let it start.
     """
 
-    def __init__(self, source: Source, most: int) -> None:
-        self.source, self.pending = source, deque[tuple[int, int]]()  # (slot, n) asked for
+    def __init__(self, source: Source, most: int, advice: Advice = TRAINING) -> None:
+        self.source, self.advice, self.pending = source, advice, deque[tuple[int, int]]()  # (slot, n) asked for
         self.asked = self.read = 0  # batches; images of batches that have been taken
         # forked, as long as that is what the platform does: nothing is imported anew, and memory is inherited
         context: Any = multiprocessing.get_context("fork" if sys.platform == "linux" else None)
@@ -121,8 +135,8 @@ class Reader:
             theirs.close()
         except OSError as error:
             what = f"no process can be started that reads image files: {error.strerror}"
-            hint = "fewer train.workers; with train.workers=0 training reads them itself"
-            raise RunError(what, slug="reader-ended", where="train.workers", hint=hint) from error
+            hint = f"fewer {advice.key}; with {advice.key}=0 no other process is needed"
+            raise RunError(what, slug="reader-ended", where=advice.key, hint=hint) from error
         self.progress, self.keys, self.pixels = self.memory.tensors()
         _open.add(self)
 
@@ -148,7 +162,7 @@ class Reader:
             if stopped(waited):
                 return None
             if waited >= STALLED_S:
-                hint = "Its disk or network does not answer, or it is no ordinary file. Go on with --resume."
+                hint = f"Its disk or network does not answer, or it is no ordinary file. {self.advice.again}."
                 what = f"no image could be read for {waited:.0f} s"
                 raise RunError(what, slug="reader-stalled", where=self._file(), hint=hint)
         try:
@@ -185,9 +199,9 @@ class Reader:
         how = f"was ended by signal {-code} ({signal.strsignal(-code)})" if code < 0 else f"ended with code {code}"
         hint = "if it ends at this file again, replace the file"
         if -code == getattr(signal, "SIGKILL", 0):
-            hint = "if memory ran out, for which Linux kills: fewer train.workers, or a smaller train.batch"
+            hint = f"if memory ran out, for which Linux kills: fewer {self.advice.key}{self.advice.less}"
         what = f"a process that reads image files {how}"
-        return RunError(what, slug="reader-ended", where=self._file(), hint=f"Go on with --resume; {hint}.")
+        return RunError(what, slug="reader-ended", where=self._file(), hint=f"{self.advice.again}; {hint}.")
 
 
 _open: "WeakSet[Reader]" = WeakSet()

@@ -27,16 +27,20 @@ ROOM, TIMES = 2**33, 32  # bytes of a checkpoint besides those of so many backbo
 
 @torch.no_grad()
 def features(
-    encoders: Sequence[Encoder], data: Dataset, device: str, made: Callable[[int], None] = lambda images: None
+    encoders: Sequence[Encoder],
+    data: Dataset,
+    device: str,
+    made: Callable[[int], None] = lambda images: None,
+    workers: int | None = None,
 ) -> list[Features]:
     """What each encoder makes of every image, read once for all of them; label -1 where there is none.
 
     The encoders have the same preprocessing and run on `device`, where the features [N, D] float32 stay. After each
-    batch `made` is told how many images are done.
+    batch `made` is told how many images are done. So many `workers` decode files, or as many as pay.
     """
     moved = [module.to(device=device, memory_format=torch.channels_last) for module in encoders]  # type: ignore[call-overload]
     parts: list[list[Tensor]] = [[] for _ in encoders]
-    for pixels in center_crops.pixels(data, encoders[0].size):
+    for pixels in center_crops.pixels(data, encoders[0].size, workers):
         x = apply.normalize(pixels.to(device, non_blocking=True), encoders[0].config)
         for module, part in zip(moved, parts, strict=True):
             part.append(module(x).float())
@@ -60,11 +64,14 @@ def subjects(
     train, test = splits["train"], splits["test"]
     total = len(train) + len(test)
     made(0.0)
-    learnt = features(encoders, train, device, lambda images: made(images / total))
-    held_out = features(encoders, test, device, lambda images: made((len(train) + images) / total))
+    learnt = features(encoders, train, device, lambda images: made(images / total), recipe.probe.workers)
+    held_out = features(
+        encoders, test, device, lambda images: made((len(train) + images) / total), recipe.probe.workers
+    )
+    origins = [Origin(each, train, test, each.size, each.config, recipe.probe.workers) for each in encoders]
     trained, untrained = (
-        Subject(x, x_test, train.classes, origin=Origin(encoder, train, test, encoder.size, encoder.config))
-        for encoder, x, x_test in zip(encoders, learnt, held_out, strict=True)
+        Subject(x, x_test, train.classes, origin=origin)
+        for origin, x, x_test in zip(origins, learnt, held_out, strict=True)
     )
     backbone = weights.size(encoders[0].backbone.state_dict().values())
     F, W = matrices(run, recipe, most=ROOM + TIMES * backbone)

@@ -69,7 +69,7 @@ def probe(
             raise RequestError(f'there is no evaluation "{name}"', slug="unknown-name", hint=hint)
     encoders = [encoder.load(run), encoder.load(run, trained=False)]
     splits = loaded(recipe)
-    decodable = center_crops.decodable(splits["test"])
+    decodable = center_crops.decodable(splits["test"], recipe.probe.workers)
     if left_out := len(splits["test"]) - len(decodable):
         say(f"{left_out:,} of {len(splits['test']):,} test images cannot be decoded, and are left out")
     splits["test"] = decodable
