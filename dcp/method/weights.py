@@ -35,13 +35,12 @@ def read(path: Path, most: int = MOST) -> tuple[dict[str, Tensor], dict[str, str
         if (there := path.stat().st_size) > most:
             what = f"it is of another network, or damaged: it has {there:,} bytes instead of at most {most:,}"
             raise unusable(what, path)
+        path.open("rb").close()  # who may not read it hears from safetensors that there is none
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             header = file.metadata() or {}
     except (SafetensorError, OSError, RuntimeError) as error:  # the last: the memory has no room for it
-        raise (
-            not_fetched(str(path)) if _is_pointer(path) else unusable(f"cannot read the file: {error}", path)
-        ) from None
+        raise not_fetched(str(path)) if _is_pointer(path) else unreadable(error, path) from None
     if CHECKSUM in header and header[CHECKSUM] != checksum(tensors, header):
         raise unusable("it holds something else than was written: a disk or a copy has changed it", path)
     return tensors, header
@@ -65,6 +64,15 @@ def _is_pointer(path: Path) -> bool:
             return file.read(len(LFS_POINTER)) == LFS_POINTER
     except OSError:
         return False
+
+
+def unreadable(error: Exception, path: Path) -> RequestError:
+    """The error for a file of weights, or its folder, that cannot be opened."""
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+    wrong = unusable(f"cannot read the file: {reason}", path)
+    if isinstance(error, PermissionError):
+        wrong.hint = "Nothing need be wrong with it: ask its owner for the right to read it, or for a copy."
+    return wrong
 
 
 def unusable(message: str, path: Path) -> RequestError:

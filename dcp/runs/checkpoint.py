@@ -107,7 +107,7 @@ def read(
             if place is not None:
                 check(place)
     except OSError as error:
-        raise weights.unusable(f"cannot read it: {error.strerror}", path) from None
+        raise weights.unreadable(error, path) from None
     return weights.read(path, most) if path.exists() else None
 
 
