@@ -237,6 +237,7 @@ def _serve(pipe: "Connection[Any, Any]", source: Source, memory: Memory, parent:
     threading.Thread(target=child.end_with, args=(parent,), daemon=True).start()
     torch.set_num_threads(1)
     progress, keys, pixels = memory.tensors()
+    told = len(source.in_place)  # of those that cannot be read; they only become more
     with contextlib.suppress(EOFError, OSError):
         while True:
             slot, n = pipe.recv()
@@ -249,4 +250,6 @@ def _serve(pipe: "Connection[Any, Any]", source: Source, memory: Memory, parent:
                 answer = error
             except Exception:  # a bug, which the parent raises with what is known of it
                 answer = RuntimeError(f"in a process that reads image files:\n{traceback.format_exc()}")
-            pipe.send((answer, dict(source.in_place)))
+            new = dict(itertools.islice(source.in_place.items(), told, None))
+            told += len(new)
+            pipe.send((answer, new))

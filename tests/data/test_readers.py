@@ -9,9 +9,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from pickle import loads
 
 import pytest
 import torch
@@ -92,6 +94,23 @@ def test_whatever_becomes_of_a_reader_is_said_with_the_file_and_the_way_out(
     assert caught.value.slug == slug
     for word in words:
         assert word in str(caught.value)
+
+
+def test_what_cannot_be_read_is_told_once_so_that_answers_stay_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    source, answers = Numbers(), list[int]()
+    source.in_place.update({10**6 + i: i for i in range(10**5)})  # known before
+    source.odd = {i: partial(source.in_place.setdefault, i, -i) for i in (1, 2, 5)}
+    receive = Connection.recv_bytes
+    monkeypatch.setattr(Connection, "recv", lambda pipe: loads(answers_of(receive(pipe), answers)))
+    assert len(list(decoded(source, orders(2, 2, 2, 2), most=2, readers=2))) == 4
+    assert {i: source.in_place[i] for i in (1, 2, 5)} == {1: -1, 2: -2, 5: -5}
+    assert max(answers) < 200
+    assert len(answers) == 4
+
+
+def answers_of(data: bytes, sizes: list[int]) -> bytes:
+    sizes.append(len(data))
+    return data
 
 
 def test_a_bug_in_a_reader_keeps_its_traceback() -> None:

@@ -119,8 +119,9 @@ def test_who_may_not_read_a_checkpoint_is_not_told_to_delete_it(
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     for owner, name in ((Path, "open"), (checkpoint, "check_file")):
-        with monkeypatch.context() as patch, pytest.raises(RequestError) as caught:
+        with monkeypatch.context() as patch:
             patch.setattr(owner, name, refuse)
-            checkpoint.read(tmp_path / checkpoint.FILE)
+            with pytest.raises(RequestError) as caught:
+                checkpoint.read(tmp_path / checkpoint.FILE)
         assert "Permission denied" in caught.value.message
         assert "delete" not in caught.value.hint
