@@ -101,11 +101,7 @@ class Run(HeldFolder):
 
     @contextlib.contextmanager
     def lock(self, say: lease.Say = lambda text: None) -> Iterator[None]:
-        """As `HeldFolder.lock`; `record` is read again, as another may have written since it was opened.
-
-        Raises:
-            RequestError: also what `Run.open` raises.
-        """
+        """As `HeldFolder.lock`; may raise what `Run.open` does: `record` is read again, another may have written it."""
         with super().lock(say):
             self.record = open_run.read_record(self.path)
             yield
