@@ -139,11 +139,14 @@ class ProcessLost(RunError):
 
 
 class Interrupted(BaseException):
-    """Ctrl-C or SIGTERM reached a training run, and was obeyed after a checkpoint was `saved`, or without one."""
+    """Ctrl-C or SIGTERM reached a training run, and was obeyed after a checkpoint was `saved`, or without one.
 
-    def __init__(self, exit_code: int, *, saved: bool = True) -> None:
+    Where it is `said` already, by the process that trained, nothing more is.
+    """
+
+    def __init__(self, exit_code: int, *, saved: bool = True, said: bool = False) -> None:
         super().__init__(exit_code)
-        self.exit_code, self.saved = exit_code, saved
+        self.exit_code, self.saved, self.said = exit_code, saved, said
 
 
 def not_fetched(where: str) -> NotFetched:

@@ -49,6 +49,10 @@ def test_rooms_export_nothing() -> None:
         assert len(ast.parse(path.read_text(encoding="utf-8")).body) <= 1, f"{path} holds more than its docstring"
 
 
+def test_no_file_is_called_as_tests_are() -> None:
+    assert not [path for path in FILES if re.fullmatch(r"test_.*|.*_test|conftest", path.stem)]
+
+
 def calls(path: Path, *methods: str) -> list[str]:
     """The methods of these names that a file calls."""
     nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))

@@ -20,7 +20,7 @@ from dcp.cli.probe import probe
 from dcp.cli.recipes import recipes
 from dcp.cli.theory import theory
 from dcp.cli.usage import Commands
-from dcp.errors import DONE
+from dcp.errors import DONE, FAILED
 from dcp.training.signals import SAVES, STOPS
 
 app = typer.Typer(
@@ -47,9 +47,9 @@ def main() -> NoReturn:
     for name in STOPS:  # training has its own way; all else ends here
         if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is not signal.SIG_IGN:
             signal.signal(getattr(signal, name), stop)
-    for name in SAVES:  # while nothing trains there is nothing to save
+    for name in SAVES:  # they ask a training for a checkpoint, and must not end what comes before and after it
         if hasattr(signal, name):
-            signal.signal(getattr(signal, name), lambda number, frame: None)
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     code = run(sys.argv[1:])
     gc.freeze()  # or Python, before it ends, spends two seconds on looking through all of PyTorch for garbage
     sys.exit(code)
@@ -62,7 +62,11 @@ def run(arguments: list[str]) -> int:
         try:
             app(args=arguments, prog_name="dcp")
         except SystemExit as error:
-            code = error.code if isinstance(error.code, int) else DONE
+            code = FAILED
+            if error.code is None or isinstance(error.code, int):
+                code = error.code or DONE
+            else:  # as Python itself does
+                print(error.code, file=sys.stderr)
         out.flush()
         if code == DONE and out.lost is not None:
             code = report(out.lost)

@@ -55,7 +55,7 @@ def guarded(work: Callable[[], int | None]) -> int:
     except DcpError as error:
         return report(error)
     except Interrupted as error:
-        if is_main() or not (error.saved or LAUNCHED in os.environ):
+        if not error.said and (is_main() or not (error.saved or LAUNCHED in os.environ)):
             how = "a checkpoint was saved" if error.saved else "no new checkpoint, images were waited for in vain"
             complain(f"stopped; {how}: go on with --resume")
         return error.exit_code

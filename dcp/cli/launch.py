@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterable
 from types import FrameType
 
 from dcp.cli.exit_codes import LAUNCHED, LOST, is_main
@@ -49,7 +50,7 @@ def launch(arguments: list[str], processes: int, stdout: int | None = None) -> i
     def hear(number: int, frame: FrameType | None) -> None:
         heard.append(number)
 
-    before = {number: signal.signal(number, hear) for number in _passed_on()}
+    before = {number: signal.signal(number, hear) for number in _passed_on(STOPS, ("SIGTSTP",))}
     try:
         for rank in range(processes):
             ranks = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": processes, "LOCAL_WORLD_SIZE": processes}
@@ -64,6 +65,8 @@ def launch(arguments: list[str], processes: int, stdout: int | None = None) -> i
             pipe = subprocess.PIPE
             worker = subprocess.Popen(command, env=environment, stdin=pipe, stdout=stdout, start_new_session=True)
             workers.append(worker)
+        # after they have begun: what is ignored here is ignored in them, until their training hears it
+        before |= {number: signal.signal(number, hear) for number in _passed_on(SAVES)}
         return _wait(workers, heard)
     finally:
         for worker in workers:
@@ -87,10 +90,11 @@ def _watch() -> None:
     os._exit(FAILED)
 
 
-def _passed_on() -> list[int]:
-    """The signals that the processes are to hear: those that a single one obeys, and Ctrl-Z."""
-    numbers = [getattr(signal, name) for name in (*STOPS, *SAVES, "SIGTSTP") if hasattr(signal, name)]
-    return [number for number in numbers if number == signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN]
+def _passed_on(*kinds: Iterable[str]) -> list[int]:
+    """Those of some signals that the processes are to hear: that are not ignored, but for those that training hears."""
+    numbers = {name: getattr(signal, name) for kind in kinds for name in kind if hasattr(signal, name)}
+    heard = ("SIGINT", *SAVES)
+    return [n for name, n in numbers.items() if name in heard or signal.getsignal(n) is not signal.SIG_IGN]
 
 
 def _wait(workers: list[subprocess.Popen[bytes]], heard: list[int]) -> int:

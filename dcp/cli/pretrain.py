@@ -133,8 +133,8 @@ def _note(recipes: "list[Recipe]", request: Request, error: ProcessLost) -> None
     for recipe in recipes:
         with contextlib.suppress(DcpError):  # it has not been begun, or another command goes on with it already
             run = Run.open(request.runs / recipe.folder)
-            if run.record.status == "running":
-                with run.lock():
+            with run.lock():  # first: another may go on with it, and even end it
+                if run.record.status == "running":
                     run.update(status="failed", why=str(error), error=error.slug, ended=now())
 
 

@@ -174,7 +174,7 @@ def _launched(cell: Cell, request: Request, stdout: int | None) -> Run:
         words = ["pretrain", str(recipe), "--resume", "--quiet", "--runs", str(request.runs)]
         code = launch.launch([*words, "--device", request.device], request.processes, stdout)
     if code in STOPPED:
-        raise Interrupted(code)
+        raise Interrupted(code, said=True)  # by its processes, or by `launch` where they could not
     if code != DONE:
         kind = RequestError if code == REFUSED else RunError
         raise kind("its processes ended with an error", slug="run-failed", where=str(cell.path(request.runs)))

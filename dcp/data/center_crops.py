@@ -11,15 +11,15 @@ from torch import Tensor
 from dcp.data.datasets.base import Dataset
 from dcp.data.image_lists import ImageList
 from dcp.data.loader import worker_count
-from dcp.data.readers import decoded
+from dcp.data.readers import PROBES, decoded
 from dcp.data.views.files import resize_center
 
 BATCH = 256
 SMALL = 8  # side of pixels at which nobody looks
 
 
-def pixels(data: Dataset, size: int) -> Iterator[Tensor]:
-    """uint8 [B, 3, size, size], batch after batch, in order.
+def pixels(data: Dataset, size: int, workers: int | None = None) -> Iterator[Tensor]:
+    """uint8 [B, 3, size, size], batch after batch, in order; so many `workers` read files, or as many as pay.
 
     Raises:
         RunError: an image file is broken, or a process that reads them has ended or stalled.
@@ -30,11 +30,11 @@ def pixels(data: Dataset, size: int) -> Iterator[Tensor]:
         return
     parts = torch.arange(len(data)).split(BATCH)
     keys = (torch.stack([torch.zeros_like(part), part], dim=1) for part in parts)
-    workers = min(worker_count(None, 1), len(parts))
-    yield from decoded(Centres(data.images, size), keys, most=BATCH, readers=workers, pin=torch.cuda.is_available())
+    readers, pin = min(worker_count(workers, 1), len(parts)), torch.cuda.is_available()
+    yield from decoded(Centres(data.images, size), keys, most=BATCH, readers=readers, pin=pin, advice=PROBES)
 
 
-def decodable(data: Dataset) -> Dataset:
+def decodable(data: Dataset, workers: int | None = None) -> Dataset:
     """The same without the image files that cannot be decoded, where others would take their place: reads all.
 
     Raises:
@@ -42,7 +42,7 @@ def decodable(data: Dataset) -> Dataset:
     """
     if not isinstance(data.images, ImageList) or not data.images.skips:
         return data
-    for _ in pixels(data, SMALL):
+    for _ in pixels(data, SMALL, workers):
         pass
     whole = [i for i in range(len(data)) if i not in data.images.in_place]
     return data.subset(torch.tensor(whole)) if len(whole) < len(data) else data

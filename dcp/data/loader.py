@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from dcp.data.image_lists import ImageList
-from dcp.data.readers import Stopped, decoded
+from dcp.data.readers import TRAINING, Advice, Stopped, decoded
 from dcp.data.sampler import Plan
 from dcp.data.views.config import Views
 from dcp.data.views.crop_boxes import draw_boxes
@@ -74,11 +74,13 @@ def batches(
     pin: bool,
     workers: int,
     stopped: Stopped = lambda waited: False,
+    advice: Advice = TRAINING,
 ) -> Generator[Batch, None, None]:
     """Batches from the first step of `shares` to the end of the plan; so many `workers` decode files.
 
     Crops lie in page-locked memory if asked to `pin` them, from which a GPU takes them without waiting. While they are
     waited for `stopped` is asked, given the seconds in which no image was read; batches end early when it says so.
+    `advice` is what helps where a reader is lost.
 
     Raises:
         RunError: an image file is broken, or a process that reads them has ended or stalled.
@@ -90,7 +92,8 @@ def batches(
         return
     keys = (torch.stack([torch.full_like(i, plan.epoch_of(step)), i], dim=1) for step, _, i in shares.steps())
     crops, most = Crops(images, config, plan.seed, size), -(-plan.batch // plan.processes)
-    with contextlib.closing(decoded(crops, keys, most=most, readers=workers, pin=pin, stopped=stopped)) as ready:
+    read = decoded(crops, keys, most=most, readers=workers, pin=pin, stopped=stopped, advice=advice)
+    with contextlib.closing(read) as ready:
         for step, batch_size, index in shares.steps():
             asked = time.perf_counter()
             batch = next(ready, None)

@@ -16,28 +16,38 @@ import os
 import signal
 import sys
 import threading
-import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from math import prod
 from multiprocessing.connection import Connection
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from weakref import WeakSet
 
 import torch
 from torch import Tensor
 
+from dcp.data import child
 from dcp.errors import DcpError, RunError
 
 AHEAD = 2
 POLL_S = 0.2  # between two looks at whether a reader lives, reads, or is to be waited for at all
 # In which no image is read: the largest takes some seconds, and a slow disk does not take this long for one file.
 STALLED_S = 45.0
-DEAF_TO = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")  # they may be sent to all processes of a job
 
 Stopped = Callable[[float], bool]  # whether to wait no longer, given the seconds in which no image was read
+
+
+class Advice(NamedTuple):
+    """What helps whoever reads images where a reader is lost."""
+
+    key: str  # of the recipe: how many readers
+    again: str  # how to go on
+    less: str = ""  # what else saves memory
+
+
+TRAINING = Advice("train.workers", "Go on with --resume", ", or a smaller train.batch")
+PROBES = Advice("probe.workers", "Measure again: dcp probe, with --set probe.workers=N for fewer readers")
 
 
 class Source(Protocol):
@@ -64,6 +74,7 @@ def decoded(
     readers: int,
     pin: bool = False,
     stopped: Stopped = lambda waited: False,
+    advice: Advice = TRAINING,
 ) -> Generator[Tensor, None, None]:
     """Batches [n, *shape] uint8, one for each of `orders`; the readers end with the generator.
 
@@ -74,6 +85,7 @@ def decoded(
         readers: how many processes read; 0: this one does, when a batch is due.
         pin: into page-locked memory, from which a GPU takes them without waiting.
         stopped: asked while a batch is not there; batches end early when it says so.
+        advice: what helps where a reader is lost.
 
     Raises:
         RunError: an image cannot be read, or a reader ended or stalled.
@@ -84,7 +96,7 @@ def decoded(
             yield batch.pin_memory() if pin else batch
         return
     with contextlib.ExitStack() as stack:
-        pool = [stack.enter_context(contextlib.closing(Reader(source, most))) for _ in range(readers)]
+        pool = [stack.enter_context(contextlib.closing(Reader(source, most, advice))) for _ in range(readers)]
         stack.callback(lambda: [reader.process.kill() for reader in pool])  # all, before the first is waited for
         due: deque[Reader] = deque()  # whose batches come next
         for reader, order in zip(itertools.cycle(pool), itertools.islice(orders, AHEAD * readers), strict=False):
@@ -108,8 +120,8 @@ class Reader:
         RunError: "reader-ended", the system does not let it start.
     """
 
-    def __init__(self, source: Source, most: int) -> None:
-        self.source, self.pending = source, deque[tuple[int, int]]()  # (slot, n) asked for
+    def __init__(self, source: Source, most: int, advice: Advice = TRAINING) -> None:
+        self.source, self.advice, self.pending = source, advice, deque[tuple[int, int]]()  # (slot, n) asked for
         self.asked = self.read = 0  # batches; images of batches that have been taken
         # forked, as long as that is what the platform does: nothing is imported anew, and memory is inherited
         context: Any = multiprocessing.get_context("fork" if sys.platform == "linux" else None)
@@ -122,8 +134,8 @@ class Reader:
             theirs.close()
         except OSError as error:
             what = f"no process can be started that reads image files: {error.strerror}"
-            hint = "fewer train.workers; with train.workers=0 training reads them itself"
-            raise RunError(what, slug="reader-ended", where="train.workers", hint=hint) from error
+            hint = f"fewer {advice.key}; with {advice.key}=0 no other process is needed"
+            raise RunError(what, slug="reader-ended", where=advice.key, hint=hint) from error
         self.progress, self.keys, self.pixels = self.memory.tensors()
         _open.add(self)
 
@@ -149,7 +161,7 @@ class Reader:
             if stopped(waited):
                 return None
             if waited >= STALLED_S:
-                hint = "Its disk or network does not answer, or it is no ordinary file. Go on with --resume."
+                hint = f"Its disk or network does not answer, or it is no ordinary file. {self.advice.again}."
                 what = f"no image could be read for {waited:.0f} s"
                 raise RunError(what, slug="reader-stalled", where=self._file(), hint=hint)
         try:
@@ -166,8 +178,9 @@ class Reader:
     def close(self) -> None:
         """End the process, whatever it does."""
         self.process.kill()
-        self.process.join(0.5)
-        if self.process.is_alive():  # a disk that hangs lets nobody die, and at exit Python would wait for it
+        if not child.has_ended(
+            self.process, within_s=0.5
+        ):  # a disk that hangs lets nobody die, and at exit Python would wait for it
             with contextlib.suppress(AttributeError):
                 multiprocessing.process._children.discard(self.process)  # type: ignore[attr-defined]
         self.pipe.close()
@@ -180,14 +193,14 @@ class Reader:
         return self.source.place(image).encode(errors="backslashreplace").decode()
 
     def _ended(self) -> RunError:
-        self.process.join(5)
+        child.has_ended(self.process, within_s=5.0)
         code = self.process.exitcode or 0
         how = f"was ended by signal {-code} ({signal.strsignal(-code)})" if code < 0 else f"ended with code {code}"
         hint = "if it ends at this file again, replace the file"
         if -code == getattr(signal, "SIGKILL", 0):
-            hint = "if memory ran out, for which Linux kills: fewer train.workers, or a smaller train.batch"
+            hint = f"if memory ran out, for which Linux kills: fewer {self.advice.key}{self.advice.less}"
         what = f"a process that reads image files {how}"
-        return RunError(what, slug="reader-ended", where=self._file(), hint=f"Go on with --resume; {hint}.")
+        return RunError(what, slug="reader-ended", where=self._file(), hint=f"{self.advice.again}; {hint}.")
 
 
 _open: "WeakSet[Reader]" = WeakSet()
@@ -218,13 +231,12 @@ class Memory:
 
 def _serve(pipe: "Connection[Any, Any]", source: Source, memory: Memory, parent: int) -> None:
     """What a reader does until its parent wants no more, or is no more."""
-    for name in DEAF_TO:
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
-    _let_go(besides=pipe.fileno())
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    child.be_deaf()
+    child.let_go(besides=pipe.fileno())
+    threading.Thread(target=child.end_with, args=(parent,), daemon=True).start()
     torch.set_num_threads(1)
     progress, keys, pixels = memory.tensors()
+    told = len(source.in_place)  # of those that cannot be read; they only become more
     with contextlib.suppress(EOFError, OSError):
         while True:
             slot, n = pipe.recv()
@@ -237,24 +249,6 @@ def _serve(pipe: "Connection[Any, Any]", source: Source, memory: Memory, parent:
                 answer = error
             except Exception:  # a bug, which the parent raises with what is known of it
                 answer = RuntimeError(f"in a process that reads image files:\n{traceback.format_exc()}")
-            pipe.send((answer, dict(source.in_place)))
-
-
-def _let_go(*, besides: int) -> None:
-    """Let go of the files that were inherited: a lock, or a line to another process, would outlive the parent here.
-
-    Their numbers stay taken, so that whoever closes one later closes nothing else.
-    """
-    with contextlib.suppress(OSError):
-        nothing = os.open(os.devnull, os.O_RDWR)
-        for number in [int(each.name) for each in Path("/proc/self/fd").iterdir()]:
-            if number > 2 and number not in (besides, nothing):
-                with contextlib.suppress(OSError):
-                    os.dup2(nothing, number)
-
-
-def _end_with(parent: int) -> None:
-    """End this process with its parent, also where it hangs."""
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)
+            new = dict(itertools.islice(source.in_place.items(), told, None))
+            told += len(new)
+            pipe.send((answer, new))

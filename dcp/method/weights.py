@@ -2,7 +2,7 @@
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
@@ -15,25 +15,38 @@ from dcp.errors import LFS_POINTER, RequestError, near_names, not_fetched, print
 CHECKSUM = "crc32"  # the key of the header that holds it; files of others have none
 HEADS = ("fc.", "head.", "heads.", "classifier.")  # what the names of a classifier's tensors begin with
 COUNTERS = "num_batches_tracked"  # of batch norms: older files lack them, and nothing depends on them
-MOST = 10  # tensors that an error names
+NAMED = 10  # tensors that an error names
 NOT_REMADE = "start.safetensors"
+MOST = 2**35  # bytes of a file of which nothing is known
+BESIDES = 2**20  # bytes of a file besides its tensors: their names, the recipe, padding
 
 
-def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+def size(*tensors: Iterable[Tensor]) -> int:
+    """Bytes that a file of these tensors has at most."""
+    return BESIDES + sum(tensor.nbytes for each in tensors for tensor in each)
+
+
+def read(path: Path, most: int = MOST) -> tuple[dict[str, Tensor], dict[str, str]]:
     """The tensors and the header of a safetensors file.
 
+    Args:
+        path: of the file.
+        most: bytes that it may have. Its checksum takes seconds per GB, and holes in a file cost its maker nothing.
+
     Raises:
-        RequestError: it is damaged.
+        RequestError: it is damaged, or larger.
         NotFetched: it is a Git LFS pointer.
     """
     try:
+        if (there := path.stat().st_size) > most:
+            what = f"it is of another network, or damaged: it has {there:,} bytes instead of at most {most:,}"
+            raise unusable(what, path)
+        path.open("rb").close()  # who may not read it hears from safetensors that there is none
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             header = file.metadata() or {}
     except (SafetensorError, OSError, RuntimeError) as error:  # the last: the memory has no room for it
-        raise (
-            not_fetched(str(path)) if _is_pointer(path) else unusable(f"cannot read the file: {error}", path)
-        ) from None
+        raise not_fetched(str(path)) if _is_pointer(path) else unreadable(error, path) from None
     if CHECKSUM in header and header[CHECKSUM] != checksum(tensors, header):
         raise unusable("it holds something else than was written: a disk or a copy has changed it", path)
     return tensors, header
@@ -90,10 +103,10 @@ def fitted(given: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> tuple[d
         lines += [f"unexpected {printable(name)}{_near(name, missing)}" for name in unexpected]
         lines += [f"{name}: {_form(found[name])} there, {_form(wanted[name])} here" for name in others]
         lines.sort(key=lambda line: line.startswith(("missing", "unexpected")))  # shapes say most, and are few
-        more = [f"and {len(lines) - MOST:,} more"] if len(lines) > MOST else []
+        more = [f"and {len(lines) - NAMED:,} more"] if len(lines) > NAMED else []
         counts = ((missing, "missing"), (unexpected, "unexpected"), (others, "of another shape"))
         what = ", ".join(f"{len(names):,} {word}" for names, word in counts if names)
-        hint = "\n".join([*lines[:MOST], *more, *_prefixed(missing, unexpected)])
+        hint = "\n".join([*lines[:NAMED], *more, *_prefixed(missing, unexpected)])
         raise RequestError(f"the weights are of another network: tensors {what}", slug="weights-differ", hint=hint)
     taken = {name: found.get(name, torch.zeros_like(like)).to(like.dtype).contiguous() for name, like in wanted.items()}
     if odd := [name for name, value in taken.items() if not bool(value.isfinite().all())]:
@@ -133,6 +146,15 @@ def _is_pointer(path: Path) -> bool:
             return file.read(len(LFS_POINTER)) == LFS_POINTER
     except OSError:
         return False
+
+
+def unreadable(error: Exception, path: Path) -> RequestError:
+    """The error for a file of weights, or its folder, that cannot be opened."""
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+    wrong = unusable(f"cannot read the file: {reason}", path)
+    if isinstance(error, PermissionError):
+        wrong.hint = "Nothing need be wrong with it: ask its owner for the right to read it, or for a copy."
+    return wrong
 
 
 def unusable(message: str, path: Path) -> RequestError:

@@ -13,6 +13,7 @@ from dcp import catalogue
 from dcp.data import center_crops
 from dcp.data.datasets.base import Dataset, Split
 from dcp.data.views import apply
+from dcp.method import weights
 from dcp.method.moments import own
 from dcp.probing.evaluations.base import Features, Origin, Subject
 from dcp.recipe.recipe import Recipe
@@ -21,20 +22,25 @@ from dcp.runs.encoder import Encoder
 from dcp.runs.run import Run
 
 PREDICTOR = "predictor."  # what the names of its tensors begin with
+ROOM, TIMES = 2**33, 32  # bytes of a checkpoint besides those of so many backbones: of projectors, mostly
 
 
 @torch.no_grad()
 def features(
-    encoders: Sequence[Encoder], data: Dataset, device: str, made: Callable[[int], None] = lambda images: None
+    encoders: Sequence[Encoder],
+    data: Dataset,
+    device: str,
+    made: Callable[[int], None] = lambda images: None,
+    workers: int | None = None,
 ) -> list[Features]:
     """What each encoder makes of every image, read once for all of them; label -1 where there is none.
 
     The encoders have the same preprocessing and run on `device`, where the features [N, D] float32 stay. After each
-    batch `made` is told how many images are done.
+    batch `made` is told how many images are done. So many `workers` decode files, or as many as pay.
     """
     moved = [module.to(device=device, memory_format=torch.channels_last) for module in encoders]  # type: ignore[call-overload]
     parts: list[list[Tensor]] = [[] for _ in encoders]
-    for pixels in center_crops.pixels(data, encoders[0].size):
+    for pixels in center_crops.pixels(data, encoders[0].size, workers):
         x = apply.normalize(pixels.to(device, non_blocking=True), encoders[0].config)
         for module, part in zip(moved, parts, strict=True):
             part.append(module(x).float())
@@ -58,20 +64,27 @@ def subjects(
     train, test = splits["train"], splits["test"]
     total = len(train) + len(test)
     made(0.0)
-    learnt = features(encoders, train, device, lambda images: made(images / total))
-    held_out = features(encoders, test, device, lambda images: made((len(train) + images) / total))
-    trained, untrained = (
-        Subject(x, x_test, train.classes, origin=Origin(encoder, train, test, encoder.size, encoder.config))
-        for encoder, x, x_test in zip(encoders, learnt, held_out, strict=True)
+    learnt = features(encoders, train, device, lambda images: made(images / total), recipe.probe.workers)
+    held_out = features(
+        encoders, test, device, lambda images: made((len(train) + images) / total), recipe.probe.workers
     )
-    F, W = matrices(run, recipe)
+    origins = [Origin(each, train, test, each.size, each.config, recipe.probe.workers) for each in encoders]
+    trained, untrained = (
+        Subject(x, x_test, train.classes, origin=origin)
+        for origin, x, x_test in zip(origins, learnt, held_out, strict=True)
+    )
+    backbone = weights.size(encoders[0].backbone.state_dict().values())
+    F, W = matrices(run, recipe, most=ROOM + TIMES * backbone)
     return replace(trained, F=F, W=W), untrained
 
 
-def matrices(run: Run, recipe: Recipe) -> tuple[Tensor | None, Tensor | None]:
-    """F [D', D'] at the end of training, centred if the recipe says so, and W where the predictor is one matrix."""
+def matrices(run: Run, recipe: Recipe, most: int = weights.MOST) -> tuple[Tensor | None, Tensor | None]:
+    """F [D', D'] at the end of training, centred if the recipe says so, and W where the predictor is one matrix.
+
+    The checkpoint that they are read from has at most so many bytes.
+    """
     path = run.path / checkpoint.FILE
-    found = checkpoint.read(path, folder=path.parent)
+    found = checkpoint.read(path, folder=path.parent, most=most)
     tensors = found[0] if found else {}
     F, m = tensors.get("moments.second"), tensors.get("moments.first")
     if F is not None and m is not None and recipe.moments.zero_mean:

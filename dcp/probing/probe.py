@@ -11,7 +11,7 @@ from dcp.data.datasets import base
 from dcp.data.datasets.base import Dataset, Split
 from dcp.errors import RequestError, near_names
 from dcp.hardware.device import choose_device
-from dcp.probing import other_data, test_images
+from dcp.probing import images_list, other_data
 from dcp.probing.evaluations.base import Scores, Subject
 from dcp.probing.features import subjects
 from dcp.recipe import layers, other_names
@@ -66,7 +66,7 @@ def probe(
     _check_names(names)
     encoders = [encoder.load(run), encoder.load(run, trained=False)]
     splits = loaded(recipe)
-    decodable = center_crops.decodable(splits["test"])
+    decodable = center_crops.decodable(splits["test"], recipe.probe.workers)
     if left_out := len(splits["test"]) - len(decodable):
         say(f"{left_out:,} of {len(splits['test']):,} test images cannot be decoded, and are left out")
     splits["test"] = decodable
@@ -101,7 +101,7 @@ def probe(
                 say(f"{name} not measured: {error}")
             else:
                 record = {"data": images, "classes": list(trained.classes), **scores, "step": run.record.steps}
-                test_images.write(run, splits["test"], images["test"])  # first: scores without it would stay so
+                images_list.write(run, splits["test"], images["test"])  # first: scores without it would stay so
                 run.write_probe(name + ending, record, arrays or None)
                 written[name + ending] = record
     except KeyboardInterrupt:

@@ -41,6 +41,7 @@ class ProbeSection(Strict):
     after: tuple[str, ...]
     primary: str | None
     data: DataConfig | None
+    workers: int | None
 
     @field_validator("primary")
     @classmethod
@@ -84,6 +85,10 @@ def _probe() -> type[ProbeSection]:
         "data": (
             Annotated[DataConfig, variant("datasets", "source")] | None,
             Field(None, description="labelled images for the probes, if not those of [data]"),
+        ),
+        "workers": (
+            int | None,
+            Field(None, ge=0, le=1024, description="processes that decode image files; default: one per spare core"),
         ),
     }
     for name in names:

@@ -19,6 +19,7 @@ from dcp.runs.own_files import check_file, check_folder
 
 FILE = "checkpoint/state.safetensors"
 READOUT = "readout."  # what the names of its tensors begin with
+READOUT_MOST = 2**30  # bytes of one that is not wanted any more
 STATE = {"momentum_buffer", "step", "exp_avg", "exp_avg_sq"}  # of sgd, lars and adamw
 
 
@@ -67,7 +68,10 @@ def load(folder: Path, method: nn.Module, optimizer: Optimizer, readout: nn.Modu
         RequestError: the file is damaged, or belongs to another network.
     """
     path = folder / FILE
-    found = read(path, folder=path.parent)
+    state, params = method.state_dict().values(), [*method.parameters()]
+    size = weights.size(state, params, params)  # an optimizer has two tensors of each parameter's size at most
+    size += READOUT_MOST if readout is None else weights.size(readout.state_dict().values())
+    found = read(path, folder=path.parent, most=size)
     if found is None:
         return None
     tensors, metadata = found
@@ -89,19 +93,22 @@ def load(folder: Path, method: nn.Module, optimizer: Optimizer, readout: nn.Modu
     return progress
 
 
-def read(path: Path, folder: Path | None = None) -> tuple[dict[str, Tensor], dict[str, str]] | None:
+def read(
+    path: Path, folder: Path | None = None, most: int = weights.MOST
+) -> tuple[dict[str, Tensor], dict[str, str]] | None:
     """The tensors and the header of a file of a run, which lies in a `folder` of its own; None without it.
 
     Raises:
-        RequestError: "bad-checkpoint": it is damaged, or no file but a link, a pipe or a device.
+        RequestError: "bad-checkpoint": it is damaged, has more than `most` bytes, or is no file but a link, a pipe or a
+            device.
     """
     try:
         for check, place in ((check_folder, folder), (check_file, path)):
             if place is not None:
                 check(place)
     except OSError as error:
-        raise weights.unusable(f"cannot read it: {error.strerror}", path) from None
-    return weights.read(path) if path.exists() else None
+        raise weights.unreadable(error, path) from None
+    return weights.read(path, most) if path.exists() else None
 
 
 def _progress(metadata: dict[str, str], path: Path) -> dict[str, Any]:

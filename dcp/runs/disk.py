@@ -69,6 +69,7 @@ def replacing(path: Path) -> Iterator[Path]:
         with in_plain_words(path):
             folder.mkdir()
             yield folder / path.name
+            (folder / path.name).chmod(folder.lstat().st_mode & 0o666)  # safetensors lets nobody else read its files
             _flush_to_disk(folder / path.name)
             os.replace(folder / path.name, path)  # noqa: PTH105 - the one call that is atomic on every system
     finally:

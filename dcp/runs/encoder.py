@@ -112,7 +112,7 @@ def load(run: Run, *, trained: bool = True) -> Encoder:
         backbone = build.at_start(recipe, began).backbone
     if trained:
         path = run.path / FILE
-        found = checkpoint.read(path)
+        found = checkpoint.read(path, most=weights.size(backbone.state_dict().values()))
         if found is None:
             raise RequestError(
                 f"this run has no encoder; its status is {run.status}",

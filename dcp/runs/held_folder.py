@@ -71,7 +71,10 @@ class HeldFolder:
         """
         path = self.path / RESERVE
         try:
-            with in_plain_words(path), contextlib.closing(open_file(path, "wb")) as file:
+            with in_plain_words(path):
+                path.unlink(missing_ok=True)  # a copy may share a file that was left with its original
+                file = open_file(path, "xb")
+            with in_plain_words(path), contextlib.closing(file):
                 file.write(os.urandom(RESERVED))
                 file.flush()
                 os.fsync(file.fileno())

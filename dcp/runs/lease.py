@@ -7,6 +7,7 @@ this machine has a say.
 """
 
 import contextlib
+import errno
 import os
 import threading
 import time
@@ -17,12 +18,14 @@ from typing import NamedTuple
 from dcp.errors import DcpError, RunBusy, RunLost
 from dcp.runs.disk import beside, in_plain_words
 from dcp.runs.own_files import descriptor, open_file
-from dcp.runs.owner import Owner, has_the_boot_of, is_local
+from dcp.runs.owner import Owner, is_local
 
 FILE = ".lease"
 TOUCHED_EVERY_S = 30.0
 STALE_AFTER_S = 600.0  # without a touch
+CLOCKS_DIFFER_S = 86400.0  # at most, of two machines: some have another time zone's
 LARGEST = 2**16  # bytes of a lease
+NO_FILE = {errno.ELOOP, errno.EISDIR, errno.EINVAL, errno.ENOTDIR}  # something else is in its place
 
 Say = Callable[[str], None]
 
@@ -134,21 +137,26 @@ def read(folder: Path) -> Found | None:
     return Found(data, touched_ns, Owner.parsed(data))
 
 
-def holder(folder: Path) -> Owner | None:
-    """The process that writes to a run, as far as a look at it tells; None without one. Decides nothing."""
+def holder(folder: Path) -> Found | None:
+    """The lease of the process that writes to a run, as far as a look tells that changes nothing; None without one.
+
+    It decides nothing, so that in doubt there is one: whoever may not look is not told that nobody writes.
+    """
     try:
         found = read(folder)
-        if found is None or found.owner is None:
-            return None
-        if found.owner.is_here():
-            return found.owner if found.owner.lives() else None
-        local = is_local(folder)
-        if local and not has_the_boot_of(found.owner):
-            return None
-        now = time.time_ns() if local else now_ns(folder)
-    except (OSError, DcpError):
+    except OSError as error:
+        return None if error.errno in NO_FILE else Found(b"", 0, None)
+    if found is None or (found.owner is not None and found.owner.is_here()):
+        return found if found is not None and found.owner is not None and found.owner.lives() else None
+    if found.owner is not None and found.owner.was_here() and is_local(folder):
         return None
-    return found.owner if not is_stale(found, now) else None
+    now = time.time_ns()  # of this machine: of a lease that looks fresh nothing more need be known
+    if not is_stale(found, now):
+        return found
+    try:
+        return None if is_stale(found, now_ns(folder)) else found
+    except (OSError, DcpError):  # nothing can be written there: then by this machine's clock, if it is not far off
+        return None if abs(now - found.touched_ns) >= CLOCKS_DIFFER_S * 1e9 else found
 
 
 def busy(folder: Path, owner: Owner | None) -> RunBusy:

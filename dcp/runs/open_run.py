@@ -1,12 +1,15 @@
 """Opening a run folder: whether it is one, and what is said when it is not or only half."""
 
+import json
 import re
 from pathlib import Path
+
+import tomli
 
 from dcp.errors import RequestError, RunBusy, RunExists
 from dcp.runs import lease
 from dcp.runs.disk import check_name
-from dcp.runs.json_files import broken, read_json
+from dcp.runs.json_files import Json, broken, read_bytes, read_json
 from dcp.runs.lookup import first, is_run, nearest, runs_in
 from dcp.runs.own_files import check_folder
 from dcp.runs.records import RunRecord, check_schema, typed
@@ -35,8 +38,8 @@ def read_record(path: Path) -> RunRecord:
 
 def exists(path: Path) -> RunBusy | RunExists:
     """The error for a new run at whose place there is one."""
-    if owner := lease.holder(path):
-        return lease.busy(path, owner)
+    if held := lease.holder(path):
+        return lease.busy(path, held.owner)
     hint = (
         "Go on with it: --resume. Start another beside it: run.name=NEW_NAME or --seed N.\n"
         "Collect the new one elsewhere: --runs DIR. dcp never overwrites a run."
@@ -81,3 +84,20 @@ def _check_whole(path: Path) -> None:
         hint = "dcp makes both in one move, so one was removed, or a copy was cut short. Copy it again."
         message = f"half a run: it has {there} but no {missing[0]}"
         raise RequestError(message, slug="half-written-run", where=str(path), hint=hint)
+
+
+def read_recipe(folder: Path) -> Json:
+    """The recipe of a run folder, as nested tables.
+
+    Raises:
+        RequestError: "broken-run", with the reason.
+    """
+    path = folder / "recipe.toml"
+    try:
+        table = tomli.loads(read_bytes(path).decode())
+        json.dumps(table)  # TOML has dates, and recipes do not
+    except (ValueError, TypeError) as error:
+        raise broken(path, str(error)) from None
+    except RecursionError:
+        raise broken(path, "it is nested too deeply") from None
+    return table

@@ -68,22 +68,22 @@ class Owner(Record):
             return False
         return bool(self.boot) or self.host == _host()
 
+    def was_here(self) -> bool:
+        """Whether it ran on this machine before that was started again: it has ended. Names tell machines apart."""
+        return self.host == _host() and bool(self.boot) and bool(_boot()) and self.boot != _boot()
+
     def lives(self) -> bool:
         """Whether it lives, and still writes if it is this process; of a process that is here."""
         if self.pid == os.getpid():
             return self.token in _own
-        state = _state(self.pid)
-        if state is not None:
-            return state[0] not in "ZX" and (not self.born or state[1] == self.born)  # Z: dead, not yet buried
-        if Path("/proc/self/stat").exists():
-            return False
         try:
             os.kill(self.pid, 0)
         except ProcessLookupError:
             return False
-        except OSError:  # it is somebody else's
-            return True
-        return True
+        except OSError:  # it is somebody else's, and /proc may hide those
+            pass
+        state = _state(self.pid)  # Z: dead, not yet buried
+        return state is None or (state[0] not in "ZX" and (not self.born or state[1] == self.born))
 
     def ends(self) -> None:
         """This process gives the lease back. It is void then, even if its file is in a folder that was moved."""

@@ -5,16 +5,14 @@ that it still does; any number may read, also while it trains. Nothing here need
 is quick.
 """
 
+import contextlib
 import hashlib
-import json
 import math
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, final
-
-import tomli
 
 from dcp.errors import RequestError, RunError
 from dcp.runs import json_files, lease, lookup, metrics, open_run, predictions, records
@@ -108,21 +106,20 @@ class Run(HeldFolder):
         """What run.json says; and "killed" where it says "running" and no process writes to the run."""
         return "killed" if self.record.status == "running" and not lease.holder(self.path) else self.record.status
 
+    @contextlib.contextmanager
+    def lock(self, say: lease.Say = lambda text: None) -> Iterator[None]:
+        """As `HeldFolder.lock`; may raise what `Run.open` does: `record` is read again, another may have written it."""
+        with super().lock(say):
+            self.record = open_run.read_record(self.path)
+            yield
+
     def recipe(self) -> Json:
         """The recipe with every default written out, as nested tables.
 
         Raises:
             RequestError: "broken-run", with the reason.
         """
-        path = self.path / "recipe.toml"
-        try:
-            table = tomli.loads(json_files.read_bytes(path).decode())
-            json.dumps(table)  # TOML has dates, and recipes do not
-        except (ValueError, TypeError) as error:
-            raise broken(path, str(error)) from None
-        except RecursionError:
-            raise broken(path, "it is nested too deeply") from None
-        return table
+        return open_run.read_recipe(self.path)
 
     def update(self, **fields: Any) -> None:
         """Change keys of a RunRecord in run.json, in one move; the others keep what is on disk.

@@ -53,7 +53,9 @@ def _is_free(owner: Owner | None, folder: Path, *, stale: bool, locked: bool) ->
     if owner is not None and owner.is_here():
         # one that lives but has neither touched the lease nor kept the lock has lost it
         return not owner.lives() or (stale and locked)
-    return stale or (locked and (has_the_boot_of(owner) or is_local(folder)))
+    # a file system of this machine may be exported to others, whose locks are not seen here
+    ended = owner is not None and (has_the_boot_of(owner) or (is_local(folder) and owner.was_here()))
+    return stale or (locked and ended)
 
 
 def _replace(folder: Path, found: lease.Found, owner: Owner, now: int) -> bool:

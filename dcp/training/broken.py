@@ -3,7 +3,7 @@
 import torch
 
 from dcp.data.image_lists import ImageList
-from dcp.errors import printable
+from dcp.errors import DcpError, printable
 from dcp.hardware.processes import Process
 from dcp.runs.run import Run
 from dcp.training.request import Say
@@ -27,7 +27,7 @@ class Broken:
         self.noted: set[int] = set()  # images
 
     def note(self) -> None:
-        """Write down what has been found so far; called by all processes at the same step."""
+        """Write down what has been found so far; called by all processes at the same step, after what may be lost."""
         marks = torch.zeros(len(self.images), dtype=torch.int32, device=self.process.device)
         marks[list(self.images.in_place)] = 1
         found: set[int] = set(self.process.total(marks).nonzero().flatten().tolist())
@@ -42,7 +42,12 @@ class Broken:
             case _:
                 count, names = 0, {}
         for i in new:
-            self.images.decode(i)  # where another process has found it
+            if i not in self.images.in_place:  # another process has found it: say what takes its place here
+                try:
+                    self.images.decode(i)
+                except DcpError:  # what is trained does not depend on it; the next note says it
+                    self.noted.discard(i)
+                    continue
             name, instead = self._name(i), self._name(self.images.in_place.get(i, i))
             if name not in names and len(new) <= SAID:
                 self.say(f"{self.images.place(i)} cannot be decoded: {instead} takes its place")

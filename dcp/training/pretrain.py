@@ -59,12 +59,18 @@ def measure(run: Run, request: Request) -> None:
         RunError: something stands in the way; the run itself is done.
     """
     try:
-        missing = tuple(name for name in run.recipe()["probe"]["after"] if name not in run.probes())
-        if missing:
-            request.watch({"kind": "probe", "name": "loading images", "number": 0, "of": len(missing), "share": None})
-            with run.lock(request.say):
+        if not (missing := _missing(run)):
+            return
+        request.watch({"kind": "probe", "name": "loading images", "number": 0, "of": len(missing), "share": None})
+        with run.lock(request.say):
+            if missing := _missing(run):  # another process may have measured since
                 probe(run, missing, device=request.device, say=request.say, watch=request.watch, forgiving=True)
     except RunBusy:
         raise
     except RequestError as error:
         raise failure(error) from None
+
+
+def _missing(run: Run) -> tuple[str, ...]:
+    """The probes that the recipe asks for and that have not been made."""
+    return tuple(name for name in run.recipe()["probe"]["after"] if name not in run.probes())

@@ -6,7 +6,7 @@ from dcp.comparison.arms import FREE, LATER
 from dcp.errors import RequestError
 from dcp.recipe.layers import flat, frozen
 from dcp.recipe.recipe import Recipe
-from dcp.runs import lease, open_run
+from dcp.runs import checkpoint, lease, open_run
 from dcp.runs.disk import occupied
 from dcp.runs.run import Run
 
@@ -36,8 +36,8 @@ def existing(path: Path, recipe: Recipe, *, resume: bool) -> Run | None:
         raise RequestError(
             "the recipe differs from that of the run", slug="recipe-differs", where=str(path), hint="\n".join(lines)
         )
-    if owner := lease.holder(path):
-        raise lease.busy(path, owner)
+    if held := lease.holder(path):
+        raise lease.busy(path, held.owner)
     return run
 
 
@@ -61,6 +61,18 @@ def check(run: Run, *, fingerprint: str, steps: int) -> None:
     if planned not in (None, steps):
         what = f"the run has {planned} steps, and would have {steps} now: the number of processes is another"
         raise RequestError(what, slug="steps-differ", where=str(run.path), hint=hint)
+
+
+def check_step(path: Path, step: int, steps: int) -> None:
+    """Refuse a checkpoint after which a step comes that the run in the folder `path` does not have.
+
+    Raises:
+        RequestError: "bad-checkpoint".
+    """
+    if step > steps:
+        what, hint = f"the checkpoint is of step {step}, and the run has {steps}", "delete the folder checkpoint/ and"
+        where = str(path / checkpoint.FILE)
+        raise RequestError(what, slug="bad-checkpoint", where=where, hint=f"{hint} resume: the run begins anew")
 
 
 def agrees(run: Run, recipe: Recipe) -> bool:

@@ -52,11 +52,11 @@ class Saver:
         """Take a checkpoint after which `next_step` comes."""
         self.last = time.monotonic()
         self.metrics.settle()
-        if self.broken is not None:
-            self.broken.note()
         if self.readout is not None:
             self.readout.gather(first=self.run is not None)
         if self.run is not None:
             progress = {"next_step": next_step, **self.metrics.progress()}
             run, parts = self.run, (self.method, self.optimizer, self.readout)
             checkpoint.save(run.path, *parts, progress, verify=run.verify)
+        if self.broken is not None:  # last: it may have to read an image, which a disk may refuse
+            self.broken.note()

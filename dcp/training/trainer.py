@@ -13,7 +13,7 @@ from dcp.data.image_lists import ImageList
 from dcp.data.loader import Batch, Shares, batches, worker_count
 from dcp.data.pairs import Pairs
 from dcp.data.readers import Stopped
-from dcp.errors import Interrupted, RequestError
+from dcp.errors import Diverged, Interrupted
 from dcp.hardware.device import choose_device, set_determinism
 from dcp.hardware.graph import Graph
 from dcp.hardware.processes import Process
@@ -105,9 +105,8 @@ class Trainer:
     @property
     def finished(self) -> bool:
         """Whether there is nothing left to train or to write."""
-        if self.existing is None or not (self.path / encoder.FILE).is_file():
-            return False
-        return self.existing.record.status == "done"
+        done = self.existing is not None and self.existing.record.status == "done"
+        return done and (self.path / encoder.FILE).is_file()
 
     def run(self) -> Run:
         """Train to the end.
@@ -123,39 +122,37 @@ class Trainer:
             run = self.existing
             if run is None and process.is_main:
                 facts = record.beginning(self.data, self.recipe, self.fingerprint, parts.plan, parts.method)
-                facts |= self.sitting()
-                settings = self.recipe.run
-                further, toml = {}, self.recipe.toml()
+                name, seed, toml, further = self.recipe.run.name, self.recipe.run.seed, self.recipe.toml(), {}
                 if self.start is not None:
                     facts["weights"], further = self.start.facts, {starting.FILE: self.start.content()}
-                run = Run.create(
-                    self.path.parent, settings.name, settings.seed, toml, facts, further=further, held=True
-                )
-            if self.start is not None:
-                self.start = replace(self.start, tensors={})  # they are in the folder, and in the network
-            progress = self._restore()
+                    self.start = replace(self.start, tensors={})  # they are in the folder, and in the network
+                facts |= self.sitting()
+                run = Run.create(self.path.parent, name, seed, toml, facts, further=further, held=True)
             writes = run if process.is_main else None
-            with (
-                writes.lock(self.request.say) if writes else nullcontext(),
-                failures.noted(self.path, writes),
-                process.watched(partial(failures.ends_at_once, self.path, writes)),
-            ):
-                self._train(writes, progress, signals)
+            lost = partial(failures.ends_at_once, self.path, writes)
+            with writes.lock(self.request.say) if writes else nullcontext(), process.watched(lost):
+                with failures.in_words(self.path):
+                    progress = self._restore()
+                if progress is None:
+                    self.request.say(f"{self.path} has been finished by another process in the meantime")
+                else:
+                    with failures.noted(self.path, writes):
+                        self._train(writes, progress, signals)
         if signals.stop:  # after the last step: the run is done, and what follows it is not begun
             raise Interrupted(signals.stop)
         return run or Run.open(self.path)
 
-    def _restore(self) -> dict[str, Any]:
-        """Load the checkpoint; what it remembers of the way so far, {} without one."""
+    def _restore(self) -> dict[str, Any] | None:
+        """Load the checkpoint of a run that is held; what it remembers, {} without one; None if the run is done."""
         if self.existing is None:
             return {}
+        if self.process.total(torch.tensor(int(self.process.is_main and self.finished), device=self.process.device)):
+            return None
+        resume.check(self.existing, fingerprint=self.fingerprint, steps=self.parts.plan.steps)
         progress = checkpoint.load(self.path, self.parts.method, self.parts.optimizer, self.readout) or {}
         if self.readout is not None and not self.process.is_main:
             self.readout.forget()
-        if int(progress.get("next_step", 0)) > self.parts.plan.steps:
-            what = f"the checkpoint is of step {progress['next_step']}, and the run has {self.parts.plan.steps}"
-            raise RequestError(what, slug="bad-checkpoint", where=str(self.path / checkpoint.FILE),
-                               hint="delete the folder checkpoint/ and resume: the run begins anew")  # fmt: skip
+        resume.check_step(self.path, int(progress.get("next_step", 0)), self.parts.plan.steps)
         return progress
 
     def _train(self, run: Run | None, progress: dict[str, Any], signals: Signals) -> None:
@@ -179,8 +176,11 @@ class Trainer:
         try:
             with closing(self.batches(start, loop.agreement.waits_no_longer)) as batches:
                 loop.train(batches, start)
-        except RuntimeError:
-            if signals.stop and self.process.count > 1:  # another process could not wait until all had agreed to stop
+        except Diverged:  # as it would again: what waited for a checkpoint is told now, or never
+            loop.metrics.settle()
+            raise
+        except RuntimeError as error:
+            if signals.stop and failures.is_lost(error):  # another process could not wait until all had agreed to stop
                 raise Interrupted(signals.stop, saved=False) from None
             raise
         finally:

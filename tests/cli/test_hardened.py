@@ -233,7 +233,8 @@ def test_a_file_in_the_place_of_the_checkpoint_is_refused(run: Path, dcp: Callab
     changed(run / "run.json", status="interrupted")
     shutil.rmtree(run / "checkpoint")
     (run / "checkpoint").touch()
-    resumed(run, dcp)
+    said = dcp("pretrain", "tiny/directcopy", "--runs", run.parent, "--resume", "--quiet")
+    refused(said, "broken-run", "cannot read checkpoint: Not a directory")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="resource limits are POSIX")

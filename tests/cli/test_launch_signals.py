@@ -5,7 +5,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -112,3 +112,28 @@ def test_a_process_killed_before_it_hears_is_stopped_as_asked(
 ) -> None:
     assert launched(f"trap - TERM; {WAIT}", to_us("SIGTERM")) == 143
     assert "no new checkpoint" in capfd.readouterr().err
+
+
+@pytest.fixture
+def ignored() -> Iterator[None]:
+    """What asks for a checkpoint is ignored, as the command line has it until a training begins."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGUSR1, signal.SIGUSR2)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("ignored")
+def test_what_asks_for_a_checkpoint_ends_no_process_that_begins_and_is_passed_on_all_the_same(
+    launched: Callable, tmp_path: Path
+) -> None:
+    passed: list[object] = []
+
+    def look(_: list[int]) -> None:
+        time.sleep(0.2)
+        passed.append(signal.getsignal(signal.SIGUSR1))
+
+    assert launched("kill -USR1 $$; kill -USR2 $$; sleep 0.5; exit 0", look) == 0
+    assert not [rank for rank in (0, 1) if (tmp_path / str(rank)).exists()]  # none has heard it
+    assert callable(passed[0])
+    assert signal.getsignal(signal.SIGUSR1) is signal.SIG_IGN

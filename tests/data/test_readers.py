@@ -2,19 +2,24 @@
 
 import contextlib
 import fcntl
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
+from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from pickle import loads
 
 import pytest
 import torch
 from torch import Tensor
 
-from dcp.data import readers
+from dcp.data import child, readers
 from dcp.data.readers import Reader, decoded
 from dcp.errors import RunError
 
@@ -91,6 +96,23 @@ def test_whatever_becomes_of_a_reader_is_said_with_the_file_and_the_way_out(
         assert word in str(caught.value)
 
 
+def test_what_cannot_be_read_is_told_once_so_that_answers_stay_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    source, answers = Numbers(), list[int]()
+    source.in_place.update({10**6 + i: i for i in range(10**5)})  # known before
+    source.odd = {i: partial(source.in_place.setdefault, i, -i) for i in (1, 2, 5)}
+    receive = Connection.recv_bytes
+    monkeypatch.setattr(Connection, "recv", lambda pipe: loads(answers_of(receive(pipe), answers)))
+    assert len(list(decoded(source, orders(2, 2, 2, 2), most=2, readers=2))) == 4
+    assert {i: source.in_place[i] for i in (1, 2, 5)} == {1: -1, 2: -2, 5: -5}
+    assert max(answers) < 200
+    assert len(answers) == 4
+
+
+def answers_of(data: bytes, sizes: list[int]) -> bytes:
+    sizes.append(len(data))
+    return data
+
+
 def test_a_bug_in_a_reader_keeps_its_traceback() -> None:
     with pytest.raises(RuntimeError, match=r"test_readers.py(.|\n)*ZeroDivisionError"):
         next(decoded(Numbers({0: lambda: 1 / 0}), orders(1), most=1, readers=1))
@@ -119,12 +141,55 @@ def test_readers_end_with_the_batches_even_those_that_hang() -> None:
     assert not any(process.is_alive() for process in processes)
 
 
+@pytest.fixture
+def unkillable(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Readers that wait for a disk without end: they are killed when it answers, here at the end of the test."""
+    before = set(multiprocessing.active_children())
+    processes: list[BaseProcess] = []
+    monkeypatch.setattr(BaseProcess, "kill", lambda process: processes.append(process))
+    yield
+    for process in {*processes} - before:
+        os.kill(process.pid, signal.SIGKILL)
+        os.waitpid(process.pid, 0)
+
+
+@pytest.mark.usefixtures("unkillable")
+@pytest.mark.timeout(20)
+def test_a_reader_that_cannot_be_killed_holds_up_neither_who_is_to_stop_nor_who_gives_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    began = time.monotonic()
+    batches = decoded(Numbers({1: hang}), orders(1, 1), most=1, readers=1, stopped=lambda s: True)
+    assert len(list(batches)) <= 1
+    monkeypatch.setattr(readers, "STALLED_S", 0.6)
+    with pytest.raises(RunError, match="reader-stalled"):
+        list(decoded(Numbers({1: hang}), orders(1, 1), most=1, readers=2))
+    assert time.monotonic() - began < 10
+    assert not readers._open
+    assert not multiprocessing.active_children()  # for which Python would wait at its end
+
+
+@pytest.mark.usefixtures("unkillable")
+@pytest.mark.timeout(20)
+def test_a_reader_that_falls_silent_and_lives_on_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def silent(pipe: Connection, *_: object) -> None:
+        child.let_go(besides=pipe.fileno())
+        pipe.close()
+        hang()
+
+    monkeypatch.setattr(readers, "_serve", silent)
+    has_ended = child.has_ended
+    monkeypatch.setattr(child, "has_ended", lambda process, within_s: has_ended(process, within_s / 10))
+    with pytest.raises(RunError, match="reader-ended"):
+        list(decoded(Numbers(), orders(1), most=1, readers=1))
+
+
 def test_signals_to_all_processes_of_a_job_are_left_to_the_one_that_trains() -> None:
     with contextlib.closing(Reader(Numbers(), 1)) as reader:
         for order in orders(1, 1):
             reader.ask(order)
             assert reader.take(pin=False, stopped=lambda s: False) is not None
-            for name in readers.DEAF_TO:
+            for name in child.DEAF_TO:
                 os.kill(reader.process.pid, getattr(signal, name))
         assert reader.process.is_alive()
 

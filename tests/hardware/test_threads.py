@@ -15,6 +15,8 @@ from dcp.recipe.recipe import Recipe
 from dcp.runs.run import Run
 from dcp.training.threads import set_number
 
+HINDERED = threads.hindered
+
 
 @pytest.fixture(autouse=True)
 def kept(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
@@ -50,6 +52,21 @@ def test_threads_that_are_in_the_way_of_other_programs_are_not_tried(monkeypatch
     monkeypatch.setattr(threads, "hindered", lambda number: number > 1)
     assert threads.tried(pytest.fail) == threads.Threads(1, "1, as other programs are busy on the other cores")
     assert torch.get_num_threads() == 1
+
+
+@pytest.mark.parametrize(("times", "hindered"), [(threads.HINDERED - 1, False), (threads.HINDERED + 1, True)])
+def test_threads_are_in_the_way_where_a_sum_takes_each_of_them_ten_times_as_long_as_one_alone(
+    times: float, hindered: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 0.0
+
+    def clock() -> float:
+        nonlocal now
+        now += 1.0 if torch.get_num_threads() == 1 else 4 * times
+        return now
+
+    monkeypatch.setattr(threads.time, "perf_counter", clock)
+    assert HINDERED(4) is hindered
 
 
 def test_what_somebody_has_decided_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from dcp.data.datasets.base import Dataset
 from dcp.data.datasets.folder import Config
 from dcp.data.image_lists import Files
 from dcp.errors import escaped
-from dcp.probing import test_images
+from dcp.probing import images_list
 from dcp.runs.run import Run
 
 ODD = (b"\xff.png", b"\\.png", b"\n.png", b"\x85", "\x85".encode(), "\u03c1\u200d".encode())
@@ -28,7 +28,7 @@ def led_back(line: str) -> bytes:
 
 def test_each_line_leads_back_to_one_name_and_can_be_shown(tmp_path: Path) -> None:
     run = Run.create(tmp_path, "x", 0, "", {})
-    test_images.write(run, Dataset(Files.listed(tmp_path, [b"cat/" + name for name in NAMES])), "0" * 16)
+    images_list.write(run, Dataset(Files.listed(tmp_path, [b"cat/" + name for name in NAMES])), "0" * 16)
     text = (run.path / f"probes/images-{'0' * 16}.txt").read_text(encoding="utf-8")
     lines = text.split("\n")
     assert lines.pop() == ""
@@ -58,5 +58,5 @@ def test_images_in_memory_have_no_list(tmp_path: Path) -> None:
     import torch
 
     run = Run.create(tmp_path, "x", 0, "", {})
-    test_images.write(run, Dataset(torch.zeros(1, 3, 2, 2, dtype=torch.uint8)), "0" * 16)
+    images_list.write(run, Dataset(torch.zeros(1, 3, 2, 2, dtype=torch.uint8)), "0" * 16)
     assert not (run.path / "probes").exists()

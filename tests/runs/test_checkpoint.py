@@ -1,5 +1,8 @@
 """Checkpoints: where the state of the optimizer lies after it was loaded."""
 
+import errno
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -95,3 +98,30 @@ def test_a_bit_that_a_disk_has_turned_is_noticed_wherever_it_lies(tmp_path: Path
             checkpoint.load(tmp_path, net, torch.optim.AdamW(net.parameters(), lr=0.1), None)
         assert caught.value.slug == "bad-checkpoint"
         assert "else than was written" in caught.value.message
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes are POSIX")
+def test_a_checkpoint_may_be_read_by_whom_the_umask_lets(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        saved(tmp_path)
+    finally:
+        os.umask(before)
+    assert (tmp_path / checkpoint.FILE).stat().st_mode & 0o777 == 0o640
+
+
+def test_who_may_not_read_a_checkpoint_is_not_told_to_delete_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved(tmp_path)
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    for owner, name in ((Path, "open"), (checkpoint, "check_file")):
+        with monkeypatch.context() as patch:
+            patch.setattr(owner, name, refuse)
+            with pytest.raises(RequestError) as caught:
+                checkpoint.read(tmp_path / checkpoint.FILE)
+        assert "Permission denied" in caught.value.message
+        assert "delete" not in caught.value.hint

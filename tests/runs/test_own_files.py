@@ -9,12 +9,14 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from dcp.errors import RequestError
+from dcp.method import weights
 from dcp.probing.features import matrices
-from dcp.runs import checkpoint, encoder, held_folder, json_files, lease, metrics
+from dcp.recipe import build
+from dcp.recipe.recipe import Recipe
+from dcp.runs import checkpoint, encoder, held_folder, json_files, lease, metrics, predictions
 from dcp.runs.run import Run
 
 pytestmark = [
@@ -155,6 +157,16 @@ def test_a_run_folder_and_a_folder_of_runs_may_be_links(run: Path, dcp: Callable
     assert dcp("probe", "directcopy", "-e", "spectrum", "--runs", runs).code == 0
 
 
+def test_a_reserve_that_was_left_and_is_shared_with_a_copy_is_not_written_to(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "original").write_bytes(b"mine")
+    (run / held_folder.RESERVE).hardlink_to(tmp_path / "original")  # as `cp -al` does
+    opened = Run.open(run)
+    with opened.lock(), opened.reserving():
+        assert (run / held_folder.RESERVE).stat().st_size == held_folder.RESERVED
+    assert (tmp_path / "original").read_bytes() == b"mine"
+    assert not (run / held_folder.RESERVE).exists()
+
+
 # sizes
 
 
@@ -201,9 +213,16 @@ def test_what_dcp_writes_is_far_below_the_limits(trained: Path) -> None:
     assert (trained / "run.json").stat().st_size < json_files.LARGEST / 1000
     assert max(map(len, (trained / "metrics.jsonl").read_bytes().splitlines())) < metrics.LONGEST / 100
     assert (trained / "run.json").stat().st_size < held_folder.RESERVED / 10
-    assert lease.Owner.me().data().__len__() < lease.LARGEST / 100
-    assert checkpoint.FILE.count("/") == 1
-    assert np.int64(0).nbytes * 3 * 10**7 < 2**30  # predictions of ten million images
+    assert len(lease.Owner.me().data()) < lease.LARGEST / 100
+    images = Run.open(trained).probes()["knn"].n
+    size = (trained / "probes/knn.safetensors").stat().st_size
+    assert size / images * 10**7 < predictions.LARGEST  # even with the header for each
+
+
+def test_predictions_far_larger_than_a_data_set_are_not_read(run: Path) -> None:
+    sparse(run / "probes/knn.safetensors", predictions.LARGEST + 1)
+    with pytest.raises(RequestError, match="broken-run"):
+        Run.open(run).predictions("knn")
 
 
 def test_a_stranger_cannot_have_a_checkpoint_fill_the_memory(run: Path) -> None:
@@ -213,3 +232,30 @@ def test_a_stranger_cannot_have_a_checkpoint_fill_the_memory(run: Path) -> None:
         file.truncate(8 + len(header) + 2**40)
     with pytest.raises(RequestError, match="bad-checkpoint"):
         encoder.load(Run.open(run))
+
+
+@pytest.mark.parametrize("name", [encoder.FILE, checkpoint.FILE])
+def test_a_stranger_cannot_have_a_checksum_computed_for_an_hour(
+    run: Path, name: str, dcp: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tensor = {"dtype": "F32", "shape": [2**36], "data_offsets": [0, 2**38]}
+    header = json.dumps({"__metadata__": {weights.CHECKSUM: "00000000"}, "a": tensor}).encode()
+    with (run / name).open("wb") as file:
+        file.write(len(header).to_bytes(8, "little") + header)
+        file.truncate(8 + len(header) + 2**38)  # a file system with holes has room for it in one block
+    monkeypatch.setattr(weights, "checksum", lambda *_: pytest.fail("it is computed"))
+    with pytest.raises(RequestError, match=r"bad-checkpoint.*it has 274,877,\d+,\d+ bytes instead of at most"):
+        encoder.load(Run.open(run)) if name == encoder.FILE else matrices(Run.open(run), None)
+    if name == checkpoint.FILE:
+        (run / encoder.FILE).unlink()
+        said = dcp("pretrain", run / "recipe.toml", "--runs", run.parent, "--resume", "--quiet")
+        assert "bytes instead of at most" in said.err
+
+
+def test_the_bounds_of_weights_leave_room_for_what_is_written(trained: Path) -> None:
+    recipe = Recipe.check(Run.open(trained).recipe())
+    backbone = build.untrained(recipe).backbone
+    size = weights.size(backbone.state_dict().values())
+    assert (
+        (trained / encoder.FILE).stat().st_size < size < (trained / encoder.FILE).stat().st_size + 2 * weights.BESIDES
+    )

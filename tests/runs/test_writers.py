@@ -216,6 +216,72 @@ def test_on_a_disk_of_this_machine_a_lease_from_before_a_power_cut_holds_nobody_
     refused(run)  # nothing proves that its owner is gone
 
 
+def test_a_lease_of_another_machine_counts_on_a_disk_of_this_one_which_may_be_exported(tmp_path, monkeypatch):
+    run = create(tmp_path)
+    for module in (lease, taking):
+        monkeypatch.setattr(module, "is_local", lambda folder: True)
+    left(run, another())
+    assert run.status == "running"
+    assert "process 4711 on elsewhere" in refused(run)
+    (run.path / lease.FILE).write_bytes(b"")  # it is being written
+    assert run.status == "running"
+    refused(run)
+    left(run, another(), minutes=11)
+    assert run.status == "killed"
+    with run.lock():
+        pass
+
+
+@pytest.mark.usefixtures("network_disk")
+def test_a_look_leaves_the_folder_as_it_is(tmp_path):
+    run = create(tmp_path)
+    left(run, another())
+    before = run.path.stat().st_mtime_ns
+    assert run.status == "running"
+    assert run.path.stat().st_mtime_ns == before
+
+
+@pytest.mark.usefixtures("network_disk")
+def test_where_nothing_may_be_written_a_run_is_not_called_killed_before_its_lease_is_a_day_old(tmp_path, monkeypatch):
+    run = create(tmp_path)
+
+    def refuse(folder: Path) -> int:
+        raise PermissionError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(lease, "now_ns", refuse)
+    left(run, another(), minutes=11)
+    assert run.status == "running"
+    left(run, another(), minutes=25 * 60)
+    assert run.status == "killed"
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EIO, errno.ESTALE])
+def test_a_run_whose_lease_cannot_be_read_is_not_called_killed(tmp_path, monkeypatch, number):
+    run = create(tmp_path)
+
+    def refuse(path: Path, mode: str) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(lease, "open_file", refuse)
+    assert run.status == "running"
+
+
+def test_a_process_that_proc_hides_lives(monkeypatch):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    me = Owner.me()
+    said = owner._said
+    monkeypatch.setattr(owner, "_said", lambda path: "" if path.endswith("/stat") else said(path))
+    assert me.model_copy(update={"pid": os.getppid()}).lives()  # ours
+    assert not me.model_copy(update={"pid": ended.pid}).lives()
+
+    def refuse(pid: int, number: int) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "kill", refuse)
+    assert me.model_copy(update={"pid": os.getppid()}).lives()  # somebody else's
+
+
 def test_a_container_of_this_machine_is_known_to_be_gone_by_its_lock(tmp_path, monkeypatch):
     run = create(tmp_path)
     monkeypatch.setattr(taking, "is_local", lambda folder: False)

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from dcp.cli import launch
+
 ONE_AXIS = "study.axes.predictor.eps=[0.3]"
 LESS = "optimizer.momentum=0.8"
 PUBLISHED = """
@@ -237,3 +239,14 @@ def test_a_form_that_is_none_and_one_of_a_single_run_are_refused(dcp, tiny, runs
     said = dcp("pretrain", "tiny/directcopy", "--runs", runs, "--figures", "pdf")
     assert (said.code, "error[bad-option]: --figures is for studies" in said.err) == (2, True)
     assert not runs.exists()
+
+
+@pytest.mark.parametrize("words", ["stopped; no new checkpoint was saved", "stopped; a checkpoint was saved"])
+def test_with_several_processes_what_became_of_the_checkpoint_is_said_once(dcp, tiny, runs, monkeypatch, words):
+    def stopped(arguments: list[str], processes: int) -> int:
+        print(words, file=sys.stderr)
+        return 143
+
+    monkeypatch.setattr(launch, "launch", stopped)
+    said = dcp("pretrain", tiny, ONE_AXIS, "--processes", "2", "--runs", runs, "--device", "cpu")
+    assert (said.code, said.err) == (143, f"{words}\n")

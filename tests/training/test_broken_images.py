@@ -19,6 +19,8 @@ from dcp.data import image_lists
 from dcp.data.broken_files import Undecodable
 from dcp.data.image_lists import Files
 from dcp.errors import RunError
+from dcp.hardware.processes import Process
+from dcp.runs import checkpoint
 from dcp.runs.run import Run
 
 SMALL = ("data.image_size=16", "train.batch=8", "train.epochs=3", "probe.after=[]", "run.name=x", "data.broken=skip")
@@ -108,6 +110,47 @@ def test_what_an_earlier_sitting_has_found_stays_in_the_record(
     assert Run.open(tmp_path / "runs/x-s0").record.data.model_extra["broken"] == first
     assert train("at_once", *sets, "train.workers=0").code == 0
     assert encoder(tmp_path / "runs") == encoder(tmp_path / "at_once")
+
+
+def test_what_readers_have_found_is_saved_and_named_without_reading_an_image(
+    train: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sets, decode, main = make(tmp_path / "data"), Files.decode, os.getpid()
+
+    def in_readers(files: Files, i: int) -> object:
+        if os.getpid() == main:
+            raise RunError("its disk has gone", slug="broken-image", where=str(i))
+        return decode(files, i)
+
+    monkeypatch.setattr(Files, "decode", in_readers)
+    said = train("runs", *sets, "train.workers=1")
+    assert said.code == 0, said.err
+    broken = Run.open(tmp_path / "runs/x-s0").record.data.model_extra["broken"]
+    assert broken == {"images": 2, "files": {"a/5.png": "a/0.png", "b/1.png": "b/2.png"}}
+
+
+def test_an_image_that_cannot_be_read_when_a_checkpoint_is_due_does_not_keep_it_from_being_saved(
+    train: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sets, total, gone = make(tmp_path / "data"), Process.total, []
+
+    def decode(files: Files, i: int) -> None:
+        gone.append((tmp_path / "runs/x-s0" / checkpoint.FILE).exists())
+        raise RunError("its disk has gone", slug="broken-image", where=str(i))
+
+    def of_two(process: Process, marks: torch.Tensor) -> torch.Tensor:
+        if marks.dtype == torch.int32 and len(marks) == 18:  # another process has found a third one
+            monkeypatch.setattr(Files, "decode", decode)
+            return marks.index_fill(0, torch.tensor([3]), 1)
+        return total(process, marks)
+
+    monkeypatch.setattr(Process, "total", of_two)
+    said = train("runs", *sets, "train.workers=0", "train.save_every=9")
+    assert said.code == 0, said.err
+    assert gone == [True]
+    broken = Run.open(tmp_path / "runs/x-s0").record.data.model_extra["broken"]
+    assert broken["files"] == {"a/5.png": "a/0.png", "b/1.png": "b/2.png"}
+    assert broken["images"] == 3
 
 
 @pytest.mark.slow

@@ -56,8 +56,12 @@ def signalling(name: str) -> Callable[[], None]:
     return hang
 
 
+MAIN = os.getpid()
+
+
 def die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
+    if os.getpid() != MAIN:
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def saved(run: Run) -> int:
@@ -108,10 +112,18 @@ def test_a_reader_that_is_lost_ends_the_run_in_words_after_a_checkpoint_and_it_r
     same(Run.open(run.path), Run.open(tmp_path / "whole-s0"))
 
 
-def test_a_probe_whose_reader_is_lost_says_so(words: tuple[str, ...], tmp_path: Path, dcp: Callable) -> None:
+def test_a_probe_whose_reader_is_lost_says_what_helps_a_probe(
+    words: tuple[str, ...], tmp_path: Path, dcp: Callable
+) -> None:
     assert dcp(*words, "train.epochs=1").code == 0
     with pytest.MonkeyPatch.context() as patch:
         doing(Centres, patch, die, epoch=0)
         said = dcp("probe", tmp_path / "directcopy-s0", "-e", "knn")
+        for words in ((), ("-e", "finetune", "--set", "probe.finetune.epochs=1")):  # read by this process then
+            alone = dcp("probe", tmp_path / "directcopy-s0", "-e", "knn", *words, "--set", "probe.workers=0")
+            assert alone.code == 0, alone.err
     assert said.code == 1
     assert said.err.startswith("error[reader-ended]: a process that reads image files was ended by signal 9")
+    assert "probe.workers" in said.err
+    assert "train." not in said.err
+    assert "--resume" not in said.err

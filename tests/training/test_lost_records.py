@@ -9,13 +9,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
-from dcp.errors import RequestError, RunBusy, RunError, RunExists
+from dcp.errors import TERMINATED, ProcessLost, RunBusy, RunError, RunExists
 from dcp.hardware.processes import Process
 from dcp.recipe.recipe import Recipe
 from dcp.runs import disk, held_folder, lease, owner
 from dcp.runs.run import Run
 from dcp.training import failures, resume
+from dcp.training.loop import Loop
 
 WORDS = ("pretrain", "tiny/directcopy", "train.epochs=1", "probe.after=[]", "--runs")
 NAME = "directcopy-s0"
@@ -178,25 +180,89 @@ def test_a_run_that_was_killed_is_told_as_such_by_compare_and_probe_and_resume_g
     assert Run.open(run.path).status == "done"
 
 
-def test_another_process_of_a_training_notes_its_failure_only_while_its_own_hold_the_run(
+@pytest.fixture
+def of_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process is one of two that train together."""
+    for name, value in (("WORLD_SIZE", "2"), ("MASTER_ADDR", "127.0.0.1"), ("MASTER_PORT", "1234")):
+        monkeypatch.setenv(name, value)
+
+
+def fails(run: Run, writes: Run | None, error: Exception) -> None:
+    with pytest.raises(type(error)), failures.noted(run.path, writes):
+        raise error
+
+
+ITS_OWN = RunError("it is torn", slug="broken-image", where="a.png")
+GLOO = "[/third_party/gloo/gloo/transport/tcp/pair.cc:5] Read error [127.0.0.1]:1: Connection reset by peer"
+
+
+@pytest.mark.usefixtures("of_two")
+def test_another_process_of_a_training_writes_nothing_into_a_run_that_is_held_and_its_reason_is_taken_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = Run.create(tmp_path, "a", 0, "", {})
-    for name, value in (("WORLD_SIZE", "2"), ("MASTER_ADDR", "127.0.0.1"), ("MASTER_PORT", "1234")):
-        monkeypatch.setenv(name, value)
-    error = RequestError("no", slug="bad-option")
 
-    def fail() -> str:
-        with pytest.raises(RequestError), failures.noted(run.path, None):
-            raise error
-        return Run.open(run.path).record.status
+    def lost() -> None:
+        before = {name: (run.path / name).read_bytes() for name in ("run.json", held_folder.RESERVE)}
+        for error in (ProcessLost("it too", slug="process-lost"), ITS_OWN):
+            fails(run, None, error)
+        assert {name: (run.path / name).read_bytes() for name in before} == before
+        raise RuntimeError(GLOO)
 
-    assert fail() == "running"
+    with run.lock(), pytest.raises(ProcessLost), failures.noted(run.path, run):
+        lost()
+    record = Run.open(run.path).record
+    assert (record.status, record.error) == ("failed", "broken-image")
+    assert "a.png" in record.why
+    assert {path.name for path in run.path.iterdir()} == {"run.json", "recipe.toml"}
+
+
+def test_memory_that_runs_out_after_a_signal_is_a_failure_and_no_stop(
+    tmp_path: Path, dcp: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train(loop: Loop, *_: object) -> None:
+        monkeypatch.setenv("WORLD_SIZE", "2")
+        loop.agreement.signals.stop, loop.process.count = TERMINATED, 2
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(Loop, "train", train)
+    said = dcp(*WORDS, tmp_path)
+    assert said.code == 1
+    assert said.err.startswith("error[out-of-memory]")
+    record = Run.open(tmp_path / NAME).record
+    assert (record.status, record.error) == ("failed", "out-of-memory")
+
+
+@pytest.mark.usefixtures("of_two")
+def test_a_reason_that_is_left_does_not_hide_that_of_the_process_that_writes(tmp_path: Path) -> None:
+    run = Run.create(tmp_path, "a", 0, "", {})
     with run.lock():
-        monkeypatch.setenv("MASTER_PORT", "5678")
-        assert fail() == "running"
-        monkeypatch.setenv("MASTER_PORT", "1234")
-        assert fail() == "failed"
+        fails(run, None, ITS_OWN)
+        fails(run, run, RunError("no room", slug="disk-full"))
+    assert Run.open(run.path).record.error == "disk-full"
+    assert {path.name for path in run.path.iterdir()} == {"run.json", "recipe.toml"}
+
+
+@pytest.mark.usefixtures("of_two")
+def test_another_process_notes_its_failure_itself_where_the_one_that_writes_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run.create(tmp_path, "a", 0, "", {})
+    gone = owner.Owner.me()
+    gone.ends()
+    (run.path / lease.FILE).write_bytes(gone.data())
+    fails(run, None, ITS_OWN)
+    assert Run.open(run.path).record.error == "broken-image"
+    run.update(status="done", error="")
+    (run.path / lease.FILE).write_bytes(gone.data())
+    fails(run, None, ITS_OWN)
+    assert Run.open(run.path).record.status == "done"
+    run.update(status="running")
+    fails(run, None, ITS_OWN)  # nobody holds it
+    monkeypatch.setenv("MASTER_PORT", "5678")
+    (run.path / lease.FILE).write_bytes(gone.data())
+    fails(run, None, ITS_OWN)  # others did
+    assert Run.open(run.path).record.status == "running"
 
 
 # names
@@ -243,9 +309,20 @@ def test_a_process_that_is_lost_before_the_training_begins_is_said_in_words(
     tmp_path: Path, dcp: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def wait(self: Process) -> None:
-        raise RuntimeError("[enforce fail at pair.cc] Connection reset by peer")
+        monkeypatch.setenv("WORLD_SIZE", "2")
+        raise RuntimeError(GLOO)
 
     monkeypatch.setattr(Process, "wait", wait)
     said = dcp(*WORDS, tmp_path)
     assert said.code == 1
     assert said.err.startswith("error[process-lost]")
+
+
+@pytest.mark.parametrize(("size", "text"), [("1", GLOO), ("2", "wandb: [Errno 104] Connection reset by peer")])
+def test_what_is_no_word_of_another_process_stays_what_it_is(
+    size: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", size)
+    with pytest.raises(RuntimeError) as caught, failures.in_words(tmp_path):
+        raise RuntimeError(text)
+    assert str(caught.value) == text

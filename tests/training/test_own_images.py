@@ -154,7 +154,7 @@ def test_a_kill_before_the_scores_leaves_the_list_of_images_and_one_before_the_l
     assert len(listed.read_text().splitlines()) == 6
     listed.unlink()
     with monkeypatch.context() as patch:
-        patch.setattr("dcp.probing.test_images.write", killed)
+        patch.setattr("dcp.probing.images_list.write", killed)
         assert dcp("probe", probes.parent, "-e", "knn").code == 130
     assert [*probes.iterdir()] == []
 

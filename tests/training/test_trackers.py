@@ -9,7 +9,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import dcp
-from dcp.errors import RunError
+from dcp.errors import Diverged, RunError
 from dcp.hardware.processes import Process
 from dcp.runs.run import Run
 from dcp.training.loop import Loop
@@ -81,3 +81,24 @@ def test_a_tracker_that_takes_nothing_back_is_told_a_step_when_a_checkpoint_is_b
     assert steps == [1, 3, 5, 7, 9, 11, 13]
     dcp.pretrain("tiny/directcopy", sets=SETS[1:], runs=tmp_path, resume=True)
     assert steps == [step for step, _ in logged(tmp_path / "directcopy-s0")]
+
+
+def test_a_tracker_that_takes_nothing_back_is_told_all_steps_of_a_run_that_diverges(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[int] = []
+
+    def track(self: Process, values: dict[str, float], step: int) -> None:
+        steps.extend([step] if "step/loss" in values else [])
+
+    def diverging(self: Loop, batch: object, step: Callable = Loop.step) -> None:
+        step(self, batch)
+        if batch.step == 18:
+            self.metrics.ring.fill_(float("nan"))
+
+    monkeypatch.setattr(Process, "takes_back", property(lambda self: False))
+    monkeypatch.setattr(Process, "track", track)
+    monkeypatch.setattr(Loop, "step", diverging)
+    with pytest.raises(Diverged):
+        dcp.pretrain("tiny/directcopy", sets=SETS[1:], runs=tmp_path)
+    assert steps == [step for step, _ in logged(tmp_path / "directcopy-s0")] == list(range(1, 18, 2))

@@ -51,6 +51,7 @@ class Origin:
     test: Dataset
     size: int  # S, side of its images in pixels
     config: Views  # that it was trained on; their normalisation is the encoder's
+    workers: int | None = None  # processes that decode image files; None: as many as pay
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from dcp.data import center_crops, splits
 from dcp.data.datasets.base import Dataset
 from dcp.data.loader import Shares, batches, worker_count
 from dcp.data.pairs import Pairs
+from dcp.data.readers import PROBES
 from dcp.data.sampler import Plan
 from dcp.data.views import apply
 from dcp.data.views.config import Views
@@ -96,10 +97,10 @@ def trained(origin: Origin, data: Dataset, y: Tensor, classes: int, config: Conf
         optimizer = torch.optim.SGD(
             model.parameters(), lr=lr, momentum=0.9, nesterov=True, weight_decay=config.weight_decay
         )
-        shares, views, workers = Shares(plan, 0, 0), plain(origin.config), worker_count(None, 1)
+        shares, views, workers = Shares(plan, 0, 0), plain(origin.config), worker_count(origin.workers, 1)
         pairs = Pairs(data.images, views, size=origin.size, seed=seed, device=device)
         pin = device.type == "cuda"
-        for batch in batches(data.images, shares, views, size=origin.size, pin=pin, workers=workers):
+        for batch in batches(data.images, shares, views, size=origin.size, pin=pin, workers=workers, advice=PROBES):
             x1, x2 = pairs.of(*pairs.inputs(batch))
             optimizer.param_groups[0]["lr"] = schedules.cosine(lr, 0.0, batch.step / plan.steps)
             loss = fn.cross_entropy(model(torch.cat([x1, x2])), y[batch.index].to(device).repeat(2))
@@ -115,7 +116,7 @@ def logits(model: Classifier, data: Dataset, origin: Origin) -> Tensor:
     device = model.head.weight.device
     parts = [
         model(apply.normalize(pixels.to(device, non_blocking=True), origin.config)).cpu()
-        for pixels in center_crops.pixels(data, origin.size)
+        for pixels in center_crops.pixels(data, origin.size, origin.workers)
     ]
     return torch.cat(parts)
 
