@@ -131,9 +131,9 @@ def test_what_asks_for_a_checkpoint_ends_no_process_that_begins_and_is_passed_on
 
     def look(_: list[int]) -> None:
         time.sleep(0.2)
-        passed.append(signal.getsignal(signal.SIGUSR1))
+        passed.append(signal.getsignal(signal.SIGUSR2))
 
-    assert launched("kill -USR1 $$; kill -USR2 $$; sleep 0.5; exit 0", look) == 0
+    assert launched("kill -USR2 $$; sleep 0.5; exit 0", look) == 0
     assert not [rank for rank in (0, 1) if (tmp_path / str(rank)).exists()]  # none has heard it
     assert callable(passed[0])
-    assert signal.getsignal(signal.SIGUSR1) is signal.SIG_IGN
+    assert signal.getsignal(signal.SIGUSR2) is signal.SIG_IGN
