@@ -117,7 +117,7 @@ def test_a_process_killed_before_it_hears_is_stopped_as_asked(
 @pytest.fixture
 def ignored() -> Iterator[None]:
     """What asks for a checkpoint is ignored, as the command line has it until a training begins."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGUSR1, signal.SIGUSR2)}
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGUSR2,)}
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
