@@ -224,7 +224,7 @@ def _choice_first(table: dict[str, Any]) -> dict[str, Any]:
 
 def _clashes(recipe: Recipe) -> Iterator[tuple[str, str]]:
     """What is right alone and wrong together: (message, hint)."""
-    for config in (recipe.predictor, recipe.target, recipe.objective, recipe.positives):
+    for config in (recipe.data, recipe.predictor, recipe.target, recipe.objective, recipe.positives):
         yield from config.clashes(recipe)
     probe = recipe.probe
     if probe.primary is not None and (evaluation := probe.primary.partition(".")[0]) not in probe.after:

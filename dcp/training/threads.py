@@ -28,7 +28,7 @@ def set_number(asked: int | Literal["auto"], recorded: int | None, method: Metho
         return chosen
     statistics = [(buffer, buffer.clone()) for buffer in method.buffers()]  # batch norm's move in every pass
     images = max(2, min(batch, int(PASS_FLOPS / flops.per_image(method, size))))
-    x = torch.rand(images, 3, size, size)
+    x = torch.rand(images, method.online.channels, size, size)
 
     def forward_and_backward() -> None:
         method(x, x).losses.sum().backward()

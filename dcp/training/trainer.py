@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from dcp.data import statistics
 from dcp.data.datasets import base as datasets
 from dcp.data.image_lists import ImageList
 from dcp.data.loader import Batch, Shares, batches, worker_count
@@ -53,6 +54,7 @@ class Trainer:
         anchored: the recipe with whole paths, to read what lies there.
         process: this process among those that train together.
         data: the images.
+        views: how their views are made, with statistics that were computed.
         parts: sampler, method, optimizer and what else the recipe describes.
         readout: says how good the features are while they are learnt; None without labels, or if not asked for.
         threads: how many threads of a CPU compute, and why; None on a GPU.
@@ -73,6 +75,7 @@ class Trainer:
         set_determinism(recipe.train.deterministic)
         recipe.views.blur.kernel_at(recipe.data.view_size)  # refuses one that does not fit, before images are fetched
         self.data = self._load()
+        self.views = statistics.settled(recipe.views, self.data.facts())
         self.fingerprint = self.data.fingerprint()
         plan = build.plan(recipe, len(self.data), self.process.count)
         if self.existing is not None:
@@ -100,6 +103,7 @@ class Trainer:
             self.process.wait()
         recorded = self.existing and self.existing.record.data.model_extra
         data = datasets.load(datasets.settled(self.anchored.data, recorded), "pretrain")
+        data = statistics.noted(data, self.recipe.views, size=self.recipe.data.view_size, recorded=recorded)
         if download and self.process.is_main:
             self.process.wait()
         return data
@@ -201,7 +205,7 @@ class Trainer:
         return batches(
             self.data.images,
             Shares(self.parts.plan, self.process.rank, start),
-            self.recipe.views,
+            self.views,
             size=self.recipe.data.view_size,
             pin=self.process.device.type == "cuda",
             workers=worker_count(self.recipe.train.workers, self.process.count),
@@ -227,7 +231,7 @@ class Trainer:
             broken = Broken(images, run, self.process, self.request.say)
         saver = Saver(run, parts.method, parts.optimizer, metrics, parts.plan, self.readout, train.save_every, broken)
         device, size, seed = self.process.device, self.recipe.data.view_size, self.recipe.run.seed
-        pairs = Pairs(self.data.images, self.recipe.views, size=size, seed=seed, device=device)
+        pairs = Pairs(self.data.images, self.views, size=size, seed=seed, device=device)
         graph = None if self.why_no_graph else Graph[Inputs, Outputs](partial(self._eager_after_all, run))
         step = Step(parts, self.process.wrap(method), pairs, self.process, self.readout, metrics.ring, graph)
         return Loop(

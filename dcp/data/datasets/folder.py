@@ -11,18 +11,21 @@ One class is none: whatever is guessed would be right.
 
 Labels are never used in training, only by probes. Without labels train is the same as pretrain, and so is
 test where no folder is set apart for it. Which files count, and in which order: see `dcp.data.image_names`; how they
-become RGB: see `dcp.data.image_files`, and for `range` `dcp.data.grey_levels`.
+become RGB: see `dcp.data.image_files`; other numbers of channels, and 16 bits: `dcp.data.channels`; `range`:
+`dcp.data.grey_levels`.
 """
 
 from dataclasses import replace
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
 from dcp.data import first_look, image_folders
 from dcp.data.datasets.base import LARGEST, Dataset, FilesConfig, Split, data_folder
+from dcp.data.folders import Folder
 from dcp.data.grey_levels import Range
 from dcp.data.image_lists import Files
+from dcp.data.layout import MOST, RGB, Layout
 from dcp.data.split_folders import further_down, splits
 from dcp.errors import RequestError, printable
 
@@ -39,10 +42,16 @@ class Config(FilesConfig):
     root: str = Field(description="folder of the images; may begin with ~ or $DCP_DATA")
     download: bool = Field(False, description="must stay false: your own images are not downloaded")
     image_size: int | None = Field(None, ge=8, le=4096, description="side of the square views in pixels; default 128")
+    channels: int = Field(
+        3, ge=1, le=MOST, description="channels of the images: 3 are red, green and blue; 1 is grey; see images.md"
+    )
+    depth: Literal[8, 16] | None = Field(
+        None, description="bits of a value that reach the network; default 8 with 3 channels, 16 with others"
+    )
     range: tuple[Grey, Grey] | Literal["dtype", "measured"] = Field(
         "dtype",
-        description="grey images of more than 8 bits: values that become black and white: [low, high], the range of "
-        "the file type, or measured on the training images",
+        description="values of more than 8 bits: those that become black and white: [low, high], the range of the file "
+        "type, or measured on the training images",
     )
 
     @field_validator("range")
@@ -52,13 +61,27 @@ class Config(FilesConfig):
             raise ValueError(f"{given} does not rise from black to white")
         return given
 
+    @property
+    def layout(self) -> Layout:
+        """Channels and bits of the images."""
+        return Layout(self.channels, self.depth or (8 if self.channels == 3 else 16))
+
+    def folder(self) -> Folder:
+        """Where the images are; .npy files are images unless bytes of red, green and blue are wanted.
+
+        Raises:
+            RequestError: as `data_folder`.
+        """
+        folder = data_folder(self)
+        return folder if self.layout == RGB else folder.with_arrays()
+
     def labelled(self) -> bool:
         """Whether there are class folders; what is not there may have some.
 
         Raises:
             RequestError: a folder may not be read, or as `splits`.
         """
-        root = data_folder(self)
+        root = self.folder()
         if not image_folders.is_folder(root):
             return True
         found = splits(root)
@@ -75,7 +98,7 @@ def load(config: Config, split: Split) -> Dataset:
     if config.download:
         hint = "Leave data.download out; data.root names the folder."
         raise RequestError("a folder cannot be downloaded", slug="not-downloadable", where="data.download", hint=hint)
-    root = data_folder(config)
+    root = config.folder()
     found = splits(root)
     data = image_folders.unlabelled(root) if found is None else image_folders.labelled(found.train, found.test, split)
     remarks = [*data.remarks]
@@ -86,9 +109,11 @@ def load(config: Config, split: Split) -> Dataset:
         others = printable(image_folders.listed(found.beside))
         remarks.append(f"not read beside {found.train.name}/ and {found.test.name}/: {others}")
     grey = config.range if isinstance(config.range, tuple) else None
+    kept: dict[str, Any] = {"layout": config.layout, "skips": config.broken == "skip"}
     if config.range == "measured":
         train = data.images if found is None or split != "test" else image_folders.images(found.train)
-        if grey := first_look.measured(train):
-            remarks.append(f"grey values from {grey[0]:g} to {grey[1]:g}, as measured, become black to white")
-    files = replace(data.images, grey=grey)
+        if grey := first_look.measured(replace(train, **kept)):
+            kind = "grey values" if config.layout == RGB else "values"
+            remarks.append(f"{kind} from {grey[0]:g} to {grey[1]:g}, as measured, become black to white")
+    files = replace(data.images, grey=grey, **kept)
     return replace(data, images=files, remarks=(*remarks, *first_look.look(files, measured=config.range == "measured")))
