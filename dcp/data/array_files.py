@@ -61,11 +61,11 @@ def from_npy(file: BinaryIO, channels: int) -> Raw:
     Raises:
         ValueError: it holds no image of so many channels, or less than its header promises.
     """
-    version = np.lib.format.read_magic(file)
     headers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-    if version not in headers:
-        raise ValueError("it is an array of a structure, not of numbers")
-    shape, by_columns, dtype = headers[version](file)
+    try:
+        shape, by_columns, dtype = headers[np.lib.format.read_magic(file)](file)
+    except Exception:  # whatever stands in it
+        raise ValueError("the header of this array cannot be read") from None
     _check_type(dtype)
     height, width, count = _of_image(shape, channels)
     check_size(height, width)

@@ -163,7 +163,7 @@ def levels(raw: Raw, given: Range | None, layout: Layout) -> npt.NDArray[np.uint
         made = made.astype(np.uint16) * np.uint16(257)
     if made.shape[2] != layout.channels:
         made = made.repeat(layout.channels, axis=2)
-    return np.ascontiguousarray(made)
+    return np.require(made, requirements=["C", "W"])  # torch takes no other memory
 
 
 def no_range(raw: Raw) -> str:

@@ -56,8 +56,8 @@ def look(files: ImageList, *, measured: bool = False) -> tuple[str, ...]:
             f"all {looked} images that were looked at have values of 8 bits: data.depth = 8 is enough, and faster"
         )
     if shares and (taken := max(high for _, high in shares) - min(low for low, _ in shares)) < NARROW:
-        better = 'data.range = "measured" or views.normalize = "computed" spreads them out'
-        said.append(f"values take {taken:.2%} of the range from black to white ({len(shares)} images): {better}")
+        unless = 'too little to learn from, unless views.normalize = "computed" or data.range = "measured"'
+        said.append(f"values take {taken:.2%} of the range from black to white ({len(shares)} images): {unless}")
     return tuple(said)
 
 

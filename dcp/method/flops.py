@@ -18,11 +18,11 @@ def per_image(method: Method, size: int) -> int:
     matrix products and convolutions only. Counted on shapes alone, so it takes no time.
     """
     channels = method.online.channels
-    target = sum(_forward(network, channels, size) for network in method.target.children())
-    return 2 * (_forward(method.online, channels, size) * (1 + BACKWARD) + target)
+    target = sum(_forward(network, size, channels) for network in method.target.children())
+    return 2 * (_forward(method.online, size, channels) * (1 + BACKWARD) + target)
 
 
-def _forward(branch: nn.Module, channels: int, size: int) -> int:
+def _forward(branch: nn.Module, size: int, channels: int = 3) -> int:
     shapes = copy.deepcopy(branch).to("meta").eval()
     counter = FlopCounterMode(display=False)
     with counter, torch.no_grad():

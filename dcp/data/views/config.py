@@ -89,12 +89,6 @@ class Statistics(Strict):
     )
     std: tuple[Positive, ...] = Field(min_length=1, max_length=MOST, description="std of each channel")
 
-    @model_validator(mode="after")
-    def _check(self) -> "Statistics":
-        if len(self.mean) != len(self.std):
-            raise ValueError(f"mean has {len(self.mean)} numbers and std {len(self.std)}: one each for a channel")
-        return self
-
 
 Normalize = Annotated[
     Annotated[Literal["none", "computed", "cifar10", "imagenet"], Tag("one")] | Annotated[Statistics, Tag("several")],
@@ -150,12 +144,13 @@ class Views(Strict):
 
     def clashes(self, channels: int) -> Iterator[tuple[str, str]]:
         """What cannot be done with images of so many channels: (one sentence that says why, a way out)."""
-        if isinstance(self.normalize, Statistics) and (given := len(self.normalize.mean)) != channels:
-            numbers = f"{given} number{'' if given == 1 else 's'}"
-            yield (
-                f"views.normalize has {numbers}, and the images have {_counted(channels)}",
-                'a number for each channel, or views.normalize = "computed"',
-            )
+        for name in ("mean", "std") if isinstance(self.normalize, Statistics) else ():
+            if (given := len(getattr(self.normalize, name))) != channels:
+                numbers = f"{given} number{'' if given == 1 else 's'}"
+                yield (
+                    f"views.normalize.{name} has {numbers}, and the images have {_counted(channels)}",
+                    'a number for each channel, or views.normalize = "computed"',
+                )
         if channels == 3:
             return
         if isinstance(self.normalize, str) and self.normalize in STATISTICS:
