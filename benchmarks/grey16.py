@@ -1,8 +1,8 @@
 """Images of 16 bits whose content 8 bits would lose: `python -m benchmarks.grey16 FOLDER` writes them.
 
 They are the glyphs of shapes in grey, darker on the left than on the right: the same gradient in all, since what an
-image has of its own its views share, and learn instead of the glyphs. All values lie within some 500 of the 65,536
-levels, so that two levels of a byte are left of them. Train on FOLDER with `data.channels = 1`; docs/images.md
+image has of its own its views share, and learn instead of the glyphs. All values lie within some 200 of the 65,536
+levels: in bytes every pixel of every image is the same. Train on FOLDER with `data.channels = 1`; docs/images.md
 has the recipe, and docs/dev/lab-notes.md what came of it.
 """
 
@@ -15,7 +15,7 @@ from PIL import Image
 
 from dcp.data.datasets.shapes import GLYPHS, paint
 
-BASE, SLOPE, SIDE = 30_000, 100, 32  # grey in the middle; half of what the gradient spans; pixels
+BASE, INK, SLOPE, SIDE = 117 * 257, 0.4, 40, 32  # middle of a level of a byte; of a glyph's levels; half the gradient
 COUNTS = {"train": 4096, "val": 1024}
 
 
@@ -23,7 +23,7 @@ def drawn(index: torch.Tensor, *, seed: int, test: bool) -> np.ndarray:
     """The images of `index` [B] as uint16 [B, SIDE, SIDE]."""
     grey = paint(index, key=(seed, int(test)), size=SIDE).double().mean(1) - 128
     place = torch.linspace(-1, 1, SIDE, dtype=torch.float64)  # from left to right
-    return (BASE + grey + SLOPE * place).round().clamp(0, 65535).numpy().astype(np.uint16)
+    return (BASE + INK * grey + SLOPE * place).round().clamp(0, 65535).numpy().astype(np.uint16)
 
 
 def write(root: Path, seed: int = 0) -> None:
