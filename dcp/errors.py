@@ -5,6 +5,7 @@ DcpError
 │   ├── RunBusy               another process is writing to the run
 │   ├── RunExists             its folder is there already
 │   ├── NotFetched            Git LFS has a pointer in the place of a file
+│   ├── MissingExtra          a package that is not always installed, and is needed here
 │   └── Problems              several wrong requests at once
 └── RunError         exit 1   the run itself failed: disk full, broken data
     ├── Diverged              the loss is not finite
@@ -103,6 +104,10 @@ class RunExists(RequestError):
 
 class NotFetched(RequestError):
     """Git LFS has a pointer in the place of a file."""
+
+
+class MissingExtra(RequestError):
+    """A package that is not always installed, and is needed here."""
 
 
 class Problems(RequestError):

@@ -1,6 +1,6 @@
 """Every image of a data set as evaluation sees it: resized and centre-cropped, without augmentation.
 
-Shapes: B images of a batch.
+Shapes: B images of a batch, C channels.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ SMALL = 8  # side of pixels at which nobody looks
 
 
 def pixels(data: Dataset, size: int, workers: int | None = None) -> Iterator[Tensor]:
-    """uint8 [B, 3, size, size], batch after batch, in order; so many `workers` read files, or as many as pay.
+    """[B, C, size, size] of the images' type, batch after batch, in order; so many `workers` read files, or one a core.
 
     Raises:
         RunError: an image file is broken, or a process that reads them has ended or stalled.
@@ -49,11 +49,11 @@ def decodable(data: Dataset, workers: int | None = None) -> Dataset:
 
 
 class Centres:
-    """Image files, resized and centre-cropped: uint8 [3, size, size]."""
+    """Image files, resized and centre-cropped: [C, size, size]."""
 
     def __init__(self, files: ImageList, size: int) -> None:
         self.files, self.size = files, size
-        self.shape, self.in_place = (3, size, size), files.in_place
+        self.shape, self.dtype, self.in_place = (files.layout.channels, size, size), files.layout.dtype, files.in_place
 
     def place(self, image: int) -> str:
         """What messages call it."""

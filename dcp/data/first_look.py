@@ -9,17 +9,27 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
-from dcp.data.grey_levels import GIVEN, HINT, Range, is_deep, no_range, own_range, present, to_bytes, values
+from dcp.data import values_look
+from dcp.data.grey_levels import (
+    GIVEN,
+    HINT,
+    Range,
+    is_deep,
+    missing_value,
+    no_range,
+    own_range,
+    present,
+    to_bytes,
+    values,
+)
 from dcp.data.image_files import opened
 from dcp.data.image_lists import ImageList
+from dcp.data.layout import RGB
+from dcp.data.values_look import DECODED, MEASURED, between_quantiles, evenly, some
 from dcp.errors import NotFetched, RequestError, not_fetched
 
-LOOKED_AT = 64  # images whose header is read
-DECODED = 16  # grey images of more than 8 bits among them that are decoded
+LOOKED_AT = 64  # images whose header is read; grey images of more than 8 bits among them are decoded
 FEW_LEVELS = 64  # of 256: 12 bits in 16 use 17, and 14 bits 65
-MEASURED = 2000  # images that a range is measured on
-PIXELS = 4096  # of each of these
-QUANTILES = (0.001, 0.999)  # a broken pixel, or a missing value that nobody declared, is not the darkest of all
 
 
 def look(files: ImageList, *, measured: bool = False) -> tuple[str, ...]:
@@ -32,8 +42,10 @@ def look(files: ImageList, *, measured: bool = False) -> tuple[str, ...]:
     Raises:
         RequestError: "git-lfs", one of them was not fetched; "no-range", how bright its values are nobody knows.
     """
+    if files.layout != RGB:
+        return values_look.look(files, measured=measured)
     deep = []
-    for i, image in _opened(files, _evenly(len(files), LOOKED_AT)):
+    for i, image in _opened(files, evenly(len(files), LOOKED_AT)):
         if is_deep(image):
             if files.grey is None and own_range(image) is None:
                 what = no_range(image) + ("; in the training images was nothing to measure" if measured else "")
@@ -41,9 +53,9 @@ def look(files: ImageList, *, measured: bool = False) -> tuple[str, ...]:
                 raise RequestError(what, slug="no-range", where=files.place(i), hint=hint)
             deep.append(i)
     found = []  # of each image the lowest and the highest value, and what these become
-    for _, image in _opened(files, [deep[k] for k in _evenly(len(deep), DECODED)], load=True):
+    for _, image in _opened(files, [deep[k] for k in evenly(len(deep), DECODED)], load=True):
         grey = values(image)
-        here = present(image, grey)
+        here = present(grey, missing_value(image))
         if here.any():
             numbers, levels = grey[here], to_bytes(image, files.grey)[here]
             found.append([float(f(values)) for values in (numbers, levels) for f in (np.min, np.max)])
@@ -64,31 +76,19 @@ def look(files: ImageList, *, measured: bool = False) -> tuple[str, ...]:
 def measured(files: ImageList) -> Range | None:
     """The range of the grey values of more than 8 bits: all but a thousandth at either end; None if there are none.
 
-    It is that of at most `PIXELS` pixels each of at most `MEASURED` images.
+    It is that of some pixels each of at most `MEASURED` images.
 
     Raises:
         RequestError: "no-range", they are all the same.
     """
+    if files.layout != RGB:
+        return values_look.measured(files)
     sample = []
-    for _, image in _opened(files, _evenly(len(files), MEASURED), load=True):
+    for _, image in _opened(files, evenly(len(files), MEASURED), load=True):
         if is_deep(image):
             grey = values(image)
-            numbers = grey[present(image, grey)]
-            count = min(PIXELS, len(numbers))
-            sample.append(numbers[np.arange(count) * len(numbers) // max(count, 1)])
-    if not any(map(len, sample)):
-        return None
-    low, high = (float(end) for end in np.quantile(np.concatenate(sample).astype(np.float64), QUANTILES))
-    if high == low:
-        what = f"the grey values of the images are {low:g} everywhere: there is no range to measure"
-        raise RequestError(what, slug="no-range", where="data.range", hint=GIVEN)
-    return low, high
-
-
-def _evenly(n: int, count: int) -> list[int]:
-    """At most `count` of 0..n-1."""
-    count = min(count, n)
-    return [place * n // count for place in range(count)]
+            sample.append(some(grey[present(grey, missing_value(image))]))
+    return between_quantiles(sample)
 
 
 def _opened(files: ImageList, which: list[int], *, load: bool = False) -> Iterator[tuple[int, Image.Image]]:

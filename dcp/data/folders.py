@@ -11,10 +11,11 @@ class Folder:
     Args:
         path: the folder.
         shown: its name in messages; without it the path.
+        arrays: whether .npy files below it are images.
     """
 
-    def __init__(self, path: str | os.PathLike[str], shown: str = "") -> None:
-        self._path, self._shown = os.fspath(path), shown or os.fspath(path)
+    def __init__(self, path: str | os.PathLike[str], shown: str = "", *, arrays: bool = False) -> None:
+        self._path, self._shown, self.arrays = os.fspath(path), shown or os.fspath(path), arrays
 
     def __fspath__(self) -> str:
         return self._path
@@ -23,7 +24,12 @@ class Folder:
         return self._shown
 
     def __truediv__(self, name: str) -> "Folder":
-        return Folder(os.path.join(self._path, name), os.path.join(self._shown, name))  # noqa: PTH118
+        path, shown = (os.path.join(above, name) for above in (self._path, self._shown))  # noqa: PTH118
+        return Folder(path, shown, arrays=self.arrays)
+
+    def with_arrays(self) -> "Folder":
+        """The same where .npy files are images."""
+        return Folder(self._path, self._shown, arrays=True)
 
     @property
     def name(self) -> str:

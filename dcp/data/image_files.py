@@ -23,7 +23,7 @@ from torch import Tensor
 from dcp.data.broken_files import TRAINED, broken
 from dcp.data.grey_levels import Range, is_deep, to_bytes
 from dcp.data.regular_files import open_regular
-from dcp.errors import LFS_POINTER, RunError, not_fetched, printable
+from dcp.errors import LFS_POINTER, MissingExtra, RunError, not_fetched, printable
 
 FORMATS = {  # as Pillow calls them -> endings of their files
     "JPEG": ("jpg", "jpeg", "jpe", "jfif"),
@@ -86,12 +86,17 @@ def opened(source: Source) -> Iterator[Image.Image]:
         except Image.DecompressionBombError:  # twice as many; its words name a limit of Pillow's
             raise ValueError(f"it has more than the {MAX_PIXELS} pixels that dcp decodes; {SMALLER}") from None
         with image:
-            size = f"{image.width} x {image.height} pixels"
-            if image.width * image.height > MAX_PIXELS:
-                raise ValueError(f"{size} are more than the {MAX_PIXELS} that dcp decodes; {SMALLER}")
-            if image.width * image.height == 0:
-                raise ValueError(size)
+            check_size(image.height, image.width)
             yield image
+
+
+def check_size(height: int, width: int) -> None:
+    """ValueError for an image without pixels, or with more than `MAX_PIXELS`."""
+    size = f"{width} x {height} pixels"
+    if width * height > MAX_PIXELS:
+        raise ValueError(f"{size} are more than the {MAX_PIXELS} that dcp decodes; {SMALLER}")
+    if width * height == 0:
+        raise ValueError(size)
 
 
 def decode(source: Source, grey: Range | None = None, shown: str = "", mending: str = TRAINED) -> Tensor:
@@ -135,24 +140,25 @@ def in_words(shown: str, mending: str = TRAINED) -> Iterator[None]:
         yield
     except MemoryError:
         raise
-    except RunError as error:
+    except (RunError, MissingExtra) as error:
         error.where = printable(shown)
         raise
     except Exception as error:  # Pillow's parsers raise what they meet: OSError, SyntaxError, struct.error
         raise broken(shown, error, mending) from error
 
 
-def _turn(image: Image.Image) -> Image.Transpose | None:
+def orientation(image: Image.Image) -> int:
+    """EXIF's, from 1, which is upright, to 8."""
     # not ImageOps.exif_transpose: it also writes the EXIF block anew, which fails on many a camera's
     try:
-        return TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # an unreadable EXIF block says nothing about the pixels: viewers show them as they lie
-        return None
+        return 1
 
 
 def rgb(image: Image.Image, grey: Range | None) -> Image.Image:
     """An image as RGB, upright; the module says how other colour modes become it."""
-    turn = _turn(image)
+    turn = TURNS.get(orientation(image))
     if is_deep(image):
         image = Image.fromarray(to_bytes(image, grey))
     elif image.has_transparency_data:

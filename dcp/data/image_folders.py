@@ -38,6 +38,9 @@ READ = f"Files that end in {', '.join(EXTENSIONS)} are read, in any case and at 
 that begin as one of these."
 
 
+ARRAYS = ".npy files are read with data.depth = 16, or another data.channels than 3."
+
+
 def images(folder: Path | Folder) -> Files:
     """All image files below `folder`, at any depth, sorted by relative path.
 
@@ -134,12 +137,19 @@ def _listed(folder: Path | Folder) -> Listing:
     kinds = sum(others.values(), Counter[str]())
     if not names:
         content = f"it holds {_files(kinds)}" if kinds else "it is empty"
-        raise RequestError(f"no images: {content}", slug="no-images", where=str(folder), hint=READ)
+        raise RequestError(f"no images: {content}", slug="no-images", where=str(folder), hint=_read(folder))
     left_out = dict(_commonest(kinds)[:LISTED])
     if rest := kinds.total() - sum(left_out.values()):
         left_out[OTHER] = left_out.get(OTHER, 0) + rest
     files = replace(Files.listed(Path(folder), names), shown=str(folder), left_out=left_out)
     return Listing(files, others, numbers, folders)
+
+
+def _read(folder: Path | Folder) -> str:
+    """Which files are read."""
+    if isinstance(folder, Folder) and folder.arrays:
+        return f"{READ} So are .npy files."
+    return f"{READ}\n{ARRAYS}"
 
 
 def _classes(listing: Listing) -> tuple[Tensor | None, tuple[str, ...]]:

@@ -1,6 +1,6 @@
 """Images that are listed but not read: the lazy half of a data set. Here is where the bytes of image i lie.
 
-How these become pixels says `dcp.data.image_files`.
+How these become pixels say `dcp.data.image_files` and `dcp.data.channels`.
 
 A list of files keeps one root and all relative paths in one byte array: a million images cost some tens of
 megabytes, loader workers share it without copies (no reference counts are written), and it pickles as one.
@@ -25,8 +25,10 @@ import numpy.typing as npt
 from torch import Tensor
 
 from dcp.data.broken_files import TRAINED, Undecodable
+from dcp.data.channels import pixels
 from dcp.data.grey_levels import Range
-from dcp.data.image_files import in_words, pixels
+from dcp.data.image_files import in_words
+from dcp.data.layout import RGB, Layout
 from dcp.data.regular_files import open_regular
 
 MOST_TRIED = 100  # images that could take the place of a broken one; as many broken ones in a row are no accident
@@ -40,7 +42,8 @@ class ImageList(ABC):
     """A list of N encoded images; nothing is read before `decode`."""
 
     left_out: Mapping[str, int] = field(default_factory=dict)  # what was met and is no image, by ending
-    grey: Range | None = None  # of grey images of more than 8 bits; None for each kind's own
+    grey: Range | None = None  # of values of more than 8 bits; None for each kind's own
+    layout: Layout = RGB  # of what they become
     mending: str = TRAINED  # what helps where an image is broken
     skips: bool = False  # whether others take the place of images that cannot be decoded
     in_place: dict[int, int] = field(default_factory=dict, init=False)  # image -> the one in its place, as far as known
@@ -80,7 +83,7 @@ class ImageList(ABC):
             yield b"%s\0%d\0" % (self.name(i).replace(separator, b"/"), self.size(i))
 
     def decode(self, i: int) -> Tensor:
-        """Image `i`, or that in its place, as uint8 [3, h, w] RGB; RunError with its place where it cannot be read."""
+        """Image `i`, or that in its place, [C, h, w]; RunError with its place where it cannot be read."""
         try:
             return self._decoded(self.in_place.get(i, i))
         except Undecodable:
@@ -95,7 +98,7 @@ class ImageList(ABC):
 
     def _decoded(self, i: int) -> Tensor:
         with in_words(self.place(i), self.mending), self.open(i) as file:
-            return pixels(file, self.grey)
+            return pixels(file, self.grey, self.layout)
 
     def _others(self, i: int) -> Iterator[int]:
         """Those that may take the place of image `i`, in turn: the next in the list of the same group."""

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from itertools import chain
 
+from dcp.data.folders import Folder
 from dcp.data.image_files import FORMATS
 from dcp.data.regular_files import open_regular, special
 from dcp.errors import RequestError
@@ -23,6 +24,7 @@ WITHOUT = "no ending"  # the kind of a file without one
 OTHER = "other"  # and of one whose ending is none that people use
 HIDDEN = "hidden images"  # and of an image that is hidden, or in a hidden folder
 SEPARATOR = os.fsencode(os.sep)
+ARRAY = b"npy"  # counts where the recipe asks for more than bytes of red, green and blue
 
 # of macOS, Synology, Windows, Jupyter, version control and file managers: small pictures of pictures, old versions
 LITTER = re.compile(
@@ -51,7 +53,7 @@ def is_image(folder: str | os.PathLike[str], name: bytes) -> bool:
     """Whether the file with the relative path `name` counts; one without an ending is opened, if it is there."""
     ending = _ending(name)
     if ending:
-        return ending in _IMAGES
+        return ending in _IMAGES or (ending == ARRAY and isinstance(folder, Folder) and folder.arrays)
     try:
         with open_regular(os.path.join(folder, os.fsdecode(name))) as file:  # noqa: PTH118
             return _BEGINNING.match(file.read(_LONGEST_BEGINNING)) is not None

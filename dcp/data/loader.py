@@ -6,7 +6,7 @@ Small data sets are one uint8 tensor on the device: no loader, no workers, no co
 The views of image i in epoch e depend on (seed, e, i) alone, and the order on (seed, e), so both ways of loading, any
 number of workers or processes, and a resumed run see the same.
 
-Shapes: B images of this process, S side of the views in pixels.
+Shapes: B images of this process, C channels, S side of the views in pixels.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ class Batch:
     epoch: int  # that it belongs to, from 0
     batch_size: int  # images of all processes
     index: Tensor  # [B] int64 numbers of the images in the data set, on the CPU
-    crops: Tensor | None = None  # uint8 [B, 2, 3, S, S] of image files, on the CPU; None where images are in memory
+    crops: Tensor | None = None  # [B, 2, C, S, S] of image files, on the CPU; None where images are in memory
     waited: float = 0.0  # seconds for which training stood still until the images were decoded
 
 
@@ -103,11 +103,12 @@ def batches(
 
 
 class Crops:
-    """Two crops of an image file: uint8 [2, 3, S, S]."""
+    """Two crops of an image file: [2, C, S, S]."""
 
     def __init__(self, files: ImageList, config: Views, seed: int, size: int) -> None:
         self.files, self.config, self.seed, self.size = files, config, seed, size
-        self.shape, self.in_place = (2, 3, size, size), files.in_place
+        self.shape, self.in_place = (2, files.layout.channels, size, size), files.in_place
+        self.dtype = files.layout.dtype
 
     def place(self, image: int) -> str:
         """What messages call it."""

@@ -3,7 +3,7 @@
 On a GPU with CUDA everything is drawn and computed there, in the shapes of the batch, so that it can be part of a CUDA
 graph. Elsewhere the host draws the parameters, and only images that an operation concerns go through it.
 
-Shapes: B images of this process, S side of the views in pixels.
+Shapes: B images of this process, C channels, S side of the views in pixels.
 """
 
 import torch
@@ -20,7 +20,7 @@ class Pairs:
     """Makes the two views of a batch, on its device.
 
     Args:
-        images: all of them uint8 [N, 3, H, W], which are brought to the device; or files, which come as crops.
+        images: all of them uint8 [N, C, H, W], which are brought to the device; or files, which come as crops.
         config: the recipe's [views] table.
         size: S.
         seed: of the run.
@@ -32,8 +32,10 @@ class Pairs:
     ) -> None:
         self.images = images.to(device) if isinstance(images, Tensor) else None
         self.config, self.size, self.seed, self.device, self.epoch = config, size, seed, device, 0
-        on_device = device.type == "cuda"
-        self.on_device = DeviceViews(config, size=size, seed=seed, device=device) if on_device else None
+        channels = images.shape[1] if isinstance(images, Tensor) else images.layout.channels
+        self.on_device = None
+        if device.type == "cuda":
+            self.on_device = DeviceViews(config, size=size, seed=seed, device=device, channels=channels)
 
     def inputs(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
         """What `of` takes of a batch, where it takes it; no part of a graph."""
@@ -45,7 +47,7 @@ class Pairs:
         return batch.index.to(self.device, non_blocking=True), crops
 
     def of(self, index: Tensor, crops: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Both views float32 [B, 3, S, S] of the images of these numbers, int64 [B]; of files given their `crops`."""
+        """Both views float32 [B, C, S, S] of the images of these numbers, int64 [B]; of files given their `crops`."""
         if self.on_device is not None:
             if self.images is None:
                 assert crops is not None, "image files come as crops"

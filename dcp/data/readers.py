@@ -53,6 +53,7 @@ PROBES = Advice("probe.workers", "Measure again: dcp probe, with --set probe.wor
 class Source(Protocol):
     """What is read."""
 
+    dtype: torch.dtype  # uint8, or uint16
     in_place: dict[int, int]  # images that cannot be read, and those that are in their place, as far as known
 
     @property
@@ -60,7 +61,7 @@ class Source(Protocol):
         """Of what an image becomes."""
 
     def read(self, epoch: int, image: int) -> Tensor:
-        """An image as uint8 of `shape`; DcpError where it cannot be read."""
+        """An image of `shape` and `dtype`; DcpError where it cannot be read."""
 
     def place(self, image: int) -> str:
         """What messages call it."""
@@ -76,7 +77,7 @@ def decoded(
     stopped: Stopped = lambda waited: False,
     advice: Advice = TRAINING,
 ) -> Generator[Tensor, None, None]:
-    """Batches [n, *shape] uint8, one for each of `orders`; the readers end with the generator.
+    """Batches [n, *shape], one for each of `orders`; the readers end with the generator.
 
     Args:
         source: what is read.
@@ -126,10 +127,9 @@ class Reader:
         # forked, as long as that is what the platform does: nothing is imported anew, and memory is inherited
         context: Any = multiprocessing.get_context("fork" if sys.platform == "linux" else None)
         try:
-            self.memory = Memory(context, most, source.shape)
+            self.memory = Memory(context, most, source.shape, source.dtype)
             self.pipe, theirs = context.Pipe()
-            arguments = (theirs, source, self.memory, os.getpid())
-            self.process = context.Process(target=_serve, args=arguments, daemon=True)
+            self.process = context.Process(target=_serve, args=(theirs, source, self.memory, os.getpid()), daemon=True)
             self.process.start()
             theirs.close()
         except OSError as error:
@@ -173,7 +173,7 @@ class Reader:
         self.source.in_place.update(in_place)
         self.pending.popleft()
         self.read += n
-        return torch.empty(n, *self.source.shape, dtype=torch.uint8, pin_memory=pin).copy_(self.pixels[slot, :n])
+        return torch.empty_like(self.pixels[slot, :n], pin_memory=pin).copy_(self.pixels[slot, :n])
 
     def close(self) -> None:
         """End the process, whatever it does."""
@@ -215,17 +215,17 @@ def _close_all() -> None:
 class Memory:
     """What a reader and its parent share: how many images are read, and for each slot which and their pixels."""
 
-    def __init__(self, context: Any, most: int, shape: tuple[int, ...]) -> None:
-        self.most, self.shape = most, shape
-        size = 8 + AHEAD * most * (16 + prod(shape))
+    def __init__(self, context: Any, most: int, shape: tuple[int, ...], dtype: torch.dtype = torch.uint8) -> None:
+        self.most, self.shape, self.dtype = most, shape, dtype
+        size = 8 + AHEAD * most * (16 + prod(shape) * dtype.itemsize)
         # without a name it needs no room in /dev/shm, but only a forked process has it too
         forked = context.get_start_method() == "fork"
         self.buffer: Any = mmap.mmap(-1, size) if forked else context.RawArray("B", size)
 
     def tensors(self) -> tuple[Tensor, Tensor, Tensor]:
-        """The count [] int64, the keys [AHEAD, most, 2] int64, the pixels [AHEAD, most, *shape] uint8."""
+        """The count [] int64, the keys [AHEAD, most, 2] int64, the pixels [AHEAD, most, *shape]."""
         numbers = torch.frombuffer(self.buffer, dtype=torch.int64, count=1 + AHEAD * self.most * 2)
-        pixels = torch.frombuffer(self.buffer, dtype=torch.uint8, offset=8 * len(numbers))
+        pixels = torch.frombuffer(self.buffer, dtype=self.dtype, offset=8 * len(numbers))
         return numbers[0], numbers[1:].view(AHEAD, self.most, 2), pixels.view(AHEAD, self.most, *self.shape)
 
 

@@ -30,6 +30,7 @@ from dcp.runs.encoder import Encoder
 from dcp.runs.run import Run
 
 BATCH = 256
+ADVICE = Advice("--workers", "Go on with the same command", ", or a smaller --batch")
 BROKEN = "broken-image"  # slug of the error of an image that cannot be read
 
 
@@ -72,7 +73,7 @@ def parts(encoder: Encoder, images: Images, how: How, start: int) -> Iterator[Pa
     keys = (torch.stack([torch.zeros_like(part), part], dim=1) for part in index)
     readers = min(worker_count(how.workers, 1), len(index))
     pin = encoder.device.type == "cuda"
-    with contextlib.closing(decoded(centres, keys, most=how.batch, readers=readers, pin=pin)) as ready:
+    with contextlib.closing(decoded(centres, keys, most=how.batch, readers=readers, pin=pin, advice=ADVICE)) as ready:
         for part, pixels in zip(index, ready, strict=True):
             broken = [i for i in part.tolist() if i in centres.in_place]
             yield _made(encoder, pixels, [(i - int(part[0]), i, centres.why(i)) for i in broken])
@@ -101,7 +102,7 @@ class Centres(center_crops.Centres):
             if not self.skips or error.slug != BROKEN:
                 raise
             self.in_place[image] = -1
-            return torch.zeros(self.shape, dtype=torch.uint8)
+            return torch.zeros(self.shape, dtype=self.dtype)
 
     def why(self, image: int) -> str:
         """What is wrong with an image that could not be read."""

@@ -25,6 +25,7 @@ from dcp import catalogue
 from dcp.data import image_folders, image_names, split_folders
 from dcp.data.broken_files import UNTRAINED
 from dcp.data.datasets import base
+from dcp.data.datasets._own_images import OwnImagesConfig
 from dcp.data.datasets.base import Dataset, Split
 from dcp.data.folders import Folder
 from dcp.data.image_lists import Files, ImageList, top
@@ -35,6 +36,7 @@ from dcp.runs import roots
 from dcp.runs.run import Run
 
 STDIN = "-"
+LAYOUT = ("range", "channels", "depth")  # keys that say what pixels are: of any images, those of the training
 SPLITS: tuple[Split, ...] = get_args(Split)
 KINDS = "a folder of images, a data set (cifar10, shapes, ...), a text file of paths, or - for paths on standard input"
 
@@ -184,11 +186,12 @@ def _folder(text: str, split: str | None, sets: tuple[str, ...], run: Run) -> Im
 def _of_run(run: Run, found: Images, sets: tuple[str, ...]) -> Images:
     """The same files, decoded as those that the run was trained on."""
     config = _config(run, {"source": "folder", "root": "."}, sets)
-    given = getattr(config, "range", None)
     files = found.data.images
     assert isinstance(files, Files)
-    grey = given if isinstance(given, tuple) else files.grey
-    return replace(found, data=replace(found.data, images=replace(files, grey=grey, skips=False)))
+    assert isinstance(config, OwnImagesConfig)
+    grey = config.range if isinstance(config.range, tuple) else files.grey
+    images = replace(files, grey=grey, layout=config.layout, skips=False)
+    return replace(found, data=replace(found.data, images=images))
 
 
 def _data_set(run: Run, name: str, split: str | None, sets: tuple[str, ...]) -> Images:
@@ -213,8 +216,9 @@ def _config(run: Run, table: dict[str, Any], sets: tuple[str, ...]) -> base.Data
     theirs = recipe.get("data", {})
     known = catalogue.load("datasets", table["source"]).Config.model_fields
     same = theirs.get("source") == table["source"]
-    kept = {key: value for key, value in theirs.items() if key in known and (same or key == "range")}
+    kept = {key: value for key, value in theirs.items() if key in known and (same or key in LAYOUT)}
     kept = {key: value for key, value in kept.items() if key not in ("limit", "broken", "image_size")}
     whole = {"run": {"name": "embed"}, "data": {**kept, **table}, "predictor": {"name": "identity"}}
+    whole["views"] = recipe.get("views", {})  # which fit the channels
     data = Recipe.check(layers.overridden(whole, sets), "--set" if sets else "recipe.toml").data
     return base.settled(data, run.record.data.model_extra)

@@ -15,20 +15,23 @@ Stem = Literal["imagenet", "small", "small-stride2", "cifar-pad2"]
 Block: TypeAlias = type[torchvision.models.resnet.BasicBlock] | type[torchvision.models.resnet.Bottleneck]
 
 OF_ANY_SIZE = "resnet18, resnet50 and timm/vit_small_patch16_224 take images of most sizes"
+OF_ANY_NUMBER = "resnet18, resnet50 and timm/vit_small_patch16_224 take images of any number of channels"
 WITHOUT_HEADS = "timm/inception_v3, timm/inception_v4 (images of 75 pixels or more), resnet18 or resnet50"
 
 
 class NarrowResNet(torchvision.models.ResNet):
     """torchvision's ResNet with all channel counts scaled by width / 64; width 64 is torchvision's own, key for key."""
 
-    def __init__(self, block: Block, layers: list[int], *, width: int, norm_layer: Callable[[int], nn.Module]) -> None:
-        self.width = width
+    def __init__(
+        self, block: Block, layers: list[int], *, width: int, norm_layer: Callable[[int], nn.Module], channels: int = 3
+    ) -> None:
+        self.width, self.channels = width, channels
         super().__init__(block, layers, norm_layer=norm_layer)
 
     def _make_layer(self, block: Block, planes: int, *rest: Any, **options: Any) -> nn.Sequential:
         if planes == 64:  # the first of four calls: the stem has just been made, at torchvision's fixed width
             self.inplanes = self.width
-            self.conv1 = nn.Conv2d(3, self.width, kernel_size=7, stride=2, padding=3, bias=False)
+            self.conv1 = nn.Conv2d(self.channels, self.width, kernel_size=7, stride=2, padding=3, bias=False)
             self.bn1 = self._norm_layer(self.width)
         return super()._make_layer(block, planes * self.width // 64, *rest, **options)
 
@@ -54,9 +57,9 @@ def group_norm(channels: int) -> nn.Module:
 
 
 def backbone(
-    name: str, *, stem: Stem, width: int, norm: Literal["batch", "group"], image_size: int
+    name: str, *, stem: Stem, width: int, norm: Literal["batch", "group"], image_size: int, channels: int = 3
 ) -> tuple[nn.Module, int]:
-    """A network [B, 3, H, W] -> [B, features] without its classifier, and the number of its features.
+    """A network [B, C, H, W] -> [B, features] without its classifier, and the number of its features.
 
     Args:
         name: a ResNet ("resnet18", "resnet10"), any other model of torchvision ("torchvision/vit_b_16") or of timm
@@ -67,12 +70,13 @@ def backbone(
         width: channels of a ResNet's stem.
         norm: "batch", or "group" for a network in which images do not see each other.
         image_size: side of the views in pixels; only vision transformers need it.
+        channels: C, of the images.
 
     Raises:
-        RequestError: no such model, or an option that this model does not have.
+        RequestError: no such model, or an option or a number of channels that this model does not have.
     """
     if name in RESNETS:
-        return _resnet(name, stem, width, norm)
+        return _resnet(name, stem, width, norm, channels)
     if (stem, width, norm) != ("imagenet", 64, "batch"):
         raise RequestError(
             f'network.stem, width and norm are for {", ".join(RESNETS)}; "{name}" is taken as it is',
@@ -80,16 +84,16 @@ def backbone(
             hint='leave them out, or choose one of the ResNets, e.g. network.backbone = "resnet18"',
         )
     library, _, model = name.rpartition("/")
-    return _torchvision(model, image_size) if library == "torchvision" else _timm(model, image_size)
+    return (_torchvision if library == "torchvision" else _timm)(model, image_size, channels)
 
 
-def _resnet(name: str, stem: Stem, width: int, norm: str) -> tuple[nn.Module, int]:
+def _resnet(name: str, stem: Stem, width: int, norm: str, channels: int) -> tuple[nn.Module, int]:
     block, layers = RESNETS[name]
     norm_layer = group_norm if norm == "group" else nn.BatchNorm2d
-    net = NarrowResNet(block, layers, width=width, norm_layer=norm_layer)
+    net = NarrowResNet(block, layers, width=width, norm_layer=norm_layer, channels=channels)
     if stem != "imagenet":
         stride, padding = (2 if stem == "small-stride2" else 1), (2 if stem == "cifar-pad2" else 1)
-        net.conv1 = nn.Conv2d(3, width, kernel_size=3, stride=stride, padding=padding, bias=False)
+        net.conv1 = nn.Conv2d(channels, width, kernel_size=3, stride=stride, padding=padding, bias=False)
         net.maxpool = nn.Identity()  # type: ignore[assignment]
     # the stem may have been replaced after torchvision initialised its own; same rule as there (He et al. 2015)
     nn.init.kaiming_normal_(net.conv1.weight, mode="fan_out", nonlinearity="relu")
@@ -97,7 +101,7 @@ def _resnet(name: str, stem: Stem, width: int, norm: str) -> tuple[nn.Module, in
     return net, 8 * width * block.expansion
 
 
-def _torchvision(model: str, image_size: int) -> tuple[nn.Module, int]:
+def _torchvision(model: str, image_size: int, channels: int) -> tuple[nn.Module, int]:
     models = torchvision.models.list_models(module=torchvision.models)
     if model not in models:
         raise _unknown(model, models)
@@ -112,7 +116,31 @@ def _torchvision(model: str, image_size: int) -> tuple[nn.Module, int]:
             setattr(net, head, Pooled())
     if getattr(net, "aux_logits", False):
         raise _unfit(model, "has auxiliary heads, which have no part here", f"take one without them: {WITHOUT_HEADS}")
-    return net, _features(net, model, image_size)
+    if channels != 3:
+        _take_channels(net, model, channels)
+    return net, _features(net, model, image_size, channels)
+
+
+def _take_channels(net: nn.Module, model: str, channels: int) -> None:
+    """Put a convolution of so many channels in place of the first, whose start keeps the deviation of its outputs.
+
+    Raises:
+        RequestError: "bad-network", the model does not begin with a convolution of 3 channels.
+    """
+    name, first = next(
+        ((name, part) for name, part in net.named_modules() if isinstance(part, nn.Conv2d | nn.Linear)), ("", None)
+    )
+    if not isinstance(first, nn.Conv2d) or (first.in_channels, first.groups) != (3, 1):
+        raise _unfit(model, f"takes images of 3 channels, and these have {channels}", OF_ANY_NUMBER)
+    options: dict[str, Any] = {key: getattr(first, key) for key in ("kernel_size", "stride", "padding", "dilation")}
+    kind, bias, weight = type(first), first.bias, first.weight
+    new = kind(channels, first.out_channels, bias=bias is not None, padding_mode=first.padding_mode, **options)
+    with torch.no_grad():
+        new.weight.normal_(std=float(weight.std()) * (3 / channels) ** 0.5)
+        if bias is not None and new.bias is not None:
+            new.bias.copy_(bias)
+    above, _, last = name.rpartition(".")
+    setattr(net.get_submodule(above), last, new)
 
 
 class Pooled(nn.Module):
@@ -124,10 +152,10 @@ class Pooled(nn.Module):
 
 
 @torch.no_grad()
-def _features(net: nn.Module, model: str, image_size: int) -> int:
+def _features(net: nn.Module, model: str, image_size: int, channels: int) -> int:
     """How many features the model gives for an image of this size."""
     try:
-        y = net.eval()(torch.zeros(2, 3, image_size, image_size))
+        y = net.eval()(torch.zeros(2, channels, image_size, image_size))
         net.train()
     except (RuntimeError, AssertionError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -143,14 +171,20 @@ def _unfit(model: str, why: str, way_out: str) -> RequestError:
     return RequestError(what, slug="bad-network", where="network.backbone", hint=way_out)
 
 
-def _timm(model: str, image_size: int) -> tuple[nn.Module, int]:
+def _timm(model: str, image_size: int, channels: int) -> tuple[nn.Module, int]:
     if not timm.is_model(model):
         raise _unknown(model, [*RESNETS, *timm.list_models()])
+    options: dict[str, Any] = {"num_classes": 0} | ({} if channels == 3 else {"in_chans": channels})
     try:
-        net = timm.create_model(model, num_classes=0, img_size=image_size)
+        net = timm.create_model(model, **options, img_size=image_size)
     except TypeError:  # convolutional models have no image size
-        net = timm.create_model(model, num_classes=0)
-    return net, _features(net, model, image_size)
+        try:
+            net = timm.create_model(model, **options)
+        except (TypeError, ValueError, AssertionError):
+            if channels == 3:
+                raise
+            raise _unfit(model, f"takes images of 3 channels, and these have {channels}", OF_ANY_NUMBER) from None
+    return net, _features(net, model, image_size, channels)
 
 
 def _unknown(model: str, known: list[str]) -> RequestError:

@@ -30,11 +30,11 @@ def projector(
 
 
 class Branch(nn.Module):
-    """Backbone [B, 3, H, W] -> [B, features] and projector [B, features] -> [B, D]."""
+    """Backbone [B, C, H, W] -> [B, features] and projector [B, features] -> [B, D]."""
 
-    def __init__(self, backbone: nn.Module, projector: nn.Sequential) -> None:
+    def __init__(self, backbone: nn.Module, projector: nn.Sequential, channels: int = 3) -> None:
         super().__init__()
-        self.backbone, self.projector = backbone, projector
+        self.backbone, self.projector, self.channels = backbone, projector, channels
 
     @property
     def features(self) -> int:
@@ -42,5 +42,5 @@ class Branch(nn.Module):
         return self.projector[0].in_features  # type: ignore[return-value]
 
     def forward(self, x: Tensor) -> Tensor:
-        """Projections [B, D] of the images x [B, 3, H, W]."""
+        """Projections [B, D] of the images x [B, C, H, W]."""
         return self.projector(self.backbone(x))  # type: ignore[no-any-return]

@@ -32,6 +32,7 @@ def branch(recipe: Recipe) -> networks.Branch:
         width=network.width,
         norm=network.norm,
         image_size=recipe.data.view_size,
+        channels=recipe.data.layout.channels,
     )
     p = network.projector
     head = networks.projector(
@@ -43,7 +44,7 @@ def branch(recipe: Recipe) -> networks.Branch:
         affine=p.affine,
         out_norm=p.out_norm,
     )
-    return networks.Branch(backbone, head)
+    return networks.Branch(backbone, head, recipe.data.layout.channels)
 
 
 def at_start(recipe: Recipe, start: Mapping[str, Tensor] | None = None) -> networks.Branch:

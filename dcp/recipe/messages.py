@@ -118,7 +118,8 @@ def _expected(item: ErrorDetails, path: str, owners: Sequence[Table]) -> str:
     if kind == "literal_error":
         names = re.findall(r"'([^']*)'", str(context["expected"]))
         section = "evaluation" if path.startswith("probe.after") else ""
-        allowed: list[str | bool] = [*names, *([False] if "False" in str(context["expected"]) else [])]
+        allowed: list[str | bool | int] = [*names, *([False] if "False" in str(context["expected"]) else [])]
+        allowed = allowed or [int(number) for number in re.findall(r"\d+", str(context["expected"]))]
         return _one_of(allowed) + _meant(str(item["input"]), names, section)
     if kind not in EXPECTED:
         return item["msg"].removeprefix("Input should be ")
@@ -130,7 +131,7 @@ def _expected(item: ErrorDetails, path: str, owners: Sequence[Table]) -> str:
     return EXPECTED[kind].format(example=shown(example), **bounds)
 
 
-def _one_of(names: Sequence[str | bool]) -> str:
+def _one_of(names: Sequence[str | bool | int]) -> str:
     quoted = [shown(name) for name in names]
     return f"{', '.join(quoted[:-1])} or {quoted[-1]}" if len(quoted) > 1 else quoted[0]
 

@@ -7,8 +7,11 @@ from importlib.metadata import version
 import torch
 from torch import Tensor, nn
 
-from dcp.data import given
+from dcp.data import given, statistics
+from dcp.data.datasets.base import settled
 from dcp.data.given import Given
+from dcp.data.grey_levels import Range
+from dcp.data.layout import RGB, Layout
 from dcp.data.views import apply, files
 from dcp.data.views.config import Views
 from dcp.errors import RequestError
@@ -32,6 +35,7 @@ def save(run: Run, backbone: nn.Module, recipe: Recipe, *, step: int) -> None:
         for name, value in backbone.state_dict().items()
     }
     text = recipe.with_seed(0).toml()
+    views = statistics.settled(recipe.views, run.record.data.model_extra)
     metadata = {
         "format": "pt",
         "dcp": version("dcp"),
@@ -42,7 +46,8 @@ def save(run: Run, backbone: nn.Module, recipe: Recipe, *, step: int) -> None:
         "backbone": recipe.network.backbone,
         "stem": recipe.network.stem,
         "image_size": str(recipe.data.view_size),
-        "mean_std": json.dumps(recipe.views.statistics()),
+        "mean_std": json.dumps(views.statistics()),
+        "channels": str(recipe.data.layout.channels),
     }
     if run.record.weights:  # what it was made of stays with it
         metadata |= {f"start_{key}": str(run.record.weights.get(key, "")) for key in ("licence", "sha256")}
@@ -53,39 +58,45 @@ class Encoder(nn.Module):
     """A frozen backbone with its preprocessing: `encoder(images)` gives features of images as they come.
 
     Args:
-        backbone: [B, 3, S, S] normalised -> [B, D].
+        backbone: [B, C, S, S] normalised -> [B, D].
         size: S, side of its images in pixels.
         config: of the views it was trained on, for the normalisation.
+        layout: channels and bits of its images.
+        grey: range of values of more than 8 bits; None for each kind's own.
     """
 
-    def __init__(self, backbone: nn.Module, size: int, config: Views) -> None:
+    def __init__(
+        self, backbone: nn.Module, size: int, config: Views, layout: Layout = RGB, grey: Range | None = None
+    ) -> None:
         super().__init__()
         self.backbone, self.size, self.config = backbone.eval().requires_grad_(False), size, config
+        self.layout, self.grey = layout, grey
 
     def preprocess(self, images: Given) -> Tensor:
         """Images as people have them, resized, centre-cropped and normalised, on the device of the encoder.
 
         Args:
-            images: a PIL image, a path, a NumPy array uint8 [H, W, 3] or [H, W], or a tensor uint8 [3, H, W], of any
-                size; a list of n of these, of any sizes; or an array [n, H, W, 3], a tensor [..., 3, H, W].
+            images: a PIL image, a path, a NumPy array [H, W, C], or [H, W] where C is 1 or 3, or a tensor [C, H, W],
+                uint8 or uint16, of any size; a list of n of these, of any sizes; or an array [n, H, W, C], a tensor
+                [..., C, H, W].
 
         Returns:
-            float32 [3, S, S] of one image, [n, 3, S, S] of n.
+            float32 [C, S, S] of one image, [n, C, S, S] of n.
 
         Raises:
             RequestError: "bad-image", it is none of these, or a file that cannot be decoded.
         """
-        taken = given.tensors(images)
+        taken = given.tensors(images, self.layout, self.grey)
         parts = [files.resize_center(image, self.size) for image in (taken if isinstance(taken, list) else [taken])]
         if not parts:
-            return torch.empty(0, 3, self.size, self.size, device=self.device)
+            return torch.empty(0, self.layout.channels, self.size, self.size, device=self.device)
         pixels = torch.stack(parts) if isinstance(taken, list) else parts[0]
         return apply.normalize(pixels.to(self.device), self.config)
 
     def forward(self, x: Given) -> Tensor:
-        """Features [n, D] of preprocessed images, float [n, 3, S, S], or of images as `preprocess` takes them.
+        """Features [n, D] of preprocessed images, float [n, C, S, S], or of images as `preprocess` takes them.
 
-        One image, float [3, S, S] or alone, gives [D]. Of a long list `AT_ONCE` images are in memory at a time.
+        One image, float [C, S, S] or alone, gives [D]. Of a long list `AT_ONCE` images are in memory at a time.
         """
         if isinstance(x, (list, tuple)) and len(x) > AT_ONCE:
             parts = [x[start : start + AT_ONCE] for start in range(0, len(x), AT_ONCE)]
@@ -124,4 +135,7 @@ def load(run: Run, *, trained: bool = True) -> Encoder:
             backbone.load_state_dict(found[0], strict=True)
         except RuntimeError:
             raise weights.unusable("the encoder is of another network", path) from None
-    return Encoder(backbone, recipe.data.view_size, recipe.views)
+    recorded = run.record.data.model_extra
+    views, scale = statistics.settled(recipe.views, recorded), getattr(settled(recipe.data, recorded), "range", None)
+    grey = scale if isinstance(scale, tuple) else None
+    return Encoder(backbone, recipe.data.view_size, views, recipe.data.layout, grey)

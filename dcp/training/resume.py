@@ -1,5 +1,6 @@
 """Resuming: what a run folder already holds, and whether training may go on from there."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from dcp.comparison.arms import FREE, LATER
@@ -81,8 +82,11 @@ def agrees(run: Run, recipe: Recipe) -> bool:
 
 
 def _differences(run: Run, recipe: Recipe) -> list[str]:
-    """One line for each key that decides a step and differs."""
-    old, new = ({**LATER, **flat(frozen(table))} for table in (run.recipe(), recipe.table()))
+    """One line for each key that decides a step and differs; keys that an older dcp lacked have their defaults."""
+    there = run.recipe()
+    with suppress(RequestError):
+        there = Recipe.check(there).table()
+    old, new = ({**LATER, **flat(frozen(table))} for table in (there, recipe.table()))
     return [
         f"{key}: {old.get(key, 'not set')} there, {new.get(key, 'not set')} here"
         for key in sorted(old | new)

@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from torch import Tensor
 
+from dcp.data import statistics
 from dcp.data.datasets import base as datasets
 from dcp.hardware.processes import Process
 from dcp.recipe.recipe import Recipe
@@ -21,9 +22,10 @@ def images(recipe: Recipe, run: Run | None, process: Process) -> datasets.Datase
     Raises:
         RequestError: they are not there.
     """
-    config = datasets.settled(recipe.data, run and run.record.data.model_extra)
-    makes = recipe.data.download or recipe.data.prepares
-    return _in_turn(lambda: datasets.load(config, "pretrain"), process, makes=makes)
+    recorded = run and run.record.data.model_extra
+    config, makes = datasets.settled(recipe.data, recorded), recipe.data.download or recipe.data.prepares
+    data = _in_turn(lambda: datasets.load(config, "pretrain"), process, makes=makes)
+    return statistics.noted(data, recipe.views, size=recipe.data.view_size, recorded=recorded)
 
 
 def weights(

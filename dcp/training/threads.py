@@ -5,11 +5,30 @@ from typing import Literal
 import torch
 
 from dcp.hardware import threads
+from dcp.hardware.processes import Process
 from dcp.hardware.threads import Threads
 from dcp.method import flops
 from dcp.method.algorithm import Method
+from dcp.recipe.recipe import Recipe
 
 PASS_FLOPS = 1e11  # of a pass that is tried: half a second; a small network is tried with its whole batch
+
+
+def set_threads(process: Process, recipe: Recipe, recorded: int | None, method: Method) -> Threads | None:
+    """How many threads compute, and why; None on a GPU. Several processes share the cores as `Process` says.
+
+    Args:
+        process: this one among those that train together.
+        recipe: a checked recipe.
+        recorded: what the run began with, if it goes on.
+        method: what is trained.
+    """
+    if process.device.type != "cpu":
+        return None
+    if process.count > 1:
+        return Threads(torch.get_num_threads(), "a share of the cores")
+    train, size = recipe.train, recipe.data.view_size
+    return set_number(train.threads, recorded, method, batch=train.batch, size=size)
 
 
 def set_number(asked: int | Literal["auto"], recorded: int | None, method: Method, *, batch: int, size: int) -> Threads:
@@ -28,7 +47,7 @@ def set_number(asked: int | Literal["auto"], recorded: int | None, method: Metho
         return chosen
     statistics = [(buffer, buffer.clone()) for buffer in method.buffers()]  # batch norm's move in every pass
     images = max(2, min(batch, int(PASS_FLOPS / flops.per_image(method, size))))
-    x = torch.rand(images, 3, size, size)
+    x = torch.rand(images, method.online.channels, size, size)
 
     def forward_and_backward() -> None:
         method(x, x).losses.sum().backward()

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from dcp.data import statistics
 from dcp.data.image_lists import ImageList
 from dcp.data.loader import Batch, Shares, batches, worker_count
 from dcp.data.pairs import Pairs
@@ -17,7 +18,6 @@ from dcp.errors import Diverged, Interrupted
 from dcp.hardware.device import choose_device, set_determinism
 from dcp.hardware.graph import Graph
 from dcp.hardware.processes import Process
-from dcp.hardware.threads import Threads
 from dcp.method.algorithm import Outputs
 from dcp.probing import online
 from dcp.recipe import build
@@ -37,7 +37,7 @@ from dcp.training.request import Request
 from dcp.training.saver import Saver
 from dcp.training.signals import Signals
 from dcp.training.step import Inputs, Step, why_no_graph
-from dcp.training.threads import set_number
+from dcp.training.threads import set_threads
 
 
 class Trainer:
@@ -54,6 +54,7 @@ class Trainer:
         anchored: the recipe with whole paths, to read what lies there.
         process: this process among those that train together.
         data: the images.
+        views: how their views are made, with statistics that were computed.
         parts: sampler, method, optimizer and what else the recipe describes.
         readout: says how good the features are while they are learnt; None without labels, or if not asked for.
         threads: how many threads of a CPU compute, and why; None on a GPU.
@@ -77,25 +78,17 @@ class Trainer:
             begun, found = sources.weights(self.anchored, request, self.existing, self.process)
             self.data = sources.images(self.anchored, self.existing, self.process)
         self.start = found if self.process.is_main else None
+        self.views = statistics.settled(recipe.views, self.data.facts())
         self.fingerprint = self.data.fingerprint()
         plan = build.plan(recipe, len(self.data), self.process.count)
         if self.existing is not None:
             resume.check(self.existing, fingerprint=self.fingerprint, steps=plan.steps)
         self.parts = build.assemble(self.anchored, plan, self.data.labels, self.process, begun)
-        self.threads = self._set_threads()
+        recorded = self.existing and self.existing.record.threads
+        self.threads = set_threads(self.process, recipe, recorded, self.parts.method)
         features = self.parts.method.online.features
         self.readout = online.fitting(self.data, features, self.process) if recipe.train.readout else None
         self.why_no_graph = why_no_graph(recipe.train.graph, self.parts.method, self.process)
-
-    def _set_threads(self) -> Threads | None:
-        """How many threads compute, and why; None on a GPU. Several processes share the cores as `Process` says."""
-        if self.process.device.type != "cpu":
-            return None
-        if self.process.count > 1:
-            return Threads(torch.get_num_threads(), "a share of the cores")
-        recorded = None if self.existing is None else self.existing.record.threads
-        train, size = self.recipe.train, self.recipe.data.view_size
-        return set_number(train.threads, recorded, self.parts.method, batch=train.batch, size=size)
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -168,8 +161,8 @@ class Trainer:
         loop = self.loop(run, progress, signals)
         if self.process.is_main:
             line = record.start_line(str(self.path), self.data, self.parts.plan, start)
-            threads = "" if self.threads is None else self.threads.why
-            self.request.watch({**line, **sitting, "why": self.parts.precision.why, "threads_why": threads})
+            why = {"why": self.parts.precision.why, "threads_why": self.threads.why if self.threads else ""}
+            self.request.watch({**line, **sitting, **why})
             for remark in self.remarks:
                 self.request.say(remark)
         self.process.start_tracker("dcp", self.path.name, flat(self.recipe.table()), start)
@@ -210,7 +203,7 @@ class Trainer:
         return batches(
             self.data.images,
             Shares(self.parts.plan, self.process.rank, start),
-            self.recipe.views,
+            self.views,
             size=self.recipe.data.view_size,
             pin=self.process.device.type == "cuda",
             workers=worker_count(self.recipe.train.workers, self.process.count),
@@ -236,7 +229,7 @@ class Trainer:
             broken = Broken(images, run, self.process, self.request.say)
         saver = Saver(run, parts.method, parts.optimizer, metrics, parts.plan, self.readout, train.save_every, broken)
         device, size, seed = self.process.device, self.recipe.data.view_size, self.recipe.run.seed
-        pairs = Pairs(self.data.images, self.recipe.views, size=size, seed=seed, device=device)
+        pairs = Pairs(self.data.images, self.views, size=size, seed=seed, device=device)
         graph = None if self.why_no_graph else Graph[Inputs, Outputs](partial(self._eager_after_all, run))
         step = Step(parts, self.process.wrap(method), pairs, self.process, self.readout, metrics.ring, graph)
         return Loop(

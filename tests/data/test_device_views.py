@@ -181,7 +181,7 @@ def test_an_empty_batch_gives_empty_views():
     "images", [torch.zeros(2, 3, 8, 8), torch.zeros(2, 1, 8, 8).byte(), torch.zeros(3, 8, 8).byte()]
 )
 def test_images_of_another_kind_are_refused_with_what_was_found(images):
-    with pytest.raises(ValueError, match=r"must be uint8 \[B, 3, H, W\], not torch\.\w+ \[[\d, ]+\]"):
+    with pytest.raises(ValueError, match=r"must be uint8 or uint16 \[B, 3, H, W\], not torch\.\w+ \[[\d, ]+\]"):
         device_views(CIFAR, 8).of_images(images, torch.arange(2))
 
 
@@ -190,7 +190,7 @@ def test_images_of_another_kind_are_refused_with_what_was_found(images):
 )
 def test_crops_of_another_kind_are_refused_with_what_was_found(crops):
     for given in (crops.byte(), torch.zeros(2, 2, 3, 8, 8)):
-        with pytest.raises(ValueError, match=r"must be uint8 \[B, 2, 3, 8, 8\], not torch\.\w+ \[[\d, ]+\]"):
+        with pytest.raises(ValueError, match=r"must be uint8 or uint16 \[B, 2, 3, 8, 8\], not torch\.\w+ \[[\d, ]+\]"):
             device_views(CIFAR, 8).of_crops(given, torch.arange(2))
 
 

@@ -29,7 +29,7 @@ linux = pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="looks i
 class Numbers:
     """Stands for image files: image i of epoch e becomes [e, i]; some of them do something else."""
 
-    shape = (2,)
+    shape, dtype = (2,), torch.uint8
 
     def __init__(self, odd: dict[int, Callable[[], object]] | None = None) -> None:
         self.odd, self.in_place = odd or {}, dict[int, int]()

@@ -185,10 +185,10 @@ def test_evaluation_normalises_as_the_views_do():
 
 
 @pytest.mark.parametrize(
-    "images", [torch.zeros(2, 3, 8, 8), torch.zeros(2, 1, 8, 8).byte(), torch.zeros(3, 8, 8).byte()]
+    "images", [torch.zeros(2, 3, 8, 8), torch.zeros(2, 17, 8, 8).byte(), torch.zeros(3, 8, 8).byte()]
 )
 def test_images_of_another_kind_are_refused_with_what_was_found(images):
-    with pytest.raises(ValueError, match=r"must be uint8 \[B, 3, H, W\], not torch\.\w+ \[[\d, ]+\]"):
+    with pytest.raises(ValueError, match=r"must be uint8 or uint16 \[B, C, H, W\], not torch\.\w+ \[[\d, ]+\]"):
         two_views(images, torch.arange(2), CIFAR, seed=0, epoch=0, size=8)
 
 

@@ -132,7 +132,7 @@ BAD_VALUE = {
     ),
     '[views]\nnormalize = "imagenette"': (
         'views.normalize is "imagenette"',
-        'expected "none", "cifar10" or "imagenet". Did you mean imagenet?',
+        'expected "none", "computed", "cifar10" or "imagenet". Did you mean imagenet?',
     ),
     "eps = -0.1": ("predictor.eps is -0.1", "expected at least 0"),
     "eps = nan": ("predictor.eps is nan", "expected a finite number"),

@@ -8,16 +8,16 @@
 Each file in `dcp/data/datasets/` is one source: a `Config(DataConfig)` whose key `source` is the file's name, and
 `load(config, split) -> Dataset` for the whole split. The `load` here is what the rest of dcp calls: it also
 applies `limit`.
-Legend: N images, K classes, H and W height and width in pixels.
+Legend: N images, K classes, C channels, H and W height and width in pixels.
 """
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
 
 import torch
 from pydantic import Field
@@ -26,9 +26,11 @@ from torch import Tensor
 from dcp import catalogue
 from dcp.data.folders import Folder
 from dcp.data.image_lists import ImageList
+from dcp.data.layout import RGB, Layout
 from dcp.errors import RequestError, expanded_path
 
 Split = Literal["pretrain", "train", "test"]
+MeanStd: TypeAlias = tuple[tuple[float, ...], tuple[float, ...]]  # of each channel, of pixels in [0, 1]
 
 SAMPLED = 2048  # images whose pixels enter a fingerprint: 6 MB of CIFAR, 57 MB of STL-10, so a fraction of a second
 LARGEST = 1e30  # beyond it a number is no grey value
@@ -38,14 +40,20 @@ LARGEST = 1e30  # beyond it a number is no grey value
 class Dataset:
     """Images of one split, with labels where there are any."""
 
-    images: Tensor | ImageList  # uint8 [N, 3, H, W] in memory, or a lazy list of encoded images of any sizes
+    images: Tensor | ImageList  # uint8 [N, C, H, W] in memory, or a lazy list of encoded images of any sizes
     labels: Tensor | None = None  # int64 [N], each in 0..K-1
     classes: tuple[str, ...] = ()  # K names; () without labels
     why_unlabelled: str = ""  # where somebody may expect labels
     remarks: tuple[str, ...] = ()  # what its user should hear before training on it
+    mean_std: MeanStd | None = None  # by which the pixels of each channel are normalised, where that was computed
 
     def __len__(self) -> int:
         return len(self.images)
+
+    @property
+    def channels(self) -> int:
+        """C, of the images."""
+        return self.images.shape[1] if isinstance(self.images, Tensor) else self.images.layout.channels
 
     def subset(self, index: Tensor) -> "Dataset":
         """The images at `index` (int64 [M]), in that order; the classes stay."""
@@ -53,10 +61,14 @@ class Dataset:
         return replace(self, images=images, labels=None if self.labels is None else self.labels[index])
 
     def facts(self) -> dict[str, Any]:
-        """What a record of a run says of image files: how many were left out, by ending, and the range of grey ones."""
-        if not isinstance(self.images, ImageList):
-            return {}
-        return {"left_out": dict(self.images.left_out), "range": self.images.grey}
+        """What a record of a run says of the images: how they are normalised, where that was computed.
+
+        Of files also how many were left out, by ending, and the range of values of more than 8 bits.
+        """
+        facts: dict[str, Any] = {} if self.mean_std is None else {"mean_std": self.mean_std}
+        if isinstance(self.images, ImageList):
+            facts |= {"left_out": dict(self.images.left_out), "range": self.images.grey}
+        return facts
 
     def fingerprint(self) -> str:
         """16 hexadecimal digits that change with the count, the sizes, the order, the labels or the classes.
@@ -108,9 +120,22 @@ class DataConfig(catalogue.VariantConfig):
         """Side of the square views in pixels: `image_size`, or the source's own size."""
         return self.own_size if self.image_size is None else self.image_size
 
+    @property
+    def layout(self) -> Layout:
+        """Channels and bits of the images."""
+        return RGB
+
     def labelled(self) -> bool:
         """Whether train and test have labels, as far as can be said without reading them."""
         return True
+
+    def clashes(self, recipe: Any) -> Iterator[tuple[str, str]]:
+        """Views that are for other numbers of channels, and probes of such images."""
+        channels, other = self.layout.channels, recipe.probe.data
+        yield from recipe.views.clashes(channels)
+        if other is not None and (theirs := other.layout.channels) != channels:
+            what = f"the images of probe.data have {theirs} channel{'' if theirs == 1 else 's'}, and those of data"
+            yield f"{what} {channels}", "an encoder takes images of one number of channels"
 
 
 class FilesConfig(DataConfig):

@@ -11,7 +11,8 @@ One class is none: whatever is guessed would be right.
 
 Labels are never used in training, only by probes. Without labels train is the same as pretrain, and so is
 test where no folder is set apart for it. Which files count, and in which order: see `dcp.data.image_names`; how they
-become RGB: see `dcp.data.image_files`, and for `range` `dcp.data.grey_levels`.
+become RGB: see `dcp.data.image_files`; other numbers of channels, and 16 bits: `dcp.data.channels`; `range`:
+`dcp.data.grey_levels`.
 """
 
 from dataclasses import replace
@@ -22,7 +23,9 @@ from pydantic import Field
 from dcp.data import first_look, image_folders
 from dcp.data.datasets._own_images import OwnImagesConfig, grey
 from dcp.data.datasets.base import Dataset, Split, data_folder
+from dcp.data.folders import Folder
 from dcp.data.image_lists import Files
+from dcp.data.layout import RGB
 from dcp.data.split_folders import further_down, splits
 from dcp.errors import RequestError, printable
 
@@ -33,13 +36,22 @@ class Config(OwnImagesConfig):
     source: Literal["folder"] = Field("folder", description="image files of your own")
     root: str = Field(description="folder of the images; may begin with ~ or $DCP_DATA")
 
+    def folder(self) -> Folder:
+        """Where the images are; .npy files are images unless bytes of red, green and blue are wanted.
+
+        Raises:
+            RequestError: as `data_folder`.
+        """
+        folder = data_folder(self)
+        return folder if self.layout == RGB else folder.with_arrays()
+
     def labelled(self) -> bool:
         """Whether there are class folders; what is not there may have some.
 
         Raises:
             RequestError: a folder may not be read, or as `splits`.
         """
-        root = data_folder(self)
+        root = self.folder()
         if not image_folders.is_folder(root):
             return True
         found = splits(root)
@@ -56,7 +68,7 @@ def load(config: Config, split: Split) -> Dataset:
     if config.download:
         hint = "Leave data.download out; data.root names the folder."
         raise RequestError("a folder cannot be downloaded", slug="not-downloadable", where="data.download", hint=hint)
-    root = data_folder(config)
+    root = config.folder()
     found = splits(root)
     data = image_folders.unlabelled(root) if found is None else image_folders.labelled(found.train, found.test, split)
     remarks = [*data.remarks]
@@ -69,5 +81,5 @@ def load(config: Config, split: Split) -> Dataset:
     other = found is not None and split == "test" and config.range == "measured"
     scale, said = grey(config, image_folders.images(found.train) if found and other else data.images)
     remarks += said
-    files = replace(data.images, grey=scale)
+    files = replace(data.images, grey=scale, layout=config.layout, skips=config.broken == "skip")
     return replace(data, images=files, remarks=(*remarks, *first_look.look(files, measured=config.range == "measured")))

@@ -91,7 +91,7 @@ def load(config: Config, split: Split) -> Dataset:
         data = _labelled(config, tables, files, test, split)
     scale, said = grey(config, files)
     assert isinstance(data.images, Rows)
-    images = replace(data.images, grey=scale)
+    images = replace(data.images, grey=scale, layout=config.layout, skips=config.broken == "skip")
     looked_at = first_look.look(images, measured=config.range == "measured")
     return replace(data, images=images, remarks=(*data.remarks, *said, *looked_at))
 

@@ -75,7 +75,7 @@ def load(config: Config, split: Split) -> Dataset:
         data = _labelled(root, files, test_files, _texts(found.train, train), _texts(found.test, test), split)
     scale, said = grey(config, files)
     assert isinstance(data.images, Shards)
-    images = replace(data.images, grey=scale)
+    images = replace(data.images, grey=scale, layout=config.layout, skips=config.broken == "skip")
     looked_at = first_look.look(images, measured=config.range == "measured")
     return replace(data, images=images, remarks=(*data.remarks, *remarks, *said, *looked_at))
 

@@ -3,7 +3,7 @@
 On a CUDA device nothing here waits for the device: parameters are drawn on the CPU, and which images an
 operation concerns is known before it is launched. Everything is float32, inside of autocast too.
 
-Shapes: B images, source H x W, view S x S.
+Shapes: B images of C channels, source H x W, view S x S.
 """
 
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
+from dcp.data.layout import MOST, WHITE
 from dcp.data.views.blur import blur
 from dcp.data.views.colour import grayscale, hue_pass, jitter, solarize
 from dcp.data.views.config import Views
@@ -23,17 +24,17 @@ from dcp.data.views.parameters import Parameters, draw
 # Values that go through all operations together on a CPU core, so that they stay in its cache:
 # 3.2 MB, or 260 images of 32 px. At 96 px a quarter of that is 1.7 times slower, four times that 1.2 times.
 _PART = 800_000
-Cropped: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]  # (images, rows, flip) -> [b, 3, S, S]
+Cropped: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]  # (images, rows, flip) -> [b, C, S, S]
 
 
 @torch.no_grad()
 def two_views(
     images: Tensor, index: Tensor, config: Views, *, seed: int, epoch: int, size: int
 ) -> tuple[Tensor, Tensor]:
-    """Two random views of each image: float32 [B, 3, S, S] on the device of `images`, in [0, 1] before normalisation.
+    """Two random views of each image: float32 [B, C, S, S] on the device of `images`, in [0, 1] before normalisation.
 
     Args:
-        images: uint8 [B, 3, H, W], on any device.
+        images: uint8 or uint16 [B, C, H, W], on any device.
         index: int64 [B] on the CPU: each image's number in the data set. Its views depend on that, not on
             its row in the batch.
         config: the recipe's [views] table.
@@ -42,7 +43,7 @@ def two_views(
         size: S.
 
     Raises:
-        ValueError: images that are not uint8 [B, 3, H, W]; an index that is not int64 [B] on the CPU.
+        ValueError: images that are not uint8 or uint16 [B, C, H, W]; an index that is not int64 [B] on the CPU.
         RequestError: the blur kernel is too large for the view.
 
     >>> images = torch.zeros(2, 3, 40, 30, dtype=torch.uint8)
@@ -69,9 +70,9 @@ def two_views(
 
 @torch.no_grad()
 def finish(crops: Tensor, parameters: Parameters, config: Views) -> Tensor:
-    """Everything after the crop, for crops uint8 [B, 3, S, S] that `crop_file` made; they are left as they are.
+    """Everything after the crop, for crops [B, C, S, S] that `crop_file` made; they are left as they are.
 
-    Returns float32 [B, 3, S, S] on their device; ValueError for crops of another kind.
+    Returns float32 [B, C, S, S] on their device; ValueError for crops of another kind.
     """
     check_images(crops)
     return _make(crops, parameters, config, lambda crops, _, flip: mirror(_to_float(crops), flip), crops.shape[2])
@@ -79,18 +80,18 @@ def finish(crops: Tensor, parameters: Parameters, config: Views) -> Tensor:
 
 @torch.no_grad()
 def normalize(images: Tensor, config: Views) -> Tensor:
-    """Pixels for evaluation: uint8 [..., 3, H, W] -> float32 in [0, 1], then normalised as the views are."""
-    if images.dtype != torch.uint8:
-        raise ValueError(f"images must be uint8, not {images.dtype}")
+    """Pixels for evaluation: uint8 or uint16 [..., C, H, W] -> float32 in [0, 1], then normalised as the views are."""
+    if images.dtype not in WHITE:
+        raise ValueError(f"images must be uint8 or uint16, not {images.dtype}")
     return _standardize(_to_float(images), config)
 
 
 def _make(images: Tensor, parameters: Parameters, config: Views, cropped: Cropped, size: int) -> Tensor:
     """The view: `cropped`, for some rows of the batch, then all operations."""
-    kernel = config.blur.kernel_at(size)
-    view = torch.empty(len(images), 3, size, size, device=images.device)
+    kernel, channels = config.blur.kernel_at(size), images.shape[1]
+    view = torch.empty(len(images), channels, size, size, device=images.device)
     passes = hue_pass(parameters.jitter, parameters.order)
-    part = max(1, _PART * torch.get_num_threads() // (3 * size * size) if images.is_cpu else len(images))
+    part = max(1, _PART * torch.get_num_threads() // (channels * size * size) if images.is_cpu else len(images))
     kind = images.device.type
     with torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext():
         for start in range(0, len(images), part):
@@ -108,19 +109,21 @@ def _make(images: Tensor, parameters: Parameters, config: Views, cropped: Croppe
 
 
 def _to_float(images: Tensor) -> Tensor:
-    return images.float().contiguous().div_(255)
+    return images.float().contiguous().div_(WHITE[images.dtype])
 
 
 def _standardize(x: Tensor, config: Views) -> Tensor:
     statistics = config.statistics()
     if statistics is None:
         return x
-    mean, std = (torch.tensor(values).view(3, 1, 1) for values in statistics)
+    mean, std = (torch.tensor(values).view(-1, 1, 1) for values in statistics)
     scale, shift = ((1 / std).to(x.device, non_blocking=True), (-mean / std).to(x.device, non_blocking=True))
     return torch.addcmul(shift, x, scale, out=x)
 
 
-def check_images(images: Tensor) -> None:
-    """ValueError for images that are not uint8 [B, 3, H, W]."""
-    if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3:
-        raise ValueError(f"images must be uint8 [B, 3, H, W], not {images.dtype} {list(images.shape)}")
+def check_images(images: Tensor, channels: int | None = None) -> None:
+    """ValueError for images that are not uint8 or uint16 [B, C, H, W], with C = `channels` where that is given."""
+    allowed = range(1, MOST + 1) if channels is None else (channels,)
+    if images.dtype not in WHITE or images.ndim != 4 or images.shape[1] not in allowed:
+        shape = f"[B, {'C' if channels is None else channels}, H, W]"
+        raise ValueError(f"images must be uint8 or uint16 {shape}, not {images.dtype} {list(images.shape)}")

@@ -6,7 +6,7 @@ products, 130 as sums of shifted images; 224 px with 23 taps 950, 2,300 and 1,50
 each way. On accelerators they are products with Toeplitz matrices, M @ x @ Mᵀ: nearly free there, and without
 the search for an algorithm that convolutions may start for each new number of blurred images.
 
-Shapes: B images, view S x S, K taps.
+Shapes: B images of C channels, view S x S, K taps.
 """
 
 import torch
@@ -15,7 +15,7 @@ from torch.nn import functional as fn
 
 
 def blur(x: Tensor, apply: Tensor, sigma: Tensor, kernel: int) -> Tensor:
-    """Blur the images of x [B, 3, S, S] with `apply`, in place if there are others; those keep their bits.
+    """Blur the images of x [B, C, S, S] with `apply`, in place if there are others; those keep their bits.
 
     Args:
         x: float32.
@@ -42,7 +42,7 @@ def gaussian(sigma: Tensor, kernel: int) -> Tensor:
 
 
 def by_convolution(x: Tensor, taps: Tensor) -> Tensor:
-    """[B, 3, S, S] and [B, K] -> [B, 3, S, S], by grouped convolutions."""
+    """[B, C, S, S] and [B, K] -> [B, C, S, S], by grouped convolutions."""
     batch, channels, size = x.shape[:3]
     half = taps.shape[1] // 2
     groups = batch * channels

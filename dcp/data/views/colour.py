@@ -9,6 +9,8 @@ Hue is not of that form: the batch is sorted so that the images that have it in 
 On CPUs torch compares into booleans, and selects by them, some ten times slower than it multiplies; so masks
 here are floats, and a selection is a `lerp`, which is exact at 0 and 1.
 
+Grey images of one channel have brightness and contrast alone: their luma is what they are.
+
 Shapes: B images, view S x S; x is float32 [B, 3, S, S] in [0, 1]. The public functions work in place and
 return x; images that an operation does not concern keep their bits.
 """
@@ -72,7 +74,9 @@ def _blend(x: Tensor, a: Tensor, b: Tensor, c: Tensor) -> None:
 
 
 def gray(x: Tensor) -> Tensor:
-    """Luma of [B, 3, S, S]: [B, S, S]."""
+    """Luma of [B, 3, S, S], or what grey images [B, 1, S, S] are: [B, S, S]."""
+    if x.shape[1] == 1:
+        return x[:, 0].clone()
     red, green, blue = x.unbind(1)
     return (red * _RED).add_(green, alpha=_GREEN).add_(blue, alpha=_BLUE)
 

@@ -4,11 +4,13 @@ The defaults are the CIFAR-10 settings of the DirectPred release (Tian, Chen, Ga
 `normalize`.
 """
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Discriminator, Field, Tag, model_validator
 
 from dcp.catalogue import Strict
+from dcp.data.layout import MOST
 from dcp.errors import RequestError
 
 STATISTICS: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]] = {
@@ -80,14 +82,16 @@ class Blur(Strict):
 
 
 class Statistics(Strict):
-    """What each colour channel is normalised with, for pixels in [0, 1]."""
+    """What each channel is normalised with, for pixels in [0, 1]."""
 
-    mean: tuple[float, float, float] = Field(description="mean of the red, green and blue channel, in [0, 1]")
-    std: tuple[Positive, Positive, Positive] = Field(description="std of the red, green and blue channel")
+    mean: tuple[float, ...] = Field(
+        min_length=1, max_length=MOST, description="mean of each channel (red, green and blue), in [0, 1]"
+    )
+    std: tuple[Positive, ...] = Field(min_length=1, max_length=MOST, description="std of each channel")
 
 
 Normalize = Annotated[
-    Annotated[Literal["none", "cifar10", "imagenet"], Tag("one")] | Annotated[Statistics, Tag("several")],
+    Annotated[Literal["none", "computed", "cifar10", "imagenet"], Tag("one")] | Annotated[Statistics, Tag("several")],
     Discriminator(_shape),
 ]
 
@@ -113,7 +117,9 @@ class Views(Strict):
         0.5, description="solarization inverts pixels from this value up; pixels are in [0, 1]"
     )
     normalize: Normalize = Field(
-        "none", description='statistics of the channels: "none", "cifar10", "imagenet", or { mean, std }'
+        "none",
+        description='statistics of the channels: "none", "computed" on the training images, "cifar10", "imagenet", or '
+        "{ mean, std }",
     )
 
     @model_validator(mode="after")
@@ -126,8 +132,44 @@ class Views(Strict):
             raise ValueError("crop_scale must leave something of the image: (0, 0)")
         return self
 
-    def statistics(self) -> tuple[tuple[float, float, float], tuple[float, float, float]] | None:
-        """Mean and deviation of the channels, or None where pixels stay in [0, 1]."""
+    def statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+        """Mean and deviation of the channels, or None where pixels stay in [0, 1].
+
+        Those that are to be computed have been by then (`dcp.data.statistics.settled`).
+        """
         if isinstance(self.normalize, Statistics):
             return self.normalize.mean, self.normalize.std
+        assert self.normalize != "computed", "statistics are settled before views are made"
         return STATISTICS.get(self.normalize)
+
+    def clashes(self, channels: int) -> Iterator[tuple[str, str]]:
+        """What cannot be done with images of so many channels: (one sentence that says why, a way out)."""
+        for name in ("mean", "std") if isinstance(self.normalize, Statistics) else ():
+            if (given := len(getattr(self.normalize, name))) != channels:
+                numbers = f"{given} number{'' if given == 1 else 's'}"
+                yield (
+                    f"views.normalize.{name} has {numbers}, and the images have {_counted(channels)}",
+                    'a number for each channel, or views.normalize = "computed"',
+                )
+        if channels == 3:
+            return
+        if isinstance(self.normalize, str) and self.normalize in STATISTICS:
+            what = f'views.normalize = "{self.normalize}" is for 3 channels, and the images have {_counted(channels)}'
+            yield what, 'views.normalize = "computed", or { mean, std } with a number for each channel'
+        off = {name: _happens(getattr(self, name)) for name in ("jitter_p", "grayscale", "solarize")}
+        strengths = [name for name in ("saturation", "hue") if getattr(self.jitter, name) > 0]
+        if channels == 1 and off["jitter_p"]:  # brightness and contrast need no colours
+            off |= {"jitter_p": False} | {f"jitter.{name}": True for name in strengths}
+        if keys := [f"views.{name}" for name, happens in off.items() if happens]:
+            ways = ", ".join(f"{key} = 0" for key in keys)
+            others = "; or views.jitter_p = 0" if any("jitter." in key for key in keys) else ""
+            what = f"{', '.join(keys)}: for images of 3 channels, and these have {_counted(channels)}"
+            yield what, f"{ways}{others}"
+
+
+def _happens(chance: float | tuple[float, float]) -> bool:
+    return any(of_view(chance, view) > 0 for view in (0, 1))
+
+
+def _counted(channels: int) -> str:
+    return f"{channels} channel{'' if channels == 1 else 's'}"

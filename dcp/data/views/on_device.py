@@ -4,7 +4,7 @@ The same views as `apply.two_views` makes, to float32's rounding. There the host
 operation for the images concerned alone. Here the device draws them too, every image passes through every operation
 of the recipe, and nothing differs from step to step but tensors: shapes, launches and the host's work stay.
 
-Shapes: B images, source H x W, view S x S; N = 2 B views, the two of an image side by side.
+Shapes: B images of C channels, source H x W, view S x S; N = 2 B views, the two of an image side by side.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor
 
+from dcp.data.layout import WHITE
 from dcp.data.views import crop_boxes, parameters, planes
 from dcp.data.views.apply import check_images
 from dcp.data.views.colour import LUMA
@@ -31,7 +32,7 @@ class DeviceViews:
     torch.Size([2, 3, 32, 32])
     """
 
-    def __init__(self, config: Views, *, size: int, seed: int, device: torch.device) -> None:
+    def __init__(self, config: Views, *, size: int, seed: int, device: torch.device, channels: int = 3) -> None:
         """Views of epoch 0, for now.
 
         Args:
@@ -39,11 +40,12 @@ class DeviceViews:
             size: S.
             seed: of the run.
             device: of the images that will come, and of their indices.
+            channels: C; colour operations are for 3, jitter without saturation and hue also for 1.
 
         Raises:
             RequestError: the blur kernel is too large for the view.
         """
-        self.size, self.seed, self.device = size, seed, device
+        self.size, self.seed, self.device, self.channels = size, seed, device, channels
         self.autocasts = torch.amp.is_autocast_available(device.type)
 
         def constant(values: Sequence[float] | Sequence[Sequence[float]], dtype: torch.dtype = torch.float32) -> Tensor:
@@ -54,7 +56,7 @@ class DeviceViews:
         self.flips, jitters, self.grays, blurs, self.solarizes = (max(pair) > 0 for pair in zip(*chances, strict=True))
         strengths = (config.jitter.brightness, config.jitter.contrast, config.jitter.saturation, config.jitter.hue)
         operations = [op for op, strength in enumerate(strengths) if strength > 0 and jitters]
-        self.jitter = planes.Jitter(operations, device) if operations else None
+        self.jitter = planes.Jitter(operations, device, channels) if operations else None
         kernel = config.blur.kernel_at(size)
         self.blur = planes.Blur(kernel, size, device) if blurs and kernel > 1 else None
 
@@ -73,7 +75,7 @@ class DeviceViews:
         self.threshold, self.never = constant([config.solarize_threshold]), constant([torch.inf])
         statistics = config.statistics()
         self.standardizes = statistics is not None
-        mean, std = (constant(values).view(3, 1, 1) for values in statistics or ((0.0,) * 3, (1.0,) * 3))
+        mean, std = (constant(values).view(-1, 1, 1) for values in statistics or ((0.0,) * channels, (1.0,) * channels))
         self.scale, self.shift = 1 / std, -mean / std
 
         self.keys = torch.empty(2, len(self.columns), dtype=torch.int64, device=device)
@@ -89,7 +91,9 @@ class DeviceViews:
         self.keys.copy_(fresh, non_blocking=True)
 
     def of_images(self, images: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Views of uint8 [B, 3, H, W]: two of float32 [B, 3, S, S], in [0, 1] to a rounding before normalisation.
+        """Views of uint8 or uint16 [B, C, H, W]: two of float32 [B, C, S, S].
+
+        Before normalisation they are in [0, 1] to a rounding.
 
         Args:
             images: on the device.
@@ -98,7 +102,7 @@ class DeviceViews:
         Raises:
             ValueError: images or an index of another kind.
         """
-        check_images(images)
+        check_images(images, self.channels)
         _check_index(index, images)
         height, width = images.shape[2:]
         device = images.device
@@ -115,18 +119,20 @@ class DeviceViews:
             return self._finish(x, happens, rank, strengths)
 
     def of_crops(self, crops: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
-        """The same for crops uint8 [B, 2, 3, S, S] of both views that `crop_file` made: what follows the crop."""
-        if crops.dtype != torch.uint8 or crops.shape[1:] != (2, 3, self.size, self.size):
-            size = self.size
-            raise ValueError(f"crops must be uint8 [B, 2, 3, {size}, {size}], not {crops.dtype} {list(crops.shape)}")
+        """The same for crops [B, 2, C, S, S] of both views that `crop_file` made: what follows the crop."""
+        shape, white = [2, self.channels, self.size, self.size], WHITE.get(crops.dtype)
+        if white is None or list(crops.shape[1:]) != shape:
+            wanted = ", ".join(map(str, ("B", *shape)))
+            raise ValueError(f"crops must be uint8 or uint16 [{wanted}], not {crops.dtype} {list(crops.shape)}")
         _check_index(index, crops)
         with self._float32():
             happens, rank, values, _ = self._draw(index)
-            x = crops.flatten(0, 1).transpose(0, 1)
+            # CUDA gathers bytes, and no uint16
+            x = (crops if crops.dtype == torch.uint8 else crops.float()).flatten(0, 1).transpose(0, 1)
             if self.flips:
                 pixel = torch.where(happens[..., 0].view(-1, 1, 1), self.mirrored, self.pixels)
                 x = x.gather(3, pixel.expand(x.shape))
-            x = torch.div(x.contiguous(), 255).flatten(2)
+            x = torch.div(x.contiguous(), white).flatten(2)
             return self._finish(x, happens, rank, values[..., : -2 * ATTEMPTS])
 
     def _draw(self, index: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -136,13 +142,13 @@ class DeviceViews:
         return chance < self.chances, rank, self.low + self.span * rest, place  # `between`, with its difference ready
 
     def _finish(self, x: Tensor, happens: Tensor, rank: Tensor, strengths: Tensor) -> tuple[Tensor, Tensor]:
-        """Colours, blur and normalisation of x [3, N, P], which may be overwritten."""
-        n, size = x.shape[1], self.size
+        """Colours, blur and normalisation of x [C, N, P], which may be overwritten."""
+        channels, n, size = x.shape[0], x.shape[1], self.size
         _, jitter, grayscale, blur, solarize = happens.flatten(0, 1).unbind(dim=1)
         strengths = strengths.flatten(0, 1).float()
         if self.jitter is not None:
             x = self.jitter(x, jitter, rank.flatten(0, 1), strengths)
-        y = planes.by_rows(x.view(3, n, size, size))
+        y = planes.by_rows(x.view(channels, n, size, size))
         if self.grays:
             grays = planes.gray(x, self.luma).view(n, size, 1, size)
             y = planes.contiguous(torch.where, grayscale.view(n, 1, 1, 1), grays, y)
@@ -151,7 +157,7 @@ class DeviceViews:
         if self.solarizes:
             bright = y >= torch.where(solarize, self.threshold, self.never).view(n, 1, 1, 1)
             y = torch.where(bright, 1 - y, y)
-        y = y.view(n // 2, 2, size, 3, size).permute(1, 0, 3, 2, 4)
+        y = y.view(n // 2, 2, size, channels, size).permute(1, 0, 3, 2, 4)
         y = planes.contiguous(torch.addcmul, self.shift, y, self.scale) if self.standardizes else y.contiguous()
         return y[0], y[1]
 

@@ -1,12 +1,12 @@
 """Crop, colours and blur of a batch as masked passes: static shapes, and no question to the host.
 
 Images that an operation does not concern take part in it with coefficients that change nothing. Colours are planes,
-x float32 [3, N, P] with channels outermost: each is one piece of memory, and luma a matrix-vector product, for which
+x float32 [C, N, P] with channels outermost: each is one piece of memory, and luma a matrix-vector product, for which
 there is no TF32. (The products of crop and blur are float32 too, unless someone has allowed TF32.) On a GPU the launch
 of a kernel costs at small sizes, a pass over memory at large ones: so operations are few, and where the next one wants
 another order of the dimensions, the last writes it (`contiguous`).
 
-Shapes: B images, source H x W; N = 2 B views of S x S = P pixels, the two of an image side by side.
+Shapes: B images of C channels, source H x W; N = 2 B views of S x S = P pixels, the two of an image side by side.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from dcp.data.layout import WHITE
 from dcp.data.views.blur import gaussian, toeplitz
 from dcp.data.views.colour import LUMA
 from dcp.data.views.parameters import CONTRAST, HUE, SATURATION
@@ -29,27 +30,27 @@ class Crop:
         self.columns = torch.tensor([False, True], device=device).view(2, 1, 1)  # a mirror turns these, not the rows
 
     def __call__(self, images: Tensor, start: Tensor, side: Tensor, flip: Tensor | None) -> Tensor:
-        """The views: [3, N, P] in [0, 1], to a rounding.
+        """The views: [C, N, P] in [0, 1], to a rounding.
 
         Args:
-            images: uint8 [B, 3, H, W].
+            images: uint8 or uint16 [B, C, H, W].
             start: float32 [2, B, 2], where the views' boxes begin: rows, then columns; pixels.
             side: float32 [2, B, 2], height and width of the boxes.
             flip: bool [B, 2], or None where no view is mirrored.
         """
         size = self.size
-        batch, _, height, width = images.shape
+        batch, channels, height, width = images.shape
         source = max(height, width)
         triangles = self._triangles(start, side, flip, source)
         rows = triangles[0].view(batch, 2 * size, source)[..., :height]
         columns = triangles[1].view(2 * batch, size, source)[..., :width]
         x = images.permute(0, 2, 1, 3).to(torch.float32, memory_format=torch.contiguous_format)
-        x = torch.bmm(rows, x.view(batch, height, 3 * width))
-        x = torch.bmm(x.view(2 * batch, size * 3, width), columns.transpose(1, 2))
+        x = torch.bmm(rows, x.view(batch, height, channels * width))
+        x = torch.bmm(x.view(2 * batch, size * channels, width), columns.transpose(1, 2))
         row, column = triangles.sum(dim=-1).view(2, 2 * batch, size)
-        x = by_channels(x.view(2 * batch, size, 3, size))
-        total = (255 * row)[:, :, None] * column[:, None, :]
-        return contiguous(torch.div, x, total).view(3, 2 * batch, size * size)
+        x = by_channels(x.view(2 * batch, size, channels, size))
+        total = (WHITE[images.dtype] * row)[:, :, None] * column[:, None, :]
+        return contiguous(torch.div, x, total).view(channels, 2 * batch, size * size)
 
     def _triangles(self, start: Tensor, side: Tensor, flip: Tensor | None, source: int) -> Tensor:
         """`crop.weights` of rows and of columns, before they are normalised: [2, B, 2, S, source]."""
@@ -74,13 +75,13 @@ class Jitter:
     the former and all of the latter.
     """
 
-    def __init__(self, operations: Sequence[int], device: torch.device) -> None:
-        """The `operations` are those of BRIGHTNESS..HUE with a strength, in this order."""
+    def __init__(self, operations: Sequence[int], device: torch.device, channels: int = 3) -> None:
+        """The `operations` are those of BRIGHTNESS..HUE with a strength, in this order; one channel has but two."""
         self.hue = HUE in operations
         self.blends = [op for op in operations if op != HUE]
         passes = len(self.blends) * (2 if self.hue else 1)
         self.passes = torch.arange(passes, device=device)[:, None]
-        self.luma = torch.tensor(LUMA, device=device)
+        self.luma = torch.tensor(LUMA if channels == 3 else (1.0,), device=device)
         self.across = torch.tensor([-1.0, 1.0, 1.0], device=device)
         # how far a channel lies below the largest, as a share of the spread: for a sixth of the colour circle it falls
         # with the distance from red's opposite, or grows with that from green or blue; elsewhere it is 0 or 1
@@ -93,7 +94,7 @@ class Jitter:
         """In place.
 
         Args:
-            x: [3, N, P].
+            x: [C, N, P].
             apply: bool [N].
             rank: [N, operations]; they are applied from the lowest to the highest.
             factors: float32 [N, operations], as in `Parameters`.
@@ -151,26 +152,26 @@ class Blur:
         self.none = torch.full((1,), 1e-3, device=device)  # pixels: float32's Gaussian is 0 on the next one
 
     def __call__(self, x: Tensor, apply: Tensor, sigma: Tensor) -> Tensor:
-        """Blur x [N, S, 3, S], contiguous; which views: bool [N]; how wide: float32 [N], pixels."""
-        size, n = self.size, len(sigma)
+        """Blur x [N, S, C, S], contiguous; which views: bool [N]; how wide: float32 [N], pixels."""
+        size, n, channels = self.size, len(sigma), x.shape[2]
         taps = gaussian(torch.where(apply, sigma, self.none), self.kernel)
         matrix = torch.mm(taps[:, self.kernel // 2 :], self.paths).view(n, size, size)
-        x = torch.bmm(matrix, x.view(n, size, 3 * size))
-        return torch.bmm(x.view(n, size * 3, size), matrix.transpose(1, 2)).view(n, size, 3, size)
+        x = torch.bmm(matrix, x.view(n, size, channels * size))
+        return torch.bmm(x.view(n, size * channels, size), matrix.transpose(1, 2)).view(n, size, channels, size)
 
 
 def gray(x: Tensor, luma: Tensor) -> Tensor:
-    """Luma of [3, N, P]: [N, P]."""
-    return torch.mv(x.view(3, -1).T, luma).view(x.shape[1:])
+    """Luma of [C, N, P], by C weights: [N, P]."""
+    return torch.mv(x.view(len(luma), -1).T, luma).view(x.shape[1:])
 
 
 def by_rows(x: Tensor) -> Tensor:
-    """[3, N, S, S] in the order in which one product takes the rows, or the columns, of all channels: [N, S, 3, S]."""
+    """[C, N, S, S] in the order in which one product takes the rows, or the columns, of all channels: [N, S, C, S]."""
     return x.permute(1, 2, 0, 3)
 
 
 def by_channels(x: Tensor) -> Tensor:
-    """Back again: [N, S, 3, S] as [3, N, S, S]."""
+    """Back again: [N, S, C, S] as [C, N, S, S]."""
     return x.permute(2, 0, 1, 3)
 
 

@@ -49,8 +49,8 @@ class Config(TargetConfig):
             )
 
 
-def load(place: str) -> tuple[nn.Module, int]:
-    """The encoder that lies at a place, and the number of its features.
+def load(place: str, channels: int = 3) -> tuple[nn.Module, int]:
+    """The encoder that lies at a place, and the number of its features; it takes images of so many `channels`.
 
     Raises:
         RequestError: there is none, it is damaged, it was not written by dcp, or its weights are not finite.
@@ -66,6 +66,11 @@ def load(place: str) -> tuple[nn.Module, int]:
     try:
         network, size = json.loads(header["recipe"])["network"], int(header["image_size"])
         options = {key: network[key] for key in ("stem", "width", "norm")}
+        theirs = int(header.get("channels", 3))
+        if theirs != channels:
+            what = f"the teacher takes images of {theirs} channels, and these have {channels}"
+            raise RequestError(what, slug="bad-combination", where=KEY, hint="a teacher of images like these")
+        options["channels"] = channels
         teacher, features = backbones.backbone(network["backbone"], image_size=size, **options)
     except (KeyError, TypeError, ValueError):
         raise _no_encoder("its header does not say which network the weights are of", path) from None
@@ -111,7 +116,7 @@ def build(config: Config, online: nn.Module, fresh: Fresh, total: Total) -> Targ
     Raises:
         RequestError: it cannot be read, or its features and the projections differ in width.
     """
-    teacher, features = load(config.teacher)
+    teacher, features = load(config.teacher, getattr(online, "channels", 3))
     width = [layer for layer in online.modules() if isinstance(layer, nn.Linear)][-1].out_features
     if features != width:
         raise RequestError(

@@ -42,7 +42,7 @@ class Features:
 class Origin:
     """What the features were made from, for evaluations that look at images or train the network on.
 
-    The encoder takes [B, 3, S, S] normalised to [B, D]. It is frozen, in eval mode, where its features are; copy it to
+    The encoder takes [B, C, S, S] normalised to [B, D]. It is frozen, in eval mode, where its features are; copy it to
     change it.
     """
 

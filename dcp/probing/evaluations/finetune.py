@@ -58,7 +58,7 @@ def plain(config: Views) -> Views:
 
 
 class Classifier(nn.Module):
-    """A copy of an encoder that may learn, with a linear layer of zeros on it: [B, 3, S, S] -> [B, K].
+    """A copy of an encoder that may learn, with a linear layer of zeros on it: [B, C, S, S] -> [B, K].
 
     On a CPU it is laid out in torch's plain order: the gradient of narrow ResNets writes beyond its memory in the
     other one (docs/dev/lab-notes.md).
@@ -91,7 +91,8 @@ def trained(origin: Origin, data: Dataset, y: Tensor, classes: int, config: Conf
     with torch.random.fork_rng([device] if device.type == "cuda" else []), torch.enable_grad():
         torch.manual_seed(seed)  # for networks with dropout
         with torch.no_grad():
-            dim = origin.encoder(torch.zeros(1, 3, origin.size, origin.size, device=device)).shape[1]
+            image = torch.zeros(1, origin.train.channels, origin.size, origin.size, device=device)
+            dim = origin.encoder(image).shape[1]
         model = Classifier(origin.encoder, dim, classes).train()
         plan = Plan(len(data), min(config.batch, len(data)), config.epochs, seed)
         optimizer = torch.optim.SGD(

@@ -24,6 +24,7 @@ from torch.nn import functional as fn
 from dcp.catalogue import VariantConfig
 from dcp.data.datasets.base import Dataset
 from dcp.data.image_lists import ImageList
+from dcp.data.layout import WHITE
 from dcp.data.views import apply, files
 from dcp.method import spectra
 from dcp.probing.evaluations import base, knn, spectrum
@@ -33,7 +34,7 @@ labels = False
 QUERIES, NEIGHBOURS, VIEWED, EPOCHS = 8, 6, 8, 2
 MAP_SIDE, SIDE = 32, 48  # pixels
 FEWEST_FOR_TSNE = 5
-NO_STATISTICS = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+NO_STATISTICS = ((0.0,), (1.0,))
 
 
 class Config(VariantConfig):
@@ -107,7 +108,7 @@ def nearest_training(subject: Subject, rows: Tensor) -> tuple[Tensor, Tensor]:
 
 def thumbnails(data: Dataset, rows: Tensor, size: int, side: int) -> Tensor:
     """The images at `rows` as evaluation sees them, uint8 [len(rows), 3, s, s] with s = min(size, side)."""
-    seen = [files.resize_center(_image(data, i), size) for i in rows.tolist()]
+    seen = [shown(files.resize_center(_image(data, i), size)) for i in rows.tolist()]
     empty = torch.zeros(0, 3, size, size, dtype=torch.uint8)
     return _small(torch.stack(seen) if seen else empty, side)
 
@@ -115,16 +116,31 @@ def thumbnails(data: Dataset, rows: Tensor, size: int, side: int) -> Tensor:
 def viewed(origin: Origin, rows: Tensor, seed: int) -> Tensor:
     """Both views of the training images `rows` in the first epochs, uint8 [Q, 2 · epochs, 3, s, s]."""
     drawn = [_views(origin, i, seed, epoch) for i in rows.tolist() for epoch in range(EPOCHS)]
-    pixels = _small((torch.cat(drawn) * 255).round().to(torch.uint8), SIDE)
+    pixels = _small(shown((torch.cat(drawn) * 255).round().to(torch.uint8)), SIDE)
     return pixels.view(len(rows), 2 * EPOCHS, *pixels.shape[1:])
 
 
 def _views(origin: Origin, i: int, seed: int, epoch: int) -> Tensor:
-    """Both views of one image, float32 [2, 3, S, S] in [0, 1]."""
+    """Both views of one image, float32 [2, C, S, S] in [0, 1]."""
     image = _image(origin.train, i).unsqueeze(0)
     pair = apply.two_views(image, torch.tensor([i]), origin.config, seed=seed, epoch=epoch, size=origin.size)
-    mean, std = (torch.tensor(s).view(3, 1, 1) for s in origin.config.statistics() or NO_STATISTICS)
+    mean, std = (torch.tensor(s).view(-1, 1, 1) for s in origin.config.statistics() or NO_STATISTICS)
     return (torch.cat(pair) * std + mean).clamp(0, 1)
+
+
+def shown(images: Tensor) -> Tensor:
+    """Images [..., C, s, s] as people see them, uint8 [..., 3, s, s]: one channel as grey, of several the first three.
+
+    Two are red and green.
+    """
+    if images.dtype != torch.uint8:
+        images = images.float().mul_(255 / WHITE[images.dtype]).round_().to(torch.uint8)
+    channels = images.shape[-3]
+    if channels == 1:
+        return images.expand(*images.shape[:-3], 3, *images.shape[-2:])
+    if channels == 2:
+        return torch.cat((images, torch.zeros_like(images[..., :1, :, :])), dim=-3)
+    return images[..., :3, :, :]
 
 
 def _image(data: Dataset, i: int) -> Tensor:
