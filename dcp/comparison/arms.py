@@ -25,7 +25,7 @@ FREE = (
 )
 
 # Keys that recipes of older versions lack, with what holds for them.
-LATER: Mapping[str, Any] = {"network.weights": ""}
+LATER: Mapping[str, Any] = {"network.weights": "", "data.channels": 3}
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from torch import Tensor
 from dcp.data import center_crops
 from dcp.data.image_lists import ImageList
 from dcp.data.loader import worker_count
-from dcp.data.readers import decoded
+from dcp.data.readers import Advice, decoded
 from dcp.data.views import apply
 from dcp.data.views.files import resize_center
 from dcp.errors import RequestError, RunError
