@@ -35,7 +35,7 @@ CLASSES = 10
 class Noise(Trainer):
     """A trainer on noise of the recipe's size: what is in images does not matter to the time, and drawing them does."""
 
-    def _load(self) -> Dataset:
+    def images(self) -> Dataset:
         return _noise(len_of(self.recipe), self.recipe.data.view_size)
 
 

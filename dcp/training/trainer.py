@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from dcp.data import statistics
+from dcp.data.datasets.base import Dataset
 from dcp.data.image_lists import ImageList
 from dcp.data.loader import Batch, Shares, batches, worker_count
 from dcp.data.pairs import Pairs
@@ -76,7 +77,7 @@ class Trainer:
         recipe.views.blur.kernel_at(recipe.data.view_size)  # refuses one that does not fit, before images are fetched
         with self.process.watched(partial(failures.ends_at_once, self.path, None)):
             begun, found = sources.weights(self.anchored, request, self.existing, self.process)
-            self.data = sources.images(self.anchored, self.existing, self.process)
+            self.data = self.images()
         self.start = found if self.process.is_main else None
         self.views = statistics.settled(recipe.views, self.data.facts())
         self.fingerprint = self.data.fingerprint()
@@ -89,6 +90,10 @@ class Trainer:
         features = self.parts.method.online.features
         self.readout = online.fitting(self.data, features, self.process) if recipe.train.readout else None
         self.why_no_graph = why_no_graph(recipe.train.graph, self.parts.method, self.process)
+
+    def images(self) -> Dataset:
+        """The images that are trained on."""
+        return sources.images(self.anchored, self.existing, self.process)
 
     @property
     def remarks(self) -> tuple[str, ...]:

@@ -38,7 +38,7 @@ def made(root: Path, *, data: dict[str, Any] | None = None, name: str = "made", 
     }
     recipe = Recipe.of(table)
     run = Run.create(root, name, 0, recipe.toml(), {"status": "done", "steps": 1, "data": {"n": 10}})
-    backbone = build.untrained(recipe).backbone
+    backbone = build.at_start(recipe).backbone
     for module in backbone.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.running_mean.uniform_(-0.1, 0.1)

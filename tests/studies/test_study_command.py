@@ -243,7 +243,7 @@ def test_a_form_that_is_none_and_one_of_a_single_run_are_refused(dcp, tiny, runs
 
 @pytest.mark.parametrize("words", ["stopped; no new checkpoint was saved", "stopped; a checkpoint was saved"])
 def test_with_several_processes_what_became_of_the_checkpoint_is_said_once(dcp, tiny, runs, monkeypatch, words):
-    def stopped(arguments: list[str], processes: int) -> int:
+    def stopped(arguments: list[str], processes: int, stdout: int | None) -> int:
         print(words, file=sys.stderr)
         return 143
 
