@@ -31,7 +31,7 @@ import torch
 from PIL import ExifTags, Image, UnidentifiedImageError
 from torch import Tensor
 
-from dcp.data.broken_files import TRAINED, Undecodable, broken
+from dcp.data.broken_files import TRAINED, Mending, Undecodable, broken
 from dcp.data.grey_levels import Range, is_deep, to_bytes
 from dcp.data.regular_files import open_regular
 from dcp.errors import LFS_POINTER, RunError, not_fetched, printable
@@ -76,7 +76,7 @@ class Files:
     shown: str = ""  # what messages call the root; "" for its path
     left_out: Mapping[str, int] = field(default_factory=dict)  # files below the root that are no images, by ending
     grey: Range | None = None  # of grey images of more than 8 bits; None for each kind's own
-    mending: str = TRAINED  # what helps where a file is broken
+    mending: Mending = TRAINED  # what helps where a file is broken
     skips: bool = False  # whether others take the place of images that cannot be decoded
     in_place: dict[int, int] = field(default_factory=dict, init=False)  # image -> the one in its place, as far as known
 
@@ -190,7 +190,7 @@ def opened(path: Path) -> Iterator[Image.Image]:
             yield image
 
 
-def decode(path: Path, grey: Range | None = None, shown: str = "", mending: str = TRAINED) -> Tensor:
+def decode(path: Path, grey: Range | None = None, shown: str = "", mending: Mending = TRAINED) -> Tensor:
     """One image file as uint8 [3, h, w] RGB, upright; the module says how other colour modes become RGB.
 
     Args:
