@@ -19,6 +19,8 @@ def marked(markdown: str) -> bytes:
 def check_made_by_dcp(folder: Path, names: Iterable[str]) -> None:
     """Refuse to replace files of these names in `folder` that somebody else has made.
 
+    JSON that cannot be parsed is a damaged file of dcp where others beside it are dcp's.
+
     Args:
         folder: that is written into; it may be missing.
         names: of the files that are to be written.
@@ -26,8 +28,9 @@ def check_made_by_dcp(folder: Path, names: Iterable[str]) -> None:
     Raises:
         RequestError: "files-exist".
     """
-    for name in names:
-        if os.path.lexists(folder / name) and not made_by_dcp(folder / name):
+    there = {name: made_by_dcp(folder / name) for name in names if os.path.lexists(folder / name)}
+    for name, ours in there.items():
+        if not ours and not (any(there.values()) and _is_damaged(folder / name)):
             hint = "Move it, or choose another folder: dcp replaces only what it has written itself."
             what = f"{name} is there, and is not dcp's"
             raise RequestError(what, slug="files-exist", where=str(folder), hint=hint)
@@ -42,3 +45,13 @@ def made_by_dcp(path: Path) -> bool:
             return MARK.encode() in file.read()
     except (OSError, RequestError):
         return False
+
+
+def _is_damaged(path: Path) -> bool:
+    """Whether it is a file of JSON that cannot be parsed."""
+    try:
+        if path.suffix == ".json" and not path.is_symlink():
+            read_json(path)
+    except RequestError:
+        return True
+    return False

@@ -55,8 +55,8 @@ caption { text-align: left; color: var(--soft); padding-bottom: .3rem; }
 th, td { padding: .25rem .75rem .25rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }
 th { font-weight: 600; }
 td { overflow-wrap: anywhere; }
-.scroll tbody th[scope=row] { position: sticky; left: 0; background: var(--paper); overflow-wrap: anywhere;
-  min-width: 5rem; max-width: 40vw; }
+.scroll tbody th[scope=row] { position: sticky; left: 0; background: var(--paper); overflow-wrap: break-word;
+  max-width: 40vw; }
 .numbers td, .numbers thead th:not(:first-child) { text-align: right; white-space: nowrap;
   padding: .25rem .3rem .25rem .6rem; }
 tbody th[scope=rowgroup] { padding-top: 1rem; font-weight: 400; color: var(--soft); }
@@ -65,7 +65,7 @@ tbody th[scope=rowgroup] { padding-top: 1rem; font-weight: 400; color: var(--sof
 figure { margin: 0; min-width: 0; max-width: 44rem; break-inside: avoid; }
 figure.wide { max-width: none; }
 figcaption { margin-bottom: .4rem; }
-figcaption b { display: block; }
+figcaption b { display: block; overflow-wrap: anywhere; }
 .chart { display: block; width: 100%; height: auto; }
 .key { display: flex; flex-wrap: wrap; gap: .1rem 1rem; margin: .3rem 0 0; padding: 0; list-style: none;
   font-size: .9rem; }
@@ -95,7 +95,9 @@ footer { color: var(--soft); font-size: .85rem; margin: 3rem auto 2rem; }
   main > details::details-content { content-visibility: visible; display: block; }  /* what is folded is printed too */
   summary { list-style: none; }
   h2 { break-after: avoid; }
-  table { font-size: 8.5pt; }
+  table { font-size: 8.5pt; min-width: 0; }
+  .numbers td, .numbers thead th:not(:first-child) { white-space: normal; }  /* paper does not scroll */
+  .scroll tbody th[scope=row] { max-width: 11rem; }
   tr { break-inside: avoid; }
   thead { break-after: avoid; }
   .figures { grid-template-columns: 1fr 1fr; }
