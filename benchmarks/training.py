@@ -36,6 +36,7 @@ class Noise(Trainer):
     """A trainer on noise of the recipe's size: what is in images does not matter to the time, and drawing them does."""
 
     def images(self) -> Dataset:
+        """Noise."""
         return _noise(len_of(self.recipe), self.recipe.data.view_size)
 
 

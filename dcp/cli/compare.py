@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dcp.cli import options
+from dcp.errors import RequestError
 
 if TYPE_CHECKING:
     from dcp.comparison.compare import Comparison
@@ -46,22 +47,24 @@ def compare(
     from dcp.report.html import reports
     from dcp.report.page import Lines, Page
     from dcp.runs.disk import atomic_write, make_folder
-    from dcp.runs.json_files import check_made_by_dcp, to_json
+    from dcp.runs.json_files import to_json
+    from dcp.runs.made_by_dcp import check_made_by_dcp, marked
 
+    check_alone(format_, {"--details": details, "--json": json_})
     check_figures(figures, out)
     names = [f"comparison.{suffix}" for suffix in ("html", "md", "json")]
     if out is not None:
         check_made_by_dcp(out, names)
-    comparison, console = compare_named(runs_, runs), Console()
+    comparison, console = compare_named(runs_, runs), Console(stderr=format_ is not options.Format.table)
     if out is not None:
         make_folder(out)
-        atomic_write(out / "comparison.md", render.markdown(comparison).encode())
+        atomic_write(out / "comparison.md", marked(render.markdown(comparison)))
         atomic_write(out / "comparison.json", to_json(render.plain(comparison)))
         atomic_write(out / "comparison.html", reports.comparison_html(comparison).encode())
         if figures is not None:
             write_charts(comparison, figures, out)
     if format_ is not options.Format.table:
-        write(comparison, format_)
+        write(comparison, format_, quiet=quiet)
     else:
         console.print(render.result(comparison))
         if details:
@@ -73,14 +76,26 @@ def compare(
                 console.print(said)
             console.print()
             console.print(render.terminal(Page("", (Lines("", (MORE,)),))))
-        if out is not None:
+    if out is not None:
+        if not console.stderr:
             console.print()
-            written(console, out, [*names, *([FIGURES] if figures else [])])
+        written(console, out, [*names, *([FIGURES] if figures else [])])
     if json_:
         print(json.dumps(render.plain(comparison)))
 
 
-def write(comparison: "Comparison", format_: options.Format) -> None:
+def check_alone(format_: options.Format, others: dict[str, bool]) -> None:
+    """Refuse options that would print something beside a table that is to be alone on standard output.
+
+    Raises:
+        RequestError: "bad-option".
+    """
+    if format_ is not options.Format.table and (given := [name for name, is_given in others.items() if is_given]):
+        what, hint = f"--format {format_.value} prints the table alone", f"leave out {' and '.join(given)}, or --format"
+        raise RequestError(what, slug="bad-option", where=" ".join(given), hint=hint)
+
+
+def write(comparison: "Comparison", format_: options.Format, *, quiet: bool) -> None:
     """The table of the arms on standard output, and what takes care on standard error, so that a file is the table."""
     from rich.console import Console
 
@@ -88,5 +103,5 @@ def write(comparison: "Comparison", format_: options.Format) -> None:
     from dcp.report.result import result_table
 
     print(tables.WRITERS[format_.value](result_table(comparison)), end="")
-    if said := render.care(comparison):
+    if not quiet and (said := render.care(comparison)):
         Console(stderr=True).print(said)

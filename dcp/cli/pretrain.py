@@ -11,7 +11,7 @@ import typer
 
 from dcp.cli import options
 from dcp.cli.exit_codes import is_launched, is_main
-from dcp.cli.lines import complain, tell
+from dcp.cli.lines import tell
 from dcp.errors import DcpError, ProcessLost, RequestError
 from dcp.training.request import Request
 
@@ -64,10 +64,11 @@ def pretrain(
     if twice := sorted(keys[0] & keys[1]):
         what, hint = f"{twice[0]} is given twice, with --set and without", "Which of the two counts? Give it once."
         raise RequestError(what, slug="bad-override", where=twice[0], hint=hint)
-    sets, request = (*(set_ or ()), *(words or ())), Request(runs, resume, device, processes, warn=complain)
+    sets, request = (*(set_ or ()), *(words or ())), Request(runs, resume, device, processes)
     console = Console(stderr=format_ is not options.Format.table)  # then standard output is the table alone
     with Watcher(console, quiet=quiet or not is_main()) as watcher:
         watcher.doing("loading PyTorch")  # what is imported below takes seconds
+        request = replace(request, warn=watcher.warn)
         from dcp.recipe.recipe import Recipe
         from dcp.recipe.seeds import parse
         from dcp.studies.share import parse as parse_share

@@ -49,12 +49,16 @@ def probe(
         from dcp.report.chart_files import FOLDER as FIGURES
         from dcp.report.chart_files import check_figures, write_charts
         from dcp.report.html import reports
+        from dcp.runs.made_by_dcp import check_made_by_dcp
         from dcp.runs.run import find
 
-        check_figures(figures, runs)
+        found = find(runs_, runs)
+        for run in found:
+            check_figures(figures, run.path)
+            check_made_by_dcp(run.path, ["report.html"] if html else [])
         if choose_device(device) == "cpu":
             keep_freed_memory()
-        for run in find(runs_, runs):
+        for run in found:
             watcher.doing(f"preparing {run.path.name}")
             with run.lock(watcher.say):
                 names = [*(evaluation or run.recipe()["probe"]["after"]), "pictures"] if html else evaluation or []

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.live import Live
 
-from dcp.cli.lines import INDENT, paragraph, tell
+from dcp.cli.lines import complain, tell
 from dcp.cli.ticker import GAP, SHORTEST, Pulse, Ticker, drawn_bar, is_live
 from dcp.report.page import count
+from dcp.report.paragraphs import INDENT, paragraph, row
 from dcp.training.diagnosis.states import COMPLETE
 
 if TYPE_CHECKING:
@@ -50,17 +51,8 @@ class Bar:
         rest = self.health if first is self.progress else ()
         text = GAP.join(first)
         bar = drawn_bar(self.share, width - len(GAP.join(("", percent, text))))
-        head = [GAP.join((bar, percent, text))] if bar else _wrapped((percent, *first), width)
-        return [*head, *(_wrapped(rest, width) if rest else [])]
-
-
-def _wrapped(words: tuple[str, ...], width: int) -> list[str]:
-    """As few lines as hold the words, none of which is broken."""
-    lines = [words[0]]
-    for word in words[1:]:
-        longer = lines[-1] + GAP + word
-        lines = [*lines[:-1], longer] if len(longer) <= width else [*lines, word]
-    return lines
+        head = [GAP.join((bar, percent, text))] if bar else row((percent, *first), GAP, width)
+        return [*head, *(row(rest, GAP, width) if rest else [])]
 
 
 class Watcher:
@@ -108,6 +100,11 @@ class Watcher:
             self.said = time.monotonic()
             with self.ticker.away():
                 tell(self.console, text)
+
+    def warn(self, text: str) -> None:
+        """The same on standard error, and also where it is quiet."""
+        with self.ticker.away():
+            complain(text)
 
     def doing(self, text: str, share: float | None = None, pace: str = "") -> None:
         """What goes on from here, until there is something else to show; which share is done, and how fast."""
@@ -185,7 +182,8 @@ class Watcher:
             self.doing("saving")
 
     def _probe(self, line: dict[str, Any]) -> None:
-        self.rest() if self.live is not None else None
+        if self.live is not None:
+            self.rest()
         name, number, of = line["name"], line["number"], line["of"]
         if name:
             self.ticker.show(f"measuring: {name} ({number}/{of})" if number else f"measuring: {name}", line["share"])

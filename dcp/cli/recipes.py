@@ -7,16 +7,16 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from dcp.cli import options
-from dcp.cli.exit_codes import exits
-from dcp.cli.lines import paragraph
+from dcp.cli.exit_codes import exits, guarded
 from dcp.errors import RequestError
 from dcp.recipe import layers, shipped
 from dcp.recipe.toml import loads
+from dcp.report.paragraphs import paragraph
 
 if TYPE_CHECKING:
     from dcp.dynamics.simulate import Theory
@@ -35,6 +35,13 @@ All = Annotated[bool, typer.Option("--all", help="One a line, with those for tes
 def _without_a_command(context: typer.Context, all_: All = False) -> None:
     if context.invoked_subcommand is None:
         list_all(all_=all_)
+    elif all_:
+        raise typer.Exit(guarded(_misplaced))
+
+
+def _misplaced() -> NoReturn:
+    hint = "dcp recipes --all, or dcp recipes list --all"
+    raise RequestError("--all stands behind its command", slug="bad-option", where="dcp recipes --all", hint=hint)
 
 
 @recipes.command("list")

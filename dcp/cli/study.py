@@ -13,7 +13,7 @@ from rich.console import Console
 
 from dcp.cli import launch
 from dcp.cli import submit as submits
-from dcp.cli.compare import write
+from dcp.cli.compare import check_alone, write
 from dcp.cli.exit_codes import is_launched
 from dcp.cli.lines import tell, written
 from dcp.cli.options import Format
@@ -53,6 +53,7 @@ def pretrain(
     share: Share | None = None,
 ) -> int:
     """Do a study, or a share of it; the exit code: that of a failed run if one failed."""
+    check_alone(format_, {"--dry-run": dry_run, "--json": as_json})
     if is_launched():
         hint = f"dcp pretrain {source} --processes N starts N of them for each run"
         raise RequestError("a study starts its processes itself", slug="bad-option", hint=hint)
@@ -73,7 +74,7 @@ def pretrain(
         if request.processes > 1:
             return _launched(cell, request, stdout=STDERR if console.stderr else None)
         with Watcher(console, quiet=quiet) as watcher:
-            return training.pretrain(cell.recipe, replace(request, watch=watcher, say=watcher.say))
+            return training.pretrain(cell.recipe, replace(request, watch=watcher, say=watcher.say, warn=watcher.warn))
 
     try:
         result = execute.run(study, request, train, share)
@@ -109,13 +110,13 @@ def pretrain(
     if comparison is None:
         console.print()
     elif format_ is not Format.table:
-        write(comparison, format_)
+        write(comparison, format_, quiet=quiet)
     else:
+        console.print()
+        console.print(render.result(comparison))
         if not quiet and (said := render.care(comparison)):
             console.print()
             console.print(said)
-        console.print()
-        console.print(render.result(comparison))
         runs = "" if request.runs == Path("runs") else f" --runs {request.runs}"
         console.print()
         tell(console, f"Every score and all tests: dcp compare {study.name} --details{runs}")

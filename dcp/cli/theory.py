@@ -10,6 +10,7 @@ import typer
 
 from dcp.cli import options
 
+FILES = ("report.html", "results.csv", "figures.csv", "theory.json", "recipe.toml")
 PATIENCE = 2.0  # seconds until a reader is told that it takes longer
 
 
@@ -27,6 +28,7 @@ def theory(
     """The linear model of the papers: simulated beside its closed form, as table, CSV and HTML."""
     from rich.console import Console
 
+    from dcp.cli.lines import written
     from dcp.dynamics import simulate
     from dcp.dynamics.page import theory_page
     from dcp.report import render
@@ -43,8 +45,7 @@ def theory(
         timer.cancel()
     console = Console()
     console.print(render.terminal(theory_page(checked.name, checked.experiment, result, rows_only=quiet)))
-    if not quiet:
-        text = f"\n{folder}: report.html, results.csv, figures.csv, theory.json, recipe.toml"
-        console.print(text, highlight=False, soft_wrap=True)
+    console.print()
+    written(console, folder, FILES)
     if json_:
         print(json.dumps(simulate.plain(checked, result), allow_nan=False))

@@ -14,7 +14,7 @@ from rich.console import Console
 
 REDRAW_S = 0.25
 BEAT_S, STILL_S = 1.0, 2.0
-PATIENCE_S = 5.0  # without a terminal nothing is said of what takes less
+PATIENCE_S, AGAIN_S = 5.0, 30.0  # without a terminal nothing is said of what takes less, and then again so often
 LONGEST, SHORTEST = 20, 5  # columns of the bar
 GAP = "  "
 ERASE = "\r\x1b[K"
@@ -47,14 +47,14 @@ class Ticker:
         self.console, self.live = console, is_live(console)
         self.text, self.share, self.pace = "", None, ""  # type: tuple[str, float | None, str]
         self.since = time.monotonic()
-        self.said = False  # without a terminal, that the text goes on
+        self.due = PATIENCE_S  # without a terminal, after so long it is said that the text goes on
         self.ended = threading.Event()
         self.thread: threading.Thread | None = None
 
     def show(self, text: str, share: float | None = None, pace: str = "") -> None:
         """From now on this goes on, so much of it is done, at this pace; the time is since the text is another."""
         if text != self.text:
-            self.since, self.said = time.monotonic(), False
+            self.since, self.due = time.monotonic(), PATIENCE_S
         self.text, self.share, self.pace = text, share, pace
         if self.thread is None:
             with contextlib.suppress(OSError, SystemExit):
@@ -78,12 +78,14 @@ class Ticker:
     @contextlib.contextmanager
     def away(self) -> Iterator[None]:
         """Gone while something is printed, and there again."""
-        text, share, pace, since, said = self.text, self.share, self.pace, self.since, self.said
+        text, share, pace, since, due = self.text, self.share, self.pace, self.since, self.due
         self.clear()
-        yield
-        if text:
-            self.show(text, share, pace)
-            self.since, self.said = since, said
+        try:
+            yield
+        finally:
+            if text:
+                self.show(text, share, pace)
+                self.since, self.due = since, due
 
     def line(self, width: int) -> str:
         """What the line says, in at most so many columns."""
@@ -101,9 +103,9 @@ class Ticker:
         while not ended.wait(REDRAW_S):
             if self.live:
                 self._write(ERASE + self.line(self.console.width - 1))
-            elif not self.said and time.monotonic() - self.since >= PATIENCE_S:
-                self.said = True
-                self._write(f"{self.text} ...\n")
+            elif (seconds := time.monotonic() - self.since) >= self.due:
+                self._write(f"{self.text} ...{f'  {seconds:.0f} s' if self.due > PATIENCE_S else ''}\n")
+                self.due = seconds + AGAIN_S
 
     def _write(self, text: str) -> None:
         write(self.console, text)

@@ -4,10 +4,12 @@ Over images: what another draw of as many test images could have shown of the *s
 Over seeds: what another training could have shown. Neither says anything about the other.
 """
 
+import math
 from collections.abc import Sequence
 from statistics import NormalDist, fmean, variance
 
 LEVEL = 0.95
+SMALLEST_P = 1e-30  # no p-value is below: so far out quantiles are not to be trusted, and no model holds
 ROUNDING = 1e-12  # deviations this small beside the values, or beside 1, are none
 Interval = tuple[float, float]
 
@@ -42,13 +44,17 @@ def unpaired_over_images(a: float, around_a: Interval, b: float, around_b: Inter
 def p_of(value: float, interval: Interval, *, level: float = LEVEL) -> float | None:
     """Two-sided normal p-value of no difference that a difference and its interval imply (Altman and Bland 2011).
 
-    Its reach towards 0 counts, so that p is below 1 - level where the interval excludes 0. None without reach.
+    Its reach towards 0 counts, so that p is below 1 - level where the interval excludes 0. At least `SMALLEST_P`;
+    None without reach.
 
     >>> round(p_of(1.0, (0.0, 2.0)), 6)
     0.05
     """
     reach = value - interval[0] if value > 0 else interval[1] - value
-    return 2 * NormalDist().cdf(-quantile((1 - level) / 2) * abs(value) / reach) if reach > 0 else None
+    if reach <= 0:
+        return None
+    z = quantile((1 - level) / 2) * abs(value) / reach
+    return max(SMALLEST_P, math.erfc(z / math.sqrt(2)))  # NormalDist's cdf is 0 from 8.3 on
 
 
 def between(values: Sequence[float]) -> float:

@@ -10,7 +10,7 @@ McNemar's z, and unlike the normal interval it has a width when both are right o
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from dcp.comparison.intervals import LEVEL, Interval, quantile
+from dcp.comparison.intervals import LEVEL, SMALLEST_P, Interval, quantile
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,11 +41,12 @@ class McNemar(NamedTuple):
 
     @property
     def p(self) -> float:
-        """McNemar's exact two-sided p-value; 1 where both are right on the same images."""
+        """McNemar's exact two-sided p-value, at least `SMALLEST_P`; 1 where both are right on the same images."""
         from scipy.special import bdtr  # scipy.stats has it as binomtest, but takes seconds to import
 
         discordant = self.only_a + self.only_b
-        return min(1.0, 2 * float(bdtr(min(self.only_a, self.only_b), discordant, 0.5))) if discordant else 1.0
+        tail = float(bdtr(min(self.only_a, self.only_b), discordant, 0.5)) if discordant else 1.0
+        return min(1.0, max(SMALLEST_P, 2 * tail))
 
     def score(self, difference: float) -> float:
         """Score statistic of a true `difference` in (-1, 1), standard normal if it is true (Tango 1998).

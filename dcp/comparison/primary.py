@@ -17,18 +17,20 @@ Name = tuple[str, str]  # evaluation and score
 
 
 def primary_of(arms: Members) -> Name:
-    """Evaluation and score that the recipes name; where several differ, the first; without any, the usual one."""
-    if names := named(arms):
-        evaluation, _, score = names[0].partition(".")
-        return evaluation, score
-    there = (name for name in USUAL if any(having(members, *name) for members in arms.values()))
-    return next(there, USUAL[0])
+    """Evaluation and score that the recipes name; where several differ, the first."""
+    evaluation, _, score = named(arms)[0].partition(".")
+    return evaluation, score
 
 
 def named(arms: Members) -> list[str]:
-    """What the recipes call their primary score, "linear.top1", each once, in the order of the arms."""
+    """What the recipes call their primary score, "linear.top1", each once, in the order of the arms.
+
+    One without the key means the usual one: it has not agreed to another.
+    """
+    there = (name for name in USUAL if any(having(members, *name) for members in arms.values()))
+    usual = ".".join(next(there, USUAL[0]))
     values = (member.settings.get(KEY) for members in arms.values() for member in members)
-    return list(dict.fromkeys(value for value in values if isinstance(value, str) and "." in value))
+    return list(dict.fromkeys(value if isinstance(value, str) and "." in value else usual for value in values))
 
 
 def roles(arms: Members) -> dict[Name, Role]:

@@ -27,15 +27,13 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, NamedTuple
 
-from dcp.comparison.intervals import LEVEL, Interval, between
+from dcp.comparison.intervals import LEVEL, SMALLEST_P, Interval, between
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     Values = NDArray[np.bool_] | NDArray[np.float64]
-
-SMALLEST_P = 1e-30  # further out quantiles are not to be trusted, and no model holds
 
 
 class Part(NamedTuple):

@@ -1,22 +1,36 @@
 """What is said of an image file that cannot be used."""
 
+from typing import NamedTuple
+
 from dcp.errors import NotFetched, RunError, printable
 
-# what helps where a file is broken: a run knows the images that it was trained on by their names and sizes
-TRAINED = (
+
+class Mending(NamedTuple):
+    """What helps where a file is broken."""
+
+    hint: str
+    skipping: str  # what data.broken=skip does
+
+
+# a run knows the images that it was trained on by their names and sizes
+TRAINED = Mending(
     "Was it whole when the run began? Restore that very file, and go on with --resume.\n"
-    "Else replace it, or take it out of the folder, and begin anew: run.name=NAME."
+    "Else replace it, or take it out of the folder, and begin anew: run.name=NAME.",
+    "has another take its place",
 )
-UNTRAINED = "It is for testing: replace the file, or take it out of the folder, and go on with --resume."
+UNTRAINED = Mending(
+    "It is for testing: replace the file, or take it out of the folder, and go on with --resume.", "leaves it out"
+)
 
 
 class Undecodable(RunError):
     """The content of a file is no image that could be decoded; the file itself can be read."""
 
 
-def broken(shown: str, error: Exception, hint: str = TRAINED) -> RunError:
+def broken(shown: str, error: Exception, mending: Mending = TRAINED) -> RunError:
     """The error for an image of this name that cannot be used, with Pillow's or the system's reason."""
     kind: type[RunError] = RunError
+    hint = mending.hint
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         reason, hint = "the file has gone since the folder was listed", "Put it back and go on with --resume."
     elif isinstance(error, PermissionError):
@@ -27,6 +41,5 @@ def broken(shown: str, error: Exception, hint: str = TRAINED) -> RunError:
         reason, hint = error.message, error.hint
     else:
         reason, kind = str(error).strip() or type(error).__name__, Undecodable
-        skipping = "leaves it out" if hint == UNTRAINED else "has another take its place"
-        hint += f"\nOr go on without it: --resume data.broken=skip {skipping}."
+        hint += f"\nOr go on without it: --resume data.broken=skip {mending.skipping}."
     return kind(f"cannot read an image: {reason}", slug="broken-image", where=printable(shown), hint=hint)

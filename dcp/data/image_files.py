@@ -20,7 +20,7 @@ import torch
 from PIL import ExifTags, Image, UnidentifiedImageError
 from torch import Tensor
 
-from dcp.data.broken_files import TRAINED, broken
+from dcp.data.broken_files import TRAINED, Mending, broken
 from dcp.data.grey_levels import Range, is_deep, to_bytes
 from dcp.data.regular_files import open_regular
 from dcp.errors import LFS_POINTER, MissingExtra, RunError, not_fetched, printable
@@ -99,7 +99,7 @@ def check_size(height: int, width: int) -> None:
         raise ValueError(size)
 
 
-def decode(source: Source, grey: Range | None = None, shown: str = "", mending: str = TRAINED) -> Tensor:
+def decode(source: Source, grey: Range | None = None, shown: str = "", mending: Mending = TRAINED) -> Tensor:
     """One image file as uint8 [3, h, w] RGB, upright; the module says how other colour modes become RGB.
 
     Args:
@@ -129,7 +129,7 @@ def pixels(source: Source, grey: Range | None) -> Tensor:
 
 
 @contextmanager
-def in_words(shown: str, mending: str = TRAINED) -> Iterator[None]:
+def in_words(shown: str, mending: Mending = TRAINED) -> Iterator[None]:
     """Whatever stops an image from being read becomes one RunError that names it.
 
     Args:

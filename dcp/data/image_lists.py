@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from dcp.data.broken_files import TRAINED, Undecodable
+from dcp.data.broken_files import TRAINED, Mending, Undecodable
 from dcp.data.channels import pixels
 from dcp.data.grey_levels import Range
 from dcp.data.image_files import in_words
@@ -44,7 +44,7 @@ class ImageList(ABC):
     left_out: Mapping[str, int] = field(default_factory=dict)  # what was met and is no image, by ending
     grey: Range | None = None  # of values of more than 8 bits; None for each kind's own
     layout: Layout = RGB  # of what they become
-    mending: str = TRAINED  # what helps where an image is broken
+    mending: Mending = TRAINED  # what helps where an image is broken
     skips: bool = False  # whether others take the place of images that cannot be decoded
     in_place: dict[int, int] = field(default_factory=dict, init=False)  # image -> the one in its place, as far as known
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from dcp import catalogue
 from dcp.dynamics.result import Result, Row, finite, in_words
-from dcp.report.page import NOTHING, Grid, Lines, Page, count
+from dcp.report.page import NOTHING, Grid, Lines, Page, count, listed
 
 MOST_ROWS, SHOWN = 20, 5  # of a quantity with more rows than that the worst few are shown; the CSV has all
 
@@ -45,18 +45,18 @@ def seen(experiment: str, result: Result) -> str:
     parts = []
     if errors := [abs(row.difference) / row.standard_error for row in equal if row.standard_error]:
         parts.append(f"{count(len(errors), 'number')} from samples lie within {max(errors):.1f} standard errors of it")
-    elif equal:
-        largest: dict[str, float] = {}
-        for row in equal:
-            largest[row.quantity] = max(largest.get(row.quantity, 0.0), abs(row.closed_form))
-        worst = max(abs(row.difference) / (largest[row.quantity] or 1.0) for row in equal)
+    elif numbers := [row for row in equal if row.closed_form]:
+        worst = max(map(relative_difference, numbers))
         digits = 15 if worst < 1e-15 else int(-math.log10(worst))
         how = f"to {digits} digits" if digits >= 4 else f"within {100 * worst:.1g} %"
-        parts.append(f"{count(len(equal), 'simulated number')} agree with it {how}")
+        parts.append(f"{count(len(numbers), 'simulated number')} agree{'s' * (len(numbers) == 1)} with it {how}")
+    if zeros := [abs(row.simulated) for row in equal if not row.closed_form and not errors]:
+        what = "one that should be 0 is" if len(zeros) == 1 else f"{count(len(zeros))} that should be 0 are"
+        parts.append(f"{what} at most {max(zeros):.1g}")
     if bounds:
         held = sum(row.difference <= ROUNDING * max(1.0, abs(row.closed_form)) for row in bounds)
         parts.append(f"{held} of {count(len(bounds), 'number')} keep to a bound")
-    return f"{words} Beside the closed form: {' and '.join(parts)}." if parts else words
+    return f"{words} Beside the closed form: {listed(parts)}." if parts else words
 
 
 def relative_difference(row: Row) -> float:

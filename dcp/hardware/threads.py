@@ -65,7 +65,7 @@ def tried(step: Callable[[], object]) -> Threads:
     numbers = [number for number in _numbers(MOST) if not hindered(number)]
     if numbers == [1]:
         torch.set_num_threads(1)
-        return Threads(1, "1, as other programs are busy on the other cores")
+        return Threads(1, "1 (more get in each other's way beside other programs)")
     times: dict[int, list[float]] = {number: [] for number in numbers}
     began = time.perf_counter()
     for turn in range(ROUNDS + 1):

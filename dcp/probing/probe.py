@@ -51,7 +51,8 @@ def probe(
         data: source of other images, "cifar100"; its further keys are overrides, "probe.data.root=...".
         device: where the features are made.
         say: is told what is skipped and why.
-        watch: is told how far it is: {"kind": "probe", "name", "number", "of", "share"}, the name "" at the end.
+        watch: is told how far it is: {"kind": "probe", "name", "number", "of", "share"}, the name "" at the end; the
+            share that is done is None where nobody knows it.
         forgiving: an evaluation that these data do not allow is said and skipped instead of raised.
 
     Returns:
@@ -85,7 +86,7 @@ def probe(
     written: dict[str, Any] = {}
     total = sum(map(len, splits.values()))
 
-    def tell(name: str, number: int, share: float) -> None:
+    def tell(name: str, number: int, share: float | None) -> None:
         watch({"kind": "probe", "name": name, "number": number, "of": len(names), "share": share})
 
     try:
@@ -93,8 +94,8 @@ def probe(
         trained, untrained = subjects(run, recipe, encoders, splits, choose_device(device), made)
         for number, name in enumerate(names, 1):
             try:
-                halves = partial(tell, name, number)
-                scores, arrays = _measured(name, recipe, trained, untrained, halves)
+                tell(name, number, None)
+                scores, arrays = _measured(name, recipe, trained, untrained)
             except RequestError as error:
                 if not forgiving:
                     raise
@@ -174,16 +175,11 @@ def _allowed(names: tuple[str, ...], splits: dict[Split, Dataset], say: Say | No
 
 
 def _measured(
-    name: str, recipe: Recipe, trained: Subject, untrained: Subject, made: Callable[[float], None]
+    name: str, recipe: Recipe, trained: Subject, untrained: Subject
 ) -> "tuple[dict[str, Any], dict[str, NDArray[Any]]]":
-    """Keys of a ProbeRecord; and what is written beside it: predictions with their labels, if any, and arrays.
-
-    `made` is told which share is done: the trained encoder is one half, the untrained one the other.
-    """
+    """Keys of a ProbeRecord; and what is written beside it: predictions with their labels, if any, and arrays."""
     evaluate, config = catalogue.load("evaluations", name).evaluate, getattr(recipe.probe, name)
-    made(0.0)
     scores: Scores = evaluate(trained, config, seed=recipe.run.seed)
-    made(0.5)
     random: Scores = evaluate(untrained, config, seed=recipe.run.seed)
     record = {
         "score": scores.score,

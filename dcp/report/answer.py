@@ -1,22 +1,18 @@
-"""What a comparison comes to: who is better in the primary score, by how much, how sure; and what that leaves open."""
+"""What a comparison or a run comes to, in sentences: who is better in the primary score, by how much, how sure."""
 
-import json
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from dcp.comparison.arms import Arm
-from dcp.comparison.compare import ArmScore, Comparison, ScoreRow
-from dcp.comparison.primary import USUAL
+from dcp.comparison.arms import Member
+from dcp.comparison.compare import Comparison, ScoreRow
+from dcp.comparison.primary import primary_of
 from dcp.comparison.scores import image_interval, score_of
-from dcp.report import result
-from dcp.report.page import NOTHING, Grid, count, duration, figure, listed, span
+from dcp.comparison.significance import IMAGES, SEEDS_AND_IMAGES, Difference
+from dcp.report.page import count, figure, listed, probability, span
+from dcp.report.result import ends_of, figure_of
 from dcp.runs.records import UNTRAINED, is_share
 from dcp.runs.run import Run
 
-KNN = "knn top1"
-MOST_SETTINGS = 3  # columns of the table
-LONGEST = 24  # letters of a setting in it
+FEW = 4  # so many arms beside the first have a clause each in the sentence
 
 
 @dataclass(frozen=True)
@@ -24,106 +20,152 @@ class Answer:
     """The first words of a report."""
 
     sentence: str  # who is better
-    warning: str  # what makes the sentence matter less; "" if nothing does
-    limits: tuple[str, ...]  # what it does not say, in whole sentences
+    warning: str = ""  # what makes the sentence matter less; "" if nothing does
+    limits: tuple[str, ...] = ()  # what it does not say, in whole sentences
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """All of it, sentence by sentence."""
+        return tuple(filter(None, (self.sentence, self.warning, *self.limits)))
 
 
-def answer(comparison: Comparison, letters: Mapping[str, str]) -> Answer:
-    """The answer in words, as `result` has it; the `letters` are those of arms by name."""
-    sentence, *limits = result.answer(comparison)
-    row = comparison.primary
+def answer(comparison: Comparison) -> Answer:
+    """Who is better in the primary score, by how much and how sure; then what that does not say."""
+    row, first = comparison.primary, comparison.arms[0].name
     if row is None:
-        return Answer(sentence, "", tuple(limits))
-    names = {arm.name: f"{letters[arm.name]} {arm.name}" for arm in comparison.arms}
-    ranked = sorted((arm for arm in row.arms if arm.mean is not None), key=lambda arm: -(arm.mean or 0.0))
-    return Answer(
-        sentence, _warning(ranked, names, comparison.baseline), (*limits, *_limits(comparison, row, ranked, names))
-    )
+        evaluation, name = comparison.primary_name[0], " ".join(comparison.primary_name)
+        return Answer(f"No verdict: no run has the primary score, {name}. dcp probe RUN -e {evaluation} measures it.")
+    if not row.differences:
+        (score,) = row.arms
+        over = f" over {count(len(score.seeds), 'seed')}" if score.over_seeds else " over test images"
+        interval = f" (95 % interval {ends_of(row, score.interval)}{over})" if score.interval else ""
+        sentence = f"{first} has {row.name} {figure_of(row, score.mean)}{' %' * is_share(row.score)}{interval}."
+        return Answer(sentence, _warning(row, comparison.baseline))
+    if len(row.differences) == 1:
+        said = _of_two(row, row.differences[0])
+    elif len(row.differences) <= FEW:
+        level = f" ({figure_of(row, row.arms[0].mean)}{' %' * is_share(row.score)})" if row.arms[0].seeds else ""
+        said = f"compared with {first}{level}: {'; '.join(_clause(row, each) for each in row.differences)}"
+    else:
+        said = _counted(row)
+    return Answer(f"In {row.name}, {said}.", _warning(row, comparison.baseline), _limits(row))
 
 
 def answer_of_run(run: Run) -> Answer:
     """What one run reached in the primary score, beside the encoder that it began with."""
-    probes = run.probes()
-    scores = {f"{name} {score}": (probe, score) for name, probe in probes.items() for score in probe.score}
-    shares = [name for name, (probe, score) in scores.items() if is_share(score) and score_of(probe, score) is not None]
-    if not shares:
-        return Answer("This run has no score yet; dcp probe measures it.", "", ())
-    key = run.recipe().get("probe", {}).get("primary", "")
-    wanted = (str(key).replace(".", " "), *map(" ".join, USUAL), shares[0])
-    name = next(name for name in wanted if name in shares)
-    probe, score = scores[name]
-    value, before = score_of(probe, score) or 0.0, score_of(probe.random_encoder, score)
-    interval = image_interval(probe, score)
+    member = Member.of(run)
+    evaluation, score = primary_of({run.path.name: [member]})
+    name, probe = f"{evaluation} {score}", member.probes.get(evaluation)
+    value = None if probe is None else score_of(probe, score)
+    if probe is None or value is None:
+        return Answer(f"The primary score, {name}, has not been measured; dcp probe RUN -e {evaluation} measures it.")
+    before, interval = score_of(probe.random_encoder, score), image_interval(probe, score)
+    percent, points = (" %", " points") if is_share(score) else ("", "")
     around = f" (95 % interval over test images {span(score, interval)})" if interval else ""
-    if before is None:
-        beside, warning = "", ""
-    else:
-        points = figure(score, abs(value - before))
-        beside = f", {points} points {'above' if value > before else 'below'} the {figure(score, before)} % of the"
-        beside += " encoder before training" if run.record.weights else " untrained encoder"
+    sentence, warning = f"{name} is {figure(score, value)}{percent}{around}", ""
+    if before is not None:
+        side = "above" if value > before else "below"
+        beside = f"{figure(score, abs(value - before))}{points} {side} the {figure(score, before)}{percent} of"
+        sentence += f", {'the same as that of' if value == before else beside} the "
+        sentence += "encoder before training" if run.record.weights else "untrained encoder"
         warning = "" if value > before else "Training has not improved the features."
-    return Answer(f"{name} is {figure(score, value)} %{around}{beside}.", warning, ())
+    return Answer(f"{sentence}.", warning)
 
 
-def _warning(ranked: Sequence[ArmScore], names: Mapping[str, str], baseline: str) -> str:
+def _of_two(row: ScoreRow, difference: Difference) -> str:
+    """What the only difference says, the better one first."""
+    arm, against, value = difference.arm, difference.against, difference.value
+    if value is None:
+        return f"{arm} and {against} are not compared: {difference.why}"
+    if _level(row, value):
+        return f"{arm} and {against} are level{_how_sure(row, difference)}"
+    better, worse = (against, arm) if value < 0 else (arm, against)
+    if difference.verdict == "undecided":
+        return f"{better} is {_size(row, value)} above {worse}, not clearly{_how_sure(row, difference)}"
+    return f"{better} is better than {worse} by {_size(row, value)}{_how_sure(row, difference)}"
+
+
+def _clause(row: ScoreRow, difference: Difference) -> str:
+    """What one of several differences from the first arm says."""
+    arm, value = difference.arm, difference.value
+    if value is None:
+        return f"{arm} is not compared ({difference.why})"
+    if _level(row, value):
+        return f"{arm} is level with it{_how_sure(row, difference)}"
+    if difference.verdict == "undecided":
+        side = "above" if value > 0 else "below"
+        return f"{arm} is {_size(row, value)} {side}, not clearly{_how_sure(row, difference)}"
+    verdict = "better" if difference.verdict == "higher" else "worse"
+    return f"{arm} is {verdict} by {_size(row, value)}{_how_sure(row, difference)}"
+
+
+def _how_sure(row: ScoreRow, difference: Difference) -> str:
+    """Interval and p, and why there is no verdict where something stands in its way.
+
+    The interval is that of the difference as the sentence has it, which is never negative.
+    """
+    undecided, ends = difference.verdict == "undecided", difference.interval
+    if ends and (difference.value or 0.0) < 0:
+        ends = -ends[1], -ends[0]
+    holm, p = "Holm " * (len(row.differences) > 1), difference.p_holm
+    parts = (
+        f"95 % interval {ends_of(row, ends, signs=undecided)}" if ends and not difference.nothing else "",
+        "" if p is None else f"{holm}p {probability(p)}",
+        "" if not undecided or (difference.firm and ends) else difference.why,
+    )
+    return f" ({', '.join(filter(None, parts))})" if any(parts) else ""
+
+
+def _level(row: ScoreRow, value: float) -> bool:
+    """Whether no digit that is shown differs."""
+    return not any(sign in "123456789" for sign in figure_of(row, value))
+
+
+def _counted(row: ScoreRow) -> str:
+    """What many differences come to, with the largest of those that are decided."""
+    groups: dict[str, list[Difference]] = {"higher": [], "lower": [], "undecided": [], "": []}
+    for difference in row.differences:
+        groups["" if difference.value is None else difference.verdict].append(difference)
+    words = {"higher": "better", "lower": "worse", "undecided": "not clearly different", "": "not compared"}
+    parts = []
+    for verdict, group in groups.items():
+        largest = sorted(group, key=lambda difference: -abs(difference.value or 0.0))[:3]
+        named = ", ".join(f"{each.arm} by {_size(row, each.value or 0.0)}" for each in largest)
+        more = ", ..." if len(group) > len(largest) else ""
+        if group:
+            parts.append(f"{len(group)} {words[verdict]}" + f" ({named}{more})" * (verdict in ("higher", "lower")))
+    against = row.differences[0].against
+    return f"of {len(row.differences)} arms compared with {against} (Holm's correction), {listed(parts)}"
+
+
+def _size(row: ScoreRow, value: float) -> str:
+    return f"{figure_of(row, abs(value))}{' points' * is_share(row.score)}"
+
+
+def _warning(row: ScoreRow, baseline: str) -> str:
     """Which arms training has not helped."""
-    known = [(arm.arm, arm.mean, arm.untrained) for arm in ranked if arm.mean is not None and arm.untrained is not None]
-    below = [names[name] for name, mean, before in known if mean <= before]
+    known = [arm for arm in row.arms if arm.mean is not None]
+    below = [arm.arm for arm in known if arm.untrained is not None and (arm.mean or 0.0) <= arm.untrained]
     its, the = ("its untrained encoder", "the untrained encoder") if baseline == UNTRAINED else (baseline, baseline)
-    if len(below) > 1 and len(below) == len(ranked):
+    if len(below) > 1 and len(below) == len(known):
         return f"No arm is better than {its}."
     return f"{listed(below)} {'are' if len(below) > 1 else 'is'} no better than {the}." if below else ""
 
 
-def _limits(comparison: Comparison, row: ScoreRow, ranked: Sequence[ArmScore], names: Mapping[str, str]) -> list[str]:
-    """What the tables show and the sentence leaves out."""
-    lines = []
-    if len(ranked) > 2:
-        first = names[row.arms[0].arm]
-        lines.append(f"Each arm is tested against {first} only, not against the others.")
-    neighbours = next((each for each in comparison.scores if each.name == KNN != row.name), None)
-    if neighbours is not None and len(ranked) > 1:
-        near = [arm for arm in neighbours.arms if arm.mean is not None]
-        nearest = max(near, key=lambda arm: arm.mean or 0.0, default=None)
-        if nearest is not None and nearest.arm != ranked[0].arm:
-            best = figure(neighbours.score, nearest.mean)
-            lines.append(f"The order differs between scores: in {KNN} {names[nearest.arm]} is ahead with {best} %.")
-    return lines
-
-
-def overview(comparison: Comparison, letters: Mapping[str, str]) -> tuple[Grid, str]:
-    """A row an arm: what it does differently, its main scores, its state, and what it cost; and a note below it.
-
-    Keys that not all arms have are those of a variant, and left out beside others.
-    """
-    row = comparison.primary
-    everywhere = [setting for setting in comparison.settings if None not in setting.values]
-    settings = (everywhere or comparison.settings)[:MOST_SETTINGS]
-    scores = {each.name: each for each in ([row] if row else []) + list(comparison.scores)}
-    shown = [scores[name] for name in dict.fromkeys([row.name if row else "", *map(" ".join, USUAL)]) if name in scores]
-    rows = []
-    for i, arm in enumerate(comparison.arms):
-        values = [setting.values[i] for setting in settings]
-        cells = [_score(each.score, each.arms[i]) for each in shown]
-        cost = count(arm.cost.images_per_s), duration(arm.cost.wall_s)
-        rows.append((f"{letters[arm.name]} {arm.name}", *map(_short, values), *cells, _state(arm), *cost))
-    columns = [*(setting.key for setting in settings), *(f"{each.name} in %" for each in shown)]
-    left = len(comparison.settings) - len(settings)
-    more = f"{count(left, 'further setting')} differ{'s' * (left == 1)}: Settings, cost and state." if left else ""
-    return Grid("The arms", ("", *columns, "state", "images/s", "time"), (("", tuple(rows)),)), more
-
-
-def _score(score: str, arm: ArmScore) -> str:
-    return figure(score, arm.mean) + (f" ({span(score, arm.interval)})" if arm.interval else "")
-
-
-def _state(arm: Arm) -> str:
-    """The state of an arm's runs; where they differ, how many have each."""
-    names = [state.name for state in arm.states]
-    counts = {name: names.count(name) for name in names}
-    return names[0] if len(counts) == 1 else ", ".join(f"{number} {name}" for name, number in counts.items())
-
-
-def _short(value: Any) -> str:
-    text = NOTHING if value is None else json.dumps(value, ensure_ascii=False).strip('"')
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+def _limits(row: ScoreRow) -> tuple[str, ...]:
+    """What the sentence and the intervals in it leave out."""
+    methods, lines = {difference.method for difference in row.differences} - {""}, []
+    if methods & {*IMAGES}:
+        lines.append(
+            "One seed each: this compares the trained encoders, on images like the test images. It does not say which"
+            " recipe is better: other seeds may reverse the order. Train several (--seeds 0-4)."
+        )
+    if methods - {*IMAGES}:
+        images = " and other test images of the same kind" if methods & {*SEEDS_AND_IMAGES} else ""
+        lines.append(
+            f"This covers other seeds of the same recipes{images}; it does not cover other data, longer training or"
+            " tuned settings."
+        )
+    if len(row.differences) > 1:
+        lines.append(f"Each arm is tested against {row.differences[0].against} only, not against the others.")
+    return tuple(lines)

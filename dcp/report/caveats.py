@@ -154,7 +154,7 @@ def fates(absent_runs: Sequence[Absent]) -> str:
 
 def _primary_scores(arms: Members) -> Iterator[str]:
     if len(names := named(arms)) > 1:
-        yield f"The recipes name several primary scores ({', '.join(names)}); {names[0]} is taken."
+        yield f"The recipes have different primary scores ({', '.join(names)}); {names[0]} is taken."
 
 
 def _missing_probes(members: Sequence[Member]) -> Iterator[str]:

@@ -7,6 +7,7 @@ from dcp.errors import RequestError
 from dcp.report.charts.canvas import FORMATS
 from dcp.report.html.reports import charts
 from dcp.runs.disk import atomic_write, make_folder
+from dcp.runs.made_by_dcp import check_made_by_dcp
 from dcp.runs.run import Run
 
 FOLDER = "figures"
@@ -16,7 +17,7 @@ def check_figures(kind: str | None, out: Path | None) -> None:
     """Refuse what cannot be written, before any run is read.
 
     Raises:
-        RequestError: "bad-option", no such format, or no folder for it.
+        RequestError: "bad-option", no such format, or no folder for it; "files-exist", charts that are not dcp's.
     """
     if kind is None:
         return
@@ -26,6 +27,7 @@ def check_figures(kind: str | None, out: Path | None) -> None:
     if out is None:
         hint = f"--out DIR --figures {kind} writes them into DIR/{FOLDER}"
         raise RequestError("there is no folder to write figures into", slug="bad-option", where="--figures", hint=hint)
+    check_made_by_dcp(out / FOLDER, sorted(path.name for path in (out / FOLDER).glob(f"*.{kind}")))
 
 
 def write_charts(shown: Comparison | Run, kind: str, out: Path) -> list[Path]:

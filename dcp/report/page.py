@@ -12,6 +12,7 @@ from dcp.errors import printable
 from dcp.runs.records import is_share
 
 NOTHING = "-"
+SMALL_P = 1e-6  # what is smaller is told as that
 # Of these evaluations the terminal shows only some scores, those that docs/evaluation.md explains; JSON and Markdown
 # have all.
 MAIN = {"spectrum": ("rankme", "participation_ratio", "F_effective_rank", "alignment")}
@@ -169,13 +170,15 @@ def operations(number: float | None) -> str:
 
 
 def probability(p: float | None) -> str:
-    """A p-value in words; never 0, which no test can show.
+    """A p-value in words; how far one is below a millionth, no model of the data says.
 
-    >>> probability(0.03456), probability(0.5), probability(0.00123), probability(1.4e-9), probability(None)
-    ('0.035', '0.50', '0.0012', '1e-09', '-')
+    >>> probability(0.03456), probability(0.5), probability(0.00123), probability(2e-5), probability(1.4e-9)
+    ('0.035', '0.50', '0.0012', '2e-05', '< 1e-6')
     """
     if p is None:
         return NOTHING
+    if p < SMALL_P:
+        return "< 1e-6"
     digits = next((digits for least, digits in ((0.1, 2), (0.01, 3), (0.0001, 4)) if p >= least), 0)
     return f"{p:.{digits}f}" if digits else f"{p:.0e}"
 

@@ -7,11 +7,12 @@ from typing import Any
 from dcp.comparison.compare import Comparison
 from dcp.comparison.intervals import LEVEL
 from dcp.report import tables
+from dcp.report.answer import answer
 from dcp.report.caveats import caveats, covers
 from dcp.report.comparison_page import comparison_page
 from dcp.report.escapes import in_markdown, line_in_markdown
 from dcp.report.page import Lines, Page, one_line
-from dcp.report.result import answer, result_table
+from dcp.report.result import result_table
 from dcp.report.summary_page import summary_page
 from dcp.report.terminal import TerminalPage, TerminalTable
 from dcp.runs.json_files import to_json
@@ -27,7 +28,7 @@ def table(comparison: Comparison, *, scores_only: bool = False) -> TerminalPage:
 
 def result(comparison: Comparison) -> TerminalTable:
     """What a comparison comes to, for the terminal: the answer and the table of its arms; fits its width."""
-    return TerminalTable(answer(comparison), result_table(comparison))
+    return TerminalTable(answer(comparison).lines, result_table(comparison))
 
 
 def care(comparison: Comparison) -> TerminalPage | None:
@@ -39,7 +40,7 @@ def care(comparison: Comparison) -> TerminalPage | None:
 def markdown(comparison: Comparison) -> str:
     """A comparison as Markdown: the answer, the table of its arms, and then everything."""
     page = comparison_page(comparison)
-    sentences = "\n\n".join(map(line_in_markdown, answer(comparison)))
+    sentences = "\n\n".join(map(line_in_markdown, answer(comparison).lines))
     opening = f"{sentences}\n\n{tables.markdown(result_table(comparison))}"
     head, title, rest = page_markdown(page).partition("\n\n")
     return f"{head}{title}{opening}\n{rest}"
@@ -54,7 +55,7 @@ def plain(comparison: Comparison) -> dict[str, Any]:
     content = {
         "schema": SCHEMA,
         "primary": ".".join(comparison.primary_name),
-        "answer": answer(comparison),
+        "answer": answer(comparison).lines,
         "arms": [asdict(arm) for arm in comparison.arms],
         "scores": scores,
         "settings": [asdict(setting) for setting in comparison.settings],

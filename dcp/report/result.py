@@ -1,113 +1,36 @@
-"""What a comparison comes to: who is better in the primary score, by how much, how sure; and the table of its arms."""
+"""The table that a comparison comes to: a row an arm, with scores, state and cost."""
 
+import json
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 from dcp.comparison.arms import mean
-from dcp.comparison.compare import ArmScore, Comparison, ScoreRow
-from dcp.comparison.significance import IMAGES, SEEDS_AND_IMAGES, Difference
-from dcp.report.page import NOTHING, count, duration, listed, probability, significant
+from dcp.comparison.compare import ArmScore, Comparison, ScoreRow, Setting
+from dcp.comparison.scores import NO_PROBE, score_of
+from dcp.report.page import NOTHING, count, duration, significant
 from dcp.report.tables import Cell, Column, Table
 from dcp.runs.records import is_share
 
-FEW = 4  # so many arms beside the first have a clause each in the sentence
 MANY_IMAGES = 10_000  # from here on a hundredth of a percent is an image or more
-NETWORK_AND_DATA = ("network.", "data.", "probe.")  # what decides the scores of an untrained encoder
+# what decides the scores of an untrained encoder
+BEFORE_TRAINING = ("network.", "data.", "probe.", "views.normalize")
+LONGEST = 24  # letters of a setting
 
 
-def answer(comparison: Comparison) -> tuple[str, ...]:
-    """Who is better in the primary score, by how much and how sure; then what that does not say."""
-    row, first = comparison.primary, comparison.arms[0].name
-    if row is None:
-        evaluation, name = comparison.primary_name[0], " ".join(comparison.primary_name)
-        return (f"No verdict: no run has the primary score, {name}. dcp probe RUN -e {evaluation} measures it.",)
-    if not row.differences:
-        (score,) = row.arms
-        over = f" over {count(len(score.seeds), 'seed')}" if score.over_seeds else " over test images"
-        interval = f" (95 % interval {_ends(row, score.interval)}{over})" if score.interval else ""
-        return (f"{first} has {row.name} {_figure(row, score.mean)}{' %' * is_share(row.score)}{interval}.",)
-    if len(row.differences) == 1:
-        said = _of_two(row, row.differences[0])
-    elif len(row.differences) <= FEW:
-        level = f" ({_figure(row, row.arms[0].mean)}{' %' * is_share(row.score)})" if row.arms[0].seeds else ""
-        said = f"compared with {first}{level}: {'; '.join(_clause(row, each) for each in row.differences)}"
-    else:
-        said = _counted(row)
-    return (f"In {row.name}, {said}.", *_limits(row))
+def result_table(comparison: Comparison, settings: Sequence[Setting] = ()) -> Table:
+    """A row an arm: primary score, kNN, state and cost; and one of the untrained encoder, where all begin alike.
 
-
-def _of_two(row: ScoreRow, difference: Difference) -> str:
-    """What the only difference says, the better one first."""
-    arm, against = difference.arm, difference.against
-    if difference.value is None:
-        return f"{arm} and {against} are not compared: {difference.why}"
-    better, worse = (against, arm) if difference.verdict == "lower" else (arm, against)
-    verdict = "and {} are not clearly different" if difference.verdict == "undecided" else "is better than {}"
-    return f"{better} {verdict.format(worse)}{_sizes(row, difference)}"
-
-
-def _clause(row: ScoreRow, difference: Difference) -> str:
-    """What one of several differences from the first arm says."""
-    if difference.value is None:
-        return f"{difference.arm} is not compared ({difference.why})"
-    verdict = {"higher": "is better", "lower": "is worse"}.get(difference.verdict, "is not clearly different")
-    return f"{difference.arm} {verdict}{_sizes(row, difference)}"
-
-
-def _sizes(row: ScoreRow, difference: Difference) -> str:
-    """How large a difference is, and how sure."""
-    value, ends = difference.value or 0.0, difference.interval
-    p = f"{'Holm ' * (len(row.differences) > 1)}p {probability(difference.p_holm)}" if difference.p_holm else ""
-    if difference.verdict == "undecided":
-        interval = f"95 % interval {_ends(row, ends, signs=True)}" if ends else ""
-        why = "" if difference.firm and ends else difference.why
-        return f" ({', '.join(filter(None, (_size(row, value, signs=True), interval, p, why)))})"
-    low, high = ends or (value, value)  # a verdict has an interval
-    low, high = (low, high) if value > 0 else (-high, -low)
-    return f" by {_size(row, abs(value))} (95 % interval {_ends(row, (low, high))}, {p})"
-
-
-def _counted(row: ScoreRow) -> str:
-    """What many differences come to, with the largest of those that are decided."""
-    groups: dict[str, list[Difference]] = {"higher": [], "lower": [], "undecided": [], "": []}
-    for difference in row.differences:
-        groups["" if difference.value is None else difference.verdict].append(difference)
-    words = {"higher": "better", "lower": "worse", "undecided": "not clearly different", "": "not compared"}
-    parts = []
-    for verdict, group in groups.items():
-        largest = sorted(group, key=lambda difference: -abs(difference.value or 0.0))[:3]
-        named = ", ".join(f"{each.arm} by {_size(row, abs(each.value or 0.0))}" for each in largest)
-        more = ", ..." if len(group) > len(largest) else ""
-        if group:
-            parts.append(f"{len(group)} {words[verdict]}" + f" ({named}{more})" * (verdict in ("higher", "lower")))
-    against = row.differences[0].against
-    return f"of {len(row.differences)} arms compared with {against} (Holm's correction), {listed(parts)}"
-
-
-def _limits(row: ScoreRow) -> tuple[str, ...]:
-    """What the intervals of the differences leave out."""
-    methods, lines = {difference.method for difference in row.differences} - {""}, []
-    if methods & {*IMAGES}:
-        lines.append(
-            "One seed each: this compares the trained encoders, on images like the test images. It does not say which"
-            " recipe is better: other seeds may reverse the order. Train several (--seeds 0-4)."
-        )
-    if methods - {*IMAGES}:
-        images = " and other test images of the same kind" if methods & {*SEEDS_AND_IMAGES} else ""
-        lines.append(
-            f"This covers other seeds of the same recipes{images}; it does not cover other data, longer training or"
-            " tuned settings."
-        )
-    return tuple(lines)
-
-
-def result_table(comparison: Comparison) -> Table:
-    """A row an arm: primary score, kNN, state and cost; and one before training, where all begin alike."""
+    Args:
+        comparison: of which it is.
+        settings: that differ between the arms, and have a column each.
+    """
     arms, primary = comparison.arms, comparison.primary
     knn = next((row for row in comparison.scores if row.name == "knn top1" and row is not primary), None)
     shown = [row for row in (primary, knn) if row is not None]
     columns = (
         Column("arm", "arm", number=False),
+        *(Column(setting.key, setting.key, number=False) for setting in settings),
         Column("seeds", "seeds", optional=len({len(arm.seeds) for arm in arms}) == 1),
         *(Column(row.name + " in %" * is_share(row.score), _key(row), interval=True) for row in shown),
         *(
@@ -122,6 +45,7 @@ def result_table(comparison: Comparison) -> Table:
     rows = [
         (
             Cell(arm.name, arm.name),
+            *(_setting(setting.values[i]) for setting in settings),
             Cell(str(len(arm.seeds)), len(arm.seeds)),
             *(_score(row, row.arms[i]) for row in shown),
             *(_difference(row, i) for row in shown[:1] if row is primary),
@@ -137,8 +61,7 @@ def result_table(comparison: Comparison) -> Table:
             fate = {"arm": Cell(name, name), "seeds": Cell("0", 0), "state": _state(comparison, name)}
             rows.append(tuple(fate.get(column.key, blank) for column in columns))
     before = {_key(row): _untrained(row) for row in shown}
-    alike = not any(setting.key.startswith(NETWORK_AND_DATA) for setting in comparison.settings)
-    if alike and any(cell.value is not None for cell in before.values()):
+    if _begin_alike(comparison, shown) and any(cell.value is not None for cell in before.values()):
         cells = {"arm": Cell(comparison.baseline, comparison.baseline), **before}
         rows.append(tuple(cells.get(column.key, blank) for column in columns))
     return Table(columns, tuple(rows), _note(shown))
@@ -148,14 +71,34 @@ def _key(row: ScoreRow) -> str:
     return f"{row.evaluation}.{row.score}"
 
 
+def _setting(value: Any) -> Cell:
+    if value is None:
+        return Cell("")
+    text = json.dumps(value, ensure_ascii=False).strip('"')
+    return Cell(text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…", text)
+
+
 def _score(row: ScoreRow, score: ArmScore) -> Cell:
-    ends = f" [{_ends(row, score.interval, to=', ')}]" if score.interval else ""
-    return Cell(_figure(row, score.mean) + ends, score.mean, score.interval)
+    ends = f" [{ends_of(row, score.interval, to=', ')}]" if score.interval else ""
+    return Cell(figure_of(row, score.mean) + ends, score.mean, score.interval)
 
 
 def _untrained(row: ScoreRow) -> Cell:
     before = mean(score.untrained for score in row.arms)
-    return Cell(_figure(row, before), before)
+    return Cell(figure_of(row, before), before)
+
+
+def _begin_alike(comparison: Comparison, rows: list[ScoreRow]) -> bool:
+    """Whether untrained encoders are the same in all arms: nothing that decides their scores differs, nor do these."""
+    if any(setting.key.startswith(BEFORE_TRAINING) for setting in comparison.settings):
+        return False
+    for row in rows:
+        by_seed: dict[int, str] = {}
+        for member in (member for members in comparison.members.values() for member in members):
+            value = score_of(member.probes.get(row.evaluation, NO_PROBE).random_encoder, row.score)
+            if value is not None and by_seed.setdefault(member.run.seed, shown := figure_of(row, value)) != shown:
+                return False
+    return True
 
 
 def _difference(row: ScoreRow, i: int) -> Cell:
@@ -165,9 +108,9 @@ def _difference(row: ScoreRow, i: int) -> Cell:
     each = row.differences[i - 1]
     if each.value is None:
         return Cell("not compared")
-    ends = f" [{_ends(row, each.interval, to=', ', signs=True)}]" if each.interval else ""
+    ends = f" [{ends_of(row, each.interval, to=', ', signs=True)}]" if each.interval else ""
     verdict = {"higher": " better", "lower": " worse"}.get(each.verdict, "")
-    return Cell(_figure(row, each.value, signs=True) + ends + verdict, each.value, each.interval)
+    return Cell(figure_of(row, each.value, signs=True) + ends + verdict, each.value, each.interval)
 
 
 def _state(comparison: Comparison, name: str) -> Cell:
@@ -211,7 +154,7 @@ def taken_over(scores: Sequence[ArmScore]) -> str:
     )
 
 
-def _figure(row: ScoreRow, value: float | None, *, signs: bool = False) -> str:
+def figure_of(row: ScoreRow, value: float | None, *, signs: bool = False) -> str:
     """A score with as many digits as its test images can tell."""
     if value is None:
         return NOTHING
@@ -220,11 +163,7 @@ def _figure(row: ScoreRow, value: float | None, *, signs: bool = False) -> str:
     return f"+{text}" if signs and not text.startswith("-") else text
 
 
-def _size(row: ScoreRow, value: float, *, signs: bool = False) -> str:
-    text = _figure(row, value, signs=signs)
-    return f"{text} points" if is_share(row.score) else text
-
-
-def _ends(row: ScoreRow, ends: tuple[float, float] | None, *, to: str = " to ", signs: bool = False) -> str:
+def ends_of(row: ScoreRow, ends: tuple[float, float] | None, *, to: str = " to ", signs: bool = False) -> str:
+    """An interval with such digits."""
     low, high = ends or (None, None)
-    return f"{_figure(row, low, signs=signs)}{to}{_figure(row, high, signs=signs)}"
+    return f"{figure_of(row, low, signs=signs)}{to}{figure_of(row, high, signs=signs)}"

@@ -98,8 +98,9 @@ def _last_signs(run: Run, evidence: str) -> list[str]:
 def _broken(record: RunRecord) -> list[str]:
     match (record.data.model_extra or {}).get("broken"):
         case {"images": int() as images}:
-            others = "another of its class takes its place" if images == 1 else "others of their class take their place"
-            return [f"{count(images, 'image')} cannot be decoded; {others} (data.broken in run.json)."]
+            its, takes = ("its folder", "takes its") if images == 1 else ("their folders", "take their")
+            how = f"the next in {its} {takes} place (data.broken in run.json)"
+            return [f"{count(images, 'image')} cannot be decoded; {how}."]
     return []
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from dcp.comparison.intervals import Interval
 from dcp.report.escapes import in_latex, in_markdown, line_in_markdown
-from dcp.report.page import NOTHING, one_line
+from dcp.report.page import NOTHING, Grid, one_line
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,10 @@ class Table:
     def texts(self) -> list[list[str]]:
         """The cells as people read them, row by row, each on one line."""
         return [[one_line(cell.text) or NOTHING for cell in row] for row in self.rows]
+
+    def grid(self, title: str) -> Grid:
+        """The same as a block of a page."""
+        return Grid(title, tuple(column.name for column in self.columns), (("", tuple(map(tuple, self.texts()))),))
 
 
 def markdown(table: Table) -> str:

@@ -9,6 +9,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from dcp.report.page import NOTHING, Grid, Lines, Page, one_line
+from dcp.report.paragraphs import paragraph
 from dcp.report.tables import Column, Table
 
 if TYPE_CHECKING:
@@ -78,11 +79,8 @@ def _in_line(row: tuple[str, ...], sizes: list[int], numbers: bool) -> str:
 
 def _wrapped(text: str, width: int, indent: int, style: str = PLAIN) -> Iterator[Line]:
     """`text` in lines broken between words, those after the first a step further in."""
-    room = max(width - indent - GAP, 1)
-    first, *rest = wrap(text, max(width - indent, 1), break_on_hyphens=False) or [""]
-    yield " " * indent + first, style
-    for line in wrap(text[len(first) :].strip(), room, break_on_hyphens=False) if rest else []:
-        yield " " * (indent + GAP) + line, style
+    for line in paragraph(" " * indent + text.strip(), width, whole=False):
+        yield line, style
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,8 @@
 """The JSON of a run folder, written and read, and what is said when something is missing or broken."""
 
-import contextlib
 import json
 import math
 import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -43,28 +41,6 @@ def to_json_line(value: object) -> bytes:
     """The same on one line, keys in the order given."""
     text = json.dumps(plain(value), ensure_ascii=False, allow_nan=False)
     return text.encode(errors="backslashreplace") + b"\n"
-
-
-def check_made_by_dcp(folder: Path, names: Iterable[str]) -> None:
-    """Refuse to replace files of these names in `folder` that somebody else may have made.
-
-    Args:
-        folder: that is written into; it may be missing.
-        names: of the files that are to be written.
-
-    Raises:
-        RequestError: "files-exist".
-    """
-    there = [name for name in names if os.path.lexists(folder / name)]
-    for name in there:  # one of which that dcp has written tells that all are its own
-        with contextlib.suppress(RequestError):
-            if name.endswith(".json") and "schema" in read_json(folder / name):
-                return
-    if not there:
-        return
-    hint = "Move it, or choose another folder: dcp replaces only what it has written itself."
-    what = f"{there[0]} is there, and is not dcp's"
-    raise RequestError(what, slug="files-exist", where=str(folder), hint=hint)
 
 
 def read_json(path: Path) -> Json:

@@ -7,8 +7,9 @@ from typing import Any
 from dcp.comparison.compare import Comparison, compare
 from dcp.report import render
 from dcp.runs.disk import atomic_write, make_folder
-from dcp.runs.json_files import Json, check_made_by_dcp, to_json
+from dcp.runs.json_files import Json, to_json
 from dcp.runs.lookup import STUDY
+from dcp.runs.made_by_dcp import check_made_by_dcp, marked
 from dcp.studies import page, previous, published
 from dcp.studies.grid import cells, states, waiting
 from dcp.studies.preflight import check
@@ -95,5 +96,5 @@ def _write(result: Result, folder: Path) -> None:
     text = render.markdown(result.comparison)
     if result.reproductions:
         text += "\n" + render.page_markdown(page.published(result.study, result.reproductions))
-    atomic_write(folder / "comparison.md", text.encode())
+    atomic_write(folder / "comparison.md", marked(text))
     atomic_write(folder / "comparison.json", to_json(render.plain(result.comparison)))

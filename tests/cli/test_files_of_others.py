@@ -47,7 +47,31 @@ def test_comparisons_replace_their_own_files_alone(trained: Path, other: Path, t
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
-@pytest.mark.parametrize("name", ["study.json", "comparison.md", "comparison.json"])
+@pytest.mark.parametrize("name", ["comparison.md", "comparison.html"])
+def test_a_file_of_others_stays_beside_those_of_dcp(
+    name: str, trained: Path, other: Path, tmp_path: Path, dcp: Callable
+) -> None:
+    assert dcp("compare", trained, other, "--out", tmp_path).code == 0
+    (tmp_path / name).write_text("mine")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    said = dcp("compare", trained, other, "--out", tmp_path)
+    assert said.code == 2
+    assert f"error[files-exist]: {name} is there" in said.err
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_report_of_others_in_a_run_folder_stays(trained: Path, tmp_path: Path, dcp: Callable) -> None:
+    run = shutil.copytree(trained, tmp_path / trained.name)
+    (run / "report.html").write_text("mine")
+    said = dcp("probe", run, "-e", "spectrum", "--html")
+    assert said.code == 2
+    assert "error[files-exist]: report.html is there" in said.err
+    (run / "report.html").unlink()
+    for _ in range(2):
+        assert dcp("probe", run, "-e", "spectrum", "--html").code == 0
+
+
+@pytest.mark.parametrize("name", ["study.json", "comparison.md", "comparison.json", "comparison.html"])
 def test_a_study_begins_nothing_where_it_would_replace_files_of_others(
     name: str, tmp_path: Path, dcp: Callable
 ) -> None:

@@ -204,16 +204,18 @@ def test_what_goes_on_fits_its_line(width, monkeypatch):
     assert ("━━━━━───────────────" in line, "12 s" in line) == (width >= 60, width >= 60)
 
 
-def test_without_a_terminal_what_takes_long_is_told_once_and_without_a_bar(monkeypatch):
+def test_without_a_terminal_what_takes_long_is_told_again_and_again_and_without_a_bar(monkeypatch):
     monkeypatch.setattr("dcp.cli.ticker.REDRAW_S", 0.001)
     file, clock = io.StringIO(), Clock(monkeypatch)
     ticker = Ticker(Console(width=80, file=file))
     ticker.show("loading PyTorch")
-    for second in (1.0, 4.9, 5.1, 6.0, 14.0, 15.1, 44.0):
+    for second in (1.0, 4.9, 5.1, 6.0, 14.0, 15.1, 35.0, 35.2, 64.0, 65.3):
         clock.now = second
         threading.Event().wait(0.05)
-    assert file.getvalue() == "loading PyTorch ...\n"
-    for second in (45.0, 48.9, 49.1, 90.0):
+    assert file.getvalue() == "loading PyTorch ...\nloading PyTorch ...  35 s\nloading PyTorch ...  65 s\n"
+    file.truncate(0)
+    file.seek(0)
+    for second in (66.0, 69.9, 71.1, 90.0):
         clock.now = second
         ticker.show("measuring: linear (2/3)", second / 100)
         threading.Event().wait(0.05)
@@ -221,7 +223,33 @@ def test_without_a_terminal_what_takes_long_is_told_once_and_without_a_bar(monke
         pass
     threading.Event().wait(0.05)
     ticker.clear()
-    assert file.getvalue() == "loading PyTorch ...\nmeasuring: linear (2/3) ...\n"
+    assert file.getvalue() == "measuring: linear (2/3) ...\n"
+
+
+def test_warnings_stand_in_lines_of_their_own_and_errors_leave_what_goes_on(capsys, monkeypatch):
+    def broken(text):
+        assert watcher.ticker.thread is None
+        raise OSError("disk")
+
+    file = io.StringIO()
+    console = Console(width=80, force_terminal=True, color_system=None, file=file)
+    with Watcher(console, quiet=False) as watcher:
+        watcher.doing("preparing runs/a")
+        watcher.warn("waiting for another process")
+        assert file.getvalue().count("\r\x1b[Kpreparing runs/a ...") >= 2
+        monkeypatch.setattr("dcp.cli.progress.complain", broken)
+        with pytest.raises(OSError, match="disk"):
+            watcher.warn("something")
+        assert watcher.ticker.thread is not None
+    assert capsys.readouterr().err == "waiting for another process\n"
+
+
+def test_where_nobody_knows_how_much_is_done_no_share_is_shown():
+    file = io.StringIO()
+    with Watcher(Console(width=80, force_terminal=True, color_system=None, file=file), quiet=False) as watcher:
+        watcher({"kind": "probe", "name": "knn", "number": 1, "of": 2, "share": None})
+    assert "measuring: knn (1/2) ..." in file.getvalue()
+    assert "%" not in file.getvalue()
 
 
 def test_what_is_said_meanwhile_stands_above_what_goes_on():

@@ -39,3 +39,7 @@ def test_in_a_pipe_there_is_one_name_a_line_and_tiny_ones_come_with_all(dcp: Cal
     assert sorted(every) == shipped.every()
     assert set(every) - set(some) == {name for name in every if name.startswith("tiny/")}
     assert dcp("recipes", "list", "--all").out == dcp("recipes", "--all").out
+    for command in (("list",), ("show", "quickstart")):
+        said = dcp("recipes", "--all", *command)
+        assert (said.code, said.out) == (2, "")
+        assert "error[bad-option]: --all stands behind its command" in said.err

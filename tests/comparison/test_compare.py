@@ -304,14 +304,19 @@ def test_the_primary_score_is_the_one_that_the_recipes_name_and_what_is_usual_wi
             runs[-1].write_probe("knn", probe(0.5 + i / 10, 1000))
         return compare(runs)
 
+    def said(comparison: Comparison) -> list[str]:
+        return [line for line in caveats(comparison) if "primary" in line]
+
     assert named(None, None).primary.name == "linear top1"
     assert named("knn.top1", "knn.top1").primary.name == "knn top1"
-    assert named(None, "knn.top1").primary.name == "knn top1"
+    one_without = named(None, "knn.top1")
+    assert one_without.primary.name == "linear top1"  # which a recipe without the key means
+    assert said(one_without) == said(named("linear.top1", "knn.top1"))
+    assert said(named("linear.top1", None)) == []
     several = named("linear.top1", "knn.top1", "knn.top1")
     assert several.primary.name == "linear top1"
-    said = "The recipes name several primary scores (linear.top1, knn.top1); linear.top1 is taken."
-    assert said in caveats(several)
-    assert not [line for line in caveats(named("knn.top1", "knn.top1")) if "primary" in line]
+    assert said(several) == ["The recipes have different primary scores (linear.top1, knn.top1); linear.top1 is taken."]
+    assert said(named("knn.top1", "knn.top1")) == []
 
 
 def test_knn_is_the_primary_score_where_no_run_has_a_linear_probe_and_without_both_there_is_none(build):

@@ -28,9 +28,21 @@ def test_a_page_says_in_two_sentences_what_one_sees() -> None:
     assert seen("phase_diagram", grid(1.02)).endswith("72 simulated numbers agree with it within 2 %.")
 
 
+def test_no_number_agrees_to_fewer_digits_than_is_said_of_all() -> None:
+    rows = [Row({}, "a", 1000.0, 1000.0), Row({}, "a", 1.0, 1.0), Row({}, "a", 1.00001e-3, 1e-3)]
+    assert seen("alignment", Result(tuple(rows))).endswith("3 simulated numbers agree with it to 5 digits.")
+
+
+def test_numbers_of_which_there_should_be_nothing_are_told_by_their_size() -> None:
+    rows = [Row({}, "a", 2.0, 2.0), Row({}, "a", 3.0, 3.0), Row({}, "a", -2e-8, 0.0), Row({}, "b", 1e-9, 0.0)]
+    assert seen("alignment", Result(tuple(rows))).endswith(
+        "2 simulated numbers agree with it to 15 digits and 2 that should be 0 are at most 2e-08."
+    )
+
+
 def test_a_bound_that_is_passed_and_numbers_from_samples_are_told_apart() -> None:
     rows = [Row({}, "a", 1.0, 1.1, bound=True), Row({}, "a", 2.0, 1.0, bound=True), Row({}, "b", 1.0, 2.0)]
-    assert "agree with it within 5e+01 % and 1 of 2 numbers keep to a bound." in seen("alignment", Result(tuple(rows)))
+    assert "agrees with it within 5e+01 % and 1 of 2 numbers keep to a bound." in seen("alignment", Result(tuple(rows)))
     drawn = Row({}, "b", 1.0, 1.5, standard_error=0.2)
     assert "1 number from samples lie within 2.5 standard errors" in seen("alignment", Result((drawn,)))
 

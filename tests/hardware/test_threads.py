@@ -50,7 +50,7 @@ def test_threads_that_are_in_the_way_of_other_programs_are_not_tried(monkeypatch
     assert threads.tried(lambda: (tried.add(torch.get_num_threads()), time.sleep(0.01))).count == 1
     assert tried == {1, 2}
     monkeypatch.setattr(threads, "hindered", lambda number: number > 1)
-    assert threads.tried(pytest.fail) == threads.Threads(1, "1, as other programs are busy on the other cores")
+    assert threads.tried(pytest.fail) == threads.Threads(1, "1 (more get in each other's way beside other programs)")
     assert torch.get_num_threads() == 1
 
 

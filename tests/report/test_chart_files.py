@@ -29,6 +29,20 @@ def test_a_file_has_real_colours_and_the_key_that_stands_below_the_chart_of_the_
     assert all(words in text for words in (LIGHT[0], LIGHT[1], "A first", "B second"))
 
 
+@pytest.mark.parametrize("kind", HEADS)
+def test_charts_of_dcp_are_replaced_and_those_of_others_are_not(full, tmp_path, dcp, kind):
+    runs = [full(name, predictor=name).path for name in "ab"]
+    words = ("compare", *runs, "--out", tmp_path / "out", "--figures", kind)
+    for _ in range(2):
+        assert dcp(*words).code == 0
+    mine = tmp_path / "out" / "figures" / f"answer.{kind}"
+    mine.write_bytes(b"mine")
+    said = dcp(*words)
+    assert said.code == 2
+    assert f"error[files-exist]: answer.{kind} is there" in said.err
+    assert mine.read_bytes() == b"mine"
+
+
 def test_the_same_runs_give_the_same_files(full, tmp_path):
     comparison = compare([full(name, predictor=name) for name in "ab"])
     for kind in HEADS:

@@ -102,6 +102,7 @@ def test_series_differ_in_their_dashes_too_and_the_ninth_is_not_the_first():
 
 
 def test_no_two_series_of_a_chart_have_the_same_colour():
+    assert len({colours.colour(style) for style in range(256)}) == 256
     styles = [colours.INKED, *range(40)]
     assert len({colours.colour(style) for style in styles}) == len({colours.css(style) for style in styles}) == 41
     ordered = range(colours.ORDERED, colours.ORDERED + colours.STEPS)

@@ -135,7 +135,14 @@ def test_nothing_is_missing_from_runs_that_have_everything(full):
 def test_the_first_screen_has_each_arm_with_its_score_state_and_cost_and_then_come_the_pictures(full):
     page = reports.comparison_html(compare(arms(full, "a", "b", seeds=3)))
     opening = " ".join(re.sub("<[^>]+>", " ", page[page.index("<main>") : page.index("Nearest neighbours")]).split())
-    for words in ("linear top1 of each arm", "What it does not say", "predictor.name", "state images/s time", "30.0 s"):
+    for words in (
+        "linear top1 of each arm",
+        "What it does not say",
+        "predictor.name",
+        "state time images/s",
+        "30.0 s",
+        "untrained",
+    ):
         assert words in opening, words
     assert page.index("What the network saw") < page.index("<details>\n")
 

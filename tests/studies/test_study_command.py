@@ -217,6 +217,9 @@ def test_a_study_ends_in_the_answer_the_table_of_its_arms_and_the_path_of_its_fi
     assert more == f"Every score and all tests: dcp compare little --details --runs {runs}"
     assert path == f"Written: {runs}/little: comparison.html, comparison.md, comparison.json, study.json"
     assert dcp(*more.split(": dcp ")[1].split()).code == 0
+    monkeypatch.setattr("dcp.cli.study.render.care", lambda comparison: "Take care")
+    again = dcp("pretrain", tiny, ONE_AXIS, "--seed", 1, "--runs", runs, "--device", "cpu").out
+    assert again.index(table) < again.index("\nTake care\n") < again.index("Every score")  # as dcp compare has it
 
 
 def test_a_table_in_another_form_is_alone_on_standard_output(dcp, tiny, runs):
@@ -234,6 +237,9 @@ def test_a_table_in_another_form_is_alone_on_standard_output(dcp, tiny, runs):
 def test_a_form_that_is_none_and_one_of_a_single_run_are_refused(dcp, tiny, runs):
     said = dcp("compare", "a", "b", "--format", "word")
     assert (said.code, "error[bad-option]" in said.err, "latex" in said.err) == (2, True, True)
+    for more in ("--json", "--dry-run"):
+        said = dcp("pretrain", tiny, "--runs", runs, "--format", "csv", more)
+        assert (said.code, f"--format csv prints the table alone ({more})" in said.err, said.out) == (2, True, "")
     said = dcp("pretrain", "tiny/directcopy", "--runs", runs, "--format", "csv")
     assert (said.code, "error[bad-option]: --format is for studies" in said.err) == (2, True)
     said = dcp("pretrain", "tiny/directcopy", "--runs", runs, "--figures", "pdf")

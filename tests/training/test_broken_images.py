@@ -75,7 +75,7 @@ def test_any_number_of_readers_gives_the_same_weights_and_names_the_same_images(
         record = json.loads((tmp_path / f"w{workers}/x-s0/run.json").read_text())
         seen.append((encoder(tmp_path / f"w{workers}"), record["data"]["broken"], record["data"]["n"]))
         assert f"{tmp_path}/data/train/b/1.png cannot be decoded: b/2.png takes its place" in said.out
-        assert "2 images cannot be decoded; others of their class take their place" in " ".join(said.out.split())
+        assert "2 images cannot be decoded; the next in their folders take their place" in " ".join(said.out.split())
     assert seen[0] == seen[1] == seen[2]
     assert seen[0][1:] == ({"images": 2, "files": {"a/5.png": "a/0.png", "b/1.png": "b/2.png"}}, 18)
 

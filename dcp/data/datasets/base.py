@@ -143,8 +143,8 @@ class FilesConfig(DataConfig):
 
     broken: Literal["stop", "skip"] = Field(
         "stop",
-        description="what an image that cannot be decoded does: end the run, or have the next of its class take its "
-        "place",
+        description="what an image that cannot be decoded does: end the run, or have the next one of the same first "
+        "folder (that of its class) take its place",
     )
 
 

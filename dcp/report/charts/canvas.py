@@ -14,6 +14,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from dcp.report.charts.colours import INK, LINE, colour, dash_of, in_css
+from dcp.runs.made_by_dcp import MARK
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,10 +32,10 @@ _STYLE: dict[str, Any] = {
     **{"axes.facecolor": "none", "figure.facecolor": "none", "savefig.facecolor": "none"},
     **{"axes.formatter.useoffset": False, "path.simplify": True, "figure.dpi": DPI, "savefig.dpi": DPI},
 }
-_NO_METADATA: dict[str, dict[str, Any]] = {  # no date: the same runs give the same bytes
-    "svg": dict.fromkeys(("Date", "Creator", "Format", "Type")),
-    "pdf": dict.fromkeys(("CreationDate", "Creator", "Producer")),
-    "png": {"Software": None},
+_METADATA: dict[str, dict[str, Any]] = {  # no date: the same runs give the same bytes
+    "svg": {**dict.fromkeys(("Date", "Format", "Type")), "Creator": MARK},
+    "pdf": {**dict.fromkeys(("CreationDate", "Producer")), "Creator": MARK},
+    "png": {"Software": MARK},
 }
 
 
@@ -87,7 +88,7 @@ class Chart:
                 _legend(figure, key)
             file = io.BytesIO()
             more: dict[str, Any] = {"bbox_inches": "tight", "facecolor": "white"} if tight else {}
-            figure.savefig(file, format=kind, metadata=_NO_METADATA[kind], **more)
+            figure.savefig(file, format=kind, metadata=_METADATA[kind], **more)
         return file.getvalue()
 
 

@@ -1,7 +1,7 @@
 """Colours of series: concrete ones for files, the same as CSS for pages, which know light from dark.
 
-The first eight are chosen by hand; further ones lie apart in hue and are never the same, and none is told by colour
-alone: lines also differ in their dashes, and values have letters.
+The first eight are chosen by hand; further ones lie apart in hue, no two of the first 256 are the same, and none is
+told by colour alone: lines also differ in their dashes, and values have letters.
 """
 
 import colorsys
@@ -60,7 +60,7 @@ def variables(colours: tuple[str, ...], tone: int) -> str:
     return " ".join(f"--s{i}: {each};" for i, each in enumerate(colours)) + f" --tone: {tone}%;"
 
 
-def _hue(style: int) -> int:
+def _hue(style: int) -> float:
     if style >= ORDERED:
         return 280 - 36 * ((style - ORDERED) % STEPS)
-    return round(GOLDEN * style) % 360
+    return round(GOLDEN * style % 360, 2)

@@ -12,9 +12,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 STEP, GAP = 0.25, 0.14  # inches between two values of a row, and between rows
+MARGIN, MOST = 0.3, 0.44 * WIDTH  # inches beside labels, and of the longest of them
 BELOW = 0.07  # inches from a value to its points, which it would hide
-SIGN = 0.085  # inches of a letter
-LONGEST = 26  # letters of a row's name; what is longer ends in an ellipsis
+POINTS = 9  # of the letters
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def draw_estimates(
     `limits`, and so the axis does not go there.
     """
     places, tall = _places(rows)
-    left = min(0.25 + SIGN * max(len(label) for _, label, _ in places), 0.5 * WIDTH)
+    left = MARGIN + max(_width(label) for _, label, _ in places)
 
     def paint(axes: "Axes") -> None:
         from matplotlib.ticker import MaxNLocator
@@ -85,13 +85,34 @@ def _places(rows: Sequence[Row]) -> tuple[list[Place], float]:
     """Height and label of each value, the first of a row also with the row's name; and the height of all."""
     places, y = [], GAP / 2
     for row in rows:
-        name = plain(row.name)
-        name = name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
         for i, estimate in enumerate(row.values):
-            label = f"{name}  {estimate.label}".rstrip() if i == 0 else estimate.label
-            places.append((y + STEP * (i + 0.5), label, estimate))
+            label = f"  {estimate.label}".rstrip()
+            label = f"{_shortened(plain(row.name), label)}{label}" if i == 0 else label
+            places.append((y + STEP * (i + 0.5), label.strip(), estimate))
         y += STEP * len(row.values) + GAP
     return places, places[-1][0] + STEP / 2 + GAP / 2
+
+
+def fits(label: str) -> bool:
+    """Whether there is room for a label, as the chart has it, beside its line."""
+    return _width(label) <= MOST
+
+
+def _shortened(name: str, ending: str) -> str:
+    """As much of the name of a row as has room before its ending; what is left out is an ellipsis."""
+    kept = name
+    while kept and not fits(f"{kept}{'…' * (kept != name)}{ending}"):
+        kept = kept[:-1]
+    return kept if kept == name else f"{kept}…"
+
+
+def _width(text: str) -> float:
+    """Inches of a text in the font of the charts."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import text_to_path
+
+    width, _, _ = text_to_path.get_text_width_height_descent(text, FontProperties(size=POINTS), ismath=False)
+    return float(width) / 72
 
 
 def described(rows: Sequence[Row], x: str) -> str:
@@ -102,7 +123,7 @@ def described(rows: Sequence[Row], x: str) -> str:
         for each in row.values:
             ends = f" ({each.interval[0]:.4g} to {each.interval[1]:.4g})" if each.interval else ""
             values.append(f"{each.label} {each.value:.4g}{ends}{' undecided' if each.undecided else ''}".lstrip())
-        parts.append(f"{row.name}: {', '.join(values)}")
+        parts.append(f"{row.name}: {', '.join(values)}".removeprefix(": "))
     return f"{x}. {'; '.join(parts)}."
 
 

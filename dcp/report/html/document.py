@@ -11,6 +11,7 @@ from dcp.report.charts.canvas import Chart, Key
 from dcp.report.charts.colours import swatch
 from dcp.report.html.style import CSS
 from dcp.report.page import Grid, Page
+from dcp.runs.made_by_dcp import MARK
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ def document(title: str, parts: Sequence[Section | Fold]) -> str:
 <main>
 {body}
 </main>
-<footer>Written by dcp {escape(version("dcp"))}; every figure names the file that its numbers are in.</footer>
+<footer>{MARK} {escape(version("dcp"))}; every figure names the file that its numbers are in.</footer>
 </body>
 </html>
 """

@@ -11,7 +11,7 @@ from dcp.report.html.run_files import ArmFiles, RunFiles
 from dcp.report.page import is_main
 from dcp.runs.records import UNTRAINED, is_share
 
-HOW_TO_READ_SCORES = "Large dot: score; small dots: its seeds. Bar: 95 % interval. Grey stroke: "
+PERCENT = (0.0, 100.0)
 HOW_TO_READ = (
     '<p class="soft">'
     "Each further arm minus the first. Dot: the difference; hollow: undecided. Bar: its 95 % interval; if it crosses "
@@ -30,9 +30,8 @@ def scores_of(comparison: Comparison, arms: Sequence[ArmFiles]) -> Section:
             if score.mean is not None
         )
         rows += [Row(row.name, values)] if values and is_share(row.score) else []
-    return _scores(
-        rows, comparison.baseline, _key(arms), 'the table "Scores" and comparison.json, from probes/*.json of each run'
-    )
+    source = 'the table "Scores" and comparison.json, from probes/*.json of each run'
+    return _scores(rows, comparison.baseline, key_of(arms), source)
 
 
 def scores_of_run(files: RunFiles) -> Section:
@@ -47,16 +46,12 @@ def scores_of_run(files: RunFiles) -> Section:
     return _scores(rows, files.run.record.baseline, (), "probes/*.json, score, interval and random_encoder")
 
 
-def stroke(baseline: str) -> str:
-    """What the grey stroke of a chart is."""
-    return "the untrained encoder." if baseline == UNTRAINED else "the encoder before training."
-
-
 def _scores(rows: list[Row], baseline: str, key: Key, source: str) -> Section:
     if not rows:
         return Section("", "", ("Scores as a chart: no probe has an accuracy.",))
-    chart = draw_estimates(rows, name="scores", title="Scores in %", x="score in %", limits=(0.0, 100.0))
-    drawing = Drawing("Scores in %", chart, f"{HOW_TO_READ_SCORES}{stroke(baseline)}", source, key)
+    chart = draw_estimates(rows, name="scores", title="Scores in %", x="score in %", limits=PERCENT)
+    seeds = any(len(estimate.points) > 1 for row in rows for estimate in row.values)
+    drawing = Drawing("Scores in %", chart, how_to_read("score", baseline, seeds=seeds), source, key)
     return Section("Scores as a chart", figures([chart_figure(drawing)]), drawings=(drawing,))
 
 
@@ -94,9 +89,17 @@ def _difference(name: str, title: str, rows: list[Row], x: str, arms: Sequence[A
     title = f"{title}: difference from A"
     chart = draw_estimates(rows, name=f"difference-{name}", title=title, x=x, zero=True)
     shown = {estimate.style for row in rows for estimate in row.values}
-    key = _key([arm for arm in arms if arm.style in shown])
+    key = key_of([arm for arm in arms if arm.style in shown])
     return Drawing(title, chart, source='the table "Scores" and comparison.json', key=key)
 
 
-def _key(arms: Sequence[ArmFiles]) -> Key:
+def how_to_read(large: str, baseline: str, *, seeds: bool) -> str:
+    """What dots, bars and strokes are; `large` is what the large dots are of, `baseline` the grey stroke."""
+    dots = f"Large dot: {large}; small dots: its seeds." if seeds else f"Dot: {large}."
+    before = "the untrained encoder" if baseline == UNTRAINED else "the encoder before training"
+    return f"{dots} Bar: 95 % interval. Grey stroke: {before}."
+
+
+def key_of(arms: Sequence[ArmFiles]) -> Key:
+    """Colours and names of the arms."""
     return [(arm.style, arm.label) for arm in arms]

@@ -19,7 +19,6 @@ header, main, footer { max-width: 90rem; margin: 0 auto; padding: 0 1.25rem; }
 h1 { font-size: 1.6rem; line-height: 1.25; margin: 1.5rem 0 .5rem; overflow-wrap: anywhere; }
 h2 { font-size: 1.25rem; margin: 2.5rem 0 .5rem; padding-top: .5rem; border-top: 1px solid var(--line); }
 p, li { max-width: 70ch; overflow-wrap: anywhere; }
-a { color: var(--link); }
 :focus-visible { outline: 3px solid var(--link); outline-offset: 2px; }
 .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 h3 { font-size: 1.05rem; margin: 1.6rem 0 .4rem; }
@@ -56,7 +55,8 @@ caption { text-align: left; color: var(--soft); padding-bottom: .3rem; }
 th, td { padding: .25rem .75rem .25rem 0; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }
 th { font-weight: 600; }
 td { overflow-wrap: anywhere; }
-.scroll tbody th[scope=row] { position: sticky; left: 0; background: var(--paper); }
+.scroll tbody th[scope=row] { position: sticky; left: 0; background: var(--paper); overflow-wrap: break-word;
+  max-width: 40vw; }
 .numbers td, .numbers thead th:not(:first-child) { text-align: right; white-space: nowrap;
   padding: .25rem .3rem .25rem .6rem; }
 tbody th[scope=rowgroup] { padding-top: 1rem; font-weight: 400; color: var(--soft); }
@@ -65,7 +65,7 @@ tbody th[scope=rowgroup] { padding-top: 1rem; font-weight: 400; color: var(--sof
 figure { margin: 0; min-width: 0; max-width: 44rem; break-inside: avoid; }
 figure.wide { max-width: none; }
 figcaption { margin-bottom: .4rem; }
-figcaption b { display: block; }
+figcaption b { display: block; overflow-wrap: anywhere; }
 .chart { display: block; width: 100%; height: auto; }
 .key { display: flex; flex-wrap: wrap; gap: .1rem 1rem; margin: .3rem 0 0; padding: 0; list-style: none;
   font-size: .9rem; }
@@ -95,7 +95,9 @@ footer { color: var(--soft); font-size: .85rem; margin: 3rem auto 2rem; }
   main > details::details-content { content-visibility: visible; display: block; }  /* what is folded is printed too */
   summary { list-style: none; }
   h2 { break-after: avoid; }
-  table { font-size: 8.5pt; }
+  table { font-size: 8.5pt; min-width: 0; }
+  .numbers td, .numbers thead th:not(:first-child) { white-space: normal; }  /* paper does not scroll */
+  .scroll tbody th[scope=row] { max-width: 11rem; }
   tr { break-inside: avoid; }
   thead { break-after: avoid; }
   .figures { grid-template-columns: 1fr 1fr; }
