@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel
 
+from dcp.data.datasets import hf
 from dcp.recipe import schema, sections
 from dcp.recipe.layers import DEFAULTS
 from dcp.recipe.recipe import File
@@ -195,6 +196,8 @@ def _bounds(key: Json) -> Iterator[str]:
             yield text.format(schema.bound(key[name]))
     if key.get("pattern") in (sections.NAME, sections.NAMED):
         yield "letters, digits, `.`, `_`, `-`; a letter or digit first"
+    elif key.get("pattern") == hf.NAME:
+        yield "NAME or USER/NAME"
     elif "pattern" in key:  # of probe.primary
         yield "EVALUATION.SCORE, of an evaluation that needs labels and is in `probe.after`"
     for each in schema.inside(key):

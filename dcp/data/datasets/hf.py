@@ -29,6 +29,8 @@ from dcp.errors import RequestError, near_names, printable
 HELD_OUT = ("validation", "valid", "val", "test")  # the first that is there is the test split
 ONE = "data.root names a folder that save_to_disk wrote, data.name a data set on the hub: give one of them"
 
+NAME = r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)?$"  # of a data set on the hub
+
 
 class Config(OwnImagesConfig):
     """Keys of a Hugging Face data set."""
@@ -37,7 +39,7 @@ class Config(OwnImagesConfig):
     root: str | None = Field(None, description="folder that `save_to_disk` wrote; may begin with ~ or $DCP_DATA")
     name: str | None = Field(
         None,
-        pattern=r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)?$",
+        pattern=NAME,
         description='in place of root: name on the Hugging Face hub, "user/dataset"',
     )
     config: str | None = Field(None, description="which configuration of it, where it has several")
