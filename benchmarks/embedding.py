@@ -65,7 +65,7 @@ def untrained(place: Path, pixels: int) -> Run:
     data, run = {"source": "folder", "root": "images", "image_size": pixels}, {"name": "resnet18"}
     recipe = Recipe.of({"run": run, "data": data, "predictor": {"name": "directcopy"}})
     made = Run.create(place / "runs", "resnet18", 0, recipe.toml(), {"status": "done"})
-    encoder.save(made, build.untrained(recipe).backbone, recipe, step=0)
+    encoder.save(made, build.at_start(recipe).backbone, recipe, step=0)
     return made
 
 
