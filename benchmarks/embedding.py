@@ -73,7 +73,7 @@ def untrained(place: Path, pixels: int) -> Run:
 def pace(run: Run, folder: Path, rounds: int, batch: int) -> None:
     """Images a second of both, and their ratio round by round."""
     images, network, ratios = source.images(run, folder), encoder.load(run), []
-    n = min(len(images), 8 * batch)
+    n = min(len(images), 40 * batch)  # the first batch is waited for, which a few would make much of
     some = source.images(run, [path for path in sorted(folder.rglob("*.jpg"))[:n]])
     network.to(memory_format=torch.channels_last)
     x = torch.randn(batch, 3, network.size, network.size).contiguous(memory_format=torch.channels_last)

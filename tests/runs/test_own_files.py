@@ -254,7 +254,7 @@ def test_a_stranger_cannot_have_a_checksum_computed_for_an_hour(
 
 def test_the_bounds_of_weights_leave_room_for_what_is_written(trained: Path) -> None:
     recipe = Recipe.check(Run.open(trained).recipe())
-    backbone = build.untrained(recipe).backbone
+    backbone = build.at_start(recipe).backbone
     size = weights.size(backbone.state_dict().values())
     assert (
         (trained / encoder.FILE).stat().st_size < size < (trained / encoder.FILE).stat().st_size + 2 * weights.BESIDES
