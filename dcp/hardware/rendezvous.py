@@ -1,21 +1,26 @@
 """How processes that train together find each other: the variables that torchrun sets, and a wait that is told.
 
 Process 0 opens a store at MASTER_ADDR:MASTER_PORT, or torchrun's agent has one there; every process writes into it that
-it is here. torch's own wait for this is silent, deaf to Ctrl-C, and ends after half an hour.
+it is here. Then each connects to all others. torch's own waits for this are silent, deaf to Ctrl-C, and end after half
+an hour.
 """
 
 import os
 import re
+import secrets
 import socket
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from typing import TypeVar
 
 import torch
-from torch.distributed import Store, TCPStore, init_process_group  # type: ignore[attr-defined]
+from torch.distributed import PrefixStore, Store, TCPStore, init_process_group  # type: ignore[attr-defined]
+from torch.distributed.distributed_c10d import _get_default_group, _get_default_timeout
 
 from dcp.errors import RequestError, RunError
 from dcp.hardware import lifeline
@@ -27,9 +32,11 @@ OTHER_SIZES = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE")
 WAIT = "DCP_WAIT_S"  # the variable of the seconds until a process gives the others up
 SILENT = "DCP_SILENT_S"  # the same once they train
 WAIT_S, SAID_AFTER_S, POLL_S = 600.0, 5.0, 0.1
+LATE_S = 5.0  # for torch to keep its own limits, whose errors say more than ours
 START = "dcp pretrain --processes N starts N processes on this machine, torchrun on several"
 
 Say = Callable[[str], None]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -117,91 +124,129 @@ def join(world: World, device: str, say: Say) -> Lifeline | None:
         hint = "train in one process, or with --device cpu"
         raise RequestError(f"processes cannot train together on {device}", slug="no-device", where=device, hint=hint)
     if device == "cuda" and world.local_rank >= torch.cuda.device_count():
-        gpus = torch.cuda.device_count()
-        what = (
-            f"this machine has {gpus} GPU{'' if gpus == 1 else 's'}, and process {world.local_rank + 1} needs another"
-        )
+        gpus, nth = torch.cuda.device_count(), world.local_rank + 1
+        what = f"this machine has {gpus} GPU{'' if gpus == 1 else 's'}, and process {nth} needs another"
         hint = "as many processes as GPUs at most, or --device cpu"
         raise RequestError(what, slug="no-device", where="--processes", hint=hint)
-    patience = _Patience(world, say)
+    until = time.monotonic() + world.wait_s
     try:
-        store = _store(world, patience)
-        if store.add(f"dcp/{world.rank}", 1) > 1:
-            hint = f"each process needs a RANK of its own. {START}."
-            raise RequestError(
-                f"two processes have the rank {world.rank}", slug="bad-environment", where="RANK", hint=hint
-            )
-        everyone = [f"dcp/{rank}" for rank in range(world.count)]
-        while not store.check(everyone):
-            patience.wait(partial(_missing, store, everyone))
-        init_process_group(backend, store=store, rank=world.rank, world_size=world.count)
-        if world.local:
-            return None
-        of, times = (world.rank, world.count, world.address, store), (world.silent_s, world.wait_s)
-        return lifeline.tied(*of, silent_s=times[0], wait_s=times[1])
+        store = _gathered(world, _Patience(world, say, until))
+        what = "connections to the other processes, which are all here"
+        return _Patience(world, say, until, LATE_S).until(what, partial(_connected, world, backend, store, until))
     except (RuntimeError, ValueError, OSError) as error:  # dist's own derive from RuntimeError
         reason = str(error).partition("\n")[0]
-        hint = "Can the machines reach each other, and have all processes been started?"
+        hint = "Have all processes been started, and can the machines reach each other, on any port?"
         where = f"{world.address}:{world.port}"
         raise RunError(f"the processes do not meet: {reason}", slug="no-group", where=where, hint=hint) from None
-
-
-def _missing(store: Store, everyone: list[str]) -> str:
-    """Who is not here yet, in words."""
-    ranks = [str(rank) for rank, name in enumerate(everyone) if not store.check([name])]
-    listed = ", ".join(ranks[:8]) + (", ..." if len(ranks) > 8 else "")
-    return f"{len(ranks)} other process{'' if len(ranks) == 1 else 'es'} (rank {listed})"
 
 
 class _Patience:
     """Says what is waited for when it takes long, and gives up in the end."""
 
-    def __init__(self, world: World, say: Say) -> None:
-        self.world, self.say, self.began, self.said = world, say, time.monotonic(), False
+    def __init__(self, world: World, say: Say, limit: float, late_s: float = 0.0) -> None:
+        self.world, self.say, self.limit, self.late_s = world, say, limit, late_s
+        self.began, self.said = time.monotonic(), False
 
-    def wait(self, what: Callable[[], str]) -> None:
+    def wait(self, what: str) -> None:
         """Wait a moment longer; `what` is waited for.
 
         Raises:
             RunError: "no-group", it has taken too long.
         """
-        waited, limit = time.monotonic() - self.began, self.world.wait_s
-        where = f"{self.world.address}:{self.world.port}"
-        if waited > limit:
+        now, where = time.monotonic(), f"{self.world.address}:{self.world.port}"
+        if now > self.limit + self.late_s:
             hint = f"Start all of them within this time, or set {WAIT} to more seconds."
-            raise RunError(f"waited {limit:.0f} s in vain for {what()}", slug="no-group", where=where, hint=hint)
-        if waited > SAID_AFTER_S and not self.said:
+            waited = f"waited {now - self.began:.0f} s in vain for {what}"
+            raise RunError(waited, slug="no-group", where=where, hint=hint)
+        if now - self.began > SAID_AFTER_S and not self.said:
             self.said = True
             if self.world.local_rank == 0:  # one word a machine
-                self.say(f"waiting at {where}, {limit:.0f} s at most, for {what()}")
+                self.say(f"waiting at {where}, {self.limit - self.began:.0f} s at most, for {what}")
         time.sleep(POLL_S)
+
+    def until(self, what: str, make: Callable[[], T]) -> T:
+        """What `make` returns, which is called in a thread: torch does not hear Ctrl-C while it waits.
+
+        Raises:
+            RunError: "no-group", it has taken too long.
+            Exception: what `make` raises.
+        """
+        future: Future[T] = Future()
+
+        def call() -> None:
+            try:
+                future.set_result(make())
+            except Exception as error:
+                future.set_exception(error)
+
+        threading.Thread(target=call, daemon=True).start()
+        while not future.done():
+            self.wait(what)
+        return future.result()
+
+
+def _gathered(world: World, patience: _Patience) -> Store:
+    """The part of the store that belongs to these processes alone, once all of them are here.
+
+    The store of torchrun's agent outlives processes that it starts anew, and all that those have written. They cannot
+    tell themselves apart from the new ones: after a failure, agents differ in TORCHELASTIC_RESTART_COUNT. So process 0
+    draws a name for the part, and tells it to each that asks with a word that was never used before.
+    """
+    store, shared, name = _store(world, patience), _agent_has_store(), secrets.token_hex(8)
+    if shared and world.rank > 0:
+        store.set(f"dcp/asks/{world.rank}", name)
+        while not store.check([f"dcp/told/{name}"]):
+            patience.wait("process 0")
+        name = store.get(f"dcp/told/{name}").decode()
+    own = PrefixStore(f"dcp/{name}" if shared else "dcp", store)
+    if own.add(str(world.rank), 1) > 1 and not shared:  # torchrun gives each rank once
+        hint = f"each process needs a RANK of its own. {START}."
+        raise RequestError(f"two processes have the rank {world.rank}", slug="bad-environment", where="RANK", hint=hint)
+    ranks = [str(rank) for rank in range(world.count)]
+    while missing := [] if own.check(ranks) else [rank for rank in ranks if not own.check([rank])]:
+        for rank in missing if shared and world.rank == 0 else ():
+            if store.check([f"dcp/asks/{rank}"]):
+                store.set(f"dcp/told/{store.get(f'dcp/asks/{rank}').decode()}", name)
+        listed = ", ".join(missing[:8]) + (", ..." if len(missing) > 8 else "")
+        patience.wait(f"{len(missing)} other process{'' if len(missing) == 1 else 'es'} (rank {listed})")
+    return own
+
+
+def _connected(world: World, backend: str, store: Store, until: float) -> Lifeline | None:
+    """Make torch's group and, where there are several machines, the lifeline."""
+    _group(world, backend, store, max(until - time.monotonic(), 1.0))
+    of, wait_s = (world.rank, world.count, world.address, store), max(until - time.monotonic(), 1.0)
+    return None if world.local else lifeline.tied(*of, silent_s=world.silent_s, wait_s=wait_s)
+
+
+def _group(world: World, backend: str, store: Store, wait_s: float) -> None:
+    """Make torch's group within `wait_s`, which is not the time-out of its collectives."""
+    wait, usual = timedelta(seconds=wait_s), _get_default_timeout(backend)
+    store.set_timeout(wait)
+    init_process_group(backend, store=store, rank=world.rank, world_size=world.count, timeout=wait)
+    store.set_timeout(usual)
+    device = torch.device("cpu" if backend == "gloo" else "cuda")
+    _get_default_group()._get_backend(device)._set_default_timeout(usual)  # torch 2.11 has no dist.set_timeout
+
+
+def _agent_has_store() -> bool:
+    """Whether the store is that of torchrun's agent."""
+    return os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
 
 
 def _store(world: World, patience: _Patience) -> Store:
     """The store of all processes, once it is there."""
-    hosts = world.rank == 0 and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
+    hosts = world.rank == 0 and not _agent_has_store()
     address = "127.0.0.1" if hosts else world.address
     if hosts and (why := _unreachable(lambda: socket.create_server(("", world.port)))):
         hint = "another MASTER_PORT; a training that uses this one may still be running"
         what = f"process 0 cannot listen at port {world.port}: {why}"
         raise RequestError(what, slug="bad-environment", where="MASTER_PORT", hint=hint)
     while not hosts and (why := _unreachable(lambda: socket.create_connection((address, world.port), timeout=1))):
-        patience.wait(lambda why=why: f"process 0: {why}")  # type: ignore[misc]
-    results: list[Store | Exception] = []
-
-    def connect() -> None:  # in a thread of its own: it does not return where something else listens there
-        try:
-            wait, size = timedelta(seconds=30), world.count
-            results.append(TCPStore(address, world.port, size, hosts, wait, wait_for_workers=False))
-        except Exception as error:
-            results.append(error)
-
-    threading.Thread(target=connect, daemon=True).start()
-    while not results:
-        patience.wait(lambda: "process 0: something else answers there")
-    if isinstance(results[0], Exception):
-        raise results[0]
-    return results[0]
+        patience.wait(f"process 0: {why}")
+    size, wait = world.count, timedelta(seconds=30)
+    connect = partial(TCPStore, address, world.port, size, hosts, wait, wait_for_workers=False)
+    return patience.until("process 0: something else answers there", connect)
 
 
 def _unreachable(open_: Callable[[], socket.socket]) -> str:
