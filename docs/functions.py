@@ -19,8 +19,8 @@ path = dcp.pretrain("quickstart", sets=["train.epochs=10"])
 run = dcp.load_run(path)
 run.scores()["knn"]["score"]["top1"]
 
-encoder = dcp.load_encoder(path)            # a frozen torch module
-features = encoder(["a.jpg", "b.jpg"])      # [2, D]
+encoder = dcp.load_encoder(path)  # a frozen torch module
+features = encoder(["a.jpg", "b.jpg"])  # [2, D]
 ```
 
 [A notebook](notebook.ipynb) trains two small runs, measures, plots and compares them.
@@ -31,15 +31,15 @@ features = encoder(["a.jpg", "b.jpg"])      # [2, D]
 
 ```python
 run = dcp.load_run("quickstart-s0")
-run                                         # <dcp run quickstart-s0: done, linear top1 91.0 %, healthy>
+run  # <dcp run quickstart-s0: done, linear top1 91.0 %, healthy>
 run.recipe["network"]["width"]
 run.record["images_per_s"]
-run.diagnosis.state                         # also why, evidence and advice
+run.diagnosis.state  # also why, evidence and advice
 
 import pandas as pd
 
-pd.DataFrame(run.metrics("epoch"))          # one row an epoch
-pd.DataFrame(run.scores(flat=True))         # one row a score: value, low, high, before, n
+pd.DataFrame(run.metrics("epoch"))  # one row an epoch
+pd.DataFrame(run.scores(flat=True))  # one row a score: value, low, high, before, n
 ```
 
 """  # noqa: E501 - a page has a paragraph a line
