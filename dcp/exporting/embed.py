@@ -110,6 +110,7 @@ def to_file(
         "encoder": hashlib.sha256((run.path / encoder.FILE).read_bytes()).hexdigest()[:16],
         "images": images.fingerprint(gone=gone),
         "of": len(images),
+        **images.pixels,
         "features": dim,
         "batch": how.batch,
         "device": network.device.type,

@@ -29,6 +29,7 @@ from dcp.data.datasets._own_images import OwnImagesConfig
 from dcp.data.datasets.base import Dataset, Split
 from dcp.data.folders import Folder
 from dcp.data.image_lists import Files, ImageList, top
+from dcp.data.layout import Layout
 from dcp.errors import RequestError, RunError, escaped, near_names, printable, shortened
 from dcp.recipe import layers
 from dcp.recipe.recipe import Recipe
@@ -56,6 +57,13 @@ class Images:
     def root(self) -> str | None:
         """The folder that the paths of image files are relative to."""
         return printable(str(self.data.images.root)) if isinstance(self.data.images, Files) else None
+
+    @property
+    def pixels(self) -> dict[str, Any]:
+        """What the values of the images mean, as JSON: channels, bits, and the values that become black and white."""
+        held = self.data.images
+        layout, grey = (held.layout, held.grey) if isinstance(held, ImageList) else (Layout(held.shape[1], 8), None)
+        return {"channels": layout.channels, "depth": layout.bits, "range": "dtype" if grey is None else list(grey)}
 
     def path(self, i: int) -> str:
         r"""Of image `i`: below the root, with "/" between folders; of images in memory the split and the number.

@@ -283,6 +283,27 @@ def test_what_was_begun_with_another_run_is_refused_and_begun_anew_on_request(
     np.testing.assert_array_equal(made, dcp.embed(other, pictures, workers=0)[0])
 
 
+def test_what_was_begun_with_another_range_is_refused_and_the_file_says_which_it_has(
+    trained: Path, pictures: Path, here: Path, monkeypatch: pytest.MonkeyPatch, dcp: Callable
+) -> None:
+    words = ["embed", trained, pictures, "--workers", "0", "--out", "a.npy", "--set"]
+    with monkeypatch.context() as patch:
+        patch.setattr(embedding, "_finish", lambda *_, **__: pytest.fail("killed"))
+        with pytest.raises(pytest.fail.Exception):
+            dcp(*words, "data.range=[0, 100]")
+    for override, said in (
+        ("data.range=[0, 200]", "range [0.0, 100.0] there, [0.0, 200.0] here"),
+        ("data.depth=16", ""),
+    ):
+        refused = dcp(*words, override)
+        assert refused.code == 2
+        assert "error[partial-differs]" in refused.err
+        assert said in " ".join(refused.err.split())
+    assert dcp(*words, "data.range=[0, 100]").code == 0
+    about = json.loads(Path("a.json").read_text())
+    assert (about["channels"], about["depth"], about["range"]) == (3, 8, [0.0, 100.0])
+
+
 def test_a_full_disk_is_told_and_what_is_there_goes_on(
     trained: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
