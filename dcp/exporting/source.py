@@ -29,7 +29,7 @@ from dcp.data.datasets._own_images import OwnImagesConfig
 from dcp.data.datasets.base import Dataset, Split
 from dcp.data.folders import Folder
 from dcp.data.image_lists import Files, ImageList, top
-from dcp.data.layout import Layout
+from dcp.data.layout import RGB, Layout
 from dcp.errors import RequestError, RunError, escaped, near_names, printable, shortened
 from dcp.recipe import layers
 from dcp.recipe.recipe import Recipe
@@ -162,7 +162,8 @@ def _text_of(path: Path) -> bytes:
 
 
 def _folder(text: str, split: str | None, sets: tuple[str, ...], run: Run) -> Images:
-    root = Folder(text)
+    config = _config(run, {"source": "folder", "root": str(Path(text).absolute())}, sets)
+    root = Folder(text, arrays=config.layout != RGB)  # as in training
     try:
         found = split_folders.splits(root)
     except RequestError:  # who trains must know which images are for testing; here all are alike
@@ -173,7 +174,6 @@ def _folder(text: str, split: str | None, sets: tuple[str, ...], run: Run) -> Im
         if found is None:
             what = "this folder has no train/ with a val/ in it, and so no splits"
             raise RequestError(what, slug="bad-option", where=text, hint="leave --split out: all images are taken")
-        config = _config(run, {"source": "folder", "root": str(Path(text).absolute())}, sets)
         loaded = base.load(config, split)  # type: ignore[arg-type]
         return Images(loaded, f"the {split} images of {shortened(text)}")
     if found is not None:

@@ -212,6 +212,30 @@ def test_data_sets_folders_with_splits_and_lists(
         np.testing.assert_allclose(np.load("i.npy"), found[:-1], rtol=0, atol=1e-5)
 
 
+@pytest.fixture(scope="module")
+def five(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of five-channel .npy images, which lie in images/ beside it."""
+    root = tmp_path_factory.mktemp("five")
+    random = np.random.default_rng(0)
+    (root / "images").mkdir()
+    for i in range(32):
+        np.save(root / f"images/{i:02}.npy", random.integers(0, 65536, (24, 24, 5), np.uint16))
+    views = ("normalize=computed", "jitter_p=0", "grayscale=0", "solarize=0")
+    data = ("data.source=folder", f"data.root={json.dumps(str(root / 'images'))}", "data.channels=5")
+    sets = (*data, "data.image_size=32", *(f"views.{each}" for each in views), "train.batch=16", "train.epochs=1")
+    recipe = root / "five.toml"
+    recipe.write_text('[network]\nwidth = 8\nprojector = { hidden = 32, out = 16 }\n[predictor]\nname = "directcopy"\n')
+    return dcp.pretrain(recipe, runs=root / "runs", sets=sets)
+
+
+def test_arrays_in_a_folder_are_images_where_the_run_takes_them(five: Path) -> None:
+    folder = five.parent.parent / "images"
+    made, paths = dcp.embed(five, folder, workers=0)
+    assert paths == [f"{i:02}.npy" for i in range(32)]
+    wanted = dcp.load_encoder(five)([np.load(folder / path) for path in paths]).numpy()
+    np.testing.assert_allclose(made, wanted, rtol=0, atol=1e-5)
+
+
 def test_odd_names_stand_in_one_line_each(trained: Path, tmp_path: Path) -> None:
     folder = drawn(tmp_path / "odd", 3)
     (folder / "cat/000.png").rename(folder / "cat/a\nb.png")
