@@ -186,6 +186,38 @@ def test_a_broken_image_ends_it_with_its_name_and_how_far_it_came_and_can_then_b
     assert (told["images"], told["rows"], told["features"]) == (40, 39, 64)
 
 
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_batch_without_a_readable_image_is_left_out_and_goes_on_after_an_interruption(
+    trained: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    if ending == "parquet":
+        pytest.importorskip("pyarrow")
+    for path in pictures.glob("cat/*"):
+        path.write_bytes(b"no image")
+    out = tmp_path / f"f.{ending}"
+    with monkeypatch.context() as patch:
+        patch.setattr(embedding, "_finish", lambda *_, **__: pytest.fail("killed"))
+        with pytest.raises(pytest.fail.Exception):
+            dcp.embed(trained, pictures, out=out, batch=10, workers=0, skip_broken=True)
+    made, paths = dcp.embed(trained, pictures, out=out, batch=10, workers=0, skip_broken=True)
+    memory, same = dcp.embed(trained, pictures, batch=10, workers=0, skip_broken=True)
+    assert paths == same == [f"dog/{i:03}.png" for i in range(1, 40, 2)]
+    np.testing.assert_array_equal(made, memory)
+
+
+def test_without_any_readable_image_there_are_no_features_and_nothing_is_left(
+    trained: Path, tmp_path: Path, dcp: Callable
+) -> None:
+    folder = drawn(tmp_path / "broken", 3)
+    for path in folder.rglob("*.png"):
+        path.write_bytes(b"no image")
+    said = dcp("embed", trained, folder, "--skip-broken", "--workers", "0", "--out", tmp_path / "f.npy")
+    assert said.code == 2
+    assert "error[no-images]" in said.err
+    assert "cat/000.png" in said.err
+    assert [path.name for path in tmp_path.iterdir()] == ["broken"]
+
+
 def test_data_sets_folders_with_splits_and_lists(
     trained: Path, here: Path, monkeypatch: pytest.MonkeyPatch, dcp: Callable
 ) -> None:
