@@ -219,10 +219,18 @@ def _config(run: Run, table: dict[str, Any], sets: tuple[str, ...]) -> base.Data
         if not key.startswith("data.") or key == "data.source":
             hint = "embed takes data.*; SOURCE says which images"
             raise RequestError(f"{key} cannot be set here", slug="bad-override", where="--set", hint=hint)
+        if key.split(".")[1] == "channels":
+            hint = "leave it out: images have the channels that the encoder was trained on"
+            raise RequestError(f"{key} cannot be set here", slug="bad-override", where="--set", hint=hint)
     recipe = run.recipe()
     recipe = roots.laid_over(recipe, roots.whole(recipe, run))
     theirs = recipe.get("data", {})
     known = catalogue.load("datasets", table["source"]).Config.model_fields
+    trained = theirs.get("channels", RGB.channels)
+    if (channels := trained if "channels" in known else RGB.channels) != trained:
+        what = f"the images of {table['source']} have {channels} channels, and those that the run was trained on"
+        hint = "an encoder takes images of one number of channels"
+        raise RequestError(f"{what} {trained}", slug="bad-combination", where="SOURCE", hint=hint)
     same = theirs.get("source") == table["source"]
     kept = {key: value for key, value in theirs.items() if key in known and (same or key in LAYOUT)}
     kept = {key: value for key, value in kept.items() if key not in ("limit", "broken", "image_size")}

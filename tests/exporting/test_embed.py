@@ -268,6 +268,20 @@ def test_arrays_in_a_folder_are_images_where_the_run_takes_them(five: Path) -> N
     np.testing.assert_allclose(made, wanted, rtol=0, atol=1e-5)
 
 
+def test_images_of_another_number_of_channels_are_refused(five: Path, trained: Path, here: Path, dcp: Callable) -> None:
+    said = dcp("embed", five, "shapes", "--split", "test", "--out", "f.npy")
+    assert said.code == 2
+    assert "error[bad-combination]" in said.err
+    assert "have 3 channels, and those that the run was trained on 5" in " ".join(said.err.split())
+    folder = five.parent.parent / "images"
+    for run, channels in ((five, 1), (five, 5), (trained, 1)):
+        said = dcp("embed", run, folder, "--set", f"data.channels={channels}", "--out", "f.npy")
+        assert said.code == 2
+        assert "error[bad-override]" in said.err
+        assert "data.channels cannot be set here" in said.err
+    assert list(here.glob("f.*")) == []
+
+
 def test_odd_names_stand_in_one_line_each(trained: Path, tmp_path: Path) -> None:
     folder = drawn(tmp_path / "odd", 3)
     (folder / "cat/000.png").rename(folder / "cat/a\nb.png")
