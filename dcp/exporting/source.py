@@ -237,4 +237,8 @@ def _config(run: Run, table: dict[str, Any], sets: tuple[str, ...]) -> base.Data
     whole = {"run": {"name": "embed"}, "data": {**kept, **table}, "predictor": {"name": "identity"}}
     whole["views"] = recipe.get("views", {})  # which fit the channels
     data = Recipe.check(layers.overridden(whole, sets), "--set" if sets else "recipe.toml").data
+    if getattr(data, "range", None) == "measured" and theirs.get("range", "dtype") != "measured":
+        what = 'nothing was measured when this run was trained: its data.range is not "measured"'
+        hint = "leave it out, for the range of the training; or data.range=[low, high]"
+        raise RequestError(what, slug="bad-override", where="--set", hint=hint)
     return base.settled(data, run.record.data.model_extra)

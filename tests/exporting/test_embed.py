@@ -312,6 +312,7 @@ WRONG: dict[str, tuple[list[str], str]] = {
     "another key": (["pictures", "--set", "train.batch=3", "--out", "f.npy"], "train.batch"),
     "another source": (["pictures", "--set", "data.source=stl10", "--out", "f.npy"], "data.source"),
     "no such key": (["shapes", "--split", "test", "--set", "data.colour=1", "--out", "f.npy"], "data.colour"),
+    "a range that was not measured": (["pictures", "--set", "data.range=measured", "--out", "f.npy"], "was measured"),
     "no data": (["cifar10", "--split", "test", "--set", "data.root=nothing", "--out", "f.npy"], "missing-data"),
     "no file": (["pictures"], "--out"),
     "somebody's file": (["pictures", "--out", "mine.npy"], "mine.npy.partial"),
