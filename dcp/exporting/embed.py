@@ -59,7 +59,8 @@ def in_memory(run: Run, images: Images, how: How, watch: Watch = lambda done, to
     """Features of all images, as an array.
 
     Raises:
-        RequestError: no encoder in the run, a device or an option that is none, files that are not there.
+        RequestError: no encoder in the run, a device or an option that is none, files that are not there; "no-images",
+            none could be read.
         RunError: "broken-image", "reader-ended" or "reader-stalled".
     """
     network, dim = prepared(run, how)
@@ -72,6 +73,7 @@ def in_memory(run: Run, images: Images, how: How, watch: Watch = lambda done, to
             left_out += part.left_out
             done += part.images
             watch(done, len(images))
+    _check_some(images, left_out)
     features = np.concatenate(made) if made else np.empty((0, dim), np.float32)
     return Result(features, images, left_out, len(images) / (time.perf_counter() - started))
 
@@ -110,6 +112,7 @@ def to_file(
         "encoder": hashlib.sha256((run.path / encoder.FILE).read_bytes()).hexdigest()[:16],
         "images": images.fingerprint(gone=gone),
         "of": len(images),
+        **images.pixels,
         "features": dim,
         "batch": how.batch,
         "device": network.device.type,
@@ -133,6 +136,11 @@ def to_file(
                 partial.add(part)
                 watch(partial.images, len(images))
         took = time.perf_counter() - started
+        try:
+            _check_some(images, partial.left_out)
+        except RequestError:
+            partial.remove()  # nothing in it is worth going on from
+            raise
         named = [(images.path(i), why) for i, why in partial.left_out]
         source = {"source": images.shown, "root": images.root, "left_out": [list(each) for each in named]}
         files = _finish(kind, out, partial, images, {**about, **source}, overwrite=overwrite)
@@ -149,6 +157,13 @@ def _check_there(images: Images, gone: list[int], how: How) -> None:
     what = f"{len(gone):,} of {len(images):,} {verb} not there, or cannot be looked at: {names}"
     hint = f"Paths begin at {images.root}. --skip-broken leaves out what cannot be read."
     raise RequestError(what, slug="bad-source", where=images.shown, hint=hint)
+
+
+def _check_some(images: Images, left_out: list[tuple[int, str]]) -> None:
+    if left_out and len(left_out) == len(images):
+        what = f"no images: of {len(images):,}, none can be read"
+        hint = f"The first is {images.path(left_out[0][0])}: {left_out[0][1]}"
+        raise RequestError(what, slug="no-images", where=images.shown, hint=hint)
 
 
 @contextlib.contextmanager

@@ -165,7 +165,7 @@ class Partial:
         if len(payload) < size or zlib.crc32(payload) != crc:
             return None
         left_out = [(int(i), str(why)) for i, why in json.loads(payload[:length])] if length else []
-        features = np.frombuffer(payload, dtype="<f4", offset=length).reshape(rows, -1)
+        features = np.frombuffer(payload, dtype="<f4", offset=length).reshape(rows, self.about["features"])
         return Part(images, features, left_out)
 
     def _count(self, part: Part) -> None:

@@ -29,6 +29,7 @@ from dcp.data.datasets._own_images import OwnImagesConfig
 from dcp.data.datasets.base import Dataset, Split
 from dcp.data.folders import Folder
 from dcp.data.image_lists import Files, ImageList, top
+from dcp.data.layout import RGB, Layout
 from dcp.errors import RequestError, RunError, escaped, near_names, printable, shortened
 from dcp.recipe import layers
 from dcp.recipe.recipe import Recipe
@@ -56,6 +57,13 @@ class Images:
     def root(self) -> str | None:
         """The folder that the paths of image files are relative to."""
         return printable(str(self.data.images.root)) if isinstance(self.data.images, Files) else None
+
+    @property
+    def pixels(self) -> dict[str, Any]:
+        """What the values of the images mean, as JSON: channels, bits, and the values that become black and white."""
+        held = self.data.images
+        layout, grey = (held.layout, held.grey) if isinstance(held, ImageList) else (Layout(held.shape[1], 8), None)
+        return {"channels": layout.channels, "depth": layout.bits, "range": "dtype" if grey is None else list(grey)}
 
     def path(self, i: int) -> str:
         r"""Of image `i`: below the root, with "/" between folders; of images in memory the split and the number.
@@ -154,7 +162,8 @@ def _text_of(path: Path) -> bytes:
 
 
 def _folder(text: str, split: str | None, sets: tuple[str, ...], run: Run) -> Images:
-    root = Folder(text)
+    config = _config(run, {"source": "folder", "root": str(Path(text).absolute())}, sets)
+    root = Folder(text, arrays=config.layout != RGB)  # as in training
     try:
         found = split_folders.splits(root)
     except RequestError:  # who trains must know which images are for testing; here all are alike
@@ -165,7 +174,6 @@ def _folder(text: str, split: str | None, sets: tuple[str, ...], run: Run) -> Im
         if found is None:
             what = "this folder has no train/ with a val/ in it, and so no splits"
             raise RequestError(what, slug="bad-option", where=text, hint="leave --split out: all images are taken")
-        config = _config(run, {"source": "folder", "root": str(Path(text).absolute())}, sets)
         loaded = base.load(config, split)  # type: ignore[arg-type]
         return Images(loaded, f"the {split} images of {shortened(text)}")
     if found is not None:
@@ -211,14 +219,26 @@ def _config(run: Run, table: dict[str, Any], sets: tuple[str, ...]) -> base.Data
         if not key.startswith("data.") or key == "data.source":
             hint = "embed takes data.*; SOURCE says which images"
             raise RequestError(f"{key} cannot be set here", slug="bad-override", where="--set", hint=hint)
+        if key.split(".")[1] == "channels":
+            hint = "leave it out: images have the channels that the encoder was trained on"
+            raise RequestError(f"{key} cannot be set here", slug="bad-override", where="--set", hint=hint)
     recipe = run.recipe()
     recipe = roots.laid_over(recipe, roots.whole(recipe, run))
     theirs = recipe.get("data", {})
     known = catalogue.load("datasets", table["source"]).Config.model_fields
+    trained = theirs.get("channels", RGB.channels)
+    if (channels := trained if "channels" in known else RGB.channels) != trained:
+        what = f"the images of {table['source']} have {channels} channels, and those that the run was trained on"
+        hint = "an encoder takes images of one number of channels"
+        raise RequestError(f"{what} {trained}", slug="bad-combination", where="SOURCE", hint=hint)
     same = theirs.get("source") == table["source"]
     kept = {key: value for key, value in theirs.items() if key in known and (same or key in LAYOUT)}
     kept = {key: value for key, value in kept.items() if key not in ("limit", "broken", "image_size")}
     whole = {"run": {"name": "embed"}, "data": {**kept, **table}, "predictor": {"name": "identity"}}
     whole["views"] = recipe.get("views", {})  # which fit the channels
     data = Recipe.check(layers.overridden(whole, sets), "--set" if sets else "recipe.toml").data
+    if getattr(data, "range", None) == "measured" and theirs.get("range", "dtype") != "measured":
+        what = 'nothing was measured when this run was trained: its data.range is not "measured"'
+        hint = "leave it out, for the range of the training; or data.range=[low, high]"
+        raise RequestError(what, slug="bad-override", where="--set", hint=hint)
     return base.settled(data, run.record.data.model_extra)

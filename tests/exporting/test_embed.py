@@ -186,6 +186,38 @@ def test_a_broken_image_ends_it_with_its_name_and_how_far_it_came_and_can_then_b
     assert (told["images"], told["rows"], told["features"]) == (40, 39, 64)
 
 
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_batch_without_a_readable_image_is_left_out_and_goes_on_after_an_interruption(
+    trained: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    if ending == "parquet":
+        pytest.importorskip("pyarrow")
+    for path in pictures.glob("cat/*"):
+        path.write_bytes(b"no image")
+    out = tmp_path / f"f.{ending}"
+    with monkeypatch.context() as patch:
+        patch.setattr(embedding, "_finish", lambda *_, **__: pytest.fail("killed"))
+        with pytest.raises(pytest.fail.Exception):
+            dcp.embed(trained, pictures, out=out, batch=10, workers=0, skip_broken=True)
+    made, paths = dcp.embed(trained, pictures, out=out, batch=10, workers=0, skip_broken=True)
+    memory, same = dcp.embed(trained, pictures, batch=10, workers=0, skip_broken=True)
+    assert paths == same == [f"dog/{i:03}.png" for i in range(1, 40, 2)]
+    np.testing.assert_array_equal(made, memory)
+
+
+def test_without_any_readable_image_there_are_no_features_and_nothing_is_left(
+    trained: Path, tmp_path: Path, dcp: Callable
+) -> None:
+    folder = drawn(tmp_path / "broken", 3)
+    for path in folder.rglob("*.png"):
+        path.write_bytes(b"no image")
+    said = dcp("embed", trained, folder, "--skip-broken", "--workers", "0", "--out", tmp_path / "f.npy")
+    assert said.code == 2
+    assert "error[no-images]" in said.err
+    assert "cat/000.png" in said.err
+    assert [path.name for path in tmp_path.iterdir()] == ["broken"]
+
+
 def test_data_sets_folders_with_splits_and_lists(
     trained: Path, here: Path, monkeypatch: pytest.MonkeyPatch, dcp: Callable
 ) -> None:
@@ -210,6 +242,44 @@ def test_data_sets_folders_with_splits_and_lists(
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
         assert dcp("embed", trained, "-", "--out", "i.npy", "--overwrite").code == 0
         np.testing.assert_allclose(np.load("i.npy"), found[:-1], rtol=0, atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def five(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of five-channel .npy images, which lie in images/ beside it."""
+    root = tmp_path_factory.mktemp("five")
+    random = np.random.default_rng(0)
+    (root / "images").mkdir()
+    for i in range(32):
+        np.save(root / f"images/{i:02}.npy", random.integers(0, 65536, (24, 24, 5), np.uint16))
+    views = ("normalize=computed", "jitter_p=0", "grayscale=0", "solarize=0")
+    data = ("data.source=folder", f"data.root={json.dumps(str(root / 'images'))}", "data.channels=5")
+    sets = (*data, "data.image_size=32", *(f"views.{each}" for each in views), "train.batch=16", "train.epochs=1")
+    recipe = root / "five.toml"
+    recipe.write_text('[network]\nwidth = 8\nprojector = { hidden = 32, out = 16 }\n[predictor]\nname = "directcopy"\n')
+    return dcp.pretrain(recipe, runs=root / "runs", sets=sets)
+
+
+def test_arrays_in_a_folder_are_images_where_the_run_takes_them(five: Path) -> None:
+    folder = five.parent.parent / "images"
+    made, paths = dcp.embed(five, folder, workers=0)
+    assert paths == [f"{i:02}.npy" for i in range(32)]
+    wanted = dcp.load_encoder(five)([np.load(folder / path) for path in paths]).numpy()
+    np.testing.assert_allclose(made, wanted, rtol=0, atol=1e-5)
+
+
+def test_images_of_another_number_of_channels_are_refused(five: Path, trained: Path, here: Path, dcp: Callable) -> None:
+    said = dcp("embed", five, "shapes", "--split", "test", "--out", "f.npy")
+    assert said.code == 2
+    assert "error[bad-combination]" in said.err
+    assert "have 3 channels, and those that the run was trained on 5" in " ".join(said.err.split())
+    folder = five.parent.parent / "images"
+    for run, channels in ((five, 1), (five, 5), (trained, 1)):
+        said = dcp("embed", run, folder, "--set", f"data.channels={channels}", "--out", "f.npy")
+        assert said.code == 2
+        assert "error[bad-override]" in said.err
+        assert "data.channels cannot be set here" in said.err
+    assert list(here.glob("f.*")) == []
 
 
 def test_odd_names_stand_in_one_line_each(trained: Path, tmp_path: Path) -> None:
@@ -242,6 +312,7 @@ WRONG: dict[str, tuple[list[str], str]] = {
     "another key": (["pictures", "--set", "train.batch=3", "--out", "f.npy"], "train.batch"),
     "another source": (["pictures", "--set", "data.source=stl10", "--out", "f.npy"], "data.source"),
     "no such key": (["shapes", "--split", "test", "--set", "data.colour=1", "--out", "f.npy"], "data.colour"),
+    "a range that was not measured": (["pictures", "--set", "data.range=measured", "--out", "f.npy"], "was measured"),
     "no data": (["cifar10", "--split", "test", "--set", "data.root=nothing", "--out", "f.npy"], "missing-data"),
     "no file": (["pictures"], "--out"),
     "somebody's file": (["pictures", "--out", "mine.npy"], "mine.npy.partial"),
@@ -281,6 +352,27 @@ def test_what_was_begun_with_another_run_is_refused_and_begun_anew_on_request(
         dcp.embed(trained, pictures, out=out, batch=8, workers=0)
     made, _ = dcp.embed(other, pictures, out=out, workers=0, overwrite=True)
     np.testing.assert_array_equal(made, dcp.embed(other, pictures, workers=0)[0])
+
+
+def test_what_was_begun_with_another_range_is_refused_and_the_file_says_which_it_has(
+    trained: Path, pictures: Path, here: Path, monkeypatch: pytest.MonkeyPatch, dcp: Callable
+) -> None:
+    words = ["embed", trained, pictures, "--workers", "0", "--out", "a.npy", "--set"]
+    with monkeypatch.context() as patch:
+        patch.setattr(embedding, "_finish", lambda *_, **__: pytest.fail("killed"))
+        with pytest.raises(pytest.fail.Exception):
+            dcp(*words, "data.range=[0, 100]")
+    for override, said in (
+        ("data.range=[0, 200]", "range [0.0, 100.0] there, [0.0, 200.0] here"),
+        ("data.depth=16", ""),
+    ):
+        refused = dcp(*words, override)
+        assert refused.code == 2
+        assert "error[partial-differs]" in refused.err
+        assert said in " ".join(refused.err.split())
+    assert dcp(*words, "data.range=[0, 100]").code == 0
+    about = json.loads(Path("a.json").read_text())
+    assert (about["channels"], about["depth"], about["range"]) == (3, 8, [0.0, 100.0])
 
 
 def test_a_full_disk_is_told_and_what_is_there_goes_on(
