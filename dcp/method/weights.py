@@ -1,6 +1,7 @@
 """Weights: the tensors and the header of a safetensors file, or what is wrong with it in words."""
 
 import json
+import stat
 import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -38,7 +39,10 @@ def read(path: Path, most: int = MOST) -> tuple[dict[str, Tensor], dict[str, str
         NotFetched: it is a Git LFS pointer.
     """
     try:
-        if (there := path.stat().st_size) > most:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise unusable("it is no regular file", path)  # opening a pipe waits without end
+        if (there := status.st_size) > most:
             what = f"it is of another network, or damaged: it has {there:,} bytes instead of at most {most:,}"
             raise unusable(what, path)
         path.open("rb").close()  # who may not read it hears from safetensors that there is none
