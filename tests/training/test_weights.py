@@ -247,6 +247,14 @@ def test_weights_that_are_not_finite_are_refused(encoder: Path, tmp_path: Path) 
     assert (said.slug, said.message) == ("bad-checkpoint", "the weights are not finite: conv1.weight")
 
 
+def test_negative_variances_are_refused(encoder: Path, tmp_path: Path) -> None:
+    tensors = load_file(encoder)
+    tensors["bn1.running_var"][0] = -1.0
+    save_file(tensors, tmp_path / "a.safetensors")
+    said = refused(f"network.weights='{tmp_path / 'a.safetensors'}'")
+    assert (said.slug, said.message) == ("bad-checkpoint", "a variance is negative: bn1.running_var")
+
+
 def test_weights_in_a_pipe_are_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "encoder.safetensors")
     with pytest.raises(RequestError, match="no regular file"):
