@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from dcp.data import image_folders, image_names
 from dcp.data.folders import Folder
+from dcp.data.regular_files import special
 from dcp.data.split_folders import HELD_OUT, TRAIN
 from dcp.errors import RequestError, printable
 
@@ -136,7 +137,22 @@ def _tars(folder: Folder, entries: list[str]) -> list[str]:
             what = "a tar file is compressed, and only a plain tar can be read in any order"
             hint = "Unpack it to .tar (gunzip, unzstd): JPEG and PNG are compressed already."
             raise RequestError(what, slug="bad-shard", where=str(folder / name), hint=hint)
-    return [name for name in entries if name.lower().endswith(".tar")]
+    named = [name for name in entries if name.rstrip(os.sep).lower().endswith(".tar")]
+    for name in named:
+        if kind := "a folder" if name.endswith(os.sep) else _special(folder / name):
+            hint = "Put back what belongs there, or remove the name."
+            raise RequestError(f"a tar file is {kind}", slug="bad-shard", where=str(folder / name), hint=hint)
+    return named
+
+
+def _special(path: str | os.PathLike[str]) -> str:
+    """What lies at a path where it is no file; "" where it is one."""
+    try:
+        return special(os.stat(path).st_mode)  # noqa: PTH116
+    except PermissionError:
+        return "a link that leads where you may not look"
+    except OSError:  # a link to nothing, or to itself
+        return "a link that leads to nothing"
 
 
 def _unknown(root: Folder, what: str) -> RequestError:

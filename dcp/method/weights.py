@@ -1,6 +1,7 @@
 """Weights: the tensors and the header of a safetensors file, or what is wrong with it in words."""
 
 import json
+import stat
 import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from dcp.errors import LFS_POINTER, RequestError, near_names, not_fetched, print
 CHECKSUM = "crc32"  # the key of the header that holds it; files of others have none
 HEADS = ("fc.", "head.", "heads.", "classifier.")  # what the names of a classifier's tensors begin with
 COUNTERS = "num_batches_tracked"  # of batch norms: older files lack them, and nothing depends on them
+VARIANCES = "running_var"  # of batch norms, which take the square root of them
 NAMED = 10  # tensors that an error names
 NOT_REMADE = "start.safetensors"
 MOST = 2**35  # bytes of a file of which nothing is known
@@ -38,7 +40,10 @@ def read(path: Path, most: int = MOST) -> tuple[dict[str, Tensor], dict[str, str
         NotFetched: it is a Git LFS pointer.
     """
     try:
-        if (there := path.stat().st_size) > most:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise unusable("it is no regular file", path)  # opening a pipe waits without end
+        if (there := status.st_size) > most:
             what = f"it is of another network, or damaged: it has {there:,} bytes instead of at most {most:,}"
             raise unusable(what, path)
         path.open("rb").close()  # who may not read it hears from safetensors that there is none
@@ -91,7 +96,7 @@ def fitted(given: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> tuple[d
 
     Raises:
         RequestError: "weights-differ", with what is missing, unexpected or of another shape; "bad-checkpoint", not all
-            are finite.
+            are finite, or a variance is negative.
     """
     left_out = [name for name in given if name not in wanted and name.startswith(HEADS)]
     found = {name: value for name, value in given.items() if name not in left_out}
@@ -112,6 +117,11 @@ def fitted(given: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> tuple[d
     if odd := [name for name, value in taken.items() if not bool(value.isfinite().all())]:
         what = f"the weights are not finite: {odd[0]}" + (f" and {len(odd) - 1:,} more" if odd[1:] else "")
         raise RequestError(what, slug="bad-checkpoint", hint="Their training went wrong: give other weights.")
+    if odd := [name for name, value in taken.items() if name.endswith(VARIANCES) and bool((value < 0).any())]:
+        what = f"a variance is negative: {odd[0]}" + (f" and {len(odd) - 1:,} more" if odd[1:] else "")
+        raise RequestError(
+            what, slug="bad-checkpoint", hint="The file is damaged: give other weights."
+        )
     return taken, left_out
 
 

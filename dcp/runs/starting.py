@@ -8,6 +8,7 @@ not look at the source again.
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +62,11 @@ def find(recipe: Recipe, runs: Path) -> Start | None:
         found = _library(recipe)
     else:
         path, choice = starting_sources.located(word, runs, recipe.run.seed)
+        if not path.is_dir() and not os.path.isfile(path):  # noqa: PTH113 - unlike Path's, never raises
+            # a pipe would be waited for without end
+            what = f"{shortened(path)} is a pipe, a socket or a device"
+            hint = f"It may be {starting_sources.KINDS}."
+            raise RequestError(what, slug="no-weights", where=KEY, hint=hint)
         found = starting_sources.read(path)
     _check_keys(recipe, found)
     with torch.random.fork_rng(devices=[]):

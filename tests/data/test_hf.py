@@ -236,6 +236,7 @@ WRONG = [
     (other_labels, {}, "classes-differ", "different labels"),
     (other_splits, {}, "bad-dataset", r'there is no split "train"(.|\n)*Did you mean training'),
     (plain, {"test_split": "validate"}, "bad-dataset", 'there is no split "validate"'),
+    (plain, {"test_split": "train"}, "bad-combination", 'train_split and data.test_split are both "train"'),
     (plain, {"download": True}, "not-downloadable", "a folder cannot be downloaded"),
     (plain, {"name": "a/b"}, "bad-combination", "are both given"),
 ]

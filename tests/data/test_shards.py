@@ -3,6 +3,7 @@
 import io
 import json
 import multiprocessing
+import os
 import pickle
 import tarfile
 import threading
@@ -380,6 +381,23 @@ def linked(root: Path) -> None:
     (root / "val/x-0.tar").hardlink_to(root / "train/x-0.tar")
 
 
+def dangling(root: Path) -> None:
+    (root / "train/y.tar").symlink_to(root / "nothing.tar")
+
+
+def dangling_for_testing(root: Path) -> None:
+    (root / "val/x-0.tar").unlink()
+    (root / "val/x-0.tar").symlink_to(root / "nothing.tar")
+
+
+def folder_named_so(root: Path) -> None:
+    (root / "train/y.tar").mkdir()
+
+
+def pipe(root: Path) -> None:
+    os.mkfifo(root / "train/y.tar")
+
+
 def two_words(root: Path) -> None:
     for name in ("train", "val"):
         for path in (root / name).iterdir():
@@ -411,6 +429,10 @@ WRONG = [
     (loose_too, "unknown-split", "tars lie in"),
     (without_val, "unknown-split", "tars lie in extra/ beside train/"),
     (linked, "linked-twice", "for training and for testing"),
+    (dangling, "bad-shard", "(?s)a link that leads to nothing.*train/y.tar"),
+    (dangling_for_testing, "bad-shard", "(?s)a link that leads to nothing.*val/x-0.tar"),
+    (folder_named_so, "bad-shard", "(?s)a tar file is a folder.*train/y.tar"),
+    (pipe, "bad-shard", "(?s)a tar file is a FIFO.*train/y.tar"),
     (two_words, "unknown-split", "is called train and val"),
     (some_words, "unknown-split", "other-0.tar beside tars of a split"),
 ]

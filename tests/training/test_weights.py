@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from safetensors.torch import load_file, save_file
 
 import dcp as package
 from dcp.errors import RequestError
+from dcp.method import weights
 from dcp.recipe import build
 from dcp.recipe.recipe import Recipe
 from dcp.runs import starting
@@ -245,6 +247,20 @@ def test_weights_that_are_not_finite_are_refused(encoder: Path, tmp_path: Path) 
     assert (said.slug, said.message) == ("bad-checkpoint", "the weights are not finite: conv1.weight")
 
 
+def test_negative_variances_are_refused(encoder: Path, tmp_path: Path) -> None:
+    tensors = load_file(encoder)
+    tensors["bn1.running_var"][0] = -1.0
+    save_file(tensors, tmp_path / "a.safetensors")
+    said = refused(f"network.weights='{tmp_path / 'a.safetensors'}'")
+    assert (said.slug, said.message) == ("bad-checkpoint", "a variance is negative: bn1.running_var")
+
+
+def test_weights_in_a_pipe_are_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "encoder.safetensors")
+    with pytest.raises(RequestError, match="no regular file"):
+        weights.read(tmp_path / "encoder.safetensors")
+
+
 def bad(tmp_path: Path, encoder: Path) -> Iterator[tuple[str, str]]:
     """Ways to get the key wrong, and what is said of each."""
     yield "runs/nothing-s0", "no such path, and no such run"
@@ -254,6 +270,8 @@ def bad(tmp_path: Path, encoder: Path) -> Iterator[tuple[str, str]]:
     yield "a\\u0000b", "text without the character of code 0"
     (tmp_path / "empty").mkdir()
     yield f"{tmp_path}/empty", "has no model.safetensors"
+    os.mkfifo(tmp_path / "pipe.safetensors")
+    yield f"{tmp_path}/pipe.safetensors", "is a pipe, a socket or a device"
     (tmp_path / "a.pth").write_bytes(b"x")
     yield f"{tmp_path}/a.pth", "is no .safetensors file"
     (tmp_path / "cut.safetensors").write_bytes(encoder.read_bytes()[:5000])

@@ -28,6 +28,7 @@ from dcp.errors import RequestError, near_names, printable
 
 HELD_OUT = ("validation", "valid", "val", "test")  # the first that is there is the test split
 ONE = "data.root names a folder that save_to_disk wrote, data.name a data set on the hub: give one of them"
+TWO = "images that are trained on do not test: name another split, or leave data.test_split out"
 
 NAME = r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)?$"  # of a data set on the hub
 
@@ -52,9 +53,11 @@ class Config(OwnImagesConfig):
     download: bool = Field(False, description="fetch a data set of the hub that is not in the library's cache")
 
     def clashes(self, recipe: Any) -> Iterator[tuple[str, str]]:
-        """Where the data are must be said once."""
+        """Where the data are must be said once, and each split be another one."""
         if (self.root is None) == (self.name is None):
             yield "data.root and data.name are both given" if self.root else "neither data.root nor data.name", ONE
+        if self.test_split == self.train_split:
+            yield f'data.train_split and data.test_split are both "{printable(self.train_split)}"', TWO
 
     def labelled(self) -> bool:
         """Whether there are a column of labels and a split for testing; what is not there may have some.
@@ -106,7 +109,8 @@ def _tables(config: Config) -> Tables:
         hint = "pip install 'dcp[hf]'"
         raise RequestError(what, slug="missing-package", where="data.source", hint=hint) from None
     for problem, way_out in config.clashes(None):
-        raise RequestError(problem, slug="bad-combination", where="data.root", hint=way_out)
+        where = "data.test_split" if way_out == TWO else "data.root"
+        raise RequestError(problem, slug="bad-combination", where=where, hint=way_out)
     if config.root is not None and config.download:
         hint = "Leave data.download out; data.root names the folder."
         raise RequestError("a folder cannot be downloaded", slug="not-downloadable", where="data.download", hint=hint)
