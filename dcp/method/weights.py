@@ -119,9 +119,7 @@ def fitted(given: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> tuple[d
         raise RequestError(what, slug="bad-checkpoint", hint="Their training went wrong: give other weights.")
     if odd := [name for name, value in taken.items() if name.endswith(VARIANCES) and bool((value < 0).any())]:
         what = f"a variance is negative: {odd[0]}" + (f" and {len(odd) - 1:,} more" if odd[1:] else "")
-        raise RequestError(
-            what, slug="bad-checkpoint", hint="The file is damaged: give other weights."
-        )
+        raise RequestError(what, slug="bad-checkpoint", hint="The file is damaged: give other weights.")
     return taken, left_out
 
 
