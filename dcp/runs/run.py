@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, final
 
-from dcp.errors import RequestError, RunError
+from dcp.errors import RequestError, RunError, printable, shortened
 from dcp.runs import json_files, lease, lookup, metrics, open_run, predictions, records
 from dcp.runs.disk import create_folder
 from dcp.runs.held_folder import HeldFolder
@@ -240,9 +240,8 @@ def find(words: Sequence[str], root: Path) -> list[Run]:
         RequestError: "no-such-run" with the nearest names, and what `Run.open` raises.
     """
     unique: dict[Path, Path] = {}
-    for word in words:
-        for path in lookup.matches(word, Path(root)):
-            unique.setdefault(path.resolve(), path)
+    for path in (path for word in words for path in lookup.matches(word, Path(root))):
+        unique.setdefault(path.resolve(), path)
     return [Run.open(path) for path in unique.values()]
 
 
@@ -250,6 +249,12 @@ def open_or_find(run: str | Path, runs: Path) -> Run:
     """The run of a folder, or of a name below `runs`: the first of its seeds.
 
     Raises:
-        RequestError: there is none.
+        RequestError: there is none, or what is meant differs in more than the seed; "bad-type".
     """
-    return Run.open(run) if Path(run).is_dir() else find([str(run)], runs)[0]
+    if not isinstance(run, str | os.PathLike):
+        raise RequestError(f"a run is a path or a name, not {run!r:.99}", slug="bad-type", where="run")
+    found = [Run.open(run)] if Path(run).is_dir() else find([str(run)], runs)
+    if len(names := [*dict.fromkeys(lookup.without_seed(each.path.name) for each in found)]) > 1:
+        what, hint = f'"{printable(shortened(run))}" means {len(names)} runs', f"Name one: {lookup.first(names)}."
+        raise RequestError(what, slug="no-such-run", where=str(runs), hint=hint)
+    return found[0]

@@ -59,6 +59,28 @@ def test_a_name_means_the_first_seed_below_runs(trained: Path) -> None:
     assert "directcopy" in caught.value.hint
 
 
+def test_a_name_of_runs_that_differ_in_more_than_the_seed_is_refused(build: Build) -> None:
+    runs = build("ab", 0, top1=0.5).path.parent
+    build("ab", 1, top1=0.5)
+    assert dcp.load_run("a*", runs=runs).name == "ab-s0"
+    build("ac", 0, top1=0.5)
+    (runs / "mine").mkdir()
+    (runs / "mine/study.json").write_text(json.dumps({"arms": [{"name": n, "run": n} for n in ("ab", "ac")]}))
+    for word in ("a*", "mine"):
+        with pytest.raises(RequestError) as caught:
+            dcp.load_run(word, runs=runs)
+        assert (caught.value.slug, caught.value.message) == ("no-such-run", f'"{word}" means 2 runs')
+        assert caught.value.hint == "Name one: ab, ac."
+    assert dcp.load_run("ab-*", runs=runs).name == "ab-s0"
+
+
+@pytest.mark.parametrize("run", [None, 3])
+def test_what_is_neither_a_path_nor_a_name_is_refused(run: object) -> None:
+    with pytest.raises(RequestError, match=f"not {run}") as caught:
+        dcp.load_run(run)  # type: ignore[arg-type]
+    assert caught.value.slug == "bad-type"
+
+
 @pytest.mark.parametrize("name", ["run.json", "recipe.toml"])
 def test_a_folder_that_is_damaged_is_told(name: str, build: Build) -> None:
     run = build("a", 0, top1=0.5)
