@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, BinaryIO, get_args
 
 import torch
 
@@ -30,6 +30,7 @@ from dcp.data.datasets.base import Dataset, Split
 from dcp.data.folders import Folder
 from dcp.data.image_lists import Files, ImageList, top
 from dcp.data.layout import RGB, Layout
+from dcp.data.regular_files import open_regular
 from dcp.errors import RequestError, RunError, escaped, near_names, printable, shortened
 from dcp.recipe import layers
 from dcp.recipe.recipe import Recipe
@@ -37,6 +38,7 @@ from dcp.runs import roots
 from dcp.runs.run import Run
 
 STDIN = "-"
+LONGEST = 2**30  # bytes of a list: some ten million paths
 LAYOUT = ("range", "channels", "depth")  # keys that say what pixels are: of any images, those of the training
 SPLITS: tuple[Split, ...] = get_args(Split)
 KINDS = "a folder of images, a data set (cifar10, shapes, ...), a text file of paths, or - for paths on standard input"
@@ -113,7 +115,7 @@ def images(run: Run, source: Any, *, split: str | None = None, sets: tuple[str, 
     if isinstance(source, (list, tuple)):
         found = _listed([os.fsencode(os.fspath(path)) for path in source], Path(), f"{len(source):,} files")
     elif (text := os.fspath(source)) == STDIN:
-        found = _listed(_lines(sys.stdin.buffer.read()), Path(), "the files on standard input")
+        found = _listed(_lines(_capped(sys.stdin.buffer, "standard input")), Path(), "the files on standard input")
     elif os.path.isdir(text):  # noqa: PTH112 - unlike Path's, it never raises
         return _of_run(run, _folder(text, split, sets, run), sets)
     elif os.path.lexists(text):
@@ -152,12 +154,21 @@ def _text_of(path: Path) -> bytes:
     if image_names.kind(os.fsencode(path.name)) in image_names.EXTENSIONS:
         raise RequestError("this is an image, and no list of them", slug="bad-source", where=str(path), hint=hint)
     try:
-        text = path.read_bytes()
+        with open_regular(path) as file:  # a FIFO may have no writer, and a device no end
+            text = _capped(file, str(path))
     except OSError as error:
         what = f"cannot read the list: {error.strerror}"
         raise RequestError(what, slug="bad-source", where=str(path), hint=f"SOURCE is {KINDS}") from None
     if re.match(rb"\x93NUMPY|PAR1|\x89HDF|PK\x03\x04|\x1f\x8b", text):
         raise RequestError("this is no text", slug="bad-source", where=str(path), hint=hint)
+    return text
+
+
+def _capped(file: BinaryIO, where: str) -> bytes:
+    text = file.read(LONGEST + 1)
+    if len(text) > LONGEST:
+        what, hint = f"a list of more than {LONGEST:,} bytes", "a path a line; embed a longer list in parts"
+        raise RequestError(what, slug="bad-source", where=where, hint=hint)
     return text
 
 

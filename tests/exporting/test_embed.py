@@ -282,6 +282,25 @@ def test_images_of_another_number_of_channels_are_refused(five: Path, trained: P
     assert list(here.glob("f.*")) == []
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no FIFOs, no /dev")
+def test_a_list_is_a_file_that_has_an_end(
+    trained: Path, here: Path, monkeypatch: pytest.MonkeyPatch, dcp: Callable
+) -> None:
+    os.mkfifo("fifo")
+    for path, kind in (("fifo", "a FIFO"), ("/dev/null", "a device")):
+        said = dcp("embed", trained, path, "--out", "f.npy")
+        assert said.code == 2
+        assert "error[bad-source]" in said.err
+        assert f"it is {kind}, not a file" in said.err
+    monkeypatch.setattr(source, "LONGEST", 9)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"a.png\nb.png")))
+    Path("list.txt").write_text("a.png\nb.png")
+    for path in ("-", "list.txt"):
+        said = dcp("embed", trained, path, "--out", "f.npy")
+        assert said.code == 2
+        assert "a list of more than 9 bytes" in said.err
+
+
 def test_odd_names_stand_in_one_line_each(trained: Path, tmp_path: Path) -> None:
     folder = drawn(tmp_path / "odd", 3)
     (folder / "cat/000.png").rename(folder / "cat/a\nb.png")
