@@ -51,9 +51,18 @@ def card(subject: Subject, exported: Exported, library: str, code: str) -> str:
     kept = tuple(block for block in summary.blocks if block.title not in LEFT_OUT)
     results = render.page_markdown(Page(summary.title, kept)).partition("\n\n")[2].strip()
     p = subject.preprocessing()
+    white = subject.encoder.layout.white
+    scaled = "Divide by the largest value of the type (255 of 8 bits, 65,535 of 16)"
+    if subject.values is not None:
+        low, high = subject.values
+        scaled = (
+            f"Of values of more than 8 bits take (value - {low!r}) / ({high!r} - {low!r}), cut to [0, 1], and of those "
+            "of 8 bits value / 255"
+        )
     steps = (
+        f"{scaled}, in steps of 1/{white:,}: pixels in [0, 1]. "
         f"Resize the short side to {p['resize_short_side']} pixels ({p['interpolation']}), crop the middle "
-        f"{p['center_crop']} x {p['center_crop']}, divide by the largest value to get [0, 1], subtract {p['mean']} and "
+        f"{p['center_crop']} x {p['center_crop']}, subtract {p['mean']} and "
         f"divide by {p['std']} ({count(subject.channels, 'channel')})."
     )
     limits = [

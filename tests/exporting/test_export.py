@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import timm
+import tomli
 import torch
 from PIL import Image
 from safetensors.torch import load_file
@@ -27,17 +28,37 @@ from dcp.runs.run import Run
 RESNET = {"backbone": "resnet18", "projector": {"hidden": 16, "out": 8}}
 
 
-def made(root: Path, *, data: dict[str, Any] | None = None, name: str = "made", **network: Any) -> Path:
-    """The folder of a run whose encoder is the untrained network, with batch statistics of its own."""
+def made(
+    root: Path,
+    *,
+    data: dict[str, Any] | None = None,
+    name: str = "made",
+    views: dict[str, Any] | None = None,
+    known: dict[str, Any] | None = None,
+    recorded: dict[str, Any] | None = None,
+    **network: Any,
+) -> Path:
+    """The folder of a run whose encoder is the untrained network, with batch statistics of its own.
+
+    Args:
+        root: where runs are.
+        data: the section of the recipe.
+        name: of the run.
+        views: the section of the recipe.
+        known: what its record says of the data.
+        recorded: what else its record says.
+        network: keys of the section.
+    """
     table = {
         "run": {"name": name},
         "data": data or {"source": "shapes"},
         "network": {**RESNET, **network},
-        "views": {"normalize": "imagenet"},
+        "views": views or {"normalize": "imagenet"},
         "predictor": {"name": "directcopy"},
     }
     recipe = Recipe.of(table)
-    run = Run.create(root, name, 0, recipe.toml(), {"status": "done", "steps": 1, "data": {"n": 10}})
+    record = {"status": "done", "steps": 1, "data": {"n": 10, **(known or {})}, **(recorded or {})}
+    run = Run.create(root, name, 0, recipe.toml(), record)
     backbone = build.at_start(recipe).backbone
     for module in backbone.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
@@ -111,6 +132,38 @@ def test_the_card_loads_the_same_network_with_the_same_preprocessing(
     for path in out.iterdir():
         assert b"secret" not in path.read_bytes(), f"{path.name} holds a path of this machine"
     assert json.loads((out / "config.json").read_text())["num_features"] == 512
+
+
+@pytest.mark.parametrize("form", ["timm", "torchvision", "onnx"])
+def test_where_the_weights_were_that_training_began_with_stays_here(tmp_path: Path, form: str) -> None:
+    if form == "onnx":
+        pytest.importorskip("onnxscript")
+    source = made(tmp_path / "secret")
+    out = dcp.export(made(tmp_path / "runs", weights=str(source)), form, tmp_path / "out")
+    for path in out.iterdir():
+        assert b"secret" not in path.read_bytes(), f"{path.name} holds a path of this machine"
+
+
+DEEP = {"source": "folder", "root": "x", "image_size": 32, "channels": 1}
+GREY = {"normalize": "none", "grayscale": 0.0, "jitter_p": 0.0}
+
+
+@pytest.mark.parametrize("form", ["timm", "torchvision", "onnx"])
+def test_the_range_that_was_measured_is_in_the_card_the_configuration_and_the_recipe(tmp_path: Path, form: str) -> None:
+    if form == "onnx":
+        pytest.importorskip("onnxscript")
+    known = {"range": [1002.0, 12309.4]}
+    run = made(tmp_path, data={**DEEP, "range": "measured"}, views=GREY, known=known)
+    out = dcp.export(run, form, tmp_path / "out")
+    assert "(value - 1002.0) / (12309.4 - 1002.0)" in (out / "README.md").read_text()
+    assert tomli.loads((out / "recipe.toml").read_text())["data"]["range"] == [1002.0, 12309.4]
+    if form == "onnx":
+        model = pytest.importorskip("onnx").load(out / "model.onnx")
+        about = json.loads({entry.key: entry.value for entry in model.metadata_props}["dcp.preprocessing"])
+    else:
+        about = json.loads((out / "config.json").read_text())["preprocessing"]
+    assert about["data_range"] == [1002.0, 12309.4]
+    assert about["data_depth"] == 16
 
 
 @pytest.mark.parametrize("stem", ["small", "small-stride2", "cifar-pad2"])

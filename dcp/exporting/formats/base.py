@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from dcp.data.datasets.base import FilesConfig
+from dcp.data.grey_levels import Range
 from dcp.errors import RequestError, RunError
 from dcp.method import weights
 from dcp.recipe.recipe import Recipe
@@ -27,6 +28,7 @@ from dcp.runs.run import Run
 KIND = "formats"
 KEPT = 0.875  # of the short side, as `resize_center` has it
 TRIED = 4  # images
+LIBRARIES = ("timm", "torchvision")  # words of network.weights that are no paths
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +60,12 @@ class Subject:
     @property
     def kind(self) -> str:
         """Of image that the transforms of other libraries take."""
-        return "PIL, RGB" if self.channels == 3 else f"of {self.channels} channels"
+        return "PIL, RGB" if self.channels == 3 else f"of {self.channels} channel{'s' * (self.channels > 1)}"
+
+    @property
+    def values(self) -> Range | None:
+        """Those of more than 8 bits that become 0 and 1; None for the range of each type."""
+        return self.encoder.grey
 
     @property
     def size(self) -> int:
@@ -87,6 +94,8 @@ class Subject:
         """What happens to an image before the network sees it, in the words of most libraries."""
         return {
             "channels": self.channels,
+            "data_range": "dtype" if self.values is None else list(self.values),
+            "data_depth": self.encoder.layout.bits,
             "range": [0.0, 1.0],
             "resize_short_side": round(self.size / self.kept),
             "interpolation": "bilinear, antialiased",
@@ -107,14 +116,18 @@ class Subject:
         return y
 
     def recipe_for_others(self) -> dict[str, Any]:
-        """The recipe without the paths of this machine."""
+        """The recipe without the paths of this machine, and with the range of values that was measured."""
         table = self.recipe.table()
+        if self.values is not None:
+            table["data"]["range"] = list(self.values)
         for key in roots.KEYS:
             *sections, name = key.split(".")
             place: Any = table
             for section in sections:
                 place = place.get(section) or {}
             place.pop(name, None)
+        if table["network"].get("weights") not in (None, "", *LIBRARIES):
+            del table["network"]["weights"]
         return table
 
     def weights(self) -> bytes:

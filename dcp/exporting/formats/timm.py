@@ -37,6 +37,7 @@ def write(subject: Subject) -> Exported:
         "num_classes": 0,
         "num_features": subject.features,
         "model_args": arguments,
+        "preprocessing": subject.preprocessing(),
         "pretrained_cfg": {
             "architecture": architecture,
             "input_size": [subject.channels, subject.size, subject.size],
