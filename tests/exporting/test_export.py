@@ -1,6 +1,7 @@
 """`dcp export` writes what other libraries load as the same network, or refuses in one sentence."""
 
 import json
+import math
 import re
 import sys
 from collections.abc import Callable
@@ -20,6 +21,8 @@ import dcp
 from dcp.errors import RequestError, RunError
 from dcp.exporting import extras, hub
 from dcp.exporting.formats import base
+from dcp.exporting.formats.base import KEPT
+from dcp.exporting.formats.timm import crop_pct
 from dcp.recipe import build
 from dcp.recipe.recipe import Recipe
 from dcp.runs import encoder
@@ -132,6 +135,13 @@ def test_the_card_loads_the_same_network_with_the_same_preprocessing(
     for path in out.iterdir():
         assert b"secret" not in path.read_bytes(), f"{path.name} holds a path of this machine"
     assert json.loads((out / "config.json").read_text())["num_features"] == 512
+
+
+def test_timm_resizes_to_the_same_side_whatever_the_size() -> None:
+    for size in range(8, 513):
+        share = crop_pct(size, KEPT)
+        assert math.floor(size / share) == round(size / KEPT)  # as timm.data.create_transform has it
+        assert share == pytest.approx(KEPT, abs=0.05)
 
 
 @pytest.mark.parametrize("form", ["timm", "torchvision", "onnx"])

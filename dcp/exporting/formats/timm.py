@@ -23,6 +23,15 @@ PACKAGES, EXTRA, LIBRARY = (), "", "timm"
 OFF = 1e-5
 
 
+def crop_pct(size: int, kept: float) -> float:
+    """The share of the short side by which timm, which rounds size / share down, resizes to what dcp resizes to.
+
+    >>> int(32 / crop_pct(32, 0.875)), round(32 / 0.875)
+    (37, 37)
+    """
+    return kept if kept == 1 else size / (round(size / kept) + 0.25)
+
+
 def write(subject: Subject) -> Exported:
     """The files.
 
@@ -31,7 +40,7 @@ def write(subject: Subject) -> Exported:
         RunError: "export-differs".
     """
     architecture, arguments = _architecture(subject)
-    kept = {"crop_pct": subject.kept, "crop_mode": "center", "interpolation": "bilinear"}
+    kept = {"crop_pct": crop_pct(subject.size, subject.kept), "crop_mode": "center", "interpolation": "bilinear"}
     config = {
         "architecture": architecture,
         "num_classes": 0,
