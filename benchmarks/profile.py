@@ -120,7 +120,7 @@ def captured_step(training: Training) -> Graphs:
     clock = Graphs()
     try:
         step(training, clock)
-    except Exception as error:
+    except Exception as error:  # CUDA's, torch's, and those of what is captured
         raise RuntimeError(f"the parts could not be captured: {cause(error)}") from error
     return clock
 

@@ -107,7 +107,10 @@ class NotFetched(RequestError):
 
 
 class MissingExtra(RequestError):
-    """A package that is not always installed, and is needed here."""
+    """A package that comes with an extra of dcp, is not installed, and is needed here: "missing-package"."""
+
+    def __init__(self, what: str, extra: str, where: str = "") -> None:
+        super().__init__(what, slug="missing-package", where=where, hint=f"pip install 'dcp[{extra}]'")
 
 
 class Problems(RequestError):

@@ -3,7 +3,6 @@
 import json
 import time
 from pathlib import Path
-from shlex import join
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -73,14 +72,6 @@ def embed(
         watcher.doing("listing the images")
         images = sources.images(opened, source, split=split, sets=tuple(set_ or ()))
         watcher.say(f"{opened.path.resolve().name}: {count(len(images), 'image')}, {images.shown}")
-        words = ["dcp", "embed", run, source, "--out", str(out)]
-        for name, value in (("--split", split), ("--workers", workers)):
-            words += [] if value is None else [name, str(value)]
-        words += ["--batch", str(batch)] if batch != features.BATCH else []
-        words += ["--skip-broken"] * skip_broken + ["--overwrite"] * overwrite
-        words += ["--runs", str(runs)] if runs != Path("runs") else []
-        words += ["--device", device] if device != "auto" else []
-        words += [word for each in set_ or () for word in ("--set", each)]
         result = embedding.to_file(
             opened,
             images,
@@ -88,7 +79,6 @@ def embed(
             how,
             overwrite=overwrite,
             watch=Pace(watcher, f"embedding {count(len(images), 'image')}"),
-            again=f"the same command goes on: {join(words)}",
         )
     rows, dim = result.features.shape
     left_out, speed = result.left_out, result.images_per_s

@@ -109,9 +109,8 @@ def from_tiff(file: BinaryIO, channels: int) -> Raw:
     try:
         import tifffile
     except ImportError:
-        hint = "pip install 'dcp[tiff]'"
         what = "this TIFF has several channels, or values that Pillow does not read; tifffile does, and is not here"
-        raise MissingExtra(what, slug="missing-package", hint=hint) from None
+        raise MissingExtra(what, "tiff") from None
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what it finds odd it would print for each view
     with tifffile.TiffFile(file, _multifile=False) as opened:
         if not opened.series:

@@ -21,6 +21,8 @@ from dcp.errors import RequestError, RunError
 One: TypeAlias = Union[Image.Image, str, "os.PathLike[str]", "npt.NDArray[Any]", Tensor]  # an array may hold many
 Given: TypeAlias = One | Sequence[One]
 
+NO_RANGE = "Give uint8 or uint16; or train with data.range = [low, high], which the encoder then keeps."
+
 
 def taken(layout: Layout) -> str:
     """What is taken, in words."""
@@ -63,14 +65,19 @@ def tensor(one: One, layout: Layout, grey: Range | None, where: str = "") -> Ten
     Raises:
         RequestError: as `tensors`.
     """
-    if isinstance(one, (str, os.PathLike)):
+    if isinstance(one, (str, os.PathLike, Image.Image)):
+        shown = where if isinstance(one, Image.Image) else str(one)
         try:
-            with in_words(str(one)):
-                return channels.pixels(Path(one), grey, layout)
+            with in_words(shown):
+                if not isinstance(one, Image.Image):
+                    return channels.pixels(Path(one), grey, layout)
+                one.load()  # whose file may be cut short
+            return _of_pillow(one, layout, grey, where)
         except RunError as error:
-            raise RequestError(error.message, slug="bad-image", where=error.where) from None
-    if isinstance(one, Image.Image):
-        return _of_pillow(one, layout, grey, where)
+            gone = isinstance(error.__cause__, FileNotFoundError)
+            message = "there is no such file" if gone else error.message
+            hint = NO_RANGE if error.slug == "no-range" else ""
+            raise RequestError(message, slug="bad-image", where=shown, hint=hint) from None
     kind = f"{type(one).__name__} of {one.dtype}" if isinstance(one, (np.ndarray, Tensor)) else type(one).__name__
     many = layout.channels
     if isinstance(one, np.ndarray) and one.dtype in (np.uint8, np.uint16):

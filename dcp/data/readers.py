@@ -178,9 +178,8 @@ class Reader:
     def close(self) -> None:
         """End the process, whatever it does."""
         self.process.kill()
-        if not child.has_ended(
-            self.process, within_s=0.5
-        ):  # a disk that hangs lets nobody die, and at exit Python would wait for it
+        if not child.has_ended(self.process, within_s=0.5):
+            # a disk that hangs lets nobody die, and at exit Python would wait for it
             with contextlib.suppress(AttributeError):
                 multiprocessing.process._children.discard(self.process)  # type: ignore[attr-defined]
         self.pipe.close()

@@ -86,7 +86,6 @@ def to_file(
     *,
     overwrite: bool = False,
     watch: Watch = lambda done, total: None,
-    again: str = "the same command goes on",
 ) -> Result:
     """The same, written to `out` as its suffix says; goes on where an earlier call was interrupted.
 
@@ -97,12 +96,11 @@ def to_file(
         how: batches, device, what becomes of broken images.
         overwrite: whether files that are there are replaced, and what was begun with other settings is begun anew.
         watch: is told how many images are done.
-        again: what a message says on how to go on.
 
     Raises:
         RequestError: as `in_memory`; "file-exists", "partial-differs", "file-busy".
         RunError: as `in_memory`; "disk-full" or "cannot-write".
-        KeyboardInterrupt: says how far it came, and `again`.
+        KeyboardInterrupt: says how far it came, and how to go on.
     """
     kind = base.check_out(out, overwrite=overwrite)
     network, dim = prepared(run, how)
@@ -131,7 +129,7 @@ def to_file(
                 "with --overwrite.",
             )
         watch(resumed, len(images))
-        with _told(images, lambda: partial.images, f", and kept in {partial.path}; {again}"):
+        with _told(images, lambda: partial.images, f", and kept in {partial.path}; the same command goes on"):
             for part in parts(network, images, how, resumed):
                 partial.add(part)
                 watch(partial.images, len(images))

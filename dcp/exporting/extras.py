@@ -2,7 +2,7 @@
 
 from importlib.util import find_spec
 
-from dcp.errors import RequestError
+from dcp.errors import MissingExtra
 
 
 def is_there(package: str) -> bool:
@@ -19,10 +19,10 @@ def check(*packages: str, extra: str, what: str) -> None:
         what: needs them: "a file of features ending in .parquet".
 
     Raises:
-        RequestError: "missing-package".
+        MissingExtra: one is not there.
     """
     missing = [name for name in packages if not is_there(name)]
     if missing:
         verb = "is" if len(missing) == 1 else "are"
         said = f"{what} needs {' and '.join(missing)}, which {verb} not installed"
-        raise RequestError(said, slug="missing-package", hint=f"pip install 'dcp[{extra}]'")
+        raise MissingExtra(said, extra)

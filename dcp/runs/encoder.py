@@ -94,7 +94,7 @@ class Encoder(nn.Module):
         return apply.normalize(pixels.to(self.device), self.config)
 
     def forward(self, x: Given) -> Tensor:
-        """Features [n, D] of preprocessed images, float [n, C, S, S], or of images as `preprocess` takes them.
+        """Features [..., D] of preprocessed images, float [..., C, S, S], or of images as `preprocess` takes them.
 
         One image, float [C, S, S] or alone, gives [D]. Of a long list `AT_ONCE` images are in memory at a time.
         """
@@ -102,8 +102,8 @@ class Encoder(nn.Module):
             parts = [x[start : start + AT_ONCE] for start in range(0, len(x), AT_ONCE)]
             return torch.cat([self(part) for part in parts])
         pixels = x if isinstance(x, Tensor) and x.is_floating_point() else self.preprocess(x)
-        features: Tensor = self.backbone(pixels[None] if pixels.dim() == 3 else pixels)
-        return features[0] if pixels.dim() == 3 else features
+        features: Tensor = self.backbone(pixels.reshape(-1, *pixels.shape[-3:]))
+        return features.reshape(*pixels.shape[:-3], features.shape[-1])
 
     @property
     def device(self) -> torch.device:

@@ -164,7 +164,7 @@ def test_a_signal_ends_it_with_its_code_and_says_how_to_go_on(
     assert process.returncode == code, said
     assert "Traceback" not in said
     assert "of 600 images are done" in said
-    assert f"the same command goes on: dcp embed {trained}" in said
+    assert "the same command goes on" in said
     assert partial.exists()
 
 

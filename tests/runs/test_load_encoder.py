@@ -83,6 +83,22 @@ def test_a_long_list_gives_what_short_ones_give(
     torch.testing.assert_close(encoder(pictures), wanted)
 
 
+def test_an_image_that_pillow_has_opened_and_cannot_read_is_refused_in_words(
+    encoder: encoders.Encoder, tmp_path: Path
+) -> None:
+    Image.effect_noise((64, 64), 50).save(tmp_path / "whole.png")
+    (tmp_path / "cut.png").write_bytes((tmp_path / "whole.png").read_bytes()[:2000])
+    with Image.open(tmp_path / "cut.png") as opened, pytest.raises(RequestError, match=r"bad-image.*truncated"):
+        encoder(opened)
+
+
+def test_a_tensor_of_any_leading_dimensions_gives_features_of_the_same(encoder: encoders.Encoder) -> None:
+    images = torch.randint(0, 256, (2, 4, 3, 40, 50), dtype=torch.uint8)
+    features = encoder(images)
+    assert features.shape[:2] == (2, 4)
+    torch.testing.assert_close(features.flatten(0, 1), encoder(images.flatten(0, 1)))
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     [
@@ -92,10 +108,19 @@ def test_a_long_list_gives_what_short_ones_give(
         (7, "int"),
         ([Image.new("RGB", (4, 4)), None], "NoneType (image 1 of 2)"),
         ([np.zeros((2, 4, 4, 3), np.uint8)], "[2, 4, 4, 3] (image 0 of 1)"),
-        ("/no/such/file.jpg", "cannot read an image"),
+        ("/no/such/file.jpg", "there is no such file (/no/such/file.jpg)"),
+        ("cut.png", "cannot read an image: image file is truncated (cut.png)"),
+        ("floats.tif", "no agreed black and white (floats.tif)\n  Give uint8 or uint16"),
+        (Image.new("F", (4, 4)), "no agreed black and white\n  Give uint8 or uint16"),
     ],
 )
-def test_what_is_no_image_is_refused_in_words(encoder: encoders.Encoder, given: object, words: str) -> None:
+def test_what_is_no_image_is_refused_in_words(
+    encoder: encoders.Encoder, given: object, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Image.effect_noise((64, 64), 50).save("whole.png")
+    Path("cut.png").write_bytes(Path("whole.png").read_bytes()[:2000])
+    Image.new("F", (4, 4)).save("floats.tif")
     with pytest.raises(RequestError) as caught:
         encoder.preprocess(given)
     assert caught.value.slug == "bad-image"
