@@ -107,10 +107,7 @@ class NotFetched(RequestError):
 
 
 class MissingExtra(RequestError):
-    """A package that comes with an extra of dcp, is not installed, and is needed here: "missing-package"."""
-
-    def __init__(self, what: str, extra: str, where: str = "") -> None:
-        super().__init__(what, slug="missing-package", where=where, hint=f"pip install 'dcp[{extra}]'")
+    """A package that is not always installed, and is needed here."""
 
 
 class Problems(RequestError):
@@ -155,6 +152,11 @@ class Interrupted(BaseException):
     def __init__(self, exit_code: int, *, saved: bool = True, said: bool = False) -> None:
         super().__init__(exit_code)
         self.exit_code, self.saved, self.said = exit_code, saved, said
+
+
+def missing_package(what: str, extra: str, where: str = "") -> MissingExtra:
+    """The error where a package is needed that comes with an `extra` of dcp."""
+    return MissingExtra(what, slug="missing-package", where=where, hint=f"pip install 'dcp[{extra}]'")
 
 
 def not_fetched(where: str) -> NotFetched:

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dcp.errors import MissingExtra, RequestError
+from dcp.errors import RequestError, missing_package
 
 if TYPE_CHECKING:
     from submitit.core.utils import DelayedSubmission
@@ -99,7 +99,7 @@ def slurm(words: Sequence[str], options: Sequence[str], *, count: int, name: str
     try:
         import submitit
     except ImportError:
-        raise MissingExtra("--submit slurm needs the package submitit", "slurm", "--submit slurm") from None
+        raise missing_package("--submit slurm needs the package submitit", "slurm", "--submit slurm") from None
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     executor = submitit.SlurmExecutor(folder=folder, max_num_timeout=REQUEUED)
     executor.update_parameters(job_name=str(given.pop("job-name", name)), time=minutes, array_parallelism=count)

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from dcp.data.grey_levels import NODATA, Range
 from dcp.data.image_files import check_size
 from dcp.data.layout import MOST
-from dcp.errors import MissingExtra
+from dcp.errors import missing_package
 
 NPY = b"\x93NUMPY"
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -110,7 +110,7 @@ def from_tiff(file: BinaryIO, channels: int) -> Raw:
         import tifffile
     except ImportError:
         what = "this TIFF has several channels, or values that Pillow does not read; tifffile does, and is not here"
-        raise MissingExtra(what, "tiff") from None
+        raise missing_package(what, "tiff") from None
     logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what it finds odd it would print for each view
     with tifffile.TiffFile(file, _multifile=False) as opened:
         if not opened.series:

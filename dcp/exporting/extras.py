@@ -2,7 +2,7 @@
 
 from importlib.util import find_spec
 
-from dcp.errors import MissingExtra
+from dcp.errors import missing_package
 
 
 def is_there(package: str) -> bool:
@@ -25,4 +25,4 @@ def check(*packages: str, extra: str, what: str) -> None:
     if missing:
         verb = "is" if len(missing) == 1 else "are"
         said = f"{what} needs {' and '.join(missing)}, which {verb} not installed"
-        raise MissingExtra(said, extra)
+        raise missing_package(said, extra)

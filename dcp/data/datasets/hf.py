@@ -24,7 +24,7 @@ from dcp.data.datasets.base import Dataset, Split, data_folder
 from dcp.data.hf_rows import Rows
 from dcp.data.image_folders import is_folder, listed
 from dcp.data.image_lists import Numbers
-from dcp.errors import MissingExtra, RequestError, near_names, printable
+from dcp.errors import RequestError, missing_package, near_names, printable
 
 HELD_OUT = ("validation", "valid", "val", "test")  # the first that is there is the test split
 ONE = "data.root names a folder that save_to_disk wrote, data.name a data set on the hub: give one of them"
@@ -105,7 +105,7 @@ def _tables(config: Config) -> Tables:
     try:
         import datasets
     except ImportError:
-        raise MissingExtra("the package datasets is not installed", "hf", "data.source") from None
+        raise missing_package("the package datasets is not installed", "hf", "data.source") from None
     for problem, way_out in config.clashes(None):
         where = "data.test_split" if way_out == TWO else "data.root"
         raise RequestError(problem, slug="bad-combination", where=where, hint=way_out)
