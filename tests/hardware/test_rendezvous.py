@@ -233,4 +233,5 @@ def test_processes_that_torchrun_starts_anew_meet_again(launcher: str, port: int
     attempts, sums, timeouts = zip(*((tmp_path / f"{rank}.txt").read_text().split() for rank in (0, 1)), strict=True)
     assert sums == ("2.0", "2.0")
     assert timeouts == ("0:30:00", "0:30:00")  # that of collectives is torch's, and not what is left of the wait
-    assert sorted(attempts) == (["0", "1"] if "two" in launcher else ["1", "1"])  # the agents do not count alike
+    # one agent sees its process fail; the other stops its own, uncounted, unless the lifeline has ended that one before
+    assert sorted(attempts) in ((["0", "1"], ["1", "1"]) if "two" in launcher else (["1", "1"],))
