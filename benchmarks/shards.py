@@ -153,8 +153,8 @@ SMALL = ("quickstart", "probe.after=[]", "run.name=small", "train.readout=false"
 
 def _keys(root: Path, workers: int) -> tuple[str, ...]:
     return (
-        *SMALL, "train.epochs=4", "data.source=shards", f'data.root="{root / "shards"}"', "data.image_size=32", "train.batch=256",
-        f"train.workers={workers}", "data.limit=6400",
+        *SMALL, "train.epochs=4", "data.source=shards", f'data.root="{root / "shards"}"', "data.image_size=32",
+        "train.batch=256", f"train.workers={workers}", "data.limit=6400",
     )  # fmt: skip
 
 
