@@ -132,14 +132,14 @@ def step(training: Training, clock: Clock | Graphs) -> None:
     index, crops = pairs.inputs(next(training.batches))
     clock.begin(index, crops)
     with clock.part("views"):
-        x1, x2 = pairs.of(index, crops)
+        views = pairs.of(index, crops)
     with clock.part("online branch, loss"):
-        with method.arithmetic(x1):
-            h, h2 = method.two_views(method.online.backbone, (x1, x2))
-            z1, z2 = map(full, method.two_views(method.online.projector, (h, h2)))
+        with method.arithmetic(views[0]):
+            h, h2 = method.through(method.online.backbone, views)
+            z1, z2 = map(full, method.through(method.online.projector, (h, h2)))
         p1, p2 = method.predictor(z1), method.predictor(z2)
-    with clock.part("target branch"), method.arithmetic(x1):
-        t1, t2 = map(full, method.two_views(method.target, (x1, x2), (z1, z2)))
+    with clock.part("target branch"), method.arithmetic(views[0]):
+        t1, t2 = map(full, method.through(method.target, views, (z1, z2)))
     with clock.part("online branch, loss"):
         loss = (method.objective(p1, z1, t2) + method.objective(p2, z2, t1)).mean()
     with clock.part("backward"):

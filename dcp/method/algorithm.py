@@ -1,18 +1,20 @@
 """The method: BYOL, SimSiam, DirectPred and DirectCopy are one algorithm with different parts.
 
-    z₁, z₂ = online(x₁), online(x₂)             p₁, p₂ = W z₁, W z₂             t₁, t₂ = sg target(x₁), sg target(x₂)
-    loss   = ℓ(p₁, t₂) + ℓ(p₂, t₁)
-    after the optimizer step:   1. F from z₁, z₂      2. W from F      3. the target from the online branch
+    zᵢ = online(xᵢ)        pᵢ = W zᵢ        tᵢ = sg target(xᵢ)        for the views i of an image
+    loss   = 2/N Σ ℓ(pᵢ, tⱼ)        over the N pairs i ≠ j; of two views ℓ(p₁, t₂) + ℓ(p₂, t₁), as in the papers
+    after the optimizer step:   1. F from all zᵢ      2. W from F      3. the target from the online branch
 
-Where training sees labels, `positives` adds terms to the loss and remembers targets last of all.
+The target sees the global views alone; local ones (multi-crop: Caron et al. 2020, arXiv:2006.09882) predict them and
+are not predicted. Where training sees labels, `positives` adds terms to the loss and remembers targets last of all.
 
 This is the order of the official release: W is one step old when it is used, and nothing but batch-norm statistics
 changes in `forward`. With `timing = "immediate"` (Wang, Chen, Du, Tian 2021 can be read so, and the IsoLoss release
 does it) the forward pass uses the W that F of this very batch gives; it still becomes the present only in `after_step`.
 
-Shapes: B images in the batch, D projection size.
+Shapes: V views, G of them global, B images in the batch, D projection size.
 """
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import torch
@@ -20,21 +22,21 @@ from torch import Tensor, nn
 
 from dcp.method.moments import Moments, Statistics, full
 from dcp.method.networks import Branch
-from dcp.method.objectives.base import Loss
+from dcp.method.objectives.base import Loss, LossOfViews
+from dcp.method.passes import Pass, one_after_the_other
 from dcp.method.positives.base import Extra, Positives
 from dcp.method.predictors.base import Predictor
 from dcp.method.schedules import Number
 from dcp.method.targets.base import Target
-from dcp.method.two_views import TwoViews, one_after_the_other
 
 
 class Outputs(NamedTuple):
     """What one forward pass gives, for the loss and the updates after it."""
 
     losses: Tensor  # [B] one symmetric loss an image
-    z: Tensor  # [2, B, D] online projections of both views, detached
+    z: Tensor  # [V, B, D] online projections of all views, detached
     h: Tensor  # [B, features] of the first view, before the projector, detached
-    t: Tensor | None  # [2, B, D] what z[0] and z[1] predict, detached; None where nothing needs it
+    t: Tensor | None  # [V, B, D] the mean of what each z predicts, detached; None where nothing needs it
     y: Tensor | None = None  # [B] classes as far as training sees them, -1 elsewhere
 
 
@@ -46,11 +48,12 @@ class Method(nn.Module):
         predictor: [B, D] -> [B, D].
         target: makes t.
         moments: keeps F.
-        objective: ℓ(p, z, t) -> [B].
-        positives: what is predicted besides the other view, where training sees labels.
+        objective: ℓ(p, z, t) -> [B]; or a loss of all views at once.
+        positives: what is predicted besides the other views, or in their place.
         timing: "stale" or "immediate", which W the forward pass uses.
-        source: "pooled" (one update of F from both views) or "sequential" (one a view).
-        two_views: takes both views through a network, one after the other as in the papers, or joined.
+        source: "pooled" (one update of F from all views) or "sequential" (one a view).
+        local: how many views, the last ones, the target does not see.
+        through: takes the views through a network, one after the other as in the papers, or joined.
         amp: dtype of the networks' arithmetic, or None for that of their weights. Everything after z is float32.
     """
 
@@ -60,38 +63,39 @@ class Method(nn.Module):
         predictor: Predictor,
         target: Target,
         moments: Moments,
-        objective: Loss,
+        objective: Loss | LossOfViews,
         *,
         positives: Positives | None = None,
         timing: Literal["stale", "immediate"] = "stale",
         source: Literal["pooled", "sequential"] = "pooled",
-        two_views: TwoViews = one_after_the_other,
+        local: int = 0,
+        through: Pass = one_after_the_other,
         amp: torch.dtype | None = None,
     ) -> None:
         super().__init__()
         self.online, self.predictor, self.target, self.moments = online, predictor, target, moments
         self.objective, self.timing, self.source = objective, timing, source
         self.positives = positives or Positives()
-        self.two_views, self.amp = two_views, amp
+        self.local, self.through, self.amp = local, through, amp
 
-    def forward(self, x1: Tensor, x2: Tensor, y: Tensor | None = None) -> Outputs:
-        """Losses of two views [B, 3, H, W] of the same images; changes nothing but batch-norm statistics.
+    def forward(self, *views: Tensor, y: Tensor | None = None) -> Outputs:
+        """Losses of V views [B, C, H, W] of the same images; changes nothing but batch-norm statistics.
 
         y [B] are classes, -1 where unknown, for positives that need labels.
         """
-        with self.arithmetic(x1):
-            h1, h2 = self.two_views(self.online.backbone, (x1, x2))
-            z1, z2 = map(full, self.two_views(self.online.projector, (h1, h2)))
-            t1, t2 = map(full, self.two_views(self.target, (x1, x2), (z1, z2)))
-        z = torch.stack([z1, z2]).detach()
-        t = torch.stack([t2, t1]).detach() if self.moments.keeps_cross or y is not None else None
+        G = len(views) - self.local
+        with self.arithmetic(views[0]):
+            h = self.through(self.online.backbone, views)
+            z = tuple(map(full, self.through(self.online.projector, h)))
+            t = tuple(map(full, self.through(self.target, views[:G], z[:G])))
+        needs_t = self.moments.keeps_cross or y is not None
+        now = torch.stack(z).detach()
+        predicted = torch.stack([_mean(_others(t, i)) for i in range(len(views))]).detach() if needs_t else None
         if self.timing == "stale":
-            p1, p2 = self.predictor(z1), self.predictor(z2)
+            p = [self.predictor(z_i) for z_i in z]
         else:
-            view1, view2 = self.blends(z, t)
-            p1, p2 = self._predict_by(view1, z1), self._predict_by(view2, z2)
-        losses = self._loss(p1, z1, t2, y) + self._loss(p2, z2, t1, y)
-        return Outputs(losses, z, full(h1).detach(), t, y)
+            p = [self._predict_by(past, z_i) for past, z_i in zip(self.blends(now, predicted), z, strict=True)]
+        return Outputs(self._losses(p, z, t, y), now, full(h[0]).detach(), predicted, y)
 
     def arithmetic(self, x: Tensor) -> torch.autocast:
         """Autocast to `amp` on the device of x, or none."""
@@ -102,25 +106,39 @@ class Method(nn.Module):
         W = self.predictor.weight(self.moments.correlation(statistics), statistics.cross)
         return self.predictor(z) if W is None else z @ W.T
 
+    def _losses(self, p: Sequence[Tensor], z: Sequence[Tensor], t: Sequence[Tensor], y: Tensor | None) -> Tensor:
+        """The loss of each image, [B]: 2/N Σ ℓ over the N pairs of a view and what it predicts."""
+        if isinstance(self.objective, LossOfViews):
+            return self.objective(torch.stack(list(p)), torch.stack(list(z)), torch.stack(list(t)))
+        predicted = [_others(t, i) for i in range(len(p))]
+        if self.positives.average:
+            predicted = [[_mean(targets)] for targets in predicted]
+        losses = [self._loss(p[i], z[i], t_j, y) for i in range(len(p)) for t_j in predicted[i]]
+        return 2 / len(losses) * sum(losses[1:], losses[0])
+
     def _loss(self, p: Tensor, z: Tensor, t: Tensor, y: Tensor | None) -> Tensor:
         """ℓ(p, z, t), and where there are labels ℓ towards the other positives."""
+        assert not isinstance(self.objective, LossOfViews)
         loss = self.objective(p, z, t)
         if y is None:
             return loss
         extra: Extra = self.positives(t, y)
         return extra.own * loss + extra.other * self.objective(p, z, extra.t)
 
-    def blends(self, z: Tensor, t: Tensor | None) -> tuple[Statistics, Statistics]:
-        """The statistics that the predictions of view 1 and of view 2 may use; those of view 2 are what remains.
+    def blends(self, z: Tensor, t: Tensor | None) -> list[Statistics]:
+        """The statistics [V] that the predictions of the views may use; those of the last one are what remains.
 
-        z [2, B, D] are the projections of both views, t [2, B, D] what they predict, where the moments keep C.
+        z [V, B, D] are the projections of all views, t [V, B, D] the mean of what they predict, where the moments keep
+        C: E[t zᵀ] over all pairs is that over the views with t's mean.
         """
         if self.source == "pooled":
             pooled = self.moments.blend(self.moments.now, z.flatten(0, 1), None if t is None else t.flatten(0, 1))
-            return pooled, pooled
-        t1, t2 = (None, None) if t is None else t
-        view1 = self.moments.blend(self.moments.now, z[0], t1)
-        return view1, self.moments.blend(view1, z[1], t2)
+            return [pooled] * len(z)
+        blends, past = list[Statistics](), self.moments.now
+        for i in range(len(z)):
+            past = self.moments.blend(past, z[i], None if t is None else t[i])
+            blends.append(past)
+        return blends
 
     @torch.no_grad()
     def after_step(self, outputs: Outputs, step: int, fraction: Number, *, refreshes: bool = True) -> None:
@@ -129,7 +147,7 @@ class Method(nn.Module):
         `step` counts from 0; `fraction` of the training, in [0, 1], is done after it. One that does not refresh leaves
         it to the caller to set W before the next step: what follows here does not depend on W.
         """
-        self.moments.store(self.blends(outputs.z, outputs.t)[1])
+        self.moments.store(self.blends(outputs.z, outputs.t)[-1])
         if refreshes:
             self.set_predictor(outputs, step)
         self.target.update(self.online, fraction)
@@ -141,3 +159,12 @@ class Method(nn.Module):
         """W from F, at every k-th step: the second update of `after_step`."""
         if step % self.predictor.every == 0:
             self.predictor.refresh(self.moments.F, self.moments.cross, outputs.z.flatten(0, 1))
+
+
+def _others(t: Sequence[Tensor], i: int) -> list[Tensor]:
+    """The targets of all views but view i."""
+    return [t_j for j, t_j in enumerate(t) if j != i]
+
+
+def _mean(t: Sequence[Tensor]) -> Tensor:
+    return t[0] if len(t) == 1 else torch.stack(list(t)).mean(0)

@@ -1,6 +1,8 @@
 """What an image costs in arithmetic."""
 
 import copy
+from collections import Counter
+from collections.abc import Sequence
 
 import torch
 from torch import nn
@@ -11,15 +13,18 @@ from dcp.method.algorithm import Method
 BACKWARD = 2  # a backward pass costs two forward passes: gradients of inputs, and of weights
 
 
-def per_image(method: Method, size: int) -> int:
+def per_image(method: Method, sizes: Sequence[int]) -> int:
     """Floating-point operations of a training step by image, multiplication and addition counted as two.
 
-    Both views of `size` pixels through the online branch and back, and through the target's network where it has one;
-    matrix products and convolutions only. Counted on shapes alone, so it takes no time.
+    All views, with sides of `sizes` pixels, through the online branch and back, and the global ones through the
+    target's network where it has one; matrix products and convolutions only. Counted on shapes alone, so it takes no
+    time.
     """
-    channels = method.online.channels
-    target = sum(_forward(network, size, channels) for network in method.target.children())
-    return 2 * (_forward(method.online, size, channels) * (1 + BACKWARD) + target)
+    channels, seen = method.online.channels, sizes[: len(sizes) - method.local]
+    online = sum(n * _forward(method.online, size, channels) for size, n in Counter(sizes).items())
+    networks = list(method.target.children())
+    target = sum(n * _forward(net, size, channels) for net in networks for size, n in Counter(seen).items())
+    return online * (1 + BACKWARD) + target
 
 
 def _forward(branch: nn.Module, size: int, channels: int = 3) -> int:

@@ -15,10 +15,10 @@ from dcp.data.sampler import Plan
 from dcp.errors import RequestError
 from dcp.hardware.precision import Precision, choose, convolve_pixels_in_float32, to_channels_last
 from dcp.hardware.processes import Process
-from dcp.method import backbones, networks, optim, two_views
+from dcp.method import backbones, networks, optim, passes
 from dcp.method.algorithm import Method
 from dcp.method.moments import Moments, Total, own
-from dcp.method.objectives.base import Gather, Loss, Setting, alone
+from dcp.method.objectives.base import Gather, Loss, LossOfViews, Setting, alone
 from dcp.method.positives.base import LabelledConfig
 from dcp.recipe.recipe import Recipe
 
@@ -94,17 +94,21 @@ def method(
         positives=catalogue.load("positives", recipe.positives.name).build(recipe.positives, dim, gather),
         timing=m.timing,
         source=m.source,
-        two_views=two_views.joined if recipe.train.join_views else two_views.one_after_the_other,
+        local=recipe.views.local.count,
+        through=passes.joined if recipe.train.join_views else passes.one_after_the_other,
         amp=amp,
     )
 
 
-def objective(recipe: Recipe, setting: Setting) -> Loss:
-    """ℓ(p, z, t) -> [B], scaled as the recipe says."""
+def objective(recipe: Recipe, setting: Setting) -> Loss | LossOfViews:
+    """ℓ(p, z, t) -> [B], or a loss of all views, scaled as the recipe says."""
     module = catalogue.load("objectives", recipe.objective.name)
-    loss: Loss = module.loss if hasattr(module, "loss") else partial(module.loss_in, setting, recipe.objective)
+    of_views = getattr(module, "loss_of_views", None)
+    within = of_views or getattr(module, "loss_in", None)
+    unscaled: Loss = partial(within, setting, recipe.objective) if within else module.loss
     scale: float = getattr(recipe.objective, "scale", 1.0)
-    return loss if scale == 1.0 else lambda p, z, t: scale * loss(p, z, t)
+    loss = unscaled if scale == 1.0 else lambda p, z, t: scale * unscaled(p, z, t)
+    return LossOfViews(loss) if of_views else loss
 
 
 def optimizer(recipe: Recipe, built: Method) -> Optimizer:

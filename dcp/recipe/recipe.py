@@ -187,6 +187,12 @@ class Recipe(Strict):
         """Name of its run folder."""
         return f"{self.run.name}-s{self.run.seed}"
 
+    @property
+    def view_sizes(self) -> tuple[int, ...]:
+        """Sides of the views in pixels: of the global ones, then of the local ones."""
+        views = self.views
+        return (self.data.view_size,) * views.count + (views.local.size,) * views.local.count
+
     def with_seed(self, seed: int) -> "Recipe":
         """The same recipe for another seed."""
         return self.model_copy(update={"run": self.run.model_copy(update={"seed": seed})})

@@ -1,17 +1,17 @@
 """Diagnostics: numbers that say how a representation fares, of one batch and of the matrices behind it.
 
-    u = z / |z|                         projections of both views on the unit sphere
+    u = z / |z|                         projections of all views on the unit sphere
     spread         = √(E|u - E u|²)     0 when all images get the same direction, 1 when directions cancel out
     effective_rank = (Σs)² / Σs²        of the eigenvalues s of the covariance of u: how many dimensions vary
-    invariance     = E|u₁ - u₂|² / (2 spread²)     0 when both views of an image coincide, 1 when they are as far apart
-                                        as views of different images
+    invariance     = E|uᵢ - uⱼ|² / (2 spread²)     over pairs of views: 0 when the views of an image coincide, 1 when
+                                        they are as far apart as views of different images
     norm           = √(E|z|²)
     dead           = share of the D dimensions of z whose deviation is at most a thousandth of the largest one
 
 Chen, He 2021 (figure 2) plot mean_d std(u_d) for the spread, which depends on the basis: projections ±e₁ have 1/D
 there and their rotations 1/√D. Here spread² = 1 - |E u|², and the first three are the same in every basis.
 
-Shapes: B images in the batch, D projection size.
+Shapes: V views, B images in the batch, D projection size.
 
 Those of a batch stand in every line of metrics.jsonl. Some twenty times a training a line of kind "spectrum" has what
 is too costly to look at in every step: the eigenvalues of F and W, whether W has F's eigenvectors, whether F keeps up
@@ -19,6 +19,7 @@ with the projections, how far a step moves the weights, how far the target is be
 """
 
 from collections.abc import Callable, Sequence
+from itertools import combinations
 from typing import Any
 
 import torch
@@ -34,17 +35,18 @@ DEAD = 1e-3  # of the largest deviation of a dimension
 
 
 def health(z: Tensor) -> dict[str, Tensor]:
-    """The vital signs of projections z [2, B, D], as scalars on their device; no eigen-decomposition."""
+    """The vital signs of projections z [V, B, D], as scalars on their device; no eigen-decomposition."""
     z = z.float()
     u = z / z.norm(dim=2, keepdim=True).clamp_min(1e-12)
     centred = (u - u.mean((0, 1))).flatten(0, 1)
     covariance = centred.T @ centred / len(centred)
     variance = covariance.trace().clamp_min(0)
+    apart = [(a - b).square().sum(1).mean() for a, b in combinations(u, 2)]
     std = z.flatten(0, 1).std(0, correction=0)
     return {
         "spread": variance.sqrt(),
         "effective_rank": spectra.effective_rank(covariance),
-        "invariance": spectra.divided((u[0] - u[1]).square().sum(1).mean(), 2 * variance),
+        "invariance": spectra.divided(sum(apart[1:], apart[0]) / len(apart), 2 * variance),
         "norm": z.square().sum(2).mean().sqrt(),
         "dead": (std <= DEAD * std.max()).float().mean(),
     }
@@ -77,7 +79,7 @@ def lag(F: Tensor, z: Tensor, total: Callable[[Tensor], Tensor] = moments.own) -
 
     Args:
         F: [D, D].
-        z: [2, B, D] of at least two images.
+        z: [V, B, D] of at least two images.
         total: adds a tensor up over processes.
     """
     halves = [moments.batch_moments(half.flatten(0, 1), total)[0] for half in z.tensor_split(2, dim=1)]

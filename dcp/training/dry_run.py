@@ -62,7 +62,7 @@ def estimate(recipe: Recipe, request: Request) -> dict[str, Any]:
         "steps": plan.steps,
         "parameters": sum(p.numel() for p in method.online.parameters()),
         "backbone_parameters": sum(p.numel() for p in method.online.backbone.parameters()),
-        "flops_per_step": recipe.train.batch * flops.per_image(method, recipe.data.view_size),
+        "flops_per_step": recipe.train.batch * flops.per_image(method, recipe.view_sizes),
         "seconds_per_step": seconds,
         "images_per_s": None if seconds is None else recipe.train.batch / seconds,
         "estimated_s": None if seconds is None else seconds * plan.steps,

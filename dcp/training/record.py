@@ -51,7 +51,7 @@ def beginning(data: Dataset, recipe: Recipe, fingerprint: str, plan: Plan, metho
         "started": now(),
         "data": {"fingerprint": fingerprint, "n": len(data), "source": recipe.data.source} | data.facts(),
         "steps": plan.steps,
-        "flops_per_image": flops.per_image(method, recipe.data.view_size),
+        "flops_per_image": flops.per_image(method, recipe.view_sizes),
     }
 
 

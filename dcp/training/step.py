@@ -109,9 +109,9 @@ class Step:
         """
         method, optimizer = self.parts.method, self.parts.optimizer
         optimizer.zero_grad(set_to_none=True)  # a capture that failed may have left gradients
-        x1, x2 = self.pairs.of(given.images, given.crops)
-        y = () if self.labels is None else (self.labels[given.images].to(x1.device, non_blocking=True),)
-        outputs: Outputs = self.wrapped(x1, x2, *y)
+        views = self.pairs.of(given.images, given.crops)
+        y = None if self.labels is None else self.labels[given.images].to(views[0].device, non_blocking=True)
+        outputs: Outputs = self.wrapped(*views, y=y)
         loss = outputs.losses.sum()
         # gradients are averaged over processes, whose shares may differ by one image: this makes them the batch's own
         (loss * (self.process.count / batch_size)).backward()

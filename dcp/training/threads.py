@@ -1,5 +1,6 @@
 """How many threads train a run on a CPU: decided, recorded, or tried on the method itself."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -27,11 +28,12 @@ def set_threads(process: Process, recipe: Recipe, recorded: int | None, method: 
         return None
     if process.count > 1:
         return Threads(torch.get_num_threads(), "a share of the cores")
-    train, size = recipe.train, recipe.data.view_size
-    return set_number(train.threads, recorded, method, batch=train.batch, size=size)
+    return set_number(recipe.train.threads, recorded, method, batch=recipe.train.batch, sizes=recipe.view_sizes)
 
 
-def set_number(asked: int | Literal["auto"], recorded: int | None, method: Method, *, batch: int, size: int) -> Threads:
+def set_number(
+    asked: int | Literal["auto"], recorded: int | None, method: Method, *, batch: int, sizes: Sequence[int]
+) -> Threads:
     """Have so many threads compute from here on; the method stays as it was.
 
     Args:
@@ -39,18 +41,18 @@ def set_number(asked: int | Literal["auto"], recorded: int | None, method: Metho
         recorded: what the run began with, if it goes on.
         method: what is trained, on a CPU.
         batch: images of a step.
-        size: side of the views in pixels.
+        sizes: sides of the views in pixels.
     """
     chosen = threads.given(asked, recorded)
     if chosen is not None:
         torch.set_num_threads(chosen.count)
         return chosen
     statistics = [(buffer, buffer.clone()) for buffer in method.buffers()]  # batch norm's move in every pass
-    images = max(2, min(batch, int(PASS_FLOPS / flops.per_image(method, size))))
-    x = torch.rand(images, method.online.channels, size, size)
+    images = max(2, min(batch, int(PASS_FLOPS / flops.per_image(method, sizes))))
+    views = [torch.rand(images, method.online.channels, size, size) for size in sizes]
 
     def forward_and_backward() -> None:
-        method(x, x).losses.sum().backward()
+        method(*views).losses.sum().backward()
         method.zero_grad(set_to_none=True)
 
     chosen = threads.tried(forward_and_backward)

@@ -14,8 +14,8 @@ from dcp.method import spectra
 from dcp.method.algorithm import Method
 from dcp.method.moments import Moments
 from dcp.method.objectives import cosine
+from dcp.method.passes import joined
 from dcp.method.predictors.base import ClosedConfig, Predictor, SetLinear
-from dcp.method.two_views import joined
 
 every = pytest.mark.parametrize("name", PREDICTORS)
 CONFIGS = {name: catalogue.load("predictors", name).Config for name in PREDICTORS}
@@ -211,7 +211,7 @@ OPTIONS = {
     "immediate": {"timing": "immediate"},
     "sequential": {"source": "sequential"},
     "bf16": {"amp": torch.bfloat16},
-    "joined": {"two_views": joined},
+    "joined": {"through": joined},
 }
 
 

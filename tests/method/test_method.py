@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.testing import assert_close
 
-from dcp.method import two_views
+from dcp.method import passes
 from dcp.method.algorithm import Method
 from dcp.method.moments import Moments
 from dcp.method.networks import Branch
@@ -186,10 +186,10 @@ def test_the_views_can_be_exchanged():
 def test_joined_views_share_their_batch_statistics_and_separate_ones_do_not():
     x1, x2 = views(0)
     x2 = x2 + 3  # views of different mean: separate statistics hide that, joint ones show it
-    apart, joined = built(norm=True), built(norm=True, two_views=two_views.joined)
+    apart, joined = built(norm=True), built(norm=True, through=passes.joined)
     assert (apart(x1, x2).losses - joined(x1, x2).losses).abs().max() > 0.1
     assert (apart.online.projector[1].num_batches_tracked, joined.online.projector[1].num_batches_tracked) == (2, 1)
-    assert_close(built()(x1, x2).losses, built(two_views=two_views.joined)(x1, x2).losses)
+    assert_close(built()(x1, x2).losses, built(through=passes.joined)(x1, x2).losses)
 
 
 def test_half_precision_networks_are_followed_by_float32():

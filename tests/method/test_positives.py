@@ -125,13 +125,13 @@ def test_the_loss_is_that_of_both_positives_and_targets_are_remembered_after_the
     method = Method(online, Identity(), Online(), Moments(3, rho=0.5), cosine.loss, positives=positives)
     x1, x2, y = normal(4, 3, 2, 2, seed=0), normal(4, 3, 2, 2, seed=1), torch.tensor([0, 1, -1, 0])
     plain = method(x1, x2).losses
-    outputs = method(x1, x2, y)
+    outputs = method(x1, x2, y=y)
     assert_close(outputs.losses, plain)  # nothing is remembered yet
     method.after_step(outputs, 0, 0.1)
     assert positives.queue.classes[:3].tolist() == [0, 1, 0]
     assert_close(positives.queue.rows[:3], outputs.z[0][[0, 1, 3]])
     torch.manual_seed(1)
-    with_more = method(x1, x2, y).losses
+    with_more = method(x1, x2, y=y).losses
     torch.manual_seed(1)
     extras = [positives(outputs.z[view], y) for view in (1, 0)]
     expected = sum(

@@ -91,7 +91,7 @@ def test_the_teacher_says_what_the_encoder_of_its_run_says(student: Callable[...
 def test_the_arithmetic_of_the_teacher_is_counted_as_its_own(student: Callable[..., Recipe]) -> None:
     recipe = student()
     method = build.method(recipe)
-    whole, teacher = flops.per_image(method, 32), flops._forward(method.target.teacher, 32)
+    whole, teacher = flops.per_image(method, (32, 32)), flops._forward(method.target.teacher, 32)
     assert whole == 2 * (3 * flops._forward(method.online, 32) + teacher)
     assert flops._forward(method.online, 32) == teacher + 2 * 64 * 64  # its projector is one layer
 

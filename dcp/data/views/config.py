@@ -96,9 +96,19 @@ Normalize = Annotated[
 ]
 
 
+class Local(Strict):
+    """Small views of small parts."""
+
+    count: int = Field(0, ge=0, le=16, description="number of local views")
+    size: int = Field(96, ge=8, le=1024, description="side in pixels")
+    crop_scale: tuple[Probability, Probability] = Field((0.05, 0.4), description="area")
+
+
 class Views(Strict):
     """How two views are made of an image, in the order of the keys."""
 
+    count: int = Field(2, ge=2, le=16, description="number of views")
+    local: Local = Field(Local(), description="multi-crop")
     crop_scale: tuple[Probability, Probability] = Field(
         (0.08, 1.0), description="area of the crop as a fraction of the image: [min, max]"
     )

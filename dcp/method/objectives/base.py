@@ -7,10 +7,13 @@ a gradient flows through t is the target's business, and few let one through. It
 directions and the two are added, so an objective of a pair of views gives half of what it is published as.
 
 A variant is a file in `objectives/` with a `Config` and that function; or, where it needs more than these three
-tensors, with `loss_in(setting, config, p, z, t)`.
+tensors, with `loss_in(setting, config, p, z, t)`; or, where it is no sum over pairs of views, with
+`loss_of_views(setting, config, p [V, B, D], z [V, B, D], t [G, B, D]) -> [B]`, which is called once and is what is
+published. Of V views G are global, the first ones; t is the target's projection of those.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 from pydantic import Field
@@ -23,6 +26,17 @@ from dcp.method.predictors.base import Predictor
 
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 Gather = Callable[[Tensor], tuple[Tensor, int]]
+
+
+@dataclass(frozen=True)
+class LossOfViews:
+    """A loss of all views at once: p [V, B, D], z [V, B, D], t [G, B, D] -> [B]."""
+
+    loss: Loss
+
+    def __call__(self, p: Tensor, z: Tensor, t: Tensor) -> Tensor:
+        """The loss of each image."""
+        return self.loss(p, z, t)
 
 
 class ObjectiveConfig(VariantConfig):

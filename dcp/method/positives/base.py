@@ -1,10 +1,10 @@
-"""What positives are: besides the other view of an image, which projections it is to predict.
+"""What positives are: besides the other views of an image, or in their place, which projections it is to predict.
 
     extra = positives(t [B, D], y [B])       t the target's projection of the other view, y classes, -1 where unknown
     loss  = extra.own ℓ(p, z, t) + extra.other ℓ(p, z, extra.t)
 
-Only `none`, the default, needs no labels; the others see the labels of a part of the images. A variant is a file in
-`positives/` with a `Config` and `build(config, dim, gather) -> Positives`.
+`none`, the default, and `fastsiam` need no labels; the others see the labels of a part of the images. A variant is a
+file in `positives/` with a `Config` and `build(config, dim, gather) -> Positives`.
 
 Shapes: B images in the batch, N images of all processes, D projection size.
 """
@@ -51,7 +51,13 @@ class Extra(NamedTuple):
 
 
 class Positives(nn.Module):
-    """Abstract; it is called only where training sees labels."""
+    """Abstract; it is called only where training sees labels.
+
+    Attributes:
+        average: whether a view predicts the mean of the other views' targets, in place of each of them.
+    """
+
+    average: bool = False
 
     def forward(self, t: Tensor, y: Tensor) -> Extra:
         """What the images with the targets t [B, D] and the classes y [B] predict besides them."""
