@@ -15,6 +15,7 @@ Shapes: V views, G of them global, B images in the batch, D projection size.
 """
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Literal, NamedTuple
 
 import torch
@@ -75,8 +76,7 @@ class Method(nn.Module):
         super().__init__()
         self.online, self.predictor, self.target, self.moments = online, predictor, target, moments
         self.objective, self.timing, self.source = objective, timing, source
-        self.positives = positives or Positives()
-        self.local, self.through, self.amp = local, through, amp
+        self.positives, self.local, self.through, self.amp = positives or Positives(), local, through, amp
 
     def forward(self, *views: Tensor, y: Tensor | None = None) -> Outputs:
         """Losses of V views [B, C, H, W] of the same images; changes nothing but batch-norm statistics.
@@ -110,9 +110,8 @@ class Method(nn.Module):
         """The loss of each image, [B]: 2/N Σ ℓ over the N pairs of a view and what it predicts."""
         if isinstance(self.objective, LossOfViews):
             return self.objective(torch.stack(list(p)), torch.stack(list(z)), torch.stack(list(t)))
-        predicted = [_others(t, i) for i in range(len(p))]
-        if self.positives.average:
-            predicted = [[_mean(targets)] for targets in predicted]
+        others = [_others(t, i) for i in range(len(p))]
+        predicted = [[_mean(targets)] for targets in others] if self.positives.average else others
         losses = [self._loss(p[i], z[i], t_j, y) for i in range(len(p)) for t_j in predicted[i]]
         return 2 / len(losses) * sum(losses[1:], losses[0])
 
@@ -128,17 +127,13 @@ class Method(nn.Module):
     def blends(self, z: Tensor, t: Tensor | None) -> list[Statistics]:
         """The statistics [V] that the predictions of the views may use; those of the last one are what remains.
 
-        z [V, B, D] are the projections of all views, t [V, B, D] the mean of what they predict, where the moments keep
-        C: E[t zᵀ] over all pairs is that over the views with t's mean.
+        z [V, B, D] are all projections, t [V, B, D] the mean of what each predicts, where the moments keep C.
         """
         if self.source == "pooled":
             pooled = self.moments.blend(self.moments.now, z.flatten(0, 1), None if t is None else t.flatten(0, 1))
             return [pooled] * len(z)
-        blends, past = list[Statistics](), self.moments.now
-        for i in range(len(z)):
-            past = self.moments.blend(past, z[i], None if t is None else t[i])
-            blends.append(past)
-        return blends
+        views = zip(z, [None] * len(z) if t is None else t, strict=True)
+        return [*accumulate(views, lambda past, view: self.moments.blend(past, *view), initial=self.moments.now)][1:]
 
     @torch.no_grad()
     def after_step(self, outputs: Outputs, step: int, fraction: Number, *, refreshes: bool = True) -> None:
