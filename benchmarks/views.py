@@ -13,8 +13,8 @@ from benchmarks.captured import captured_or_noted
 from benchmarks.measure import Row, Scale, in_turn, rows
 from benchmarks.tasks import Task
 from benchmarks.training import times
+from dcp.data.batch_views import BatchViews
 from dcp.data.loader import Batch
-from dcp.data.pairs import Pairs
 from dcp.data.views import apply, files, parameters
 from dcp.data.views.config import Views
 from dcp.data.views.crop_boxes import draw_boxes
@@ -89,7 +89,7 @@ def _on_cpu(case: Case, images: Tensor) -> dict[str, Callable[[], float]]:
 def _dcp(case: Case, images: Tensor) -> Callable[[], float]:
     """Small images as one batch; large ones cropped singly, as the workers that decode them do."""
     epochs = iter(range(1_000_000))
-    made = partial(apply.two_views, images, torch.arange(len(images)), config(case), seed=0, size=case.size)
+    made = partial(apply.random_views, images, torch.arange(len(images)), config(case), seed=0, size=case.size)
 
     def small() -> float:
         made(epoch=next(epochs))
@@ -169,7 +169,7 @@ def _cycled(images: list[Any]) -> Iterator[Any]:
 def on_device(scale: Scale, case: Case, images: Tensor) -> list[Row]:
     """Views a second of dcp, eager and as a CUDA graph, and of kornia, all in float32 from images on the device."""
     device = torch.device(scale.device)
-    pairs = Pairs(images, config(case), size=case.size, seed=0, device=device)
+    pairs = BatchViews(images, config(case), size=case.size, seed=0, device=device)
     index, epochs = torch.arange(len(images)), count()
 
     def inputs() -> tuple[Tensor, Tensor | None]:

@@ -22,7 +22,7 @@ def quickstart() -> Figure:
     assert isinstance(data.images, torch.Tensor)
     own = data.images[index]
     config = recipe.views.model_copy(update={"normalize": "none"})
-    views = apply.two_views(own, index, config, seed=0, epoch=0, size=recipe.data.view_size)
+    views = apply.random_views(own, index, config, seed=0, epoch=0, size=recipe.data.view_size)
     figure, axes = plt.subplots(len(ROWS), len(index), figsize=(10, 3.2), dpi=120, layout="constrained")
     for row, name, pixels in zip(axes, ROWS, (own / 255, *views), strict=True):
         row[0].set_ylabel(name, rotation=0, ha="right", va="center")

@@ -1,12 +1,12 @@
 """Batches: which images a step sees, and the crops of those that are files.
 
 Small data sets are one uint8 tensor on the device: no loader, no workers, no copies. Image files are decoded by
-`readers`, once an image for both views, cropped there, and cross as uint8. `pairs` makes the views of either.
+`readers`, once an image for all views, cropped there, and cross as uint8. `batch_views` makes the views of either.
 
 The views of image i in epoch e depend on (seed, e, i) alone, and the order on (seed, e), so both ways of loading, any
 number of workers or processes, and a resumed run see the same.
 
-Shapes: B images of this process, C channels, S side of the views in pixels.
+Shapes: B images of this process, C channels, V views, S side of the views in pixels.
 """
 
 import contextlib
@@ -14,6 +14,7 @@ import os
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from math import prod
 
 import torch
 from torch import Tensor
@@ -34,7 +35,7 @@ class Batch:
     epoch: int  # that it belongs to, from 0
     batch_size: int  # images of all processes
     index: Tensor  # [B] int64 numbers of the images in the data set, on the CPU
-    crops: Tensor | None = None  # [B, 2, C, S, S] of image files, on the CPU; None where images are in memory
+    crops: Tensor | None = None  # of image files, see `Crops`, [B, ...] on the CPU; None where images are in memory
     waited: float = 0.0  # seconds for which training stood still until the images were decoded
 
 
@@ -103,12 +104,13 @@ def batches(
 
 
 class Crops:
-    """Two crops of an image file: [2, C, S, S]."""
+    """A crop for each view of an image file: [V, C, S, S]; with local views the values of all, one after another."""
 
     def __init__(self, files: ImageList, config: Views, seed: int, size: int) -> None:
-        self.files, self.config, self.seed, self.size = files, config, seed, size
-        self.shape, self.in_place = (2, files.layout.channels, size, size), files.in_place
-        self.dtype = files.layout.dtype
+        self.files, self.seed, self.groups = files, seed, config.groups(size)
+        shapes = [group.shape(files.layout.channels) for group in self.groups]
+        self.shape: tuple[int, ...] = shapes[0] if len(shapes) == 1 else (sum(map(prod, shapes)),)
+        self.in_place, self.dtype = files.in_place, files.layout.dtype
 
     def place(self, image: int) -> str:
         """What messages call it."""
@@ -119,8 +121,9 @@ class Crops:
         pixels = self.files.decode(image)
         index, (height, width) = torch.tensor([image]), pixels.shape[1:]
         crops = []
-        for view in (0, 1):
-            boxes = draw_boxes(self.config, index, seed=self.seed, epoch=epoch, view=view, height=height, width=width)
-            top, left, h, w = boxes[0].tolist()
-            crops.append(crop_file(pixels, (top, left, h, w), self.size))
-        return torch.stack(crops)
+        for config, size, numbers in self.groups:
+            for view in numbers:
+                boxes = draw_boxes(config, index, seed=self.seed, epoch=epoch, view=view, height=height, width=width)
+                top, left, h, w = boxes[0].tolist()
+                crops.append(crop_file(pixels, (top, left, h, w), size).flatten())
+        return torch.cat(crops).view(self.shape)

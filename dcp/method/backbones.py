@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Literal, TypeAlias
 
 import timm
@@ -57,7 +58,14 @@ def group_norm(channels: int) -> nn.Module:
 
 
 def backbone(
-    name: str, *, stem: Stem, width: int, norm: Literal["batch", "group"], image_size: int, channels: int = 3
+    name: str,
+    *,
+    stem: Stem,
+    width: int,
+    norm: Literal["batch", "group"],
+    image_size: int,
+    channels: int = 3,
+    local_size: int | None = None,
 ) -> tuple[nn.Module, int]:
     """A network [B, C, H, W] -> [B, features] without its classifier, and the number of its features.
 
@@ -71,9 +79,11 @@ def backbone(
         norm: "batch", or "group" for a network in which images do not see each other.
         image_size: side of the views in pixels; only vision transformers need it.
         channels: C, of the images.
+        local_size: side of the local views in pixels, which the network has to take too; None without them. Vision
+            transformers of timm then interpolate their position embeddings (`dynamic_img_size`).
 
     Raises:
-        RequestError: no such model, or an option or a number of channels that this model does not have.
+        RequestError: no such model, or an option, a number of channels or a size that this model does not have.
     """
     if name in RESNETS:
         return _resnet(name, stem, width, norm, channels)
@@ -84,7 +94,13 @@ def backbone(
             hint='leave them out, or choose one of the ResNets, e.g. network.backbone = "resnet18"',
         )
     library, _, model = name.rpartition("/")
-    return (_torchvision if library == "torchvision" else _timm)(model, image_size, channels)
+    if library == "torchvision":
+        net, features = _torchvision(model, image_size, channels)
+    else:
+        net, features = _timm(model, image_size, channels, other_sizes=local_size not in (None, image_size))
+    if local_size is not None:
+        _features(net, model, local_size, channels, "views.local.size")
+    return net, features
 
 
 def _resnet(name: str, stem: Stem, width: int, norm: str, channels: int) -> tuple[nn.Module, int]:
@@ -152,14 +168,14 @@ class Pooled(nn.Module):
 
 
 @torch.no_grad()
-def _features(net: nn.Module, model: str, image_size: int, channels: int) -> int:
+def _features(net: nn.Module, model: str, image_size: int, channels: int, key: str = "data.image_size") -> int:
     """How many features the model gives for an image of this size."""
     try:
         y = net.eval()(torch.zeros(2, channels, image_size, image_size))
         net.train()
     except (RuntimeError, AssertionError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        way_out = f"choose another data.image_size, or another model: {OF_ANY_SIZE}"
+        way_out = f"choose another {key}, or another model: {OF_ANY_SIZE}"
         raise _unfit(model, f"cannot take images of {image_size} pixels: {reason}", way_out) from None
     if not isinstance(y, Tensor) or y.ndim != 2:
         raise _unfit(model, "does not give one vector an image", f"choose another model: {OF_ANY_SIZE}")
@@ -171,10 +187,14 @@ def _unfit(model: str, why: str, way_out: str) -> RequestError:
     return RequestError(what, slug="bad-network", where="network.backbone", hint=way_out)
 
 
-def _timm(model: str, image_size: int, channels: int) -> tuple[nn.Module, int]:
+def _timm(model: str, image_size: int, channels: int, *, other_sizes: bool) -> tuple[nn.Module, int]:
     if not timm.is_model(model):
         raise _unknown(model, [*RESNETS, *timm.list_models()])
     options: dict[str, Any] = {"num_classes": 0} | ({} if channels == 3 else {"in_chans": channels})
+    if other_sizes:
+        with suppress(TypeError):  # models whose size is not a matter of position embeddings
+            net = timm.create_model(model, **options, img_size=image_size, dynamic_img_size=True)
+            return net, _features(net, model, image_size, channels)
     try:
         net = timm.create_model(model, **options, img_size=image_size)
     except TypeError:  # convolutional models have no image size

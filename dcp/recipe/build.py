@@ -25,7 +25,7 @@ from dcp.recipe.recipe import Recipe
 
 def branch(recipe: Recipe) -> networks.Branch:
     """Backbone and projector with new random weights from torch's generator."""
-    network = recipe.network
+    network, local = recipe.network, recipe.views.local
     backbone, features = backbones.backbone(
         network.backbone,
         stem=network.stem,
@@ -33,6 +33,7 @@ def branch(recipe: Recipe) -> networks.Branch:
         norm=network.norm,
         image_size=recipe.data.view_size,
         channels=recipe.data.layout.channels,
+        local_size=local.size if local.count else None,
     )
     p = network.projector
     head = networks.projector(

@@ -111,7 +111,7 @@ class Recipe(Strict):
 
     run: Run = Field(Run(), description="name, seed and tracker of the run")
     data: Annotated[DataConfig, variant("datasets", "source")] = Field(description="the data set")
-    views: Views = Field(Views(), description="the two random views of an image")
+    views: Views = Field(Views(), description="the random views of an image")
     network: Network = Field(Network(), description="backbone and projector")
     predictor: Annotated[Named, variant("predictors")] = Field(
         description="maps the online projections to predictions of the target's"

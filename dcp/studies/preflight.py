@@ -43,7 +43,7 @@ def check(study: Study, states: Mapping[Cell, State], request: Request) -> dict[
     for name, cells in left.items():
         with problems.noted(name):
             recipe = cells[0][0].arm.recipe
-            recipe.views.blur.kernel_at(recipe.data.view_size)
+            recipe.views.check_blur(recipe.data.view_size)
             stopped = [Run.open(cell.path(request.runs)) for cell, state in cells if state == "stopped"]
             for run in (*stopped, *([None] if len(stopped) < len(cells) else [])):
                 placed = roots.anchored(recipe, run)

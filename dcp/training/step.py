@@ -12,8 +12,8 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from dcp.data.batch_views import BatchViews
 from dcp.data.loader import Batch
-from dcp.data.pairs import Pairs
 from dcp.hardware.graph import Graph
 from dcp.hardware.processes import Process
 from dcp.method.algorithm import Method, Outputs
@@ -26,7 +26,7 @@ class Inputs(NamedTuple):
     """What differs from one step to the next, on the device where that is CUDA's."""
 
     images: Tensor  # int64 [B], their numbers in the data set
-    crops: Tensor | None  # uint8 [B, 2, 3, S, S] of image files, None where images are in memory
+    crops: Tensor | None  # [B, ...] of image files, see `loader.Crops`, None where images are in memory
     place: Tensor  # int64 [1], where the loss goes in the ring
     fraction: Number  # of the training that is done after this step, in [0, 1]
 
@@ -65,7 +65,7 @@ class Step:
         self,
         parts: Parts,
         wrapped: nn.Module,
-        pairs: Pairs,
+        pairs: BatchViews,
         process: Process,
         readout: Readout | None,
         ring: Tensor,

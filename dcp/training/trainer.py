@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 from dcp.data import statistics
+from dcp.data.batch_views import BatchViews
 from dcp.data.datasets.base import Dataset
 from dcp.data.image_lists import ImageList
 from dcp.data.loader import Batch, Shares, batches, worker_count
-from dcp.data.pairs import Pairs
 from dcp.data.readers import Stopped
 from dcp.errors import Diverged, Interrupted
 from dcp.hardware.device import choose_device, set_determinism
@@ -74,7 +74,7 @@ class Trainer:
         device = choose_device(request.device)
         self.process = Process(device, tracker=recipe.run.tracker, folder=str(self.path), say=request.warn)
         set_determinism(recipe.train.deterministic)
-        recipe.views.blur.kernel_at(recipe.data.view_size)  # refuses one that does not fit, before images are fetched
+        recipe.views.check_blur(recipe.data.view_size)  # before images are fetched
         with self.process.watched(partial(failures.ends_at_once, self.path, None)):
             begun, found = sources.weights(self.anchored, request, self.existing, self.process)
             self.data = self.images()
@@ -234,7 +234,7 @@ class Trainer:
             broken = Broken(images, run, self.process, self.request.say)
         saver = Saver(run, parts.method, parts.optimizer, metrics, parts.plan, self.readout, train.save_every, broken)
         device, size, seed = self.process.device, self.recipe.data.view_size, self.recipe.run.seed
-        pairs = Pairs(self.data.images, self.views, size=size, seed=seed, device=device)
+        pairs = BatchViews(self.data.images, self.views, size=size, seed=seed, device=device)
         graph = None if self.why_no_graph else Graph[Inputs, Outputs](partial(self._eager_after_all, run))
         step = Step(parts, self.process.wrap(method), pairs, self.process, self.readout, metrics.ring, graph)
         return Loop(

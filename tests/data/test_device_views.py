@@ -4,10 +4,10 @@ import itertools
 
 import pytest
 import torch
-from test_two_views import BOUND, BYOL, CIFAR, CONFIGS, EVERYTHING, STL, photos
+from test_random_views import BOUND, BYOL, CIFAR, CONFIGS, EVERYTHING, STL, photos
 
 from dcp.data.views import crop
-from dcp.data.views.apply import finish, two_views
+from dcp.data.views.apply import finish, random_views
 from dcp.data.views.config import Views
 from dcp.data.views.crop_boxes import draw_boxes
 from dcp.data.views.on_device import DeviceViews
@@ -40,7 +40,7 @@ def assert_same(views, expected, unsolarized, config, index):
 def assert_views_of_the_cpu(config, height, width, size):
     images, index = photos(24, height, width), torch.arange(100, 124)
     pixels = config.model_copy(update={"solarize": 0.0, "normalize": "none"})
-    expected, unsolarized = (two_views(images, index, c, seed=1, epoch=2, size=size) for c in (config, pixels))
+    expected, unsolarized = (random_views(images, index, c, seed=1, epoch=2, size=size) for c in (config, pixels))
     assert_same(device_views(config, size).of_images(images, index), expected, unsolarized, config, index)
 
 
@@ -126,7 +126,9 @@ def test_an_epoch_is_written_into_the_same_tensor_and_makes_its_own_views():
         views.set_epoch(epoch)
         x1, x2 = views.of_images(images, index)
         assert torch.equal(made.setdefault(epoch, (x1, x2))[0], x1)
-        for view, expected in zip((x1, x2), two_views(images, index, CIFAR, seed=0, epoch=epoch, size=32), strict=True):
+        for view, expected in zip(
+            (x1, x2), random_views(images, index, CIFAR, seed=0, epoch=epoch, size=32), strict=True
+        ):
             assert (view - expected).abs().max() <= BOUND / 0.19
     assert views.keys.data_ptr() == keys
     written = views.keys._version

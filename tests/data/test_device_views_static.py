@@ -3,7 +3,7 @@
 import pytest
 import torch
 from test_device_views import CPU, STILL, device_views
-from test_two_views import BYOL, CIFAR, CONFIGS, EVERYTHING, STL, photos
+from test_random_views import BYOL, CIFAR, CONFIGS, EVERYTHING, STL, photos
 from torch._dynamo.testing import CompileCounterWithBackend
 from torch._subclasses import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode

@@ -8,7 +8,7 @@ from dcp.data import statistics
 from dcp.data.datasets.base import Dataset
 from dcp.data.layout import WHITE
 from dcp.data.views import crop
-from dcp.data.views.apply import finish, normalize, two_views
+from dcp.data.views.apply import finish, normalize, random_views
 from dcp.data.views.config import Blur, Jitter, Statistics, Views
 from dcp.data.views.files import crop_file, resize_center
 from dcp.data.views.on_device import DeviceViews
@@ -38,8 +38,8 @@ def on_device(config: Views, channels: int, size: int = 32) -> DeviceViews:
 @pytest.mark.parametrize("size", [32, 80])
 def test_each_channel_is_cut_mirrored_and_blurred_as_the_others(dtype, size):
     x = images(5, dtype)
-    whole = torch.stack(two_views(x, INDEX, PLAIN, seed=1, epoch=2, size=size))
-    alone = [torch.stack(two_views(x[:, c : c + 1], INDEX, PLAIN, seed=1, epoch=2, size=size)) for c in range(5)]
+    whole = torch.stack(random_views(x, INDEX, PLAIN, seed=1, epoch=2, size=size))
+    alone = [torch.stack(random_views(x[:, c : c + 1], INDEX, PLAIN, seed=1, epoch=2, size=size)) for c in range(5)]
     assert (whole - torch.cat(alone, dim=2)).abs().max() < 1e-6
     assert (whole.shape, whole.dtype) == ((2, 24, 5, size, size), torch.float32)
 
@@ -52,7 +52,7 @@ def test_views_as_cuda_makes_them_are_those_of_the_cpu(channels, dtype, monkeypa
     for config in (PLAIN, GREY) if channels == 1 else (PLAIN,):
         normalised = config.model_copy(update={"normalize": Statistics(mean=numbers, std=numbers)})
         x, views = images(channels, dtype), on_device(normalised, channels)
-        expected = two_views(x, INDEX, normalised, seed=1, epoch=2, size=32)
+        expected = random_views(x, INDEX, normalised, seed=1, epoch=2, size=32)
         for view, other in zip(views.of_images(x, INDEX), expected, strict=True):
             assert view.shape == (24, channels, 32, 32)
             assert (view - other).abs().max() < BOUND / min(numbers)
@@ -65,11 +65,11 @@ def test_views_as_cuda_makes_them_are_those_of_the_cpu(channels, dtype, monkeypa
 
 def test_brightness_and_contrast_of_grey_are_those_of_the_same_grey_in_colours():
     x = images(1, torch.uint8)
-    alone = two_views(x, INDEX, GREY, seed=1, epoch=2, size=32)
-    three = two_views(x.expand(-1, 3, -1, -1), INDEX, GREY, seed=1, epoch=2, size=32)
+    alone = random_views(x, INDEX, GREY, seed=1, epoch=2, size=32)
+    three = random_views(x.expand(-1, 3, -1, -1), INDEX, GREY, seed=1, epoch=2, size=32)
     for one, colours in zip(alone, three, strict=True):
         assert (one - colours).abs().max() < 1e-3  # torchvision's luma adds up to 0.9999
-    plain = two_views(x, INDEX, PLAIN, seed=1, epoch=2, size=32)
+    plain = random_views(x, INDEX, PLAIN, seed=1, epoch=2, size=32)
     assert (alone[0] - plain[0]).abs().max() > 0.05
 
 
@@ -77,8 +77,8 @@ def test_brightness_and_contrast_of_grey_are_those_of_the_same_grey_in_colours()
 def test_sixteen_bits_that_hold_eight_give_the_same_views(large, monkeypatch):
     monkeypatch.setattr(crop, "_PRODUCTS_UP_TO", 8 if large else 1000)
     x = images(2, torch.uint8)
-    eight = two_views(x, INDEX, PLAIN, seed=1, epoch=2, size=32)
-    sixteen = two_views((x.int() * 257).to(torch.uint16), INDEX, PLAIN, seed=1, epoch=2, size=32)
+    eight = random_views(x, INDEX, PLAIN, seed=1, epoch=2, size=32)
+    sixteen = random_views((x.int() * 257).to(torch.uint16), INDEX, PLAIN, seed=1, epoch=2, size=32)
     for one, other in zip(eight, sixteen, strict=True):
         assert (one - other).abs().max() < (1.01 / 255 if large else 1e-6)  # of bytes each direction rounds
 
@@ -90,7 +90,7 @@ def test_what_eight_bits_would_lose_reaches_the_network():
     assert len(crop_file(x[0], (3, 4, 20, 25), 32).unique()) > 50
     config = PLAIN.model_copy(update={"normalize": Statistics(mean=(0.4578,), std=(0.001,))})
     assert normalize(made, config).std() > 0.5
-    assert two_views(x, INDEX, config, seed=0, epoch=0, size=32)[0].std() > 0.5
+    assert random_views(x, INDEX, config, seed=0, epoch=0, size=32)[0].std() > 0.5
 
 
 def test_statistics_are_those_of_the_centre_crops_whatever_their_type():

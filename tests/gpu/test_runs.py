@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from dcp.data.batch_views import BatchViews
 from dcp.data.loader import Batch
-from dcp.data.pairs import Pairs
 from dcp.data.views import apply
 from dcp.data.views.config import Views
 from dcp.recipe import shipped
@@ -73,9 +73,9 @@ def test_two_runs_at_once_end_as_they_do_alone(tmp_path: Path) -> None:
 def test_views_of_the_device_are_those_of_the_cpu(blur: float) -> None:
     images = torch.randint(0, 256, (64, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     config, index = Views(blur={"p": blur}, normalize="cifar10"), torch.randperm(64)[:40]
-    pairs = Pairs(images, config, size=32, seed=3, device=torch.device("cuda"))
+    pairs = BatchViews(images, config, size=32, seed=3, device=torch.device("cuda"))
     for epoch in (0, 5):
         made = pairs.of(*pairs.inputs(Batch(0, epoch, 40, index)))
-        expected = apply.two_views(images[index], index, config, seed=3, epoch=epoch, size=32)
+        expected = apply.random_views(images[index], index, config, seed=3, epoch=epoch, size=32)
         for mine, theirs in zip(made, expected, strict=True):
             torch.testing.assert_close(mine.cpu(), theirs, atol=1e-4, rtol=0)

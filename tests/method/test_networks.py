@@ -187,6 +187,23 @@ def test_a_backbone_that_does_not_fit_is_refused_in_words(name: str, size: int):
     assert caught.value.slug == "bad-network"
 
 
+@pytest.mark.parametrize("name", ["torchvision/convnext_tiny", "mobilenetv3_small_050", "vit_tiny_patch16_224"])
+def test_a_backbone_takes_local_views_of_another_size(name: str):
+    options = {"stem": "imagenet", "width": 64, "norm": "batch", "image_size": 64}
+    net, features = backbones.backbone(name, **options, local_size=32)
+    assert net(torch.zeros(2, 3, 32, 32)).shape == net(torch.zeros(2, 3, 64, 64)).shape == (2, features)
+    plain, _ = backbones.backbone(name, **options)
+    assert {key: x.shape for key, x in plain.state_dict().items()} == {k: x.shape for k, x in net.state_dict().items()}
+
+
+@pytest.mark.parametrize(("name", "size"), [("torchvision/vit_b_16", 16), ("vit_tiny_patch16_224", 40)])
+def test_a_backbone_that_cannot_take_local_views_is_refused_with_the_key(name: str, size: int):
+    with pytest.raises(RequestError, match=f"cannot take images of {size} pixels") as caught:
+        backbones.backbone(name, stem="imagenet", width=64, norm="batch", image_size=32, local_size=size)
+    assert caught.value.slug == "bad-network"
+    assert caught.value.hint.startswith("choose another views.local.size")
+
+
 @pytest.mark.parametrize(
     ("name", "hint"),
     [

@@ -108,7 +108,7 @@ def test_views_are_cropped_and_flipped_but_keep_their_colours():
     config = finetune.plain(Views(crop_scale=(1.0, 1.0), crop_ratio=(1.0, 1.0), solarize=0.5, blur=Views().blur))
     flat = torch.full((8, 3, 16, 16), 0, dtype=torch.uint8)
     flat[:, 0], flat[:, 1] = 200, 50
-    for view in apply.two_views(flat, torch.arange(8), config, seed=0, epoch=0, size=16):
+    for view in apply.random_views(flat, torch.arange(8), config, seed=0, epoch=0, size=16):
         assert torch.allclose(view, flat / 255, atol=1e-5)
     assert finetune.plain(Views(flip=0.0)).flip == 0.0
 

@@ -123,11 +123,29 @@ def test_the_views_are_those_that_training_draws():
     row = int(found["viewed_row"][5])
     for epoch in range(2):
         image = one.origin.train.images[row : row + 1]
-        drawn = apply.two_views(image, torch.tensor([row]), Views(), seed=7, epoch=epoch, size=32)
+        drawn = apply.random_views(image, torch.tensor([row]), Views(), seed=7, epoch=epoch, size=32)
         for view in range(2):
             shown = found["viewed_views"][5, 2 * epoch + view].float()
             assert (drawn[view][0] * 255 - shown).abs().max() <= 1  # without the normalisation, rounded
     assert bool((found["viewed_image"][5] == one.origin.train.images[row]).all())
+
+
+@pytest.mark.parametrize(
+    ("count", "local", "numbers"), [(3, 0, [0, 1, 2]), (8, 0, [0, 1, 2, 3]), (2, 1, [0, 1, 2]), (4, 6, [0, 1, 4, 5])]
+)
+def test_of_more_than_two_views_some_of_the_first_epoch_are_shown(count, local, numbers):
+    one = subject(side=32)
+    config = Views.model_validate({"count": count, "local": {"count": local, "size": 16}})
+    one = dataclasses.replace(one, origin=dataclasses.replace(one.origin, config=config))
+    found = taken(one, seed=7)
+    facts = [{"epoch": 0, "view": number, "local": number >= count} for number in numbers]
+    assert found.extra["views"] == facts
+    assert found.arrays["viewed_views"].shape == (8, len(numbers), 3, 32, 32)
+    row = int(found.arrays["viewed_row"][5])
+    image = one.origin.train.images[row : row + 1]
+    drawn = apply.random_views(image, torch.tensor([row]), config, seed=7, epoch=0, size=32)
+    for k, number in enumerate(numbers[:2]):
+        assert (drawn[number][0] * 255 - found.arrays["viewed_views"][5, k].float()).abs().max() <= 1
 
 
 def test_pictures_are_small_whatever_the_images():

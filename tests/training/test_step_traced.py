@@ -15,8 +15,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from dcp.data.batch_views import BatchViews
 from dcp.data.loader import Batch
-from dcp.data.pairs import Pairs
 from dcp.hardware.precision import Precision
 from dcp.method.moments import own
 from dcp.probing.online import Readout
@@ -93,7 +93,7 @@ def step_of(recipe: Recipe, mode: AbstractContextManager[Any], device: str) -> t
         seen = None if seen is None else torch.empty(IMAGES, dtype=torch.int64)
         parts = build.Parts(plan, Precision(None, ""), method, optimizer, rates, seen)
         images = torch.empty(IMAGES, 3, side, side, dtype=torch.uint8, device=device)
-        pairs = Pairs(images, recipe.views, size=side, seed=0, device=process.device)
+        pairs = BatchViews(images, recipe.views, size=side, seed=0, device=process.device)
         step = Step(parts, method, pairs, process, readout, torch.empty(10, device=device), None)
         return step, Batch(0, 0, plan.batch, torch.empty(plan.batch, dtype=torch.int64))
 

@@ -1,4 +1,4 @@
-"""Two random views of an image: batched on the device, every parameter drawn by counter.
+"""Random views of an image: batched on the device, every parameter drawn by counter.
 
 `crop_boxes` and `parameters` say what happens to each image, from (seed, epoch, image, view) alone. There are two ways
 to make it happen, with the same views: `apply` draws on the CPU and launches an operation for the images that it

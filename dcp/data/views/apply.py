@@ -16,7 +16,7 @@ from torch import Tensor
 from dcp.data.layout import MOST, WHITE
 from dcp.data.views.blur import blur
 from dcp.data.views.colour import grayscale, hue_pass, jitter, solarize
-from dcp.data.views.config import Views
+from dcp.data.views.config import Group, Views
 from dcp.data.views.crop import crop, mirror
 from dcp.data.views.crop_boxes import draw_boxes
 from dcp.data.views.parameters import Parameters, draw
@@ -28,10 +28,12 @@ Cropped: TypeAlias = Callable[[Tensor, Tensor, Tensor], Tensor]  # (images, rows
 
 
 @torch.no_grad()
-def two_views(
+def random_views(
     images: Tensor, index: Tensor, config: Views, *, seed: int, epoch: int, size: int
-) -> tuple[Tensor, Tensor]:
-    """Two random views of each image: float32 [B, C, S, S] on the device of `images`, in [0, 1] before normalisation.
+) -> tuple[Tensor, ...]:
+    """Random views of each image: float32 [B, C, S, S] on the device of `images`, in [0, 1] before normalisation.
+
+    First the `config.count` global ones, then the local ones, whose side is `config.local.size`.
 
     Args:
         images: uint8 or uint16 [B, C, H, W], on any device.
@@ -40,14 +42,14 @@ def two_views(
         config: the recipe's [views] table.
         seed: of the run.
         epoch: from 0.
-        size: S.
+        size: S, of the global views.
 
     Raises:
         ValueError: images that are not uint8 or uint16 [B, C, H, W]; an index that is not int64 [B] on the CPU.
         RequestError: the blur kernel is too large for the view.
 
     >>> images = torch.zeros(2, 3, 40, 30, dtype=torch.uint8)
-    >>> x1, x2 = two_views(images, torch.tensor([5, 8]), Views(), seed=0, epoch=0, size=32)
+    >>> x1, x2 = random_views(images, torch.tensor([5, 8]), Views(), seed=0, epoch=0, size=32)
     >>> x1.shape
     torch.Size([2, 3, 32, 32])
     """
@@ -57,7 +59,8 @@ def two_views(
         raise ValueError(f"index must be torch.int64 [{len(images)}] on the CPU, not {given}")
     height, width = images.shape[2:]
 
-    def make(view: int) -> Tensor:
+    def make(group: Group, view: int) -> Tensor:
+        config, size, _ = group
         boxes = draw_boxes(config, index, seed=seed, epoch=epoch, view=view, height=height, width=width)
 
         def cropped(images: Tensor, rows: Tensor, flip: Tensor) -> Tensor:
@@ -65,7 +68,7 @@ def two_views(
 
         return _make(images, draw(config, index, seed=seed, epoch=epoch, view=view), config, cropped, size)
 
-    return make(0), make(1)
+    return tuple(make(group, view) for group in config.groups(size) for view in group.numbers)
 
 
 @torch.no_grad()

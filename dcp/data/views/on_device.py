@@ -1,10 +1,10 @@
-"""Two views of a batch made wholly on the device that holds it, so that a CUDA graph can hold their making.
+"""Views of a batch made wholly on the device that holds it, so that a CUDA graph can hold their making.
 
-The same views as `apply.two_views` makes, to float32's rounding. There the host draws all parameters and launches an
+The same views as `apply.random_views` makes, to float32's rounding. There the host draws all parameters and launches an
 operation for the images concerned alone. Here the device draws them too, every image passes through every operation
 of the recipe, and nothing differs from step to step but tensors: shapes, launches and the host's work stay.
 
-Shapes: B images of C channels, source H x W, view S x S; N = 2 B views, the two of an image side by side.
+Shapes: B images of C channels, source H x W, V views S x S of each; N = V B views, those of an image side by side.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from dcp.data.views.random_numbers import keys, numbers, steps
 
 
 class DeviceViews:
-    """Two random views of the images of a batch; constants lie on the device from the start.
+    """V random views of the images of a batch; constants lie on the device from the start.
 
     >>> views = DeviceViews(Views(), size=32, seed=0, device=torch.device("cpu"))
     >>> views.set_epoch(3)
@@ -32,7 +32,16 @@ class DeviceViews:
     torch.Size([2, 3, 32, 32])
     """
 
-    def __init__(self, config: Views, *, size: int, seed: int, device: torch.device, channels: int = 3) -> None:
+    def __init__(
+        self,
+        config: Views,
+        *,
+        size: int,
+        seed: int,
+        device: torch.device,
+        channels: int = 3,
+        views: Sequence[int] = (0, 1),
+    ) -> None:
         """Views of epoch 0, for now.
 
         Args:
@@ -41,19 +50,20 @@ class DeviceViews:
             seed: of the run.
             device: of the images that will come, and of their indices.
             channels: C; colour operations are for 3, jitter without saturation and hue also for 1.
+            views: the numbers of the V views, see `Group`.
 
         Raises:
             RequestError: the blur kernel is too large for the view.
         """
-        self.size, self.seed, self.device, self.channels = size, seed, device, channels
+        self.size, self.seed, self.device, self.channels, self.views = size, seed, device, channels, views
         self.autocasts = torch.amp.is_autocast_available(device.type)
 
         def constant(values: Sequence[float] | Sequence[Sequence[float]], dtype: torch.dtype = torch.float32) -> Tensor:
             return torch.tensor(values, dtype=dtype, device=device)
 
-        # what is never done in either view is left out
-        chances = [parameters.chances(config, view) for view in (0, 1)]
-        self.flips, jitters, self.grays, blurs, self.solarizes = (max(pair) > 0 for pair in zip(*chances, strict=True))
+        # what is never done in any view is left out
+        chances = [parameters.chances(config, view) for view in views]
+        self.flips, jitters, self.grays, blurs, self.solarizes = (max(each) > 0 for each in zip(*chances, strict=True))
         strengths = (config.jitter.brightness, config.jitter.contrast, config.jitter.saturation, config.jitter.hue)
         operations = [op for op, strength in enumerate(strengths) if strength > 0 and jitters]
         self.jitter = planes.Jitter(operations, device, channels) if operations else None
@@ -78,7 +88,7 @@ class DeviceViews:
         mean, std = (constant(values).view(-1, 1, 1) for values in statistics or ((0.0,) * channels, (1.0,) * channels))
         self.scale, self.shift = 1 / std, -mean / std
 
-        self.keys = torch.empty(2, len(self.columns), dtype=torch.int64, device=device)
+        self.keys = torch.empty(len(views), len(self.columns), dtype=torch.int64, device=device)
         self.epoch = -1
         self.set_epoch(0)
 
@@ -87,11 +97,11 @@ class DeviceViews:
         if epoch == self.epoch:
             return
         self.epoch = epoch
-        fresh = torch.tensor([keys(self.seed, epoch, view, self.columns) for view in (0, 1)])
+        fresh = torch.tensor([keys(self.seed, epoch, view, self.columns) for view in self.views])
         self.keys.copy_(fresh, non_blocking=True)
 
-    def of_images(self, images: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Views of uint8 or uint16 [B, C, H, W]: two of float32 [B, C, S, S].
+    def of_images(self, images: Tensor, index: Tensor) -> tuple[Tensor, ...]:
+        """Views of uint8 or uint16 [B, C, H, W]: V of float32 [B, C, S, S].
 
         Before normalisation they are in [0, 1] to a rounding.
 
@@ -118,9 +128,9 @@ class DeviceViews:
             x = self.crop(images, start.float(), side.float(), happens[..., 0] if self.flips else None)
             return self._finish(x, happens, rank, strengths)
 
-    def of_crops(self, crops: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
-        """The same for crops [B, 2, C, S, S] of both views that `crop_file` made: what follows the crop."""
-        shape, white = [2, self.channels, self.size, self.size], WHITE.get(crops.dtype)
+    def of_crops(self, crops: Tensor, index: Tensor) -> tuple[Tensor, ...]:
+        """The same for crops [B, V, C, S, S] that `crop_file` made: what follows the crop."""
+        shape, white = [len(self.views), self.channels, self.size, self.size], WHITE.get(crops.dtype)
         if white is None or list(crops.shape[1:]) != shape:
             wanted = ", ".join(map(str, ("B", *shape)))
             raise ValueError(f"crops must be uint8 or uint16 [{wanted}], not {crops.dtype} {list(crops.shape)}")
@@ -136,14 +146,14 @@ class DeviceViews:
             return self._finish(x, happens, rank, values[..., : -2 * ATTEMPTS])
 
     def _draw(self, index: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """What happens: bool [B, 2, 5]; ranks [B, 2, operations]; strengths and boxes; places [B, 2, 20]."""
+        """What happens: bool [B, V, 5]; ranks [B, V, operations]; strengths and boxes; places [B, V, 20]."""
         u = numbers(self.keys, index[:, None, None], self.steps)
         chance, rank, rest, place = u.split(self.splits, dim=2)
         return chance < self.chances, rank, self.low + self.span * rest, place  # `between`, with its difference ready
 
-    def _finish(self, x: Tensor, happens: Tensor, rank: Tensor, strengths: Tensor) -> tuple[Tensor, Tensor]:
+    def _finish(self, x: Tensor, happens: Tensor, rank: Tensor, strengths: Tensor) -> tuple[Tensor, ...]:
         """Colours, blur and normalisation of x [C, N, P], which may be overwritten."""
-        channels, n, size = x.shape[0], x.shape[1], self.size
+        channels, n, views, size = x.shape[0], x.shape[1], len(self.views), self.size
         _, jitter, grayscale, blur, solarize = happens.flatten(0, 1).unbind(dim=1)
         strengths = strengths.flatten(0, 1).float()
         if self.jitter is not None:
@@ -157,9 +167,9 @@ class DeviceViews:
         if self.solarizes:
             bright = y >= torch.where(solarize, self.threshold, self.never).view(n, 1, 1, 1)
             y = torch.where(bright, 1 - y, y)
-        y = y.view(n // 2, 2, size, channels, size).permute(1, 0, 3, 2, 4)
+        y = y.view(n // views, views, size, channels, size).permute(1, 0, 3, 2, 4)
         y = planes.contiguous(torch.addcmul, self.shift, y, self.scale) if self.standardizes else y.contiguous()
-        return y[0], y[1]
+        return y.unbind()
 
     def _float32(self) -> AbstractContextManager[None]:
         """No autocast: that would make the products bfloat16."""

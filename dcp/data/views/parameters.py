@@ -46,7 +46,7 @@ class Parameters(NamedTuple):
 
 
 def draw(config: Views, index: Tensor, *, seed: int, epoch: int, view: int) -> Parameters:
-    """Everything but the crop of one view (0 or 1) of each image; `index` int64 [B] on the CPU, as for `two_views`."""
+    """Everything but the crop of one view, from 0, of each image; `index` int64 [B], on the CPU."""
     drawn = columns()
     u = numbers(torch.tensor(keys(seed, epoch, view, drawn)), index[:, None], steps(drawn))
     chance, rank, strength = u.tensor_split((5, 9), dim=1)

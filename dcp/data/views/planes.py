@@ -6,7 +6,7 @@ there is no TF32. (The products of crop and blur are float32 too, unless someone
 of a kernel costs at small sizes, a pass over memory at large ones: so operations are few, and where the next one wants
 another order of the dimensions, the last writes it (`contiguous`).
 
-Shapes: B images of C channels, source H x W; N = 2 B views of S x S = P pixels, the two of an image side by side.
+Shapes: B images of C channels, source H x W; N = V B views of S x S = P pixels, the V of an image side by side.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,7 +21,7 @@ from dcp.data.views.parameters import CONTRAST, HUE, SATURATION
 
 
 class Crop:
-    """Crop, resize, mirror: `crop.by_products` of both views of each image in two products."""
+    """Crop, resize, mirror: `crop.by_products` of all views of each image in two products."""
 
     def __init__(self, size: int, device: torch.device) -> None:
         self.size = size
@@ -34,26 +34,26 @@ class Crop:
 
         Args:
             images: uint8 or uint16 [B, C, H, W].
-            start: float32 [2, B, 2], where the views' boxes begin: rows, then columns; pixels.
-            side: float32 [2, B, 2], height and width of the boxes.
-            flip: bool [B, 2], or None where no view is mirrored.
+            start: float32 [2, B, V], where the views' boxes begin: rows, then columns; pixels.
+            side: float32 [2, B, V], height and width of the boxes.
+            flip: bool [B, V], or None where no view is mirrored.
         """
-        size = self.size
+        size, n = self.size, start.shape[1] * start.shape[2]
         batch, channels, height, width = images.shape
         source = max(height, width)
         triangles = self._triangles(start, side, flip, source)
-        rows = triangles[0].view(batch, 2 * size, source)[..., :height]
-        columns = triangles[1].view(2 * batch, size, source)[..., :width]
+        rows = triangles[0].view(batch, start.shape[2] * size, source)[..., :height]
+        columns = triangles[1].view(n, size, source)[..., :width]
         x = images.permute(0, 2, 1, 3).to(torch.float32, memory_format=torch.contiguous_format)
         x = torch.bmm(rows, x.view(batch, height, channels * width))
-        x = torch.bmm(x.view(2 * batch, size * channels, width), columns.transpose(1, 2))
-        row, column = triangles.sum(dim=-1).view(2, 2 * batch, size)
-        x = by_channels(x.view(2 * batch, size, channels, size))
+        x = torch.bmm(x.view(n, size * channels, width), columns.transpose(1, 2))
+        row, column = triangles.sum(dim=-1).view(2, n, size)
+        x = by_channels(x.view(n, size, channels, size))
         total = (WHITE[images.dtype] * row)[:, :, None] * column[:, None, :]
-        return contiguous(torch.div, x, total).view(channels, 2 * batch, size * size)
+        return contiguous(torch.div, x, total).view(channels, n, size * size)
 
     def _triangles(self, start: Tensor, side: Tensor, flip: Tensor | None, source: int) -> Tensor:
-        """`crop.weights` of rows and of columns, before they are normalised: [2, B, 2, S, source]."""
+        """`crop.weights` of rows and of columns, before they are normalised: [2, B, V, S, source]."""
         scale, half = side / self.size, side / 2
         output = self.output
         if flip is not None:

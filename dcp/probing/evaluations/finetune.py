@@ -23,9 +23,9 @@ from torch.nn import functional as fn
 
 from dcp.catalogue import VariantConfig
 from dcp.data import center_crops, splits
+from dcp.data.batch_views import BatchViews
 from dcp.data.datasets.base import Dataset
 from dcp.data.loader import Shares, batches, worker_count
-from dcp.data.pairs import Pairs
 from dcp.data.readers import PROBES
 from dcp.data.sampler import Plan
 from dcp.data.views import apply
@@ -52,9 +52,9 @@ class Config(VariantConfig):
 
 
 def plain(config: Views) -> Views:
-    """Crops and flips of `config`, without anything that changes colours."""
+    """Two views with the crops and flips of `config`, without anything that changes colours."""
     none = {"jitter_p": 0.0, "grayscale": 0.0, "solarize": 0.0, "blur": Views().blur}
-    return config.model_copy(update=none)
+    return config.model_copy(update={**none, "count": 2, "local": Views().local})
 
 
 class Classifier(nn.Module):
@@ -99,7 +99,7 @@ def trained(origin: Origin, data: Dataset, y: Tensor, classes: int, config: Conf
             model.parameters(), lr=lr, momentum=0.9, nesterov=True, weight_decay=config.weight_decay
         )
         shares, views, workers = Shares(plan, 0, 0), plain(origin.config), worker_count(origin.workers, 1)
-        pairs = Pairs(data.images, views, size=origin.size, seed=seed, device=device)
+        pairs = BatchViews(data.images, views, size=origin.size, seed=seed, device=device)
         pin = device.type == "cuda"
         for batch in batches(data.images, shares, views, size=origin.size, pin=pin, workers=workers, advice=PROBES):
             x1, x2 = pairs.of(*pairs.inputs(batch))

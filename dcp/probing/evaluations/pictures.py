@@ -4,7 +4,8 @@
                 (van der Maaten, Hinton 2008) of the images that are shown
     neighbours  the training images nearest to a few test images, by cosine similarity, as the knn evaluation
                 sees them
-    views       what augmentation makes of a few training images: both views, in the first two epochs
+    views       what augmentation makes of a few training images: both views in the first two epochs; of more than two
+                views some in the first epoch, local ones too
 
 It measures nothing, so it has no score. Pictures are small copies: 32 pixels on the map, 48 elsewhere, and
 less than 1.5 MB in all. Where train and test are the same images, an image is not its own neighbour. Views are
@@ -14,6 +15,9 @@ crop to bytes, so that a value may differ by 1/255.
 Shapes: N test images, M of them shown, Q queries, k neighbours, D features, S and s sides in pixels.
 """
 
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Literal
 
 import torch
@@ -26,12 +30,13 @@ from dcp.data.datasets.base import Dataset
 from dcp.data.image_lists import ImageList
 from dcp.data.layout import WHITE
 from dcp.data.views import apply, files
+from dcp.data.views.config import Views
 from dcp.method import spectra
 from dcp.probing.evaluations import base, knn, spectrum
 from dcp.probing.evaluations.base import Features, Json, Origin, Scores, Subject
 
 labels = False
-QUERIES, NEIGHBOURS, VIEWED, EPOCHS = 8, 6, 8, 2
+QUERIES, NEIGHBOURS, VIEWED, VIEWS = 8, 6, 8, 4
 MAP_SIDE, SIDE = 32, 48  # pixels
 FEWEST_FOR_TSNE = 5
 NO_STATISTICS = ((0.0,), (1.0,))
@@ -113,19 +118,36 @@ def thumbnails(data: Dataset, rows: Tensor, size: int, side: int) -> Tensor:
     return _small(torch.stack(seen) if seen else empty, side)
 
 
+def chosen(config: Views) -> list[tuple[int, int]]:
+    """The views that are shown, (epoch, number): at most `VIEWS` of an image, so that the pictures stay small.
+
+    >>> chosen(Views())
+    [(0, 0), (0, 1), (1, 0), (1, 1)]
+    >>> chosen(Views(count=8, local={"count": 6}))
+    [(0, 0), (0, 1), (0, 8), (0, 9)]
+    """
+    whole, local = range(config.count), range(config.count, config.count + config.local.count)
+    if not local:
+        return [(epoch, number) for epoch in range(VIEWS // len(whole) or 1) for number in whole[:VIEWS]]
+    return [(0, number) for number in (*whole[: VIEWS // 2], *local[: VIEWS // 2])]
+
+
 def viewed(origin: Origin, rows: Tensor, seed: int) -> Tensor:
-    """Both views of the training images `rows` in the first epochs, uint8 [Q, 2 · epochs, 3, s, s]."""
-    drawn = [_views(origin, i, seed, epoch) for i in rows.tolist() for epoch in range(EPOCHS)]
-    pixels = _small(shown((torch.cat(drawn) * 255).round().to(torch.uint8)), SIDE)
-    return pixels.view(len(rows), 2 * EPOCHS, *pixels.shape[1:])
+    """The `chosen` views of the training images `rows`, uint8 [Q, len(chosen), 3, s, s]."""
+    asked = chosen(origin.config)
+    drawn: Tensor = torch.cat([view for i in rows.tolist() for view in _views(origin, i, seed, asked)])
+    return drawn.view(len(rows), len(asked), *drawn.shape[1:])
 
 
-def _views(origin: Origin, i: int, seed: int, epoch: int) -> Tensor:
-    """Both views of one image, float32 [2, C, S, S] in [0, 1]."""
-    image = _image(origin.train, i).unsqueeze(0)
-    pair = apply.two_views(image, torch.tensor([i]), origin.config, seed=seed, epoch=epoch, size=origin.size)
+def _views(origin: Origin, i: int, seed: int, asked: Sequence[tuple[int, int]]) -> Iterator[Tensor]:
+    """Views of one image, uint8 [1, 3, s, s] each; local ones are brought to the side of the others."""
+    image, index, side = _image(origin.train, i).unsqueeze(0), torch.tensor([i]), min(origin.size, SIDE)
     mean, std = (torch.tensor(s).view(-1, 1, 1) for s in origin.config.statistics() or NO_STATISTICS)
-    return (torch.cat(pair) * std + mean).clamp(0, 1)
+    for epoch, numbers in groupby(asked, key=itemgetter(0)):
+        views = apply.random_views(image, index, origin.config, seed=seed, epoch=epoch, size=origin.size)
+        for _, number in numbers:
+            pixels = shown(((views[number] * std + mean).clamp(0, 1) * 255).round().to(torch.uint8))
+            yield pixels if pixels.shape[-1] == side else _resized(pixels, side)
 
 
 def shown(images: Tensor) -> Tensor:
@@ -151,12 +173,16 @@ def _image(data: Dataset, i: int) -> Tensor:
 def _small(images: Tensor, side: int) -> Tensor:
     if images.shape[-1] <= side or len(images) == 0:
         return images
+    return _resized(images, side)
+
+
+def _resized(images: Tensor, side: int) -> Tensor:
     return fn.interpolate(images, size=(side, side), mode="bilinear", antialias=True)
 
 
 @torch.no_grad()
 def evaluate(subject: Subject, config: Config, *, seed: int) -> Scores:
-    """No score; the pictures are in `arrays`, their classes and the kind of map in `extra`.
+    """No score; the pictures are in `arrays`, their classes, the kind of map and which views they are in `extra`.
 
     Raises:
         RunError: an image cannot be read.
@@ -184,5 +210,7 @@ def evaluate(subject: Subject, config: Config, *, seed: int) -> Scores:
         "viewed_image": thumbnails(origin.train, seen, origin.size, SIDE),
         "viewed_views": viewed(origin, seen, seed),
     }
-    extra: dict[str, Json] = {"classes": list(subject.classes), "map": kind}
+    whole = origin.config.count
+    views: Json = [{"epoch": epoch, "view": i, "local": i >= whole} for epoch, i in chosen(origin.config)]
+    extra: dict[str, Json] = {"classes": list(subject.classes), "map": kind, "views": views}
     return Scores({}, len(subject.test), settings=config.model_dump(mode="json"), extra=extra, arrays=arrays)

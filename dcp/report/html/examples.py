@@ -49,8 +49,9 @@ def views(arms: Sequence[ArmFiles], sprites: Sprites) -> Section:
         if whole is None or crops is None:
             missing.append(f"Views of {labels[0]}: {FULL}.")
             continue
-        strips = _few([_views(arrays, whole, crops, i) for i in range(len(arrays["viewed_row"]))])
-        note = "First a training image, then its two views in each of two epochs, drawn by the run's seed and settings."
+        names = _view_names(files, arrays["viewed_views"].shape[1])
+        strips = _few([_views(arrays, whole, crops, i, names) for i in range(len(arrays["viewed_row"]))])
+        note = "First a training image, then views of it, drawn by the run's seed and settings."
         source = f"probes/pictures.safetensors of {files.folder}, viewed_*"
         title = listed(labels) + (" (the same views)" if len(labels) > 1 else "")
         parts.append(figure(title, strips, note=note, source=source))
@@ -89,10 +90,19 @@ def _neighbours(files: RunFiles, arrays: Arrays, queries: Sprite, near: Sprite, 
     return strip(entries)
 
 
-def _views(arrays: Arrays, whole: Sprite, crops: Sprite, i: int) -> str:
-    row, many = int(arrays["viewed_row"][i]), arrays["viewed_views"].shape[1]
+def _views(arrays: Arrays, whole: Sprite, crops: Sprite, i: int, names: Sequence[str]) -> str:
+    row = int(arrays["viewed_row"][i])
     entries = [picture(whole, i, f"training image {row}", [f"image {row}"], apart=True)]
-    for k in range(many):
-        what = f"epoch {k // 2 + 1}, view {k % 2 + 1}"
-        entries.append(picture(crops, i * many + k, f"training image {row}, {what}", [what]))
+    for k, name in enumerate(names):
+        entries.append(picture(crops, i * len(names) + k, f"training image {row}, {name}", [name]))
     return strip(entries)
+
+
+def _view_names(files: RunFiles, count: int) -> list[str]:
+    """What the `count` pictures of an image are; both views in each epoch, where the probe doesn't say."""
+    facts = files.extra("pictures").get("views")
+    if not isinstance(facts, list) or len(facts) != count:
+        facts = [{"epoch": k // 2, "view": k % 2} for k in range(count)]
+    return [
+        f"epoch {fact['epoch'] + 1}, {'local ' if fact.get('local') else ''}view {fact['view'] + 1}" for fact in facts
+    ]

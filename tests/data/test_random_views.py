@@ -6,7 +6,7 @@ from torchvision.transforms import functional as tv
 from torchvision.transforms.v2 import functional as v2
 
 from dcp.data.views import apply as apply_module
-from dcp.data.views.apply import finish, normalize, two_views
+from dcp.data.views.apply import finish, normalize, random_views
 from dcp.data.views.config import Views
 from dcp.data.views.crop_boxes import draw_boxes
 from dcp.data.views.files import crop_file
@@ -63,7 +63,7 @@ def assert_view_equals(view, x, p, b, config):
 def test_views_equal_torchvisions_functions_called_one_by_one(name, height, width, size):
     config, index = CONFIGS[name], torch.arange(100, 124)
     images = photos(24, height, width)
-    views = two_views(images, index, config, seed=1, epoch=2, size=size)
+    views = random_views(images, index, config, seed=1, epoch=2, size=size)
     for number, view in enumerate(views):
         where = {"seed": 1, "epoch": 2, "view": number}
         p, boxes = draw(config, index, **where), draw_boxes(config, index, **where, height=height, width=width)
@@ -95,7 +95,7 @@ def test_views_made_from_files_are_those_made_in_memory_to_the_bytes_rounding(si
     config = Views(jitter_p=0.0, grayscale=0.3, blur={"p": 0.5})
     index = torch.arange(12)
     images = photos(12, 110, 80)
-    views = two_views(images, index, config, seed=0, epoch=5, size=size)
+    views = random_views(images, index, config, seed=0, epoch=5, size=size)
     for number, view in enumerate(views):
         where = {"seed": 0, "epoch": 5, "view": number}
         boxes = draw_boxes(config, index, **where, height=110, width=80).tolist()
@@ -111,7 +111,7 @@ def test_the_view_of_an_image_is_the_same_alone_in_another_batch_and_in_another_
     images = photos(40, size, size)
 
     def made(who):
-        return two_views(images[who], index[who], config, seed=0, epoch=0, size=size)
+        return random_views(images[who], index[who], config, seed=0, epoch=0, size=size)
 
     together = made(torch.arange(40))
     shuffled = torch.randperm(40, generator=torch.Generator().manual_seed(1))
@@ -122,15 +122,15 @@ def test_the_view_of_an_image_is_the_same_alone_in_another_batch_and_in_another_
 
 def test_the_parts_that_a_batch_is_made_in_do_not_show(monkeypatch):
     images, index = photos(30, 32, 32), torch.arange(30)
-    whole = two_views(images, index, EVERYTHING, seed=0, epoch=0, size=32)
+    whole = random_views(images, index, EVERYTHING, seed=0, epoch=0, size=32)
     monkeypatch.setattr(apply_module, "_PART", 7 * 3 * 32 * 32)
-    parts = two_views(images, index, EVERYTHING, seed=0, epoch=0, size=32)
+    parts = random_views(images, index, EVERYTHING, seed=0, epoch=0, size=32)
     assert all(torch.equal(a, b) for a, b in zip(whole, parts, strict=True))
 
 
 def test_the_two_views_differ_and_so_do_the_views_of_equal_images():
     images = photos(1, 32, 32).repeat(20, 1, 1, 1)
-    x1, x2 = two_views(images, torch.arange(20), CIFAR, seed=0, epoch=0, size=32)
+    x1, x2 = random_views(images, torch.arange(20), CIFAR, seed=0, epoch=0, size=32)
     assert ((x1 - x2).abs().amax(dim=(1, 2, 3)) > 0.01).all()
     assert torch.pdist(x1.flatten(1)).min() > 0.01
 
@@ -138,7 +138,7 @@ def test_the_two_views_differ_and_so_do_the_views_of_equal_images():
 def test_the_same_request_gives_the_same_bits_and_leaves_torchs_generator_and_the_images_alone():
     images, index = photos(20, 40, 50), torch.arange(20)
     copy, state = images.clone(), torch.get_rng_state()
-    one, other = (two_views(images, index, BYOL, seed=0, epoch=0, size=40) for _ in range(2))
+    one, other = (random_views(images, index, BYOL, seed=0, epoch=0, size=40) for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
     assert torch.equal(images, copy)
     assert torch.equal(torch.get_rng_state(), state)
@@ -147,22 +147,22 @@ def test_the_same_request_gives_the_same_bits_and_leaves_torchs_generator_and_th
 def test_with_nothing_to_do_views_are_the_images():
     still = Views(crop_scale=(1.0, 1.0), crop_ratio=(1.0, 1.0), flip=0.0, jitter_p=0.0, grayscale=0.0)
     images = photos(5, 32, 32)
-    for view in two_views(images, torch.arange(5), still, seed=0, epoch=0, size=32):
+    for view in random_views(images, torch.arange(5), still, seed=0, epoch=0, size=32):
         assert torch.equal(view, images.float() / 255)
 
 
 def test_views_stay_float32_inside_of_autocast():
     images, index = photos(8, 32, 32), torch.arange(8)
-    outside = two_views(images, index, BYOL, seed=0, epoch=0, size=32)
+    outside = random_views(images, index, BYOL, seed=0, epoch=0, size=32)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        inside = two_views(images, index, BYOL, seed=0, epoch=0, size=32)
+        inside = random_views(images, index, BYOL, seed=0, epoch=0, size=32)
     assert all(torch.equal(a, b) for a, b in zip(inside, outside, strict=True))
 
 
 def test_nothing_is_read_back_from_the_device():
     # tensors on the "meta" device have no values: whatever would wait for a GPU raises here
     images, index = photos(9, 40, 30).to("meta"), torch.arange(9)
-    for view in two_views(images, index, EVERYTHING, seed=0, epoch=0, size=32):
+    for view in random_views(images, index, EVERYTHING, seed=0, epoch=0, size=32):
         assert view.device.type == "meta"
         assert view.shape == (9, 3, 32, 32)
     p = draw(BYOL, index, seed=0, epoch=0, view=1)
@@ -170,7 +170,7 @@ def test_nothing_is_read_back_from_the_device():
 
 
 def test_an_empty_batch_gives_empty_views():
-    x1, x2 = two_views(photos(1, 32, 32)[:0], torch.arange(0), STL, seed=0, epoch=0, size=32)
+    x1, x2 = random_views(photos(1, 32, 32)[:0], torch.arange(0), STL, seed=0, epoch=0, size=32)
     assert x1.shape == x2.shape == (0, 3, 32, 32)
 
 
@@ -189,10 +189,10 @@ def test_evaluation_normalises_as_the_views_do():
 )
 def test_images_of_another_kind_are_refused_with_what_was_found(images):
     with pytest.raises(ValueError, match=r"must be uint8 or uint16 \[B, C, H, W\], not torch\.\w+ \[[\d, ]+\]"):
-        two_views(images, torch.arange(2), CIFAR, seed=0, epoch=0, size=8)
+        random_views(images, torch.arange(2), CIFAR, seed=0, epoch=0, size=8)
 
 
 @pytest.mark.parametrize("index", [torch.arange(3), torch.arange(2.0), torch.zeros(2, 1, dtype=torch.int64)])
 def test_an_index_that_does_not_name_each_image_is_refused(index):
     with pytest.raises(ValueError, match=r"must be torch.int64 \[2\] on the CPU"):
-        two_views(photos(2, 8, 8), index, CIFAR, seed=0, epoch=0, size=8)
+        random_views(photos(2, 8, 8), index, CIFAR, seed=0, epoch=0, size=8)
