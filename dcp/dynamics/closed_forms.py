@@ -122,3 +122,50 @@ def excess_risk(noise: float, features: int, labels: int) -> float:
         labels: n.
     """
     return noise * features / (labels - features - 1) if labels > features + 1 else float("inf")
+
+
+def equilibrium_rates(
+    p: Tensor, lambda_s: float, eta: float, beta: float | None = None, *, kept: int, dim: int
+) -> Tensor:
+    """All rates at which the flow leaves or nears an equilibrium where W_p has `kept` eigenvalues p, the others 0.
+
+    W has as many singular values p, α_p = 1, X_s = λ_s I, X_d = I; p is p₋ or p₊ of `roots`. Of the blocks of D x D
+    matrices between kept directions the symmetric and the antisymmetric parts go apart; between a kept direction and a
+    lost one there are two rates of 0. Derived here.
+
+    Args:
+        p: [].
+        lambda_s: λ_s.
+        eta: η.
+        beta: rate of W_a; None for W_a = W.
+        kept: r, from 0 to D.
+        dim: D.
+
+    Returns:
+        Real parts [2 D²], or [3 D²] with `beta`, rising.
+    """
+    push, zero = p - 2 * lambda_s * p**2, torch.zeros_like(p)
+    if beta is None:
+        even, odd = [[-p, zero + 2 * eta], [push, zero]], [[-p, zero], [-p, zero]]
+        mixed, lost = [zero, zero, zero - 2 * eta, -p], [zero - eta] * 2
+    else:
+        follows = [zero, zero + beta, zero - beta]
+        even, odd = [[-p, push, p], [push, -p, p], follows], [[-p, -p, p], [-p, -p, p], follows]
+        mixed, lost = [zero, zero, zero - 2 * eta, -p, zero - beta, -p - beta], [zero - eta, zero - eta, zero - beta]
+    blocks = [torch.stack([torch.stack(row) for row in rows]) for rows in (even, odd)]
+    of_even, of_odd = (torch.linalg.eigvals(block).real for block in blocks)
+    parts = (
+        of_even.repeat(kept * (kept + 1) // 2),
+        of_odd.repeat(kept * (kept - 1) // 2),
+        torch.stack(mixed).repeat(kept * (dim - kept)),
+        torch.stack(lost).repeat((dim - kept) ** 2),
+    )
+    return torch.cat(parts).sort().values
+
+
+def peira_eigenvalues(rho: Tensor, lam: float) -> Tensor:
+    """Eigenvalues √ρ - λ of N where PEIRA's energy is least, and 0 where that is negative; ρ [d] <= 1 the correlations.
+
+    In whitened canonical directions the energy is Σ -ρn/(2(n + λ)) + λn/2 with n the eigenvalues of N. Derived here.
+    """
+    return (rho.sqrt() - lam).clamp_min(0)

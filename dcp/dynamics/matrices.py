@@ -118,3 +118,35 @@ def self_predictive(T: Tensor) -> Derivative:
         return moved
 
     return derivative
+
+
+def peira_energy(W: Tensor, K: Tensor, lam: float) -> Tensor:
+    """E = -½ tr P + λ/2 E(|u|² + |v|²) of u = W x₁, v = W x₂; [N].
+
+    N = 2 W Wᵀ, Σ = 2 W K Wᵀ, P = Σ(N + λI)⁻¹ (Terver, Ponce, Arbel 2026, arXiv:2605.17671; its text could not be read).
+
+    Args:
+        W: [N, D, d].
+        K: E[x₁x₂ᵀ], symmetric [d, d], of views with E[xxᵀ] = I.
+        lam: λ > 0.
+    """
+    N, Q = _regressor(W, lam)
+    energy: Tensor = -torch.einsum("nij,nji->n", W @ K @ W.mT, Q) + lam / 2 * N.diagonal(dim1=1, dim2=2).sum(1)
+    return energy
+
+
+def peira(K: Tensor, lam: float) -> Derivative:
+    """dW/dt = -∂E/∂W of `peira_energy`, in the form that PEIRA computes it: P and Q held fixed; state W [N, D, d]."""
+
+    def derivative(W: Tensor) -> Tensor:
+        _, Q = _regressor(W, lam)
+        P = 2 * W @ K @ W.mT @ Q
+        return 2 * Q @ W @ K - (Q @ P + P.mT @ Q) @ W - 2 * lam * W
+
+    return derivative
+
+
+def _regressor(W: Tensor, lam: float) -> tuple[Tensor, Tensor]:
+    """N and Q = (N + λI)⁻¹, both [N, D, D]."""
+    N = 2 * W @ W.mT
+    return N, torch.linalg.inv(N + lam * torch.eye(N.shape[-1], dtype=N.dtype))

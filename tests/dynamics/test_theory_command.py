@@ -27,6 +27,8 @@ QUICK: dict[str, tuple[tuple[str, ...], float]] = {
         0.4,  # the noise of SGD at this rate, on its way; test_samples holds the end against the projector
     ),
     "no_predictor": ((), 1e-8),
+    "equilibria": (("theory.dim=3", "theory.noise=0.1"), 1e-7),
+    "peira": (("theory.rho=[0.9,0.6,0.3]", "theory.dim=4", "theory.time=100.0"), 1e-8),
     "no_stop_gradient": (("theory.dim=3", "theory.time=5.0"), 1e-8),
     "parabola": (("theory.dim=2", "theory.time=8.0"), 1e-4),
     "phase_diagram": (("theory.count=4", "theory.lambda_d=[0.5,2.0]", "theory.halvings=8", "theory.time=200.0"), 2e-2),
@@ -39,7 +41,7 @@ QUICK: dict[str, tuple[tuple[str, ...], float]] = {
 def test_every_experiment_has_a_recipe_and_a_place_on_the_page() -> None:
     page = (Path(__file__).parents[2] / "docs/theory.md").read_text(encoding="utf-8")
     names = catalogue.names("experiments")
-    assert len(names) == 14
+    assert len(names) == 16
     assert shipped.theories() == [f"theory/{name}" for name in names] == [f"theory/{name}" for name in sorted(QUICK)]
     assert [name for name in names if f"`theory/{name}`" not in page] == []
 
