@@ -109,7 +109,7 @@ def objective(recipe: Recipe, setting: Setting) -> Loss | LossOfViews:
     unscaled: Loss = partial(within, setting, recipe.objective) if within else module.loss
     scale: float = getattr(recipe.objective, "scale", 1.0)
     loss = unscaled if scale == 1.0 else lambda p, z, t: scale * unscaled(p, z, t)
-    return LossOfViews(loss) if of_views else loss
+    return LossOfViews(loss, recipe.objective.facts().get("waits", False)) if of_views else loss
 
 
 def optimizer(recipe: Recipe, built: Method) -> Optimizer:

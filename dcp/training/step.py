@@ -17,6 +17,7 @@ from dcp.data.loader import Batch
 from dcp.hardware.graph import Graph
 from dcp.hardware.processes import Process
 from dcp.method.algorithm import Method, Outputs
+from dcp.method.objectives.base import LossOfViews
 from dcp.method.schedules import Number
 from dcp.probing.online import Readout
 from dcp.recipe.build import Parts
@@ -33,13 +34,14 @@ class Inputs(NamedTuple):
 
 def why_no_graph(asked: Literal["auto", False], method: Method, process: Process) -> str:
     """Why a step is not replayed as a CUDA graph, or "" if it is; `asked` is train.graph."""
-    predictor = method.predictor
+    predictor, objective = method.predictor, method.objective
     reasons = {
         "no CUDA device": process.device.type != "cuda",
         "train.graph = false": not asked,
         "several processes": process.count > 1,
         "the predictor asks the host for a value": predictor.forward_waits,
         "the target asks the host for a value": method.target.forward_waits,
+        "the objective asks the host for a value": isinstance(objective, LossOfViews) and objective.waits,
         "W of the present batch comes from a decomposition": method.timing == "immediate" and predictor.refresh_waits,
     }
     return next((reason for reason, holds in reasons.items() if holds), "")

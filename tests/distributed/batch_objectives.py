@@ -34,9 +34,14 @@ def losses(name: str, gather: Gather, mine: slice) -> tuple[Tensor, list[nn.Para
     torch.manual_seed(0)
     predictor = linear.build(linear.Config(), D, own).double()
     encoder, module = nn.Parameter(draws(D, 6, seed=0)), catalogue.load("objectives", name)
-    loss = partial(module.loss_in, Setting(predictor, Moments(D, rho=0.5), gather), module.Config())
+    setting = Setting(predictor, Moments(D, rho=0.5), gather)
     z1, z2 = (draws(N, 6, seed=seed)[mine] @ encoder.T for seed in (1, 2))
-    both = loss(predictor(z1), z1, z2) + loss(predictor(z2), z2, z1)
+    if hasattr(module, "loss_of_views"):
+        z = torch.stack([z1, z2, draws(N, 6, seed=3)[mine] @ encoder.T])
+        both = module.loss_of_views(setting, module.Config(), predictor(z), z, z[:2])
+    else:
+        loss = partial(module.loss_in, setting, module.Config())
+        both = loss(predictor(z1), z1, z2) + loss(predictor(z2), z2, z1)
     return both, [encoder, predictor.layer.weight]
 
 

@@ -109,6 +109,59 @@ def smooth_l1(P: Array, T: Array) -> complex:
     return total
 
 
+def spherical(Z: Array) -> Array:
+    return Z / np.sqrt((Z * Z).sum(-1, keepdims=True))
+
+
+def nuclear(M: Array) -> complex:
+    """Tr √G of the smaller Gram matrix G of M, by the iteration of Denman and Beavers, which has no conjugates."""
+    G = M @ M.T if len(M) <= M.shape[1] else M.T @ M
+    root, inverse = G, np.eye(len(G))
+    for _ in range(60):
+        root, inverse = (root + np.linalg.inv(inverse)) / 2, (inverse + np.linalg.inv(root)) / 2
+    return np.trace(root)
+
+
+def mmcr(Z: Array, within: float) -> complex:
+    """Of Z [V, N, D], which the target shares."""
+    V, N, _ = Z.shape
+    unit = spherical(Z)
+    C = np.array([sum(unit[i, n] for i in range(V)) / V for n in range(N)])
+    return within / N * sum(nuclear(unit[:, n].T) for n in range(N)) - nuclear(C)
+
+
+def half_log_det(A: Array) -> complex:
+    """By elimination, for a matrix that needs no pivots."""
+    A, total = A.copy(), 0
+    for k in range(len(A)):
+        total += np.log(A[k, k]) / 2
+        for i in range(k + 1, len(A)):
+            A[i] = A[i] - A[i, k] / A[k, k] * A[k]
+    return total
+
+
+def coding_rate(P: Array, T: Array, eps_squared: float = 0.5, invariance: float = 1.0, mean: bool = True) -> complex:
+    """Of P [V, N, D] and targets T [G, N, D]."""
+    (V, N, D), G = P.shape, len(T)
+    p, t = spherical(P), spherical(T)
+    pairs = [(i, g) for i in range(V) for g in range(G) if i != g]
+    distance = sum(((p[i, n] - t[g, n]) ** 2).sum() / 2 for i, g in pairs for n in range(N)) / (len(pairs) * N)
+    rate = 0
+    for g in range(G):
+        S = (p[g] + t[g]) / 2 if mean else p[g]
+        rate += half_log_det(np.eye(D) + D / (N * eps_squared) * sum(np.outer(s, s) for s in S)) / G
+    return invariance * distance - (D + N) / (D * N) * rate
+
+
+def ssl_ey(Z: Array) -> complex:
+    """Of Z [V, N, D]."""
+    views, N, D = range(len(Z)), Z.shape[1], Z.shape[2]
+    X = [z - z.sum(0) / N for z in Z]
+    C = sum(X[i].T @ X[j] / (N - 1) for i in views for j in views if i != j)
+    V = sum(X[i].T @ X[i] / (N - 1) for i in views)
+    return -2 * sum(C[k, k] for k in range(D)) + sum(V[k, m] * V[m, k] for k in range(D) for m in range(D))
+
+
 def minc(Z: Array, T: Array, L: Array) -> complex:
     """The mean over images of one view; L is Λ."""
     return sum(-4 * z @ t + 2 * z @ L @ z for z, t in zip(Z, T, strict=True)) / len(Z)

@@ -30,9 +30,10 @@ Gather = Callable[[Tensor], tuple[Tensor, int]]
 
 @dataclass(frozen=True)
 class LossOfViews:
-    """A loss of all views at once: p [V, B, D], z [V, B, D], t [G, B, D] -> [B]."""
+    """A loss of all views at once: p [V, B, D], z [V, B, D], t [G, B, D] -> [B]; and whether the host waits in it."""
 
     loss: Loss
+    waits: bool = False
 
     def __call__(self, p: Tensor, z: Tensor, t: Tensor) -> Tensor:
         """The loss of each image."""
@@ -84,6 +85,22 @@ class PairConfig(ObjectiveConfig):
                 f'objective.name = "{recipe.objective.name}" is a loss of both views alike, '
                 f'and target.name = "{recipe.target.name}" gives one of them no gradient',
                 'take target.name = "shared"',
+            )
+
+
+class ViewsConfig(ObjectiveConfig):
+    """Keys of losses of all views at once. One that is a `PairConfig` too has that as its second base."""
+
+    waits: ClassVar[bool] = False  # it makes the host wait for a GPU, as decompositions do: no CUDA graph can hold it
+
+    def clashes(self, recipe: Any) -> Iterator[tuple[str, str]]:
+        """Positives, which say what a view predicts: here no view predicts another."""
+        yield from super().clashes(recipe)
+        if recipe.positives.partial or recipe.positives.averages:
+            yield (
+                f'objective.name = "{recipe.objective.name}" is a loss of all views at once, '
+                f'in which positives.name = "{recipe.positives.name}" would have no part',
+                'take positives.name = "none", or objective.name = "cosine"',
             )
 
 

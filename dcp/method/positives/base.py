@@ -22,6 +22,7 @@ class PositivesConfig(VariantConfig):
     """Keys of all positives, which are none; and what they say of themselves."""
 
     partial: ClassVar[bool] = False  # only a part of the images has more to predict than the other view
+    averages: ClassVar[bool] = False  # a view predicts the mean of the other views' targets
 
 
 class LabelledConfig(PositivesConfig):

@@ -11,7 +11,7 @@ Differs: the sum is scaled as with two views; FastSiam has 1/V.
 Held to: a float64 loop over the views, `none` with two views to the bit.
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from dcp.method.objectives.base import Gather
 from dcp.method.positives.base import Positives, PositivesConfig
@@ -19,6 +19,8 @@ from dcp.method.positives.base import Positives, PositivesConfig
 
 class Config(PositivesConfig):
     """The mean of the targets has no keys."""
+
+    averages: ClassVar[bool] = True
 
     name: Literal["fastsiam"] = "fastsiam"
 
