@@ -6,7 +6,6 @@ a linear predictor), averaged over processes as training does it.
 
 import json
 import sys
-from functools import partial
 from inspect import getsource
 from pathlib import Path
 
@@ -34,9 +33,13 @@ def losses(name: str, gather: Gather, mine: slice) -> tuple[Tensor, list[nn.Para
     torch.manual_seed(0)
     predictor = linear.build(linear.Config(), D, own).double()
     encoder, module = nn.Parameter(draws(D, 6, seed=0)), catalogue.load("objectives", name)
-    loss = partial(module.loss_in, Setting(predictor, Moments(D, rho=0.5), gather), module.Config())
-    z1, z2 = (draws(N, 6, seed=seed)[mine] @ encoder.T for seed in (1, 2))
-    both = loss(predictor(z1), z1, z2) + loss(predictor(z2), z2, z1)
+    setting, config = Setting(predictor, Moments(D, rho=0.5), gather), module.Config()
+    z = torch.stack([draws(N, 6, seed=seed)[mine] @ encoder.T for seed in (1, 2)])
+    p = predictor(z)
+    if hasattr(module, "loss_of_views"):
+        both = module.loss_of_views(setting, config, p, z, z)
+    else:
+        both = sum(module.loss_in(setting, config, p[i], z[i], z[1 - i]) for i in (0, 1))
     return both, [encoder, predictor.layer.weight]
 
 

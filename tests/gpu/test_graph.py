@@ -25,6 +25,8 @@ VARIANTS = {
     "byol, tau rises": ("predictor.name=mlp", "target.name=ema", "target.schedule=cosine"),
     "simsiam": ("predictor.name=mlp", "target.name=online"),
     "vicreg": ("predictor.name=identity", "target.name=shared", "objective.name=vicreg"),
+    "sigreg": ("predictor.name=identity", "target.name=shared", "objective.name=sigreg"),
+    "visreg": ("predictor.name=identity", "target.name=shared", "objective.name=visreg"),
     "lars": ("optimizer.name=lars", "optimizer.warmup_epochs=1", "optimizer.schedule=cosine"),
     "adamw": ("optimizer.name=adamw", "optimizer.lr=0.001"),
     "labels": ("positives.name=semppl", "positives.labelled=0.5", "positives.queue=32"),

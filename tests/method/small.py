@@ -56,7 +56,14 @@ def build_objective(name: str, dtype: torch.dtype = torch.float32, dim: int = 6,
     moments = Moments(dim, rho=0.5)
     moments.second.copy_(correlation(dim))
     setting = Setting(build_predictor("linear", dim).to(dtype), moments, alone)
+    if hasattr(module, "loss_of_views"):
+        return of_two_views(partial(module.loss_of_views, setting, module.Config(**keys)))
     return partial(module.loss_in, setting, module.Config(**keys))
+
+
+def of_two_views(loss: Loss) -> Loss:
+    """A loss of all views as one of a pair, of which the second view predicts itself."""
+    return lambda p, z, t: loss(*(torch.stack(pair) for pair in ((p, t), (z, t), (z, t))))
 
 
 def build_target(name: str, online: nn.Module) -> nn.Module:
