@@ -13,7 +13,7 @@ Unverified: the paper could not be read; its equations and the advice on λ are 
 over the samples in shape and over dimensions in centre; the means are the release's.
 Differs: the release bounds σ from below by 1e-6 also in variance, which then has no gradient; here only in z̃. Its
 processes draw slices of their own, ours the same. It takes 4,096 slices on ImageNet, and clips gradients at norm 1.
-Look at: `spread`. The gradient of shape grows as 1/σ when the projections collapse.
+Look at: `spread`. The gradient of shape grows as 1/σ when the projections collapse (`theory/collapse`).
 Held to: a float64 computation from the formula to 1e-10, with 2, 4 and 8 views; two processes to 1e-9.
 """
 
