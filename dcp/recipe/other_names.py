@@ -47,6 +47,7 @@ VARIANTS = {  # section -> a name of theirs -> what to write
         **dict.fromkeys(("l2", "squared"), 'objective.name = "euclidean"'),
         **dict.fromkeys(("simclr", "infonce", "contrastive", "moco"), 'objective.name = "ntxent"'),
         "barlowtwins": 'objective.name = "barlow"',
+        "lejepa": 'objective.name = "sigreg"',
     },
     "data": {
         **dict.fromkeys(("imagefolder", "custom", "directory", "path"), 'data.source = "folder"'),

@@ -6,7 +6,6 @@ a linear predictor), averaged over processes as training does it.
 
 import json
 import sys
-from functools import partial
 from inspect import getsource
 from pathlib import Path
 

@@ -19,6 +19,7 @@ QUICK: dict[str, tuple[tuple[str, ...], float]] = {
     "alignment": ((), 1e-8),
     "bao": (("theory.eta=[0.8]", "theory.halvings=8", "theory.shrink=0.05"), 0.02),
     "basin": (("theory.halvings=10", "theory.eta=[0.1,0.2]"), 2e-3),
+    "collapse": (("theory.images=128", "theory.dim=6", "theory.slices=64"), 0.01),
     "cosine": (("theory.alpha=[1.0]", "theory.eta=[0.1]", "theory.shrink=0.02", "theory.dim=4", "theory.kept=2"), 1e-6),
     "depth": (("theory.layers=[2]", "theory.alpha=[1.0]", "theory.halvings=11", "theory.time=500.0"), 5e-3),
     "eps_at_origin": (("theory.alpha=[1.0]", "theory.time=300.0"), 1e-6),
@@ -41,7 +42,7 @@ QUICK: dict[str, tuple[tuple[str, ...], float]] = {
 def test_every_experiment_has_a_recipe_and_a_place_on_the_page() -> None:
     page = (Path(__file__).parents[2] / "docs/theory.md").read_text(encoding="utf-8")
     names = catalogue.names("experiments")
-    assert len(names) == 16
+    assert len(names) == 17
     assert shipped.theories() == [f"theory/{name}" for name in names] == [f"theory/{name}" for name in sorted(QUICK)]
     assert [name for name in names if f"`theory/{name}`" not in page] == []
 

@@ -27,6 +27,8 @@ VARIANTS = {
     "vicreg": ("predictor.name=identity", "target.name=shared", "objective.name=vicreg"),
     "coding rate, by Cholesky": ("predictor.name=identity", "objective.name=coding_rate"),
     "ssl_ey": ("predictor.name=identity", "target.name=shared", "objective.name=ssl_ey"),
+    "sigreg": ("predictor.name=identity", "target.name=shared", "objective.name=sigreg"),
+    "visreg": ("predictor.name=identity", "target.name=shared", "objective.name=visreg"),
     "lars": ("optimizer.name=lars", "optimizer.warmup_epochs=1", "optimizer.schedule=cosine"),
     "adamw": ("optimizer.name=adamw", "optimizer.lr=0.001"),
     "labels": ("positives.name=semppl", "positives.labelled=0.5", "positives.queue=32"),

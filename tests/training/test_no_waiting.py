@@ -74,7 +74,7 @@ SETS = {
     "balance": ("predictor.name=linear", "target.name=shared", "objective.name=balance"),
     **{
         name: ("predictor.name=identity", "target.name=shared", f"objective.name={name}")
-        for name in ("vicreg", "barlow", "ntxent", "spectral_contrastive", "coding_rate", "ssl_ey")
+        for name in ("vicreg", "barlow", "ntxent", "spectral_contrastive", "coding_rate", "ssl_ey", "sigreg", "visreg")
     },
 }
 
