@@ -9,7 +9,7 @@ from benchmarks.measure import Row, Scale, in_turn, rows
 from benchmarks.tasks import Task
 from dcp import catalogue
 from dcp.method.moments import Moments, own
-from dcp.method.objectives.base import Loss, Setting, alone
+from dcp.method.objectives.base import Loss, LossOfViews, Setting, alone
 from dcp.method.predictors import linear
 
 BATCH = 256
@@ -31,23 +31,32 @@ def measured(scale: Scale, dim: int) -> list[Row]:
     return rows(f"objective, batch {BATCH}, d = {dim}", "losses/s", found, beside="cosine")
 
 
-def built(name: str, dim: int, device: str) -> Loss:
+def built(name: str, dim: int, device: str) -> Loss | LossOfViews:
     """The objective with its defaults, beside a linear predictor and an F."""
     module = catalogue.load("objectives", name)
     if hasattr(module, "loss"):
         loss: Loss = module.loss
         return loss
-    moments = Moments(dim, rho=0.5)
-    moments.store(moments.blend(moments.now, torch.randn(2 * dim, dim)))
+    config, z = module.Config(), torch.randn(2 * dim, dim)
+    moments = Moments(dim, rho=0.5, cross=config.needs_cross)
+    moments.store(moments.blend(moments.now, z, z))
     predictor = linear.build(linear.Config(), dim, own)
-    return partial(module.loss_in, Setting(predictor.to(device), moments.to(device), alone), module.Config())
+    setting = Setting(predictor.to(device), moments.to(device), alone)
+    if hasattr(module, "loss_of_views"):
+        return LossOfViews(partial(module.loss_of_views, setting, config))
+    return partial(module.loss_in, setting, config)
 
 
-def _losing(loss: Loss, dim: int, device: str) -> Callable[[], float]:
+def _losing(loss: Loss | LossOfViews, dim: int, device: str) -> Callable[[], float]:
     z1, z2 = (torch.randn(BATCH, dim, device=device).requires_grad_() for _ in range(2))
 
     def run() -> float:
-        torch.autograd.grad((loss(z1, z1, z2) + loss(z2, z2, z1)).mean(), [z1, z2])
+        if isinstance(loss, LossOfViews):
+            z = torch.stack([z1, z2])
+            losses = loss(z, z, z)
+        else:
+            losses = loss(z1, z1, z2) + loss(z2, z2, z1)
+        torch.autograd.grad(losses.mean(), [z1, z2])
         return 1.0
 
     return run

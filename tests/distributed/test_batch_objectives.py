@@ -36,4 +36,4 @@ def test_losses_and_gradients_over_two_processes_are_those_of_one(name: str, fou
 
 def test_every_objective_of_the_batch_was_tried(found: dict[str, Any]) -> None:
     assert sorted(found) == NAMES
-    assert {"balance", "barlow", "correlation", "ntxent", "spectral_contrastive", "vicreg"} <= set(NAMES)
+    assert {"balance", "barlow", "correlation", "ntxent", "peira", "spectral_contrastive", "vicreg"} <= set(NAMES)
