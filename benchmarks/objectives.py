@@ -40,13 +40,14 @@ def built(name: str, dim: int, device: str) -> Loss | LossOfViews:
     if hasattr(module, "loss"):
         loss: Loss = module.loss
         return loss
-    moments = Moments(dim, rho=0.5)
-    moments.store(moments.blend(moments.now, torch.randn(2 * dim, dim)))
+    config, z = module.Config(), torch.randn(2 * dim, dim)
+    moments = Moments(dim, rho=0.5, cross=config.needs_cross)
+    moments.store(moments.blend(moments.now, z, z))
     predictor = linear.build(linear.Config(), dim, own)
     setting = Setting(predictor.to(device), moments.to(device), alone)
     if hasattr(module, "loss_of_views"):
-        return LossOfViews(partial(module.loss_of_views, setting, module.Config()))
-    return partial(module.loss_in, setting, module.Config())
+        return LossOfViews(partial(module.loss_of_views, setting, config))
+    return partial(module.loss_in, setting, config)
 
 
 def _losing(loss: Loss | LossOfViews, dim: int, device: str) -> Callable[[], float]:

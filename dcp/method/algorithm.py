@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from dcp.method.moments import Moments, Statistics, full
 from dcp.method.networks import Branch
-from dcp.method.objectives.base import Loss, LossOfViews
+from dcp.method.objectives.base import Loss, LossOfViews, mean, mean_of_others, others
 from dcp.method.passes import Pass, one_after_the_other
 from dcp.method.positives.base import Extra, Positives
 from dcp.method.predictors.base import Predictor
@@ -90,7 +90,7 @@ class Method(nn.Module):
             t = tuple(map(full, self.through(self.target, views[:G], z[:G])))
         needs_t = self.moments.keeps_cross or y is not None
         now = torch.stack(z).detach()
-        predicted = torch.stack([_mean(_others(t, i)) for i in range(len(views))]).detach() if needs_t else None
+        predicted = mean_of_others(t, len(views)).detach() if needs_t else None
         if self.timing == "stale":
             p = [self.predictor(z_i) for z_i in z]
         else:
@@ -110,8 +110,8 @@ class Method(nn.Module):
         """The loss of each image, [B]: 2/N Σ ℓ over the N pairs of a view and what it predicts."""
         if isinstance(self.objective, LossOfViews):
             return self.objective(torch.stack(list(p)), torch.stack(list(z)), torch.stack(list(t)))
-        others = [_others(t, i) for i in range(len(p))]
-        predicted = [[_mean(targets)] for targets in others] if self.positives.average else others
+        each = [others(t, i) for i in range(len(p))]
+        predicted = [[mean(targets)] for targets in each] if self.positives.average else each
         losses = [self._loss(p[i], z[i], t_j, y) for i in range(len(p)) for t_j in predicted[i]]
         return 2 / len(losses) * sum(losses[1:], losses[0])
 
@@ -154,12 +154,3 @@ class Method(nn.Module):
         """W from F, at every k-th step: the second update of `after_step`."""
         if step % self.predictor.every == 0:
             self.predictor.refresh(self.moments.F, self.moments.cross, outputs.z.flatten(0, 1))
-
-
-def _others(t: Sequence[Tensor], i: int) -> list[Tensor]:
-    """The targets of all views but view i."""
-    return [t_j for j, t_j in enumerate(t) if j != i]
-
-
-def _mean(t: Sequence[Tensor]) -> Tensor:
-    return t[0] if len(t) == 1 else torch.stack(list(t)).mean(0)

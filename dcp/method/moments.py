@@ -16,6 +16,8 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from dcp.method.schedules import Number
+
 Total = Callable[[Tensor], Tensor]  # adds a tensor up over processes
 NOT_KEPT = torch.zeros(0, 0)  # in place of C where no predictor asks for it
 
@@ -57,7 +59,7 @@ class Moments(nn.Module):
 
     Args:
         dim: D.
-        rho: ρ, weight of the past, in [0, 1).
+        rho: ρ, weight of the past, in [0, 1); a scalar tensor, which no checkpoint keeps, if it changes.
         start: "first" (the first batch is F) or "zeros".
         zero_mean: F is E[z zᵀ] - m mᵀ, m the moving average of E[z]: the release's option, not the paper's.
         cross: keep C as well.
@@ -68,19 +70,24 @@ class Moments(nn.Module):
     first: Tensor
     updates: Tensor
     cross: Tensor
+    rho: Number
 
     def __init__(
         self,
         dim: int,
         *,
-        rho: float,
+        rho: Number,
         start: Literal["first", "zeros"] = "first",
         zero_mean: bool = False,
         cross: bool = False,
         total: Total = own,
     ) -> None:
         super().__init__()
-        self.rho, self.start, self.zero_mean, self.total = rho, start, zero_mean, total
+        self.start, self.zero_mean, self.total = start, zero_mean, total
+        if isinstance(rho, Tensor):
+            self.register_buffer("rho", rho, persistent=False)
+        else:
+            self.rho = rho
         self.register_buffer("second", torch.zeros(dim, dim))
         self.register_buffer("first", torch.zeros(dim))
         self.register_buffer("updates", torch.zeros((), dtype=torch.int64))

@@ -1,5 +1,6 @@
-"""Optimizers: parameter groups, LARS, and learning rates that are a function of the step."""
+"""Optimizers: parameter groups, LARS, clipping, and learning rates that are a function of the step."""
 
+import math
 from collections.abc import Iterable
 from typing import Any, cast
 
@@ -49,6 +50,33 @@ class Lars(Optimizer):
         else:
             torch._foreach_add_(buffers, updates, alpha=group["lr"])
         torch._foreach_sub_(params, buffers)
+
+
+class Clip:
+    """Shortens the gradient of all parameters together to at most a length (Pascanu, Mikolov, Bengio 2013).
+
+    As torch's `clip_grad_norm_`, which would read the length back; here the limit is a scalar on their device that the
+    host writes to, infinite where nothing is clipped, so that a CUDA graph can hold it.
+
+    Args:
+        optimizer: steps on the parameters.
+        norm: largest length of the gradient, > 0.
+    """
+
+    def __init__(self, optimizer: Optimizer, norm: float) -> None:
+        self.norm, self.params = norm, [param for group in optimizer.param_groups for param in group["params"]]
+        self.limit = torch.full((), math.inf, device=self.params[0].device)
+
+    def switch(self, on: bool) -> None:
+        """Whether the next step is clipped."""
+        self.limit.fill_(self.norm if on else math.inf)
+
+    @torch.no_grad()
+    def __call__(self) -> None:
+        """Clip the gradients that are there."""
+        grads = [param.grad for param in self.params if param.grad is not None]
+        length = torch.stack(torch._foreach_norm(grads)).norm()
+        torch._foreach_mul_(grads, (self.limit / (length + 1e-6)).clamp(max=1.0))
 
 
 def groups(

@@ -24,6 +24,15 @@ def cosine(start: float, end: float, fraction: Number) -> Number:
     return end + (start - end) * (1 + math.cos(math.pi * fraction)) / 2
 
 
+def linear(start: float, end: float, fraction: float) -> float:
+    """From `start` at fraction 0 to `end` at fraction 1 along a straight line.
+
+    >>> linear(0.25, 0.75, 0.5)
+    0.5
+    """
+    return start + (end - start) * min(max(fraction, 0.0), 1.0)
+
+
 def warmed_up(step: int, *, peak: float, kind: str, steps: int, warmup_steps: int) -> float:
     """Learning rate of a step: linear to `peak` over `warmup_steps`, then "constant", or "cosine" to 0.
 

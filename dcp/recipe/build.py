@@ -15,7 +15,7 @@ from dcp.data.sampler import Plan
 from dcp.errors import RequestError
 from dcp.hardware.precision import Precision, choose, convolve_pixels_in_float32, to_channels_last
 from dcp.hardware.processes import Process
-from dcp.method import backbones, networks, optim, passes
+from dcp.method import backbones, networks, optim, passes, schedules
 from dcp.method.algorithm import Method
 from dcp.method.moments import Moments, Total, own
 from dcp.method.objectives.base import Gather, Loss, LossOfViews, Setting, alone
@@ -85,7 +85,14 @@ def method(
     predictor = catalogue.load("predictors", recipe.predictor.name).build(recipe.predictor, dim, total)
     target = catalogue.load("targets", recipe.target.name).build(recipe.target, online, lambda: branch(recipe), total)
     m = recipe.moments
-    moments = Moments(dim, rho=m.rho, start=m.start, zero_mean=m.zero_mean, cross=predictor.needs_cross, total=total)
+    moments = Moments(
+        dim,
+        rho=m.rho if m.rho_end is None else torch.tensor(m.rho),
+        start=m.start,
+        zero_mean=m.zero_mean,
+        cross=predictor.needs_cross or getattr(recipe.objective, "needs_cross", False),
+        total=total,
+    )
     return Method(
         online,
         predictor,
@@ -112,6 +119,12 @@ def objective(recipe: Recipe, setting: Setting) -> Loss | LossOfViews:
     return LossOfViews(loss, recipe.objective.facts().get("waits", False)) if of_views else loss
 
 
+def numbers(recipe: Recipe, built: Method) -> Callable[[], dict[str, Tensor]]:
+    """What the objective has to show of F and C, scalars by name; nothing for most."""
+    own = getattr(catalogue.load("objectives", recipe.objective.name), "numbers", None)
+    return partial(own, recipe.objective, built.moments) if own else dict
+
+
 def optimizer(recipe: Recipe, built: Method) -> Optimizer:
     """The optimizer over the online branch and the predictor."""
     o = recipe.optimizer
@@ -135,15 +148,31 @@ def peak_rate(recipe: Recipe) -> float:
     return o.lr if o.lr_batch is None else o.lr * recipe.train.batch / o.lr_batch
 
 
-def rates(recipe: Recipe, built: Optimizer, plan: Plan) -> Callable[[int], float]:
-    """A function that gives the optimizer its rates for a step, and returns that of the branch."""
-    o, peak = recipe.optimizer, peak_rate(recipe)
+def clip(recipe: Recipe, built: Optimizer) -> optim.Clip | None:
+    """What clips the gradients, if anything does."""
+    norm = recipe.optimizer.clip
+    return None if norm is None else optim.Clip(built, norm)
+
+
+def schedule(
+    recipe: Recipe, built: Optimizer, moments: Moments, clipped: optim.Clip | None, plan: Plan
+) -> Callable[[int], float]:
+    """A function that sets what differs from step to step (rates, ρ, the limit of the gradient).
+
+    It takes the number of the step and returns the learning rate of the branch.
+    """
+    o, m, peak = recipe.optimizer, recipe.moments, peak_rate(recipe)
+    along = schedules.cosine if m.rho_schedule == "cosine" else schedules.linear
     warmup_steps = round(o.warmup_epochs * plan.steps_per_epoch)
 
-    def schedule(step: int) -> float:
+    def scheduled(step: int) -> float:
+        if m.rho_end is not None:
+            torch.as_tensor(moments.rho).fill_(along(m.rho, m.rho_end, (step + 1) / plan.steps))
+        if clipped is not None:
+            clipped.switch(plan.epoch_of(step) >= o.clip_from)
         return optim.set_rates(built, step, peak=peak, kind=o.schedule, steps=plan.steps, warmup_steps=warmup_steps)
 
-    return schedule
+    return scheduled
 
 
 def plan(recipe: Recipe, images: int, processes: int) -> Plan:
@@ -177,8 +206,9 @@ class Parts(NamedTuple):
     precision: Precision
     method: Method
     optimizer: Optimizer
-    schedule: Callable[[int], float]  # gives the optimizer its rates for a step, and returns that of the branch
+    schedule: Callable[[int], float]  # sets what differs from step to step, and returns the rate of the branch
     labels: Tensor | None  # [images] classes that training sees, -1 elsewhere; None where it sees none
+    clip: optim.Clip | None = None  # shortens gradients
 
 
 def assemble(
@@ -202,8 +232,10 @@ def assemble(
     if precision.amp is not None:
         convolve_pixels_in_float32((built.online, *built.target.children()))
     stepped = optimizer(recipe, built)
+    clipped = clip(recipe, stepped)
     seen = labels_seen(labels, recipe.positives)
-    return Parts(sampler, precision, built, stepped, rates(recipe, stepped, sampler), seen)
+    scheduled = schedule(recipe, stepped, built.moments, clipped, sampler)
+    return Parts(sampler, precision, built, stepped, scheduled, seen, clipped)
 
 
 def labels_seen(y: Tensor | None, config: VariantConfig) -> Tensor | None:

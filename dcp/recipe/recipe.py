@@ -241,6 +241,8 @@ def _clashes(recipe: Recipe) -> Iterator[tuple[str, str]]:
     if probe.primary is not None and (evaluation := probe.primary.partition(".")[0]) not in probe.after:
         asked = ", ".join(f'"{name}"' for name in (*probe.after, evaluation))
         yield f'probe.primary = "{probe.primary}" is not measured', f"probe.after = [{asked}]"
+    if recipe.optimizer.clip is None and recipe.optimizer.clip_from:
+        yield f"optimizer.clip_from = {recipe.optimizer.clip_from} has no effect without optimizer.clip", "set clip too"
     warmup, epochs = recipe.optimizer.warmup_epochs, recipe.train.epochs
     if warmup > epochs:
         yield (

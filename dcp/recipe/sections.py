@@ -77,6 +77,10 @@ class Moments(Section):
     """The moving average F of the correlation matrix, of which a predictor is set; with any other F is only watched."""
 
     rho: float = Field(0.5, ge=0, lt=1, description="ρ, weight of the past in F")
+    rho_end: float | None = Field(
+        None, ge=0, lt=1, description="ρ at the end of the training, rho being that of its start; default: constant"
+    )
+    rho_schedule: Literal["linear", "cosine"] = Field("linear", description="how ρ goes from rho to rho_end")
     start: Literal["first", "zeros"] = Field("first", description="F starts from the first batch, or from zero")
     timing: Literal["stale", "immediate"] = Field(
         "stale", description="set W from F before this batch (stale), or including it (immediate)"
@@ -106,6 +110,10 @@ class Optimizer(Section):
     eta: float = Field(0.001, gt=0, le=1e6, description="trust coefficient of lars")
     schedule: Literal["constant", "cosine"] = Field("constant", description="learning-rate schedule after the warm-up")
     warmup_epochs: float = Field(0.0, ge=0, description="epochs of linear learning-rate warm-up")
+    clip: float | None = Field(
+        None, gt=0, le=1e30, description="largest norm of the gradient of all weights together; default: no limit"
+    )
+    clip_from: int = Field(0, ge=0, le=10**6, description="first epoch in which it is clipped, counted from 0")
 
 
 class Train(Section):

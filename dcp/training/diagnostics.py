@@ -113,10 +113,11 @@ class Diagnostics:
     Args:
         plan: of the training; when it is time is a function of the step alone.
         method: what is examined.
+        numbers: what the objective has to show besides, scalars by name.
     """
 
-    def __init__(self, plan: Plan, method: Method) -> None:
-        self.plan, self.method = plan, method
+    def __init__(self, plan: Plan, method: Method, numbers: Callable[[], dict[str, Tensor]] = dict) -> None:
+        self.plan, self.method, self.numbers = plan, method, numbers
         self.before: list[Tensor] = []
 
     def due(self, step: int) -> bool:
@@ -145,6 +146,7 @@ class Diagnostics:
         followers = weights(method.target)
         if [p.shape for p in followers] == [p.shape for p in now]:  # not a teacher that is another network
             values["target_distance"] = change(followers, now)
+        values |= self.numbers()
         self.before = []
         return {name: _plain(value) for name, value in values.items()}
 

@@ -140,6 +140,8 @@ class Metrics:
         place = {"step": step, "epoch": epoch}
         speed = {"images_per_s": self.images_per_s}
         extra = {} if tau is None else {"tau": tau}
+        if isinstance(method.moments.rho, torch.Tensor):
+            extra["rho"] = float(method.moments.rho)
         self._tell({"kind": "step", **place, "loss": loss, "lr": rate, **extra, **self.health, **speed})
         if self.plan.ends_epoch(step):
             mean, self.epoch = self.epoch.value, Mean()

@@ -3,7 +3,8 @@
 Eager is the reference. With CUDA and one process the same computation is captured once as a CUDA graph and replayed:
 a step of a small network is thousands of short kernels, which the host cannot launch as fast as the GPU runs them. So
 nothing in `compute` asks the device for a value, all shapes are those of the batch, and what changes from step to step
-(`Inputs`, the optimizer's learning rates, the epoch's key of the views) are tensors that the host fills before it.
+(`Inputs`, learning rates, ρ, the limit of the gradient, the epoch's key of the views) are tensors that the host fills
+before it.
 """
 
 from functools import partial
@@ -109,7 +110,7 @@ class Step:
 
         `step` and `batch_size`, of all processes, are the same numbers whenever a graph is replayed, or have no effect.
         """
-        method, optimizer = self.parts.method, self.parts.optimizer
+        method, optimizer, clip = self.parts.method, self.parts.optimizer, self.parts.clip
         optimizer.zero_grad(set_to_none=True)  # a capture that failed may have left gradients
         views = self.pairs.of(given.images, given.crops)
         y = None if self.labels is None else self.labels[given.images].to(views[0].device, non_blocking=True)
@@ -117,6 +118,8 @@ class Step:
         loss = outputs.losses.sum()
         # gradients are averaged over processes, whose shares may differ by one image: this makes them the batch's own
         (loss * (self.process.count / batch_size)).backward()
+        if clip is not None:
+            clip()
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         method.after_step(outputs, step, given.fraction, refreshes=self.sets_within)

@@ -245,7 +245,7 @@ class Trainer:
             process=self.process,
             plan=parts.plan,
             agreement=Agreement(signals, self.process),
-            diagnostics=Diagnostics(parts.plan, parts.method),
+            diagnostics=Diagnostics(parts.plan, parts.method, build.numbers(self.recipe, parts.method)),
         )
 
     def _eager_after_all(self, run: Run | None, why: str) -> None:

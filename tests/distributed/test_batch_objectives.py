@@ -37,4 +37,4 @@ def test_losses_and_gradients_over_two_processes_are_those_of_one(name: str, fou
 def test_every_objective_of_the_batch_was_tried(found: dict[str, Any]) -> None:
     assert sorted(found) == NAMES
     assert {"balance", "barlow", "correlation", "ntxent", "spectral_contrastive", "vicreg"} <= set(NAMES)
-    assert {"coding_rate", "mmcr", "sigreg", "ssl_ey", "visreg"} <= set(NAMES)
+    assert {"coding_rate", "mmcr", "peira", "sigreg", "ssl_ey", "visreg"} <= set(NAMES)

@@ -39,6 +39,10 @@ VARIANTS = {
         "network.width=64",
         "data.image_size=32",
     ),
+    "peira, rho rises, clipped from the second epoch on": (
+        *("predictor.name=identity", "target.name=shared", "objective.name=peira", "moments.timing=immediate"),
+        *("moments.rho=0.2", "moments.rho_end=0.5", "optimizer.clip=0.1", "optimizer.clip_from=1"),
+    ),
     "joined views": ("train.join_views=true",),
 }
 

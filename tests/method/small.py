@@ -1,5 +1,6 @@
 """What the contract tests share: a tiny branch, and variants found in the tree."""
 
+import re
 from functools import partial
 from inspect import getsource
 
@@ -15,7 +16,11 @@ from dcp.method.targets.frozen import Frozen
 # whatever lies in the tree: a new file is tested without being named anywhere
 PREDICTORS, OBJECTIVES, TARGETS, POSITIVES = map(catalogue.names, ("predictors", "objectives", "targets", "positives"))
 # objectives in which images see each other, so those of all processes; in any other they must not
-TOGETHER = [name for name in OBJECTIVES if "setting.gather" in getsource(catalogue.load("objectives", name))]
+TOGETHER = [
+    name
+    for name in OBJECTIVES
+    if re.search(r"setting\.gather|\.blend\(", getsource(catalogue.load("objectives", name)))
+]
 ALONE = [name for name in OBJECTIVES if name not in TOGETHER]
 DTYPES = [torch.float64, torch.bfloat16]
 
@@ -49,16 +54,17 @@ def build_predictor(name: str, dim: int = 6, **keys: object) -> nn.Module:
 
 
 def build_objective(name: str, dtype: torch.dtype = torch.float32, dim: int = 6, **keys: object) -> Loss:
-    """With a linear predictor and an F, for those that look at them."""
+    """With a linear predictor and an F, for those that look at them; a loss of views gets those of a pair."""
     module = catalogue.load("objectives", name)
     if hasattr(module, "loss"):
         return module.loss
-    moments = Moments(dim, rho=0.5)
+    config = module.Config(**keys)
+    moments = Moments(dim, rho=0.5, cross=config.needs_cross)
     moments.second.copy_(correlation(dim))
     setting = Setting(build_predictor("linear", dim).to(dtype), moments, alone)
     if hasattr(module, "loss_of_views"):
-        return of_pair(partial(module.loss_of_views, setting, module.Config(**keys)))
-    return partial(module.loss_in, setting, module.Config(**keys))
+        return of_pair(partial(module.loss_of_views, setting, config))
+    return partial(module.loss_in, setting, config)
 
 
 def of_pair(loss: Loss) -> Loss:

@@ -71,6 +71,10 @@ SETS = {
     "minc": ("predictor.name=identity", "objective.name=minc"),
     "correlation": ("objective.name=correlation",),
     "straight_through": ("objective.name=straight_through",),
+    "peira": (
+        *("predictor.name=identity", "target.name=shared", "objective.name=peira", "moments.timing=immediate"),
+        "moments.rho_end=0.9",
+    ),
     "balance": ("predictor.name=linear", "target.name=shared", "objective.name=balance"),
     **{
         name: ("predictor.name=identity", "target.name=shared", f"objective.name={name}")

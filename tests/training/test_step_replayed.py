@@ -34,6 +34,12 @@ VARIANTS = {
     "adamw": ("optimizer.name=adamw", "optimizer.lr=0.001", "optimizer.schedule=cosine"),
     "labels": ("positives.name=semppl", "positives.labelled=0.5", "positives.queue=32"),
     "immediate": ("moments.timing=immediate",),
+    "rho rises": ("moments.rho=0.1", "moments.rho_end=0.9", "moments.rho_schedule=cosine"),
+    "clipped from the second epoch on": ("optimizer.clip=0.05", "optimizer.clip_from=1"),
+    "peira": (
+        *("predictor.name=identity", "target.name=shared", "objective.name=peira", "moments.timing=immediate"),
+        *("moments.rho=0.2", "moments.rho_end=0.5", "optimizer.clip=0.1", "optimizer.clip_from=1"),
+    ),
 }
 
 

@@ -33,6 +33,7 @@ TINY = [name for name in shipped.names() if name.startswith("tiny/")]
 class Watch(TorchDispatchMode):
     """Notes operations of tensors on several devices, of which one waits for the other, and decompositions.
 
+    A Cholesky factor is none of these unless somebody looks at whether there is one, which is an operation of its own.
     torch has no fake kernels for its fused optimizers: these are looked at and left out.
     """
 
@@ -59,7 +60,12 @@ def test_the_watch_sees_what_would_wait() -> None:
     x = torch.eye(3)
     with Watch() as watch:
         x[x > 0] = torch.tensor(2.0)
+        torch.linalg.cholesky_ex(x)
+    assert watch.decomposed == []
+    with watch:
         torch.linalg.cholesky(x)
+    assert watch.decomposed == ["_linalg_check_errors"]
+    with watch:
         torch.linalg.inv(x)
         torch.linalg.qr(x)
         x.to("meta")
@@ -91,9 +97,10 @@ def step_of(recipe: Recipe, mode: AbstractContextManager[Any], device: str) -> t
         for module in (method, readout):
             moved(module, device)
         optimizer = build.optimizer(recipe, method)
-        rates = build.rates(recipe, optimizer, plan)
+        clip = build.clip(recipe, optimizer)
+        scheduled = build.schedule(recipe, optimizer, method.moments, clip, plan)
         seen = None if seen is None else torch.empty(IMAGES, dtype=torch.int64)
-        parts = build.Parts(plan, Precision(None, ""), method, optimizer, rates, seen)
+        parts = build.Parts(plan, Precision(None, ""), method, optimizer, scheduled, seen, clip)
         images = torch.empty(IMAGES, 3, side, side, dtype=torch.uint8, device=device)
         pairs = BatchViews(images, recipe.views, size=side, seed=0, device=process.device)
         step = Step(parts, method, pairs, process, readout, torch.empty(10, device=device), None)

@@ -8,33 +8,15 @@ A CUDA graph that is replayed reads the counter anew. All processes draw the sam
 it would have drawn, as `Moments.updates`, which counts, is in the checkpoint.
 """
 
-from collections.abc import Iterator
 from math import tau
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as fn
 
-from dcp.method.objectives.base import PairConfig
-
 STEP = 0x9E3779B97F4A7C15 - 2**64  # the golden ratio times 2^64, as int64
 FACTORS = (0xBF58476D1CE4E5B9 - 2**64, 0x94D049BB133111EB - 2**64)
 LOW = 2**32 - 1
-
-
-class SlicedConfig(PairConfig):
-    """Keys of losses of slices, which are losses of all views at once."""
-
-    def clashes(self, recipe: Any) -> Iterator[tuple[str, str]]:
-        """A target that stops the gradient; positives, which change what a pair of views predicts."""
-        yield from super().clashes(recipe)
-        if recipe.positives.name != "none":
-            yield (
-                f'objective.name = "{recipe.objective.name}" is a loss of all views at once, '
-                f'and positives.name = "{recipe.positives.name}" would have no part in it',
-                'take positives.name = "none"',
-            )
 
 
 @torch.no_grad()

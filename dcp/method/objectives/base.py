@@ -9,13 +9,15 @@ directions and the two are added, so an objective of a pair of views gives half 
 A variant is a file in `objectives/` with a `Config` and that function; or, where it needs more than these three
 tensors, with `loss_in(setting, config, p, z, t)`; or, where it is no sum over pairs of views, with
 `loss_of_views(setting, config, p [V, B, D], z [V, B, D], t [G, B, D]) -> [B]`, which is called once and is what is
-published. Of V views G are global, the first ones; t is the target's projection of those.
+published. Of V views G are global, the first ones; t is the target's projection of those. One that has numbers of its
+own to show, of F and C alone, has `numbers(config, moments)` too: scalars by name, for the lines of kind "spectrum".
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
+import torch
 from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as fn
@@ -46,6 +48,7 @@ class ObjectiveConfig(VariantConfig):
     keeps_apart: ClassVar[bool] = False  # it keeps images apart by itself, so that neither predictor nor target has to
     squared: ClassVar[bool] = False  # it is the squared distance, or has its gradient in z
     aligns: ClassVar[bool] = False  # under it a learnt W takes on F's eigenvectors, by theory or expectation
+    needs_cross: ClassVar[bool] = False  # it needs C = E[t zᵀ] too, which is kept only then
 
     scale: float = Field(1.0, gt=0, description="factor on the loss; SimSiam's loss is cosine with scale 0.25")
 
@@ -120,3 +123,18 @@ def alone(x: Tensor) -> tuple[Tensor, int]:
 def standardised(x: Tensor) -> Tensor:
     """Batch norm without weights: x [N, D] with mean 0 and variance 1 over its rows (divisor N, 1e-5 added)."""
     return fn.batch_norm(x, None, None, training=True)
+
+
+def others(t: Sequence[Tensor], i: int) -> list[Tensor]:
+    """The targets of all views but view i."""
+    return [t_j for j, t_j in enumerate(t) if j != i]
+
+
+def mean(t: Sequence[Tensor]) -> Tensor:
+    """The mean of a few targets."""
+    return t[0] if len(t) == 1 else torch.stack(list(t)).mean(0)
+
+
+def mean_of_others(t: Sequence[Tensor], views: int) -> Tensor:
+    """What each of V views predicts on average, [V, B, D]: the mean of the targets t of all views but itself."""
+    return torch.stack([mean(others(t, i)) for i in range(views)])

@@ -22,13 +22,13 @@ from pydantic import Field
 from torch import Tensor
 
 from dcp.method.moments import full
-from dcp.method.objectives._slices import SlicedConfig, directions, gap_to_centre
-from dcp.method.objectives.base import Setting
+from dcp.method.objectives._slices import directions, gap_to_centre
+from dcp.method.objectives.base import PairConfig, Setting, ViewsConfig
 
 NODES = [3 * k / 16 for k in range(17)]
 
 
-class Config(SlicedConfig):
+class Config(ViewsConfig, PairConfig):
     """Keys of SIGReg."""
 
     name: Literal["sigreg"] = "sigreg"

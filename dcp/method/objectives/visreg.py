@@ -24,13 +24,13 @@ from pydantic import Field
 from torch import Tensor
 
 from dcp.method.moments import full
-from dcp.method.objectives._slices import SlicedConfig, directions, gap_to_centre
-from dcp.method.objectives.base import Setting
+from dcp.method.objectives._slices import directions, gap_to_centre
+from dcp.method.objectives.base import PairConfig, Setting, ViewsConfig
 
 FLOOR = 1e-6  # of σ where it divides
 
 
-class Config(SlicedConfig):
+class Config(ViewsConfig, PairConfig):
     """Keys of VISReg."""
 
     name: Literal["visreg"] = "visreg"
