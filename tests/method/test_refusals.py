@@ -22,7 +22,7 @@ REFUSED = {
     "tiny/peira moments.timing=stale": ("with this batch in them", "immediate"),
     "tiny/peira moments.source=sequential": ("of all views at once", "pooled"),
     "tiny/peira moments.zero_mean=true": ("not centred", "zero_mean = false"),
-    "tiny/peira positives.name=fastsiam": ("would have no part in it", "none"),
+    "tiny/peira positives.name=fastsiam": ("would have no part", "none"),
     "tiny/directcopy optimizer.clip_from=3": ("no effect without optimizer.clip", "clip"),
     "tiny/minc moments.timing=immediate": ("F of the steps before", "stale"),
     "tiny/balance predictor.name=identity": ('predictor.name = "identity" is none', "without bias"),
