@@ -52,8 +52,8 @@ UNKNOWN_KEY = {
     ),
     "[optimizer]\nlearning_rate = 3": (
         "there is no key optimizer.learning_rate",
-        "known here: name, lr, lr_batch, momentum, weight_decay, exclude, eta, schedule, warmup_epochs. "
-        "Here that is optimizer.lr",
+        "known here: name, lr, lr_batch, momentum, weight_decay, exclude, eta, schedule, warmup_epochs, clip, "
+        "clip_from. Here that is optimizer.lr",
     ),
     "[views.jitter]\nhu = 0.1": (
         "there is no key views.jitter.hu",

@@ -6,7 +6,7 @@
 u and v are the projections of the views, and both learn. Σ = C + Cᵀ and N = 2F, this batch included, which is what
 `moments.timing = "immediate"` says; the paper's weight η of the new batch is 1 - `moments.rho`. L is 0 at a stable
 optimum, so E, from F and C, stands as `energy` in the lines of kind "spectrum". P is the predictor: any but `identity`
-is refused. Q comes from a Cholesky factor. O(N D² + D³).
+is refused. Q z comes from a Cholesky factor. O(N D² + D³).
 
 Source: equations 5 and 6, Algorithm 1, and settings, as notes by others on the arXiv source report them.
 Unverified: the paper could not be read. It is said to leave open how Σ and N start (`moments.start`), how η falls
@@ -26,7 +26,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from dcp.method.moments import Moments
+from dcp.method.moments import Moments, full
 from dcp.method.objectives.base import PairConfig, Setting, ViewsConfig, mean_of_others
 
 
@@ -56,22 +56,20 @@ class Config(ViewsConfig, PairConfig):
             yield f"{mine} takes an F that is not centred", "moments.zero_mean = false"
 
 
-def matrices(F: Tensor, C: Tensor, ridge: float) -> tuple[Tensor, Tensor]:
-    """P and Q [D, D] from F and C [D, D]; NaN where rounding leaves N + λI no factor. Never asks the device.
+def factor(F: Tensor, ridge: float) -> Tensor:
+    """The Cholesky factor [D, D] of N + λI; NaN where rounding leaves it none. Never asks the device.
 
-    >>> [x.item() for x in matrices(torch.tensor([[2.0]]), torch.tensor([[2.0]]), 4.0)]
-    [0.5, 0.125]
+    >>> factor(torch.tensor([[2.5]]), 4.0)
+    tensor([[3.]])
     """
-    eye = torch.eye(len(F), dtype=F.dtype, device=F.device)
-    factor, info = torch.linalg.cholesky_ex(2 * F + ridge * eye)
-    Q = torch.cholesky_solve(eye, factor).where(info == 0, torch.nan)
-    return (C + C.T) @ Q, Q
+    lower, info = torch.linalg.cholesky_ex(2 * F + ridge * torch.eye(len(F), dtype=F.dtype, device=F.device))
+    checked: Tensor = lower.where(info == 0, torch.nan)
+    return checked
 
 
 def energy(F: Tensor, C: Tensor, ridge: float) -> Tensor:
     """E, [], from F and C [D, D]."""
-    P, _ = matrices(F, C, ridge)
-    return ridge * F.trace() - P.trace() / 2
+    return ridge * F.trace() - torch.cholesky_solve(C + C.T, factor(F, ridge)).trace() / 2
 
 
 def numbers(config: Config, moments: Moments) -> dict[str, Tensor]:
@@ -81,8 +79,10 @@ def numbers(config: Config, moments: Moments) -> dict[str, Tensor]:
 
 def loss_of_views(setting: Setting, config: Config, p: Tensor, z: Tensor, t: Tensor) -> Tensor:
     """L of each image, [B]: of V views the mean of zᵀ Q (P z - t) + λ |z|², t the mean of what a view predicts."""
-    moments, predicted = setting.moments, mean_of_others(t.unbind(), len(z))
+    moments, dtype, z = setting.moments, z.dtype, full(z)
+    predicted = full(mean_of_others(t.unbind(), len(z)))
     now = moments.blend(moments.now, z.flatten(0, 1), predicted.flatten(0, 1))
-    P, Q = (x.to(z.dtype) for x in matrices(now.second, now.cross, config.ridge))
-    losses: Tensor = ((z @ Q) * (z @ P.T - predicted)).sum(-1) + config.ridge * z.square().sum(-1)
-    return losses.mean(0)
+    Qz = torch.cholesky_solve(z.flatten(0, 1).T, factor(now.second, config.ridge)).T.view_as(z)
+    Pz = Qz @ (now.cross + now.cross.T)
+    losses: Tensor = (Qz * (Pz - predicted)).sum(-1) + config.ridge * z.square().sum(-1)
+    return losses.mean(0).to(dtype)
