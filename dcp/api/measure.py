@@ -30,7 +30,7 @@ def probe(
     from dcp.probing.probe import probe
     from dcp.runs.run import open_or_find
 
-    opened = open_or_find(run, Path(runs))
+    opened = open_or_find(run, runs)
     with opened.lock():
         return probe(opened, tuple(evaluations), sets=tuple(sets), data=data, device=device)
 
@@ -46,6 +46,7 @@ def compare(runs_: Sequence[str | Path], *, runs: str | Path = "runs") -> dict[s
         dcp.errors.RequestError: no such run, or fewer than two.
     """
     from dcp.comparison.compare import compare_named
+    from dcp.errors import path_given
     from dcp.report import render
 
-    return render.plain(compare_named([str(word) for word in runs_], Path(runs)))
+    return render.plain(compare_named([str(word) for word in runs_], path_given(runs, where="runs")))

@@ -28,7 +28,7 @@ def load_run(path: str | Path, *, runs: str | Path = "runs") -> "LoadedRun":
     """
     from dcp.runs import loaded
 
-    return loaded.load(path, Path(runs))
+    return loaded.load(path, runs)
 
 
 def load_encoder(run: str | Path, *, runs: str | Path = "runs") -> "Encoder":
@@ -47,7 +47,7 @@ def load_encoder(run: str | Path, *, runs: str | Path = "runs") -> "Encoder":
     from dcp.runs import encoder
     from dcp.runs.run import open_or_find
 
-    return encoder.load(open_or_find(run, Path(runs)))
+    return encoder.load(open_or_find(run, runs))
 
 
 def embed(
@@ -83,16 +83,17 @@ def embed(
         dcp.errors.RequestError: it cannot be done; nothing was written.
         dcp.errors.RunError: an image cannot be read, the disk is full.
     """
+    from dcp.errors import path_given
     from dcp.exporting import embed, features
     from dcp.exporting import source as sources
     from dcp.runs.run import open_or_find
 
-    opened, how = open_or_find(run, Path(runs)), features.How(batch, device, workers, skip_broken)
+    opened, how = open_or_find(run, runs), features.How(batch, device, workers, skip_broken)
     images = sources.images(opened, source, split=split, sets=tuple(sets))
     if out is None:
         made = embed.in_memory(opened, images, how)
     else:
-        made = embed.to_file(opened, images, Path(out), how, overwrite=overwrite)
+        made = embed.to_file(opened, images, path_given(out, where="out"), how, overwrite=overwrite)
     return made.features, made.paths
 
 
@@ -110,7 +111,8 @@ def export(run: str | Path, to: str, out: str | Path, *, push: str | None = None
         dcp.errors.RequestError: it cannot be done, or not in this format; nothing was written.
         dcp.errors.RunError: it cannot be written or pushed, or what was written is not the encoder.
     """
+    from dcp.errors import path_given
     from dcp.exporting.export import export
     from dcp.runs.run import open_or_find
 
-    return export(open_or_find(run, Path(runs)), to, Path(out), push=push).folder
+    return export(open_or_find(run, runs), to, path_given(out, where="out"), push=push).folder

@@ -96,7 +96,14 @@ def embed(
     if not quiet:
         tell(console, f"Written: {', '.join(map(str, reversed(result.files)))}")
     if json_:
-        found = {"out": str(out), "images": len(images), "rows": rows, "features": dim, "left_out": left_out}
+        found = {
+            "run": str(opened.path),
+            "out": str(out),
+            "images": len(images),
+            "rows": rows,
+            "features": dim,
+            "left_out": left_out,
+        }
         print(json.dumps({**found, "files": list(map(str, result.files)), "images_per_s": speed}))
 
 

@@ -184,6 +184,7 @@ def test_a_broken_image_ends_it_with_its_name_and_how_far_it_came_and_can_then_b
     assert "1 image cannot be read, and is left out: dog/039.png" in said.out
     told = json.loads(said.out.splitlines()[-1])
     assert (told["images"], told["rows"], told["features"]) == (40, 39, 64)
+    assert told["run"] == str(trained)
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
