@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from dcp.api import arguments
+
 
 def pretrain(
     recipe: str | Path | dict[str, Any],
@@ -31,8 +33,12 @@ def pretrain(
     from dcp.training.pretrain import pretrain
     from dcp.training.request import Request
 
-    checked = Recipe.of(recipe, tuple(sets)) if isinstance(recipe, dict) else Recipe.read(str(recipe), tuple(sets))
-    return pretrain(checked, Request(Path(runs), resume, device)).path
+    checked = (
+        Recipe.of(recipe, arguments.texts(sets, "sets"))
+        if isinstance(recipe, dict)
+        else Recipe.read(str(recipe), arguments.texts(sets, "sets"))
+    )
+    return pretrain(checked, Request(arguments.path(runs, "runs"), resume, device)).path
 
 
 def study(
@@ -69,9 +75,9 @@ def study(
     from dcp.studies.study import read
     from dcp.training.request import Request
 
-    study = read(str(recipe), tuple(sets)).with_seeds(seeds)
+    study = read(str(recipe), arguments.texts(sets, "sets")).with_seeds(seeds)
     part = None if share is None else parse(share)
-    result = execute.run(study, Request(Path(runs), device=device), share=part)
+    result = execute.run(study, Request(arguments.path(runs, "runs"), device=device), share=part)
     return {**result.to_dict(), "comparison": result.comparison and render.plain(result.comparison)}
 
 
@@ -95,6 +101,8 @@ def theory(
     """
     from dcp.dynamics import simulate
 
-    checked = simulate.check(recipe) if isinstance(recipe, dict) else simulate.read(recipe, tuple(sets))
-    found = simulate.perform(checked, None if out is None else Path(out))
+    checked = (
+        simulate.check(recipe) if isinstance(recipe, dict) else simulate.read(recipe, arguments.texts(sets, "sets"))
+    )
+    found = simulate.perform(checked, None if out is None else arguments.path(out, "out"))
     return simulate.plain(checked, found)
