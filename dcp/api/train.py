@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from dcp.api import arguments
+from dcp.errors import path_given
+
 
 def pretrain(
     recipe: str | Path | dict[str, Any],
@@ -27,12 +30,15 @@ def pretrain(
         dcp.errors.RequestError: it cannot be done; nothing was written.
         dcp.errors.RunError: it failed on its way; run.json says why.
     """
-    from dcp.errors import path_given
     from dcp.recipe.recipe import Recipe
     from dcp.training.pretrain import pretrain
     from dcp.training.request import Request
 
-    checked = Recipe.of(recipe, tuple(sets)) if isinstance(recipe, dict) else Recipe.read(str(recipe), tuple(sets))
+    checked = (
+        Recipe.of(recipe, arguments.texts(sets, "sets"))
+        if isinstance(recipe, dict)
+        else Recipe.read(str(recipe), arguments.texts(sets, "sets"))
+    )
     return pretrain(checked, Request(path_given(runs, where="runs"), resume, device)).path
 
 
@@ -64,14 +70,13 @@ def study(
         dcp.errors.RequestError: something in it cannot be done; nothing was written. A run that fails on its way is
             no exception: it is told as failed, and the others are trained.
     """
-    from dcp.errors import path_given
     from dcp.report import render
     from dcp.studies import execute
     from dcp.studies.share import parse
     from dcp.studies.study import read
     from dcp.training.request import Request
 
-    study = read(str(recipe), tuple(sets)).with_seeds(seeds)
+    study = read(str(recipe), arguments.texts(sets, "sets")).with_seeds(seeds)
     part = None if share is None else parse(share)
     result = execute.run(study, Request(path_given(runs, where="runs"), device=device), share=part)
     return {**result.to_dict(), "comparison": result.comparison and render.plain(result.comparison)}
@@ -96,8 +101,9 @@ def theory(
         dcp.errors.RunError: the flow cannot be followed, or the results cannot be written.
     """
     from dcp.dynamics import simulate
-    from dcp.errors import path_given
 
-    checked = simulate.check(recipe) if isinstance(recipe, dict) else simulate.read(recipe, tuple(sets))
+    checked = (
+        simulate.check(recipe) if isinstance(recipe, dict) else simulate.read(recipe, arguments.texts(sets, "sets"))
+    )
     found = simulate.perform(checked, None if out is None else path_given(out, where="out"))
     return simulate.plain(checked, found)
