@@ -5,7 +5,7 @@ Over seeds: what another training could have shown. Neither says anything about 
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from statistics import NormalDist, fmean, variance
 
 LEVEL = 0.95
@@ -74,23 +74,6 @@ def quantile(tail: float) -> float:
     1.959964
     """
     return -NormalDist().inv_cdf(tail)
-
-
-def root(f: Callable[[float], float], low: float, high: float) -> float:
-    """Where a monotone function crosses 0 between `low` and `high`, by bisection, to the last digit.
-
-    scipy.optimize has the like, but takes more than a tenth of a second to import.
-
-    >>> round(root(lambda x: x**2 - 2, 0.0, 2.0), 12)
-    1.414213562373
-    """
-    rises = f(low) < f(high)
-    while low < (middle := low + (high - low) / 2) < high:
-        if (f(middle) < 0) == rises:
-            low = middle
-        else:
-            high = middle
-    return middle
 
 
 def clipped(interval: Interval | None, low: float, high: float) -> Interval | None:

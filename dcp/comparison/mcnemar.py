@@ -10,7 +10,7 @@ McNemar's z, and unlike the normal interval it has a width when both are right o
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from dcp.comparison.intervals import LEVEL, SMALLEST_P, Interval, quantile, root
+from dcp.comparison.intervals import LEVEL, SMALLEST_P, Interval, quantile
 
 if TYPE_CHECKING:
     import numpy as np
@@ -67,7 +67,9 @@ class McNemar(NamedTuple):
 
     def _end(self, outermost: float, z: float) -> float:
         """Where the score is z, between the value and the outermost one that a difference can have."""
+        from scipy.optimize import brentq
+
         if self.value == outermost:
             return outermost
         low, high = sorted((self.value, outermost * (1 - 1e-12)))
-        return root(lambda d: self.score(d) - z, low, high)
+        return float(brentq(lambda d: self.score(d) - z, low, high, xtol=1e-14))

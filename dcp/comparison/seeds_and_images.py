@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, NamedTuple
 
-from dcp.comparison.intervals import LEVEL, SMALLEST_P, Interval, between, root
+from dcp.comparison.intervals import LEVEL, SMALLEST_P, Interval, between
 
 if TYPE_CHECKING:
     import numpy as np
@@ -96,14 +96,15 @@ class Estimate:
         t: float = abs(self.value) / self.variance**0.5
         if len(self.seeds) > 1 or not self.images.variance:
             return max(SMALLEST_P, 2 * float(stdtr(self.df, -t)))
+        from scipy.optimize import brentq  # Cochran and Cox's quantile has no closed inverse
 
-        def off(log_p: float) -> float:  # Cochran and Cox's quantile has no closed inverse
+        def off(log_p: float) -> float:
             return self.quantile(math.exp(log_p) / 2) - t
 
         least = math.log(SMALLEST_P)
         if t == 0 or off(least) <= 0:
             return 1.0 if t == 0 else SMALLEST_P
-        return math.exp(root(off, least, 0.0))
+        return math.exp(brentq(off, least, 0.0, xtol=1e-12))
 
 
 def over_seeds(a: Sequence[float], b: Sequence[float], *, paired: bool = False) -> Estimate:
