@@ -15,6 +15,7 @@ DcpError
 Anything else that reaches the screen is a bug in dcp.
 """
 
+import os
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -163,6 +164,19 @@ def not_fetched(where: str) -> NotFetched:
     """The error for a file whose content begins with `LFS_POINTER`."""
     hint = "Fetch the file itself: git lfs pull, in the repository that it is from."
     return NotFetched("this is a Git LFS pointer, not the file", slug="git-lfs", where=where, hint=hint)
+
+
+def path_given(given: object, *, where: str) -> Path:
+    """What a caller of a public function has given as a path.
+
+    Raises:
+        RequestError: "bad-type", it is no path; "bad-value", it is empty, which `Path` takes for the current folder.
+    """
+    if not isinstance(given, str | os.PathLike):
+        raise RequestError(f"a path is a str or a Path, not {given!r:.99}", slug="bad-type", where=where)
+    if not os.fspath(given):
+        raise RequestError("the path is empty", slug="bad-value", where=where, hint="the current folder is .")
+    return Path(given)
 
 
 def expanded_path(text: str, *, slug: str, where: str = "", shown: str = "") -> Path:

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dcp.api import arguments
+from dcp.errors import path_given
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -28,7 +31,7 @@ def load_run(path: str | Path, *, runs: str | Path = "runs") -> "LoadedRun":
     """
     from dcp.runs import loaded
 
-    return loaded.load(path, Path(runs))
+    return loaded.load(path, path_given(runs, where="runs"))
 
 
 def load_encoder(run: str | Path, *, runs: str | Path = "runs") -> "Encoder":
@@ -47,7 +50,7 @@ def load_encoder(run: str | Path, *, runs: str | Path = "runs") -> "Encoder":
     from dcp.runs import encoder
     from dcp.runs.run import open_or_find
 
-    return encoder.load(open_or_find(run, Path(runs)))
+    return encoder.load(open_or_find(run, path_given(runs, where="runs")))
 
 
 def embed(
@@ -87,12 +90,13 @@ def embed(
     from dcp.exporting import source as sources
     from dcp.runs.run import open_or_find
 
-    opened, how = open_or_find(run, Path(runs)), features.How(batch, device, workers, skip_broken)
-    images = sources.images(opened, source, split=split, sets=tuple(sets))
-    if out is None:
+    file, overrides = None if out is None else path_given(out, where="out"), arguments.texts(sets, "sets")
+    opened, how = open_or_find(run, path_given(runs, where="runs")), features.How(batch, device, workers, skip_broken)
+    images = sources.images(opened, source, split=split, sets=overrides)
+    if file is None:
         made = embed.in_memory(opened, images, how)
     else:
-        made = embed.to_file(opened, images, Path(out), how, overwrite=overwrite)
+        made = embed.to_file(opened, images, file, how, overwrite=overwrite)
     return made.features, made.paths
 
 
@@ -113,4 +117,5 @@ def export(run: str | Path, to: str, out: str | Path, *, push: str | None = None
     from dcp.exporting.export import export
     from dcp.runs.run import open_or_find
 
-    return export(open_or_find(run, Path(runs)), to, Path(out), push=push).folder
+    folder, pushed = path_given(out, where="out"), None if push is None else str(push)
+    return export(open_or_find(run, path_given(runs, where="runs")), str(to), folder, push=pushed).folder

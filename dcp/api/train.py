@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from dcp.api import arguments
+from dcp.errors import path_given
+
 
 def pretrain(
     recipe: str | Path | dict[str, Any],
@@ -31,8 +34,12 @@ def pretrain(
     from dcp.training.pretrain import pretrain
     from dcp.training.request import Request
 
-    checked = Recipe.of(recipe, tuple(sets)) if isinstance(recipe, dict) else Recipe.read(str(recipe), tuple(sets))
-    return pretrain(checked, Request(Path(runs), resume, device)).path
+    checked = (
+        Recipe.of(recipe, arguments.texts(sets, "sets"))
+        if isinstance(recipe, dict)
+        else Recipe.read(str(recipe), arguments.texts(sets, "sets"))
+    )
+    return pretrain(checked, Request(path_given(runs, where="runs"), resume, device)).path
 
 
 def study(
@@ -69,9 +76,9 @@ def study(
     from dcp.studies.study import read
     from dcp.training.request import Request
 
-    study = read(str(recipe), tuple(sets)).with_seeds(seeds)
+    study = read(str(recipe), arguments.texts(sets, "sets")).with_seeds(seeds)
     part = None if share is None else parse(share)
-    result = execute.run(study, Request(Path(runs), device=device), share=part)
+    result = execute.run(study, Request(path_given(runs, where="runs"), device=device), share=part)
     return {**result.to_dict(), "comparison": result.comparison and render.plain(result.comparison)}
 
 
@@ -95,6 +102,8 @@ def theory(
     """
     from dcp.dynamics import simulate
 
-    checked = simulate.check(recipe) if isinstance(recipe, dict) else simulate.read(recipe, tuple(sets))
-    found = simulate.perform(checked, None if out is None else Path(out))
+    checked = (
+        simulate.check(recipe) if isinstance(recipe, dict) else simulate.read(recipe, arguments.texts(sets, "sets"))
+    )
+    found = simulate.perform(checked, None if out is None else path_given(out, where="out"))
     return simulate.plain(checked, found)

@@ -19,7 +19,7 @@ from dcp.cli.pretrain import pretrain
 from dcp.cli.probe import probe
 from dcp.cli.recipes import recipes
 from dcp.cli.theory import theory
-from dcp.cli.usage import Commands
+from dcp.cli.usage import Command, Commands
 from dcp.errors import DONE, FAILED
 from dcp.training.signals import SAVES, STOPS
 
@@ -32,7 +32,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 for command in (pretrain, probe, compare, embed, export, theory):
-    app.command()(exits(command))
+    app.command(cls=Command)(exits(command))
 app.add_typer(recipes, name="recipes")
 
 

@@ -1,9 +1,9 @@
-"""What the Tab key completes: recipes, keys of recipes and their values, runs, evaluations. Without torch.
+"""What the Tab key completes: recipes, keys and their values, runs, evaluations, images, formats. Without torch.
 
 `recipe/keys.txt` holds the keys, a line each, with their values where they are few. `python -m docs.pages` makes it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import typer
@@ -12,7 +12,9 @@ from typer import _completion_shared
 from dcp.recipe import shipped
 
 KEYS = Path(__file__).parents[1] / "recipe/keys.txt"
-EVALUATIONS = Path(__file__).parents[1] / "probing/evaluations"
+EVALUATIONS, DATASETS, FORMATS = (
+    Path(__file__).parents[1] / folder for folder in ("probing/evaluations", "data/datasets", "exporting/formats")
+)
 BASH = """\
 %(complete_func)s() {
     local IFS=$'\\n'
@@ -33,7 +35,7 @@ def recipes(incomplete: str) -> list[str]:
     """Names of recipes that ship, TOML files, and folders in which such may lie."""
     tiny = incomplete.startswith("t")  # those are for tests
     names = [name for name in shipped.every() if tiny or not name.startswith(shipped.TINY)]
-    return [*_that_begin(incomplete, names), *_files(incomplete)]
+    return [*_that_begin(incomplete, names), *_files(incomplete, "*.toml")]
 
 
 def settings(incomplete: str) -> list[str]:
@@ -45,20 +47,66 @@ def settings(incomplete: str) -> list[str]:
     return [f"{each}=" for each in _that_begin(incomplete, known)]
 
 
+def data_settings(incomplete: str) -> list[str]:
+    """The same of the keys that say where images are and how they are read."""
+    given = incomplete if incomplete.startswith("data.") else "data." if "data.".startswith(incomplete) else ""
+    return (
+        [each for each in settings(given) if not each.startswith(("data.source=", "data.channels="))] if given else []
+    )
+
+
 def run_names(ctx: typer.Context, incomplete: str) -> list[str]:
     """Names of runs below --runs: with their seeds, without, and of studies; and folders."""
     from dcp.runs import lookup
 
-    root = Path(ctx.params.get("runs") or "runs")
-    runs = [path.name for path in lookup.runs_in(root)]
-    studies = [path.parent.name for path in root.glob(f"*/{lookup.STUDY}")]
-    names = dict.fromkeys([*studies, *map(lookup.without_seed, runs), *runs])
+    studies = [path.parent.name for path in _runs(ctx).glob(f"*/{lookup.STUDY}")]
+    return [*_that_begin(incomplete, studies), *run_name(ctx, incomplete)]
+
+
+def run_name(ctx: typer.Context, incomplete: str) -> list[str]:
+    """The same where a single run is meant: without studies."""
+    from dcp.runs import lookup
+
+    runs = [path.name for path in lookup.runs_in(_runs(ctx))]
+    names = dict.fromkeys([*map(lookup.without_seed, runs), *runs])
     return [*_that_begin(incomplete, names), *_folders(incomplete)]
 
 
 def evaluations(incomplete: str) -> list[str]:
     """Names of evaluations."""
-    names = sorted(path.stem for path in EVALUATIONS.glob("*.py"))
+    return _variants(incomplete, EVALUATIONS)
+
+
+def images(incomplete: str) -> list[str]:
+    """Names of data sets, folders, and text files, which may list images."""
+    return [*_variants(incomplete, DATASETS), *_files(incomplete, "*.txt")]
+
+
+def exports(incomplete: str) -> list[str]:
+    """Formats of `dcp export`."""
+    return _variants(incomplete, FORMATS)
+
+
+def folders(incomplete: str) -> list[str]:
+    """Folders beside what has been typed."""
+    return _folders(incomplete)
+
+
+def one_of(*words: str) -> Callable[[str], list[str]]:
+    """Those of a few words that begin with what has been typed."""
+
+    def begin(incomplete: str) -> list[str]:
+        return _that_begin(incomplete, words)
+
+    return begin
+
+
+def _runs(ctx: typer.Context) -> Path:
+    return Path(ctx.params.get("runs") or "runs")
+
+
+def _variants(incomplete: str, folder: Path) -> list[str]:
+    names = sorted(path.stem for path in folder.glob("*.py"))
     return _that_begin(incomplete, (name for name in names if name != "base" and not name.startswith("_")))
 
 
@@ -66,8 +114,8 @@ def _that_begin(incomplete: str, names: Iterable[str]) -> list[str]:
     return [name for name in names if name.startswith(incomplete)]
 
 
-def _files(incomplete: str) -> list[str]:
-    return [*sorted(map(str, _near(incomplete, "*.toml"))), *_folders(incomplete)]
+def _files(incomplete: str, pattern: str) -> list[str]:
+    return [*sorted(str(path) for path in _near(incomplete, pattern) if not path.is_dir()), *_folders(incomplete)]
 
 
 def _folders(incomplete: str) -> list[str]:

@@ -7,32 +7,42 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dcp.cli import options
+from dcp.cli import completion, options
 
 if TYPE_CHECKING:
     from dcp.cli.progress import Watcher
 
-Run = Annotated[str, typer.Argument(metavar="RUN", help="A run folder, or a name: without a seed the first there is.")]
-
 
 def embed(
-    run: Run,
+    run: options.RunName,
     source: Annotated[
         str,
         typer.Argument(
             metavar="SOURCE",
             help="A folder of images, a data set (cifar10, ...), a text file of paths, or - for paths on stdin.",
+            autocompletion=completion.images,
         ),
     ],
     out: Annotated[
         Path, typer.Option("--out", metavar="FILE", help="features.npy, features.safetensors or features.parquet.")
     ],
     split: Annotated[
-        str | None, typer.Option("--split", metavar="SPLIT", help="train, test or pretrain, where SOURCE has these.")
+        str | None,
+        typer.Option(
+            "--split",
+            metavar="SPLIT",
+            help="train, test or pretrain, where SOURCE has these.",
+            autocompletion=completion.one_of("train", "test", "pretrain"),
+        ),
     ] = None,
     set_: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="A key of [data], data.root=DIR; repeatable."),
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="A key of [data], data.root=DIR; repeatable.",
+            autocompletion=completion.data_settings,
+        ),
     ] = None,
     batch: Annotated[int, typer.Option("--batch", metavar="N", help="Images at a time.")] = 256,
     workers: Annotated[
@@ -96,7 +106,14 @@ def embed(
     if not quiet:
         tell(console, f"Written: {', '.join(map(str, reversed(result.files)))}")
     if json_:
-        found = {"out": str(out), "images": len(images), "rows": rows, "features": dim, "left_out": left_out}
+        found = {
+            "run": str(opened.path),
+            "out": str(out),
+            "images": len(images),
+            "rows": rows,
+            "features": dim,
+            "left_out": left_out,
+        }
         print(json.dumps({**found, "files": list(map(str, result.files)), "images_per_s": speed}))
 
 

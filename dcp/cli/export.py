@@ -6,15 +6,19 @@ from typing import Annotated
 
 import typer
 
-from dcp.cli import options
-
-Run = Annotated[str, typer.Argument(metavar="RUN", help="A run folder, or a name: without a seed the first there is.")]
+from dcp.cli import completion, options
 
 
 def export(
-    run: Run,
-    to: Annotated[str, typer.Option("--to", metavar="FORMAT", help="timm, torchvision or onnx.")],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="The folder that is made.")],
+    run: options.RunName,
+    to: Annotated[
+        str,
+        typer.Option("--to", metavar="FORMAT", help="timm, torchvision or onnx.", autocompletion=completion.exports),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option("--out", metavar="DIR", help="The folder that is made.", autocompletion=completion.folders),
+    ],
     push: Annotated[
         str | None, typer.Option("--push", metavar="USER/NAME", help="Also upload it to the Hugging Face Hub.")
     ] = None,

@@ -35,11 +35,32 @@ Sets = Annotated[
         autocompletion=completion.settings,
     ),
 ]
-Runs = Annotated[Path, typer.Option("--runs", metavar="DIR", help="The folder of run folders.")]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or mps.")]
+RunName = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="A run folder, or a name: without a seed the first there is.",
+        autocompletion=completion.run_name,
+    ),
+]
+Runs = Annotated[
+    Path,
+    typer.Option("--runs", metavar="DIR", help="The folder of run folders.", autocompletion=completion.folders),
+]
+Device = Annotated[
+    str,
+    typer.Option(
+        "--device", help="auto, cpu, cuda or mps.", autocompletion=completion.one_of("auto", "cpu", "cuda", "mps")
+    ),
+]
 Figures = Annotated[
     str | None,
-    typer.Option("--figures", metavar="FORMAT", help="Also write each chart as a file: pdf, svg or png."),
+    typer.Option(
+        "--figures",
+        metavar="FORMAT",
+        help="Also write each chart as a file: pdf, svg or png.",
+        autocompletion=completion.one_of("pdf", "svg", "png"),
+    ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print results and errors only.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on the last line.")]
@@ -47,11 +68,21 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on 
 
 Share = Annotated[
     str | None,
-    typer.Option("--share", metavar="I/N", help="Of a study only each run k with k mod N = I; auto: as the job says."),
+    typer.Option(
+        "--share",
+        metavar="I/N",
+        help="Of a study only each run k with k mod N = I; auto: as the job says.",
+        autocompletion=completion.one_of("auto"),
+    ),
 ]
 Submit = Annotated[
     str | None,
-    typer.Option("--submit", metavar="slurm", help="Submit a study as --share N jobs; sbatch's options after --."),
+    typer.Option(
+        "--submit",
+        metavar="slurm",
+        help="Submit a study as --share N jobs; sbatch's options after --.",
+        autocompletion=completion.one_of("slurm"),
+    ),
 ]
 
 

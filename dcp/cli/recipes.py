@@ -13,6 +13,7 @@ import typer
 
 from dcp.cli import options
 from dcp.cli.exit_codes import exits, guarded
+from dcp.cli.usage import Command
 from dcp.errors import RequestError
 from dcp.recipe import layers, shipped
 from dcp.recipe.toml import loads
@@ -44,7 +45,7 @@ def _misplaced() -> NoReturn:
     raise RequestError("--all stands behind its command", slug="bad-option", where="dcp recipes --all", hint=hint)
 
 
-@recipes.command("list")
+@recipes.command("list", cls=Command)
 @exits
 def list_all(all_: All = False) -> None:
     """List the recipes that ship: in groups that fit a screen, or with --all or in a pipe one a line."""
@@ -94,7 +95,7 @@ def _comment(name: str) -> str:
     return line.removeprefix("#").strip() if line.startswith("#") else ""
 
 
-@recipes.command()
+@recipes.command(cls=Command)
 @exits
 def show(
     recipe: options.Recipe,
@@ -104,7 +105,7 @@ def show(
     sys.stdout.write(_checked(recipe, ()).toml() if full else shipped.read(shipped.find(recipe)))
 
 
-@recipes.command()
+@recipes.command(cls=Command)
 @exits
 def copy(
     recipe: options.Recipe,
@@ -123,7 +124,7 @@ def copy(
     print(f"{target}: edit it, then run `dcp {command} {target}`")
 
 
-@recipes.command()
+@recipes.command(cls=Command)
 @exits
 def check(
     recipe: Annotated[list[str], typer.Argument(metavar="RECIPE...")],
@@ -135,7 +136,7 @@ def check(
         print(f"{each}: fine{f', {size}' if size else ''}")
 
 
-@recipes.command()
+@recipes.command(cls=Command)
 @exits
 def schema() -> None:
     """Print the JSON Schema of recipes, for editors."""

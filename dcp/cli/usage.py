@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from dcp.cli.exit_codes import guarded
 from dcp.errors import DONE, RequestError, near_names, squeezed
@@ -27,6 +27,26 @@ COMMANDS = {
     **dict.fromkeys(("eval", "evaluate", "test", "linear", "mainlinear", "knn", "report"), "probe"),
     **dict.fromkeys(("list", "recipe", "ls", "show", "copy"), "recipes"),
 }
+
+
+class Command(TyperCommand):
+    """A command, which takes no empty word: `--out "$NOT_SET"` would mean the current folder."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the words of the command line.
+
+        Raises:
+            UsageError: one is empty, or as click.
+        """
+        if not ctx.resilient_parsing:
+            given, _, _ = self.make_parser(ctx).parse_args(list(args))
+            param: Any  # click types less of it than there is
+            for param in self.params:
+                value = given.get(param.name)
+                if value == "" or (isinstance(value, (list, tuple)) and "" in value):
+                    name = param.opts[0] if param.opts[0].startswith("-") else str(param.metavar or param.name)
+                    raise UsageError(f"The value of {name} is empty", ctx)
+        return super().parse_args(ctx, args)
 
 
 class Commands(TyperGroup):

@@ -50,5 +50,16 @@ def data_differ(a: Member, b: Member) -> str:
     return ""
 
 
+def way_out(a: Member, b: Member) -> str:
+    """How two runs can be measured on the same images, where their own have no fingerprint in common.
+
+    A fingerprint is of names, sizes and labels, and no digest of pixels: the same images in a folder, in tars and in a
+    saved data set have three, and nothing that runs record could tell that they are the same.
+    """
+    if a.settings.get("data.source") == b.settings.get("data.source"):
+        return ""
+    return "dcp probe of both with the same --data (and probe.data.root) measures them on the same images."
+
+
 def _against(values: Iterable[Any]) -> str:
     return " and ".join(dict.fromkeys(map(str, values)))

@@ -24,6 +24,7 @@ from dcp.exporting.feature_files.base import Features, Table
 from dcp.exporting.features import BROKEN, How, parts, prepared
 from dcp.exporting.partial import Partial
 from dcp.exporting.source import Images
+from dcp.report.page import count
 from dcp.runs import encoder
 from dcp.runs.disk import in_plain_words, make_folder
 from dcp.runs.run import Run
@@ -112,7 +113,7 @@ def to_file(
         "of": len(images),
         **images.pixels,
         "features": dim,
-        "batch": how.batch,
+        "batch": int(how.batch),
         "device": network.device.type,
         "torch": torch.__version__,
     }
@@ -122,7 +123,7 @@ def to_file(
         resumed, started = partial.images, time.perf_counter()
         if partial.left_out and not how.skip_broken:
             raise RequestError(
-                f"{len(partial.left_out):,} images were left out of what was begun",
+                f"what was begun leaves out {count(len(partial.left_out), 'image')}",
                 slug="partial-differs",
                 where=str(partial.path),
                 hint=f"the first is {images.path(partial.left_out[0][0])}\nGo on with --skip-broken, or begin anew "
@@ -151,9 +152,10 @@ def _check_there(images: Images, gone: list[int], how: How) -> None:
     if not gone or how.skip_broken:
         return
     names = ", ".join(images.path(i) for i in gone[:SHOWN]) + (" ..." if len(gone) > SHOWN else "")
-    verb = "file is" if len(gone) == 1 else "files are"
-    what = f"{len(gone):,} of {len(images):,} {verb} not there, or cannot be looked at: {names}"
-    hint = f"Paths begin at {images.root}. --skip-broken leaves out what cannot be read."
+    verb = "is" if len(gone) == 1 else "are"
+    what = f"{len(gone):,} of {count(len(images), 'file')} {verb} not there, or cannot be looked at: {names}"
+    start = "the current folder" if images.root == "." else images.root
+    hint = f"paths are relative to {start}\n--skip-broken leaves out what cannot be read"
     raise RequestError(what, slug="bad-source", where=images.shown, hint=hint)
 
 
@@ -171,10 +173,11 @@ def _told(images: Images, done: Callable[[], int], kept: str) -> Iterator[None]:
         yield
     except RunError as error:
         skip = "\n--skip-broken leaves out what cannot be read." if error.slug == BROKEN else ""
-        hint = f"{done():,} of {len(images):,} images are done{kept}.{skip}"
+        hint = f"{done():,} of {count(len(images), 'image')} {'is' if done() == 1 else 'are'} done{kept}.{skip}"
         raise RunError(error.message, slug=error.slug, where=error.where, hint=hint) from error
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"stopped; {done():,} of {len(images):,} images are done{kept}") from None
+        verb = "is" if done() == 1 else "are"
+        raise KeyboardInterrupt(f"stopped; {done():,} of {count(len(images), 'image')} {verb} done{kept}") from None
 
 
 def kept(images: Images, left_out: list[tuple[int, str]]) -> Sequence[int]:

@@ -45,8 +45,12 @@ class How:
 
     def __post_init__(self) -> None:
         for option, value, least, most in (("--batch", self.batch, 1, 2**16), ("--workers", self.workers, 0, 1024)):
-            if value is not None and not least <= value <= most:
-                what = f"{option} is {value:,}"
+            if value is None and option == "--workers":
+                continue
+            if type(value) is not int or not least <= value <= most:
+                what = (
+                    f"{option} is {value:,}" if type(value) is int else f"{option} is no whole number: {value!r:.100}"
+                )
                 raise RequestError(what, slug="bad-option", where=option, hint=f"from {least} to {most:,}")
 
 

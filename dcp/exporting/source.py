@@ -5,19 +5,17 @@
     a text file         a path a line, relative to the file's folder; without labels
     -                   the same on standard input, relative to the current folder; find -print0 does too
     cifar10, shapes     a data set that recipes know, one --split; the keys of [data] are those of the run, if that is
-                        its source, and overrides
+                        its source, and overrides. folder, shards and hf are such, too: of the run or with data.root
 
 Grey values of more than 8 bits become bytes as they did in training.
 """
 
 import os
-import re
-import sys
-from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, BinaryIO, get_args
+from typing import Any, get_args
 
 import torch
 
@@ -30,17 +28,20 @@ from dcp.data.datasets.base import Dataset, Split
 from dcp.data.folders import Folder
 from dcp.data.image_lists import Files, ImageList, top
 from dcp.data.layout import RGB, Layout
-from dcp.data.regular_files import open_regular
 from dcp.errors import RequestError, RunError, escaped, near_names, printable, shortened
+from dcp.exporting import path_lists
 from dcp.recipe import layers
 from dcp.recipe.recipe import Recipe
+from dcp.report.page import count
 from dcp.runs import roots
 from dcp.runs.run import Run
 
 STDIN = "-"
-LONGEST = 2**30  # bytes of a list: some ten million paths
+FOLDER = "folder"  # the data set of image files of one's own
 LAYOUT = ("range", "channels", "depth")  # keys that say what pixels are: of any images, those of the training
+PLACES = {"root", "name"}  # keys that say where images of one's own are
 SPLITS: tuple[Split, ...] = get_args(Split)
+PACKED = {"hf": "the folder is what save_to_disk wrote", "shards": "the folder holds tar files"}
 KINDS = "a folder of images, a data set (cifar10, shapes, ...), a text file of paths, or - for paths on standard input"
 
 
@@ -113,14 +114,17 @@ def images(run: Run, source: Any, *, split: str | None = None, sets: tuple[str, 
         what = f'there is no split "{split}"'
         raise RequestError(what, slug="bad-option", where="--split", hint=f"one of {', '.join(SPLITS)}")
     if isinstance(source, (list, tuple)):
-        found = _listed([os.fsencode(os.fspath(path)) for path in source], Path(), f"{len(source):,} files")
-    elif (text := os.fspath(source)) == STDIN:
-        found = _listed(_lines(_capped(sys.stdin.buffer, "standard input")), Path(), "the files on standard input")
+        found = _listed(path_lists.in_python(source), Path(), count(len(source), "file"))
+    elif not isinstance(source, (str, bytes, os.PathLike)):
+        what = f"SOURCE is a path, a name or a list of paths, not {source!r:.100}"
+        raise RequestError(what, slug="bad-source", where="source", hint=f"SOURCE is {KINDS}")
+    elif (text := os.fsdecode(source)) == STDIN:
+        found = _listed(path_lists.on_standard_input(), Path(), "the files on standard input")
     elif os.path.isdir(text):  # noqa: PTH112 - unlike Path's, it never raises
         return _of_run(run, _folder(text, split, sets, run), sets)
     elif os.path.lexists(text):
-        found = _listed(_lines(_text_of(Path(text))), Path(text).parent, f"the files in {shortened(text)}")
-    elif text in catalogue.names("datasets") and text != "folder":
+        found = _listed(path_lists.in_file(Path(text)), Path(text).parent, f"the files in {shortened(text)}")
+    elif text in catalogue.names("datasets"):
         return _data_set(run, text, split, sets)
     else:
         close = near_names(text, catalogue.names("datasets"), 1)
@@ -133,8 +137,7 @@ def images(run: Run, source: Any, *, split: str | None = None, sets: tuple[str, 
     return _of_run(run, found, sets)
 
 
-def _listed(names: Iterable[bytes], root: Path, shown: str) -> Images:
-    names = list(names)
+def _listed(names: list[bytes], root: Path, shown: str) -> Images:
     if not names:
         raise RequestError("no images: the list is empty", slug="no-images", where=shown, hint="a path a line")
     if any(b"\0" in name for name in names):
@@ -143,37 +146,32 @@ def _listed(names: Iterable[bytes], root: Path, shown: str) -> Images:
     return Images(Dataset(files), shown)
 
 
-def _lines(text: bytes) -> list[bytes]:
-    """The paths, a line each, or each before a null byte, as `find -print0` writes them."""
-    lines = text.split(b"\0") if b"\0" in text else text.removeprefix(b"\xef\xbb\xbf").splitlines()
-    return [line for line in lines if line.strip()]
-
-
-def _text_of(path: Path) -> bytes:
-    hint = f"a list has a path a line. One image: echo {path} | dcp embed RUN - --out FILE"
-    if image_names.kind(os.fsencode(path.name)) in image_names.EXTENSIONS:
-        raise RequestError("this is an image, and no list of them", slug="bad-source", where=str(path), hint=hint)
-    try:
-        with open_regular(path) as file:  # a FIFO may have no writer, and a device no end
-            text = _capped(file, str(path))
-    except OSError as error:
-        what = f"cannot read the list: {error.strerror}"
-        raise RequestError(what, slug="bad-source", where=str(path), hint=f"SOURCE is {KINDS}") from None
-    if re.match(rb"\x93NUMPY|PAR1|\x89HDF|PK\x03\x04|\x1f\x8b", text):
-        raise RequestError("this is no text", slug="bad-source", where=str(path), hint=hint)
-    return text
-
-
-def _capped(file: BinaryIO, where: str) -> bytes:
-    text = file.read(LONGEST + 1)
-    if len(text) > LONGEST:
-        what, hint = f"a list of more than {LONGEST:,} bytes", "a path a line; embed a longer list in parts"
-        raise RequestError(what, slug="bad-source", where=where, hint=hint)
-    return text
-
-
 def _folder(text: str, split: str | None, sets: tuple[str, ...], run: Run) -> Images:
-    config = _config(run, {"source": "folder", "root": str(Path(text).absolute())}, sets)
+    """The images below a folder; where all images lie in other files, the error says how these are read."""
+    try:
+        return _below(text, split, sets, run)
+    except RequestError as error:
+        if error.slug not in ("no-images", "bad-option") or (source := _packed(Folder(text))) is None:
+            raise
+        what, hint = PACKED[source], path_lists.command(source, text)
+        raise RequestError(f"no images: {what}", slug="no-images", where=text, hint=hint) from None
+
+
+def _packed(root: Folder) -> str | None:
+    """The data set whose files hold the images below a folder without image files; None where there are no such."""
+    with suppress(RequestError):
+        if image_folders.holds_image(root):
+            return None
+        names = [name.lower() for name, _ in image_names.walk(root)]
+        if any(name.endswith(b".arrow") for name in names) and any(name.endswith(b"state.json") for name in names):
+            return "hf"
+        if any(image_names.kind(name) in ("tar", "tgz") or b".tar." in name for name in names):
+            return "shards"
+    return None
+
+
+def _below(text: str, split: str | None, sets: tuple[str, ...], run: Run) -> Images:
+    config = _config(run, {"source": FOLDER, "root": str(Path(text).absolute())}, sets)
     root = Folder(text, arrays=config.layout != RGB)  # as in training
     try:
         found = split_folders.splits(root)
@@ -204,7 +202,7 @@ def _folder(text: str, split: str | None, sets: tuple[str, ...], run: Run) -> Im
 
 def _of_run(run: Run, found: Images, sets: tuple[str, ...]) -> Images:
     """The same files, decoded as those that the run was trained on."""
-    config = _config(run, {"source": "folder", "root": "."}, sets)
+    config = _config(run, {"source": FOLDER, "root": "."}, sets)
     files = found.data.images
     assert isinstance(files, Files)
     assert isinstance(config, OwnImagesConfig)
@@ -225,8 +223,8 @@ def _data_set(run: Run, name: str, split: str | None, sets: tuple[str, ...]) -> 
 
 def _config(run: Run, table: dict[str, Any], sets: tuple[str, ...]) -> base.DataConfig:
     """A checked section [data]: what the run says of the same source, `table` over it, and overrides over that."""
-    for override in sets:
-        key = override.partition("=")[0].strip()
+    keys = [override.partition("=")[0].strip() for override in sets]
+    for key in keys:
         if not key.startswith("data.") or key == "data.source":
             hint = "embed takes data.*; SOURCE says which images"
             raise RequestError(f"{key} cannot be set here", slug="bad-override", where="--set", hint=hint)
@@ -236,7 +234,8 @@ def _config(run: Run, table: dict[str, Any], sets: tuple[str, ...]) -> base.Data
     recipe = run.recipe()
     recipe = roots.laid_over(recipe, roots.whole(recipe, run))
     theirs = recipe.get("data", {})
-    known = catalogue.load("datasets", table["source"]).Config.model_fields
+    kind = catalogue.load("datasets", table["source"]).Config
+    known = kind.model_fields
     trained = theirs.get("channels", RGB.channels)
     if (channels := trained if "channels" in known else RGB.channels) != trained:
         what = f"the images of {table['source']} have {channels} channels, and those that the run was trained on"
@@ -245,6 +244,10 @@ def _config(run: Run, table: dict[str, Any], sets: tuple[str, ...]) -> base.Data
     same = theirs.get("source") == table["source"]
     kept = {key: value for key, value in theirs.items() if key in known and (same or key in LAYOUT)}
     kept = {key: value for key, value in kept.items() if key not in ("limit", "broken", "image_size")}
+    if issubclass(kind, OwnImagesConfig) and not PLACES & {*kept, *table, *(key.removeprefix("data.") for key in keys)}:
+        hint = f"--set data.root=DIR{'; or give the folder itself as SOURCE' if table['source'] == FOLDER else ''}"
+        what = f'"{table["source"]}" needs data.root: the run was not trained on such images'
+        raise RequestError(what, slug="missing-key", where="SOURCE", hint=hint)
     whole = {"run": {"name": "embed"}, "data": {**kept, **table}, "predictor": {"name": "identity"}}
     whole["views"] = recipe.get("views", {})  # which fit the channels
     data = Recipe.check(layers.overridden(whole, sets), "--set" if sets else "recipe.toml").data

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from dcp.comparison.arms import Member, Members
-from dcp.comparison.comparable import data_differ, images_of, share_tests
+from dcp.comparison.comparable import data_differ, images_of, share_tests, way_out
 from dcp.comparison.compare import Comparison
 from dcp.comparison.equal_time import has_readout, of_other_data
 from dcp.comparison.missing_runs import Absent, scored, unfinished
@@ -174,7 +174,7 @@ def _training_data(arms: Members) -> Iterator[str]:
     for name, member in others:
         why = data_differ(first, member)
         if why and not share_tests(first, member):
-            yield f"{name} and {against} cannot be compared in their scores: {why}."
+            yield f"{name} and {against} cannot be compared in their scores: {why}. {way_out(first, member)}".rstrip()
         elif why:
             yield f"{name} and {against} were trained on different images ({why})."
         elif first.run.record.data.fingerprint != member.run.record.data.fingerprint:

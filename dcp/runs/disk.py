@@ -121,9 +121,10 @@ def create_folder(path: Path, files: Mapping[str, bytes]) -> None:
         RequestError: "bad-folder".
         RunError: "disk-full" or "cannot-write".
     """
-    folder = beside(path)
     if occupied(path):
         raise FileExistsError(str(path))
+    path = path.resolve() if path.is_symlink() else path  # no folder can take the place of a link
+    folder = beside(path)
     try:
         with in_plain_words(path):
             make_folder(path.parent)
@@ -148,7 +149,8 @@ def occupied(path: Path) -> bool:
     """Whether anything but an empty folder stands at `path`, or something that may not be looked into.
 
     Raises:
-        RequestError: "bad-folder", nothing can ever stand there: a file is in the way, or the name is too long.
+        RequestError: "bad-folder", nothing can ever stand there: a file is in the way, the name is too long, or it is
+            the current folder, which what replaces it would not be.
     """
     with _possible(path):
         try:
@@ -156,9 +158,13 @@ def occupied(path: Path) -> bool:
         except (FileNotFoundError, PermissionError):
             return False
         try:
-            return not path.is_dir() or any(path.iterdir())
+            if not path.is_dir() or any(path.iterdir()):
+                return True
         except PermissionError:
             return True
+        if path.resolve() == Path.cwd():
+            raise NotADirectoryError(errno.ENOTDIR, "this is the current folder, which cannot be replaced")
+        return False
 
 
 def make_folder(path: Path) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
 
-from dcp.errors import RequestError
+from dcp.errors import RequestError, printable, shortened
 from dcp.runs.json_files import Json, read_json
 from dcp.runs.open_run import probes_in
 from dcp.runs.records import is_share
@@ -13,6 +13,7 @@ from dcp.runs.run import Run, open_or_find
 if TYPE_CHECKING:
     from dcp.runs.encoder import Encoder
 
+KINDS = ("step", "epoch", "spectrum")  # of the lines that training writes
 USUAL = ("linear.top1", "knn.top1")  # what a run is called by, where its recipe names no primary score
 
 
@@ -59,12 +60,21 @@ class LoadedRun:
         """The lines of metrics.jsonl so far, one dict each: `pandas.DataFrame(run.metrics("epoch"))`.
 
         Args:
-            kind: "step", "epoch" or "spectrum"; all without.
+            kind: "step", "epoch" or "spectrum"; all without. A run that has just begun has none of some of them.
 
         Raises:
-            dcp.errors.RequestError: the file is damaged.
+            dcp.errors.RequestError: the file is damaged; there is no such kind, in this file either.
         """
-        return self._run.metrics(kind)
+        if not isinstance(kind, str | None):
+            raise RequestError(f"a kind of metrics is a text, not {kind!r:.99}", slug="bad-type", where="kind")
+        lines = self._run.metrics(kind)
+        if kind is not None and not lines:
+            known = dict.fromkeys([*KINDS, *(line["kind"] for line in self._run.metrics() if "kind" in line)])
+            if kind not in known:
+                what = f'there are no metrics of the kind "{printable(shortened(kind))}"'
+                hint = printable(f"known: {', '.join(known)}")
+                raise RequestError(what, slug="unknown-name", where="kind", hint=hint)
+        return lines
 
     @overload
     def scores(self, flat: Literal[False] = False) -> dict[str, Json]: ...
@@ -129,7 +139,7 @@ class LoadedRun:
         return f"{words} {100 * value:.1f} %" if is_share(name.partition(".")[2]) else f"{words} {value:.4g}"
 
 
-def load(run: str | Path, runs: Path) -> LoadedRun:
+def load(run: str | Path, runs: str | Path) -> LoadedRun:
     """The run of a folder, or of a name below `runs`: without a seed the first there is.
 
     Raises:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from dcp.errors import RequestError
+from dcp.errors import RequestError, path_given
 from dcp.runs.json_files import Json, read_json
 
 STUDY = "study.json"  # in the folder of a study, beside its runs
@@ -62,9 +62,9 @@ def matches(word: str, root: Path) -> list[Path]:
     """The run folders that `word` means: a folder, a name under `root`, a name without its seed, a study, or a glob.
 
     Raises:
-        RequestError: "no-such-run", with the nearest names.
+        RequestError: "no-such-run", with the nearest names; as `path_given`.
     """
-    path = Path(word)
+    path = path_given(word, where="run")
     if is_run(path):
         return [path]
     base, name = (path.parent, path.name) if path.name != word else (root, word)

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, final
 
-from dcp.errors import RequestError, RunError, printable, shortened
+from dcp.errors import RequestError, RunError, path_given, printable, shortened
 from dcp.runs import json_files, lease, lookup, metrics, open_run, predictions, records
 from dcp.runs.disk import create_folder
 from dcp.runs.held_folder import HeldFolder
@@ -245,15 +245,14 @@ def find(words: Sequence[str], root: Path) -> list[Run]:
     return [Run.open(path) for path in unique.values()]
 
 
-def open_or_find(run: str | Path, runs: Path) -> Run:
+def open_or_find(run: str | Path, runs: str | Path) -> Run:
     """The run of a folder, or of a name below `runs`: the first of its seeds.
 
     Raises:
-        RequestError: there is none, or what is meant differs in more than the seed; "bad-type".
+        RequestError: there is none, or what is meant differs in more than the seed; as `path_given`.
     """
-    if not isinstance(run, str | os.PathLike):
-        raise RequestError(f"a run is a path or a name, not {run!r:.99}", slug="bad-type", where="run")
-    found = [Run.open(run)] if Path(run).is_dir() else find([str(run)], runs)
+    path, root = path_given(run, where="run"), path_given(runs, where="runs")
+    found = [Run.open(run)] if path.is_dir() else find([str(run)], root)
     if len(names := [*dict.fromkeys(lookup.without_seed(each.path.name) for each in found)]) > 1:
         what, hint = f'"{printable(shortened(run))}" means {len(names)} runs', f"Name one: {lookup.first(names)}."
         raise RequestError(what, slug="no-such-run", where=str(runs), hint=hint)

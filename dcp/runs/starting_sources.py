@@ -112,6 +112,8 @@ def _of_folder(folder: Path) -> Source:
     config = read_json(folder / "config.json") if (folder / "config.json").is_file() else {}
     details = config.get("pretrained_cfg", config)
     licence = details.get("license") if isinstance(details, dict) else None
+    if licence in (None, "", "unknown"):  # of weights that dcp has exported: that of those they were made from
+        licence = header.get("start_licence") or licence
     return Source(tensors, header, str(folder), "folder", str(licence or ""))
 
 

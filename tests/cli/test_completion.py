@@ -5,10 +5,13 @@ import resource
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from typer.main import get_command
 
 import dcp
+from dcp.cli.app import app
 from dcp.cli.completion import KEYS
 from docs import pages
 
@@ -50,6 +53,7 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "runs/mine").mkdir()
     (tmp_path / "runs/mine/study.json").touch()
     (tmp_path / "mine.toml").touch()
+    (tmp_path / "some.txt").touch()
     (tmp_path / "sets").mkdir()
     (tmp_path / "sets/other.toml").touch()
     return tmp_path
@@ -77,6 +81,23 @@ def folder(tmp_path: Path) -> Path:
         ("dcp probe --runs elsewhere a", []),
         ("dcp probe a -e kn", ["knn"]),
         ("dcp pretrain quickstart --sub", ["--submit"]),
+        ("dcp pretrain quickstart --submit s", ["slurm"]),
+        ("dcp embed a", ["a", "a-s0", "a-s1"]),
+        ("dcp embed m", []),
+        ("dcp embed a cifar1", ["cifar10", "cifar100"]),
+        ("dcp embed a s", ["shapes", "shards", "stl10", "some.txt", "sets/"]),
+        ("dcp embed a shapes --split te", ["test"]),
+        ("dcp embed a shapes --set ro", []),
+        ("dcp embed a shapes --set data.ro", ["data.root="]),
+        ("dcp embed a shapes --set data.s", ["data.seed=", "data.size="]),
+        ("dcp embed a shapes --set data.broken=", ["data.broken=stop", "data.broken=skip"]),
+        ("dcp embed a shapes --device cu", ["cuda"]),
+        ("dcp export a", ["a", "a-s0", "a-s1"]),
+        ("dcp export a --to t", ["timm", "torchvision"]),
+        ("dcp export a --to timm --out s", ["sets/"]),
+        ("dcp compare a b --figures p", ["pdf", "png"]),
+        ("dcp compare a b --runs r", ["runs/"]),
+        ("dcp probe a --figures s", ["svg"]),
     ],
 )
 def test_tab_completes_what_there_is(line: str, words: list[str], folder: Path) -> None:
@@ -113,6 +134,15 @@ def test_bash_puts_no_space_after_a_key(tmp_path: Path) -> None:
     environment = {**ENVIRONMENT, "PATH": f"{tmp_path}:{ENVIRONMENT['PATH']}"}
     said = subprocess.check_output(["bash", "-c", script], env=environment, text=True)
     assert said.split() == ["-o", "nospace", "train.epochs="]
+
+
+def test_splits_and_formats_of_figures_are_those_that_there_are() -> None:
+    from dcp.data.datasets.base import Split
+    from dcp.report.charts.canvas import FORMATS
+
+    for command, option, words in (("embed", "--split", get_args(Split)), ("compare", "--figures", FORMATS)):
+        (found,) = [each for each in get_command(app).commands[command].params if option in each.opts]
+        assert sorted(item.value for item in found.shell_complete(None, "")) == sorted(words)
 
 
 def test_the_keys_are_those_of_the_recipes() -> None:

@@ -56,6 +56,33 @@ def test_a_wrong_command_line_is_answered_in_our_words(words: tuple[str, ...], d
         assert "Usage" not in said.err
 
 
+EMPTY = {
+    ("export", "x", "--to", "timm", "--out", ""): "the value of --out is empty (dcp export)",
+    ("export", "x", "--to", "timm", "--out="): "the value of --out is empty (dcp export)",
+    ("export", "", "--to", "timm", "--out", "x"): "the value of RUN is empty (dcp export)",
+    ("embed", "x", "shapes", "--out", ""): "the value of --out is empty (dcp embed)",
+    ("embed", "x", "", "--out", "f.npy"): "the value of SOURCE is empty (dcp embed)",
+    ("probe", "x", "--runs", ""): "the value of --runs is empty (dcp probe)",
+    ("probe", "x", "--figures", ""): "the value of --figures is empty (dcp probe)",
+    ("compare", "x", ""): "the value of RUN... is empty (dcp compare)",
+    ("theory", "x", "--out", ""): "the value of --out is empty (dcp theory)",
+    ("recipes", "show", ""): "the value of RECIPE is empty (dcp recipes show)",
+    (*PRETRAIN, "--set", "train.epochs=1", "--set", ""): "the value of --set is empty (dcp pretrain)",
+    (*PRETRAIN, "--runs", ""): "the value of --runs is empty (dcp pretrain)",
+}
+
+
+@pytest.mark.parametrize("words", EMPTY, ids=" ".join)
+def test_an_empty_value_is_refused_and_does_not_mean_the_current_folder(
+    words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dcp: Callable
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = dcp(*words)
+    assert said.code == 2
+    assert said.err.startswith(f"error[bad-option]: {EMPTY[words]}\n")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_help_and_version_are_no_errors(dcp: Callable) -> None:
     for words in (("--help",), ("--version",), ("pretrain", "--help"), ("recipes",), ("recipes", "--help")):
         said = dcp(*words)

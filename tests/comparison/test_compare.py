@@ -524,9 +524,23 @@ def test_runs_of_other_data_are_compared_on_the_same_test_images(build):
 def test_other_data_that_cannot_be_compared_are_said(build):
     runs = [build(top1=0.5, data=None), build("b", top1=0.6, recipe=CIFAR, data=None)]
     assert caveats(compare(runs)) == (
-        "b and stl10_directcopy cannot be compared in their scores: different data: stl10 and cifar10.",
+        "b and stl10_directcopy cannot be compared in their scores: different data: stl10 and cifar10. dcp probe of"
+        " both with the same --data (and probe.data.root) measures them on the same images.",
         OLDER.format("stl10_directcopy-s0, b-s0"),
     )
+
+
+def test_runs_on_a_folder_and_on_shards_are_compared_where_probes_of_both_name_the_same_images(build):
+    folder, shards = ({"data": {"source": name}} for name in ("folder", "shards"))
+    runs = [build("a", top1=0.5, recipe=folder, data={"test": "of a folder"})]
+    runs.append(build("b", top1=0.6, recipe=shards, data={"test": "of tars"}))
+    assert only_difference(compare(runs)).why == "tested on other images"
+    assert caveats(compare(runs))[0].endswith("measures them on the same images.")
+    for run in runs:
+        run.write_probe("linear@pets", probe(0.7, 8000, data={"source": "folder", "test": "of pets"}))
+    rows = {row.evaluation: row.differences[0] for row in compare(runs).scores}
+    assert rows["linear@pets"].value == 0.0
+    assert rows["linear"].value is None
 
 
 def test_another_amount_of_the_same_data_is_compared_and_said(build):

@@ -1,11 +1,13 @@
 """`dcp embed` writes the features that `dcp.load_encoder` gives, in order, whatever interrupts it."""
 
+import gzip
 import io
 import json
 import os
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +19,7 @@ from picture_files import drawn
 import dcp
 from dcp.errors import RequestError, RunError
 from dcp.exporting import embed as embedding
-from dcp.exporting import features, source
+from dcp.exporting import features, path_lists, source
 from dcp.exporting.feature_files import parquet
 from dcp.exporting.partial import Partial
 from dcp.runs.run import Run
@@ -184,6 +186,7 @@ def test_a_broken_image_ends_it_with_its_name_and_how_far_it_came_and_can_then_b
     assert "1 image cannot be read, and is left out: dog/039.png" in said.out
     told = json.loads(said.out.splitlines()[-1])
     assert (told["images"], told["rows"], told["features"]) == (40, 39, 64)
+    assert told["run"] == str(trained)
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
@@ -292,7 +295,7 @@ def test_a_list_is_a_file_that_has_an_end(
         assert said.code == 2
         assert "error[bad-source]" in said.err
         assert f"it is {kind}, not a file" in said.err
-    monkeypatch.setattr(source, "LONGEST", 9)
+    monkeypatch.setattr(path_lists, "LONGEST", 9)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"a.png\nb.png")))
     Path("list.txt").write_text("a.png\nb.png")
     for path in ("-", "list.txt"):
@@ -318,6 +321,16 @@ WRONG: dict[str, tuple[list[str], str]] = {
     "no source": (["pictured", "--out", "f.npy"], '"pictured"'),
     "a near data set": (["cifar1O", "--out", "f.npy"], "cifar10"),
     "an image": (["pictures/cat/000.png", "--out", "f.npy"], "a list has a path a line"),
+    "no root of a folder": (["folder", "--split", "test", "--out", "f.npy"], "--set data.root=DIR; or give the folder"),
+    "no root of shards": (["shards", "--split", "test", "--out", "f.npy"], '"shards" needs data.root'),
+    "no root of hf": (["hf", "--split", "test", "--out", "f.npy"], '"hf" needs data.root'),
+    "a tar": (["tars/train/a.tar", "--out", "f.npy"], "shards --split pretrain --set data.root=tars/train"),
+    "a gzipped tar": (["a.tar.gz", "--out", "f.npy"], "a compressed file"),
+    "a table of hf": (["saved/data.arrow", "--out", "f.npy"], "hf --split pretrain --set data.root=saved"),
+    "a folder of tars": (["tars/train", "--out", "f.npy"], "shards --split pretrain --set data.root=tars/train"),
+    "tars of splits": (["tars", "--out", "f.npy"], "shards --split pretrain --set data.root=tars"),
+    "a split of tars": (["tars", "--split", "test", "--out", "f.npy"], "shards --split pretrain --set data.root=tars"),
+    "a saved data set": (["saved", "--out", "f.npy"], "hf --split pretrain --set data.root=saved"),
     "an empty list": (["empty.txt", "--out", "f.npy"], "the list is empty"),
     "a list of nothing": (["gone.txt", "--out", "f.npy"], "2 of 2 files are not there"),
     "an empty folder": (["nothing", "--out", "f.npy"], "no images"),
@@ -347,6 +360,14 @@ def test_what_is_wrong_is_one_message_and_nothing_is_left(
     for path in ("there.npy", "labelled.labels.npy", "empty.txt", "mine.npy.partial"):
         Path(path).write_text("mine" if "mine" in path else "")
     Path("gone.txt").write_text("x.png\ny.png\n")
+    for folder in ("tars/train", "tars/val"):
+        Path(folder).mkdir(parents=True)
+        with tarfile.open(f"{folder}/a.tar", "w") as tar:
+            tar.add(pictures / "cat/000.png", "0.png")
+    Path("a.tar.gz").write_bytes(gzip.compress(Path("tars/val/a.tar").read_bytes()))
+    Path("saved").mkdir()
+    Path("saved/state.json").write_text("{}")
+    Path("saved/data.arrow").write_bytes(b"\xff\xff\xff\xff\xb0\x01\0\0")
     before = {path: path.read_bytes() for path in here.rglob("*") if path.is_file()}
     words, expected = WRONG[name]
     said = dcp("embed", trained, *words)
@@ -354,6 +375,70 @@ def test_what_is_wrong_is_one_message_and_nothing_is_left(
     assert expected in said.err
     assert said.err.count("error[") == 1
     assert {path: path.read_bytes() for path in here.rglob("*") if path.is_file()} == before
+
+
+def test_folder_shards_and_hf_are_data_sets_that_lie_where_data_root_says(
+    trained: Path, here: Path, dcp: Callable
+) -> None:
+    drawn(here / "data/train", 4)
+    drawn(here / "data/val", 2)
+    Path("tars").mkdir()
+    with tarfile.open("tars/a.tar", "w") as tar:
+        for path in sorted(Path("data/val").rglob("*.png")):
+            tar.add(path, path.name)
+    words = ("--workers", "0", "--out", "f.npy", "--overwrite", "--set")
+    assert dcp("embed", trained, "folder", "--split", "test", *words, "data.root=data").code == 0
+    folder, paths = np.load("f.npy"), Path("f.paths.txt").read_text().splitlines()
+    assert paths == ["cat/000.png", "dog/001.png"]
+    assert np.load("f.labels.npy").tolist() == [0, 1]
+    assert dcp("embed", trained, "shards", "--split", "pretrain", *words, "data.root=tars").code == 0
+    np.testing.assert_allclose(np.load("f.npy"), folder, rtol=0, atol=1e-5)
+
+
+def test_images_beside_a_tar_are_taken_and_the_tar_is_not(trained: Path, pictures: Path) -> None:
+    with tarfile.open(pictures / "all.tar", "w") as tar:
+        tar.add(pictures / "cat", "cat")
+    assert len(dcp.embed(trained, pictures, workers=0)[1]) == 40
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "slug", "said"),
+    [
+        (None, {}, "bad-source", "not None"),
+        (3, {}, "bad-source", "not 3"),
+        (["a.png", 3], {}, "bad-source", "source[1]"),
+        (["\ud800.png"], {}, "bad-source", "source[0]"),
+        ((path for path in ["a.png"]), {}, "bad-source", "a list of paths"),
+        ("pictures", {"batch": "8"}, "bad-option", "--batch"),
+        ("pictures", {"batch": None}, "bad-option", "--batch"),
+        ("pictures", {"workers": 1.5}, "bad-option", "--workers"),
+        ("pictures", {"sets": None}, "bad-type", "sets"),
+        ("pictures", {"sets": [3]}, "bad-type", "sets"),
+        ("pictures", {"runs": 3}, "bad-type", "runs"),
+        ("pictures", {"out": 3}, "bad-type", "out"),
+    ],
+)
+def test_what_is_no_source_and_no_option_is_refused_in_python_too(
+    trained: Path, pictures: Path, here: Path, source: object, options: dict, slug: str, said: str
+) -> None:
+    with pytest.raises(RequestError) as error:
+        dcp.embed(trained, source, **options)
+    assert error.value.slug == slug
+    assert said in str(error.value)
+
+
+def test_a_file_that_is_not_there_is_told_with_where_paths_begin(trained: Path, pictures: Path, here: Path) -> None:
+    for names, said in (
+        (["pictures/cat/000.png", "x.png"], "1 of 2 files is not there, or cannot be looked at: x.png (2 files)"),
+        (["x.png"], "1 of 1 file is not there, or cannot be looked at: x.png (1 file)"),
+    ):
+        with pytest.raises(RequestError) as error:
+            dcp.embed(trained, names, workers=0)
+        assert str(error.value).splitlines() == [
+            f"error[bad-source]: {said}",
+            "  paths are relative to the current folder",
+            "  --skip-broken leaves out what cannot be read",
+        ]
 
 
 def test_what_was_begun_with_another_run_is_refused_and_begun_anew_on_request(

@@ -2,7 +2,6 @@
 
 import json
 import math
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 import timm
 import tomli
 import torch
+from made_runs import RESNET, in_readme, made
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -23,61 +23,8 @@ from dcp.exporting import extras, hub
 from dcp.exporting.formats import base
 from dcp.exporting.formats.base import KEPT
 from dcp.exporting.formats.timm import crop_pct
-from dcp.recipe import build
 from dcp.recipe.recipe import Recipe
-from dcp.runs import encoder
 from dcp.runs.run import Run
-
-RESNET = {"backbone": "resnet18", "projector": {"hidden": 16, "out": 8}}
-
-
-def made(
-    root: Path,
-    *,
-    data: dict[str, Any] | None = None,
-    name: str = "made",
-    views: dict[str, Any] | None = None,
-    known: dict[str, Any] | None = None,
-    recorded: dict[str, Any] | None = None,
-    **network: Any,
-) -> Path:
-    """The folder of a run whose encoder is the untrained network, with batch statistics of its own.
-
-    Args:
-        root: where runs are.
-        data: the section of the recipe.
-        name: of the run.
-        views: the section of the recipe.
-        known: what its record says of the data.
-        recorded: what else its record says.
-        network: keys of the section.
-    """
-    table = {
-        "run": {"name": name},
-        "data": data or {"source": "shapes"},
-        "network": {**RESNET, **network},
-        "views": views or {"normalize": "imagenet"},
-        "predictor": {"name": "directcopy"},
-    }
-    recipe = Recipe.of(table)
-    record = {"status": "done", "steps": 1, "data": {"n": 10, **(known or {})}, **(recorded or {})}
-    run = Run.create(root, name, 0, recipe.toml(), record)
-    backbone = build.at_start(recipe).backbone
-    for module in backbone.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            module.running_mean.uniform_(-0.1, 0.1)
-            module.running_var.uniform_(0.5, 1.5)
-    encoder.save(run, backbone, recipe, step=1)
-    return run.path
-
-
-def in_readme(folder: Path, image: Image.Image | None = None, **given: Any) -> dict[str, Any]:
-    """What the Python in the model card leaves behind."""
-    (code,) = re.findall(r"```python\n(.*?)```", (folder / "README.md").read_text(), re.DOTALL)
-    names: dict[str, Any] = {"image": image, **given}
-    with torch.inference_mode():
-        exec(code, names)
-    return names
 
 
 @pytest.fixture
@@ -304,6 +251,49 @@ def test_what_loads_as_another_network_is_never_written(tmp_path: Path, monkeypa
         dcp.export(run, "timm", tmp_path / "out")
     assert error.value.slug == "export-differs"
     assert not (tmp_path / "out").exists()
+
+
+def test_a_link_to_an_empty_folder_is_filled_and_stays_a_link(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dcp: Callable
+) -> None:
+    made(tmp_path / "runs")
+    monkeypatch.chdir(tmp_path)
+    Path("disk").mkdir()
+    Path("link").symlink_to("disk")
+    said = dcp("export", "made", "--to", "timm", "--out", "link", "--json")
+    assert said.code == 0, said.err
+    told = json.loads(said.out.splitlines()[-1])
+    assert told["run"] == "runs/made-s0", "the run that a name without a seed means"
+    assert sorted(told["files"]) == sorted(path.name for path in Path("disk").iterdir())
+    assert Path("link").is_symlink()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["disk", "link", "runs"]
+    Path("gone").symlink_to("nowhere")
+    for full in ("link", "gone"):
+        said = dcp("export", "made", "--to", "timm", "--out", full)
+        assert said.code == 2
+        assert "error[file-exists]" in said.err
+
+
+def test_an_empty_current_folder_is_not_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dcp: Callable
+) -> None:
+    run = made(tmp_path / "runs")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "link").symlink_to("empty")
+    monkeypatch.chdir(tmp_path / "empty")
+    for out in (".", "../empty", "../link"):
+        said = dcp("export", run, "--to", "timm", "--out", out)
+        assert said.code == 2
+        assert "error[bad-folder]" in said.err
+        assert "this is the current folder" in said.err
+    assert list(Path().iterdir()) == []
+
+
+@pytest.mark.parametrize(("out", "slug"), [("", "bad-value"), (3, "bad-type"), (None, "bad-type")])
+def test_in_python_too_the_folder_must_be_a_path(tmp_path: Path, out: Any, slug: str) -> None:
+    with pytest.raises(RequestError) as error:
+        dcp.export(made(tmp_path / "runs"), "timm", out)
+    assert (error.value.slug, error.value.where) == (slug, "out")
 
 
 class Api:

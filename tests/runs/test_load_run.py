@@ -81,6 +81,30 @@ def test_what_is_neither_a_path_nor_a_name_is_refused(run: object) -> None:
     assert caught.value.slug == "bad-type"
 
 
+@pytest.mark.parametrize("runs", [None, 3, ""])
+def test_the_folder_of_runs_must_be_a_path(runs: object, trained: Path) -> None:
+    for call in (
+        lambda: dcp.load_run(trained, runs=runs),  # type: ignore[arg-type]
+        lambda: dcp.load_encoder(trained, runs=runs),  # type: ignore[arg-type]
+        lambda: dcp.probe(trained, runs=runs),  # type: ignore[arg-type]
+        lambda: dcp.compare([trained, trained], runs=runs),  # type: ignore[arg-type]
+        lambda: dcp.pretrain("tiny/directcopy", runs=runs),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(RequestError) as caught:
+            call()
+        assert (caught.value.slug, caught.value.where) == ("bad-value" if runs == "" else "bad-type", "runs")
+
+
+def test_an_empty_name_is_no_run_and_does_not_mean_the_current_folder(
+    trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(trained)
+    for call in (lambda: dcp.load_run(""), lambda: dcp.compare([".", ""])):
+        with pytest.raises(RequestError) as caught:
+            call()
+        assert caught.value.slug == "bad-value"
+
+
 @pytest.mark.parametrize("name", ["run.json", "recipe.toml"])
 def test_a_folder_that_is_damaged_is_told(name: str, build: Build) -> None:
     run = build("a", 0, top1=0.5)
@@ -89,6 +113,23 @@ def test_a_folder_that_is_damaged_is_told(name: str, build: Build) -> None:
         dcp.load_run(run.path)
     assert caught.value.slug == "broken-run"
     assert name in caught.value.where
+
+
+def test_a_kind_of_metrics_that_there_is_not_is_refused_and_one_that_is_yet_to_come_is_empty(build: Build) -> None:
+    run = build("a", 0, top1=0.5)
+    before = len(dcp.load_run(run.path).metrics())
+    run.append({"kind": "mine", "step": 1, "x": 0.5})
+    loaded = dcp.load_run(run.path)
+    assert len(loaded.metrics()) == before + 1
+    assert loaded.metrics("mine") == [{"kind": "mine", "step": 1, "x": 0.5}]
+    assert loaded.metrics("spectrum") == []
+    with pytest.raises(RequestError, match='no metrics of the kind "foo"') as caught:
+        loaded.metrics("foo")
+    assert caught.value.slug == "unknown-name"
+    assert caught.value.hint == "known: step, epoch, spectrum, mine"
+    with pytest.raises(RequestError) as caught:
+        loaded.metrics(3)  # type: ignore[arg-type]
+    assert caught.value.slug == "bad-type"
 
 
 def test_its_encoder_is_that_of_load_encoder(trained: Path) -> None:

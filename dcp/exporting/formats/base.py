@@ -10,6 +10,7 @@ Legend: B images, C channels, S side of the encoder's images in pixels, D featur
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import PureWindowsPath
 from typing import Any
 
 import torch
@@ -17,8 +18,10 @@ from torch import Tensor
 
 from dcp.data.datasets.base import FilesConfig
 from dcp.data.grey_levels import Range
+from dcp.data.layout import RGB
 from dcp.errors import RequestError, RunError
 from dcp.method import weights
+from dcp.recipe import layers
 from dcp.recipe.recipe import Recipe
 from dcp.runs import encoder as encoders
 from dcp.runs import roots
@@ -28,7 +31,8 @@ from dcp.runs.run import Run
 KIND = "formats"
 KEPT = 0.875  # of the short side, as `resize_center` has it
 TRIED = 4  # images
-LIBRARIES = ("timm", "torchvision")  # words of network.weights that are no paths
+WEIGHTS = "network.weights"
+LIBRARIES = ("timm", "torchvision")  # its words that are no paths
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,8 +63,34 @@ class Subject:
 
     @property
     def kind(self) -> str:
-        """Of image that the transforms of other libraries take."""
-        return "PIL, RGB" if self.channels == 3 else f"of {self.channels} channel{'s' * (self.channels > 1)}"
+        """Of image that the `transform` of a card takes."""
+        if self.is_plain:
+            return "PIL, RGB"
+        pillow = {1: "PIL (L or I;16), ", 3: "PIL (RGB, L or I;16), "}.get(self.channels, "")
+        alone = " or [H, W]" if pillow else ""
+        return f"{pillow}array [H, W, {self.channels}]{alone} of uint8 or uint16"
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether images are of RGB bytes, each value by 255: all that transforms of other libraries scale alike."""
+        return self.encoder.layout == RGB and self.values is None
+
+    def by_hand(self) -> list[str]:
+        """Python of a `transform` for the images that are not plain; it needs numpy as np, torch and v2."""
+        p, (low, high), white = self.preprocessing(), self.values or (0, 65535), self.encoder.layout.white
+        alike = ["    x = np.repeat(x, 3, axis=2) if x.shape[2] == 1 else x"] if self.channels == 3 else []
+        return [
+            "def transform(image):",
+            "    x = np.atleast_3d(np.asarray(image))",
+            *alike,
+            f"    low, high = (0, 255) if x.dtype == np.uint8 else ({low!r}, {high!r})",
+            f"    x = np.rint(np.clip((x.astype(np.float64) - low) / (high - low), 0, 1) * {white}) / {white}",
+            "    x = torch.from_numpy(x.transpose(2, 0, 1)).float()",
+            f"    if min(x.shape[1:]) != {self.size}:",
+            f"        x = v2.functional.resize(x, [{p['resize_short_side']}], antialias=True)",
+            f"    x = v2.functional.center_crop(x, [{self.size}])",
+            f"    return v2.functional.normalize(x, mean={short(self.mean)}, std={short(self.std)})",
+        ]
 
     @property
     def values(self) -> Range | None:
@@ -115,6 +145,24 @@ class Subject:
         y: Tensor = self.encoder.backbone(x)
         return y
 
+    @property
+    def start(self) -> dict[str, str]:
+        """The weights that training began with: name and licence, and no path of this machine; {} if random."""
+        noted, word = self.run.record.weights, self.recipe.network.weights
+        if not (noted or word):
+            return {}
+        name = str(noted.get("source") or word)
+        if noted.get("kind", word) not in LIBRARIES:
+            name = PureWindowsPath(name).name or name  # it takes both kinds of slashes
+        return {"name": name, "licence": str(noted.get("licence") or "not stated")}
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Keys of the recipe whose values are paths of this machine, which `recipe_for_others` has not."""
+        given = layers.flat(self.recipe.table())
+        keys = [key for key in (*roots.KEYS, WEIGHTS) if given.get(key)]
+        return tuple(key for key in keys if key != WEIGHTS or given[key] not in LIBRARIES)
+
     def recipe_for_others(self) -> dict[str, Any]:
         """The recipe without the paths of this machine, and with the range of values that was measured."""
         table = self.recipe.table()
@@ -126,7 +174,7 @@ class Subject:
             for section in sections:
                 place = place.get(section) or {}
             place.pop(name, None)
-        if table["network"].get("weights") not in (None, "", *LIBRARIES):
+        if WEIGHTS in self.left_out:
             del table["network"]["weights"]
         return table
 

@@ -49,6 +49,7 @@ def write(subject: Subject) -> Exported:
     about = {
         "dcp.preprocessing": subject.preprocessing(),
         "dcp.recipe": subject.recipe_for_others(),
+        **({"dcp.starting_weights": subject.start} if subject.start else {}),
         "dcp.run": {"name": subject.run.name, "seed": subject.run.seed, "steps": subject.run.record.steps},
     }
     del model.metadata_props[:]

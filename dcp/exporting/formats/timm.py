@@ -21,6 +21,7 @@ from dcp.method.backbones import RESNETS
 
 PACKAGES, EXTRA, LIBRARY = (), "", "timm"
 OFF = 1e-5
+OWN_TRANSFORM = "timm.data.create_transform(**timm.data.resolve_data_config({}, model=encoder))"
 
 
 def crop_pct(size: int, kept: float) -> float:
@@ -47,6 +48,7 @@ def write(subject: Subject) -> Exported:
         "num_features": subject.features,
         "model_args": arguments,
         "preprocessing": subject.preprocessing(),
+        **({"starting_weights": subject.start} if subject.start else {}),
         "pretrained_cfg": {
             "architecture": architecture,
             "input_size": [subject.channels, subject.size, subject.size],
@@ -70,21 +72,25 @@ def write(subject: Subject) -> Exported:
             why = f"timm's {architecture} is another network ({str(error).splitlines()[0].strip()[:80]})"
             raise cannot("timm", why, subject) from None
         check("timm", difference(subject, model), OFF, subject)
-    load = f"""import timm
-
-encoder = timm.create_model("local-dir:DIR", pretrained=True, num_classes=0).eval()
-transform = timm.data.create_transform(**timm.data.resolve_data_config({{}}, model=encoder))
-features = encoder(transform(image)[None])  # image: {subject.kind}; features: [1, {subject.features}]"""
-    limits = (
-        "Without `pretrained=True` timm gives random weights.",
-        "timm resizes with Pillow, dcp with torch: a pixel may differ by 1/255.",
-        *(
-            ("dcp only crops images whose short side is the encoder's own already; timm's transform resizes them.",)
-            if subject.kept < 1
-            else ()
-        ),
-    )
-    return Exported(files, load, limits)
+    limits = ["Without `pretrained=True` timm gives random weights."]
+    imports, transform = "import timm\n", [f"transform = {OWN_TRANSFORM}"]
+    if not subject.is_plain:
+        imports = "import numpy as np, timm, torch\nfrom torchvision.transforms import v2\n"
+        transform = ["", *subject.by_hand(), ""]
+        limits.append("timm's own transform does not scale such images as in training: take the one above.")
+    else:
+        limits.append("timm resizes with Pillow, dcp with torch: a pixel may differ by 1/255.")
+        if subject.kept < 1:
+            limits.append(
+                "dcp only crops images whose short side is the encoder's own already; timm's transform resizes them."
+            )
+    lines = [
+        imports,
+        'encoder = timm.create_model("local-dir:DIR", pretrained=True, num_classes=0).eval()',
+        *transform,
+        f"features = encoder(transform(image)[None])  # image: {subject.kind}; features: [1, {subject.features}]",
+    ]
+    return Exported(files, "\n".join(lines), tuple(limits))
 
 
 def _architecture(subject: Subject) -> tuple[str, dict[str, Any]]:

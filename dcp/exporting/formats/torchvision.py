@@ -38,23 +38,27 @@ def write(subject: Subject) -> Exported:
         "num_features": subject.features,
         "head": head,
         "preprocessing": subject.preprocessing(),
+        **({"starting_weights": subject.start} if subject.start else {}),
     }
     files = {"config.json": json.dumps(config, indent=2).encode() + b"\n", "model.safetensors": subject.weights()}
     p = subject.preprocessing()
     colours = f"mean={short(p['mean'])}, std={short(p['std'])}"
+    transform = [
+        "transform = v2.Compose([",
+        f"    v2.PILToTensor(), v2.Resize({p['resize_short_side']}, antialias=True),",
+        f"    v2.CenterCrop({p['center_crop']}),",
+        f"    v2.ToDtype(torch.float32, scale=True), v2.Normalize({colours}),",
+        "])",
+    ]
     load = "\n".join(
         [
-            "import torch, torchvision",
+            "import torch, torchvision" if subject.is_plain else "import numpy as np, torch, torchvision",
             "from safetensors.torch import load_file",
             "from torchvision.transforms import v2",
             "",
             *lines,
             "encoder.eval()",
-            "transform = v2.Compose([",
-            f"    v2.PILToTensor(), v2.Resize({p['resize_short_side']}, antialias=True),",
-            f"    v2.CenterCrop({p['center_crop']}),",
-            f"    v2.ToDtype(torch.float32, scale=True), v2.Normalize({colours}),",
-            "])",
+            *(transform if subject.is_plain else ["", *subject.by_hand(), ""]),
             f"features = encoder(transform(image)[None])  # image: {subject.kind}; features: [1, {subject.features}]",
         ]
     )
