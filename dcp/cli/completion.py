@@ -58,7 +58,7 @@ def run_names(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def evaluations(incomplete: str) -> list[str]:
     """Names of evaluations."""
-    names = sorted(path.stem for path in EVALUATIONS.glob("*.py"))
+    names = sorted([*(path.stem for path in EVALUATIONS.glob("*.py")), "layers"])
     return _that_begin(incomplete, (name for name in names if name != "base" and not name.startswith("_")))
 
 
