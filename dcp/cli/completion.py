@@ -74,7 +74,7 @@ def run_name(ctx: typer.Context, incomplete: str) -> list[str]:
 
 def evaluations(incomplete: str) -> list[str]:
     """Names of evaluations."""
-    return _variants(incomplete, EVALUATIONS)
+    return [*_variants(incomplete, EVALUATIONS), *_that_begin(incomplete, ("layers",))]
 
 
 def images(incomplete: str) -> list[str]:

@@ -8,6 +8,8 @@ from dcp.runs.records import ProbeRecord
 
 # Older probes named the seed among their settings; the runs of an arm differ in it by definition.
 NO_SETTING = ("seed",)
+# Settings of the spectrum that older probes lack: what they decide, these have not measured.
+OF_VIEWS = {"images", "views"}
 
 
 def not_comparable(a: Sequence[Member], b: Sequence[Member], evaluation: str) -> str:
@@ -19,6 +21,8 @@ def not_comparable(a: Sequence[Member], b: Sequence[Member], evaluation: str) ->
         return "tested on other images"
     settings = [{key: value for key, value in probe.settings.items() if key not in NO_SETTING} for probe in probes]
     keys = sorted({key for table in settings for key in table})
+    if evaluation.partition("@")[0] == "spectrum":
+        keys = [key for key in keys if key not in OF_VIEWS or all(key in table for table in settings)]
     if differing := [key for key in keys if len({repr(table.get(key)) for table in settings}) > 1]:
         listed = (f"{key} {_against(table.get(key, 'none') for table in settings)}" for key in differing)
         return "measured differently: " + ", ".join(listed)

@@ -7,7 +7,7 @@ chance. The others are shown with their intervals, and give no verdict.
 from typing import Literal
 
 from dcp.comparison.arms import Members
-from dcp.comparison.scores import having, image_interval
+from dcp.comparison.scores import having, image_interval, in_order, is_by_layer
 from dcp.runs.records import is_share
 
 KEY = "probe.primary"  # of a recipe
@@ -38,14 +38,18 @@ def roles(arms: Members) -> dict[Name, Role]:
 
     An evaluation that counts right answers, or measures test images one by one, says how good features are: its
     scores are secondary. One that does neither, as spectrum, describes: higher need not be better.
+    So do probes by layer.
     """
     primary, found = primary_of(arms), dict[Name, Role]()
     probes = [item for members in arms.values() for member in members for item in member.probes.items()]
     judging = {
         evaluation
         for evaluation, probe in probes
-        if any(is_share(score) or image_interval(probe, score) for score in probe.score)
+        if not is_by_layer(evaluation) and any(is_share(score) or image_interval(probe, score) for score in probe.score)
     }
-    for name in sorted({(evaluation, score) for evaluation, probe in probes for score in probe.score}):
+    place: dict[Name, int] = {}  # where some layers are left out, the others come earlier
+    for name, i in (((each, score), i) for each, probe in probes for i, score in enumerate(in_order(probe))):
+        place[name] = max(i, place.get(name, i))
+    for name in sorted(place, key=lambda name: (name[0], place[name] if is_by_layer(name[0]) else 0, name[1])):
         found[name] = "primary" if name == primary else "secondary" if name[0] in judging else "descriptive"
     return found

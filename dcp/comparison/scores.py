@@ -16,7 +16,9 @@ RANKS = {
     "stable_rank": "feature_covariance_eigenvalues",
     "nesum": "feature_covariance_eigenvalues",
     "participation_ratio": "feature_covariance_eigenvalues",
+    "lidar": "feature_covariance_eigenvalues",
     "F_effective_rank": "F_eigenvalues",
+    "projection_lidar": "F_eigenvalues",
 }
 RANGES: dict[str, Interval] = {
     "normalized_std": (0.0, 1.0),
@@ -24,10 +26,32 @@ RANGES: dict[str, Interval] = {
     "W_asymmetry": (0.0, 1.0),
     "commutator": (0.0, 1.0),
     "alignment": (0.0, 1.0),
+    "view_alignment": (0.0, 4.0),
+    "projection_view_alignment": (0.0, 4.0),
+    "uniformity": (-8.0, 0.0),
+    "projection_uniformity": (-8.0, 0.0),
     "nmi": (0.0, 1.0),
     "ari": (-0.5, 1.0),
     "map": (0.0, 1.0),
 }
+
+
+def is_by_layer(evaluation: str) -> bool:
+    """Whether its scores are of layers: they say where classes can be told apart, and judge no run.
+
+    >>> is_by_layer("layers@cifar100"), is_by_layer("linear")
+    (True, False)
+    """
+    return evaluation.partition("@")[0] == "layers"
+
+
+def in_order(probe: ProbeRecord) -> list[str]:
+    """Names of the scores of a probe; those of layers from the input on, whatever order the file has."""
+    layers = probe.extra.get("layers")
+    if not isinstance(layers, list):
+        return [*probe.score]
+    place = {str(name): i for i, name in enumerate(layers)}
+    return sorted(probe.score, key=lambda score: place.get(score.rpartition(".")[0], len(place)))
 
 
 def score_of(probe: Scored, score: str) -> float | None:

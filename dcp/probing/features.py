@@ -3,11 +3,11 @@
 Shapes: N images, B of a batch, D features, D' size of the projection.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from dcp import catalogue
 from dcp.data import center_crops
@@ -16,12 +16,13 @@ from dcp.data.views import apply
 from dcp.method import weights
 from dcp.method.moments import own
 from dcp.probing.evaluations.base import Features, Origin, Subject
+from dcp.recipe import build
 from dcp.recipe.recipe import Recipe
 from dcp.runs import checkpoint
 from dcp.runs.encoder import Encoder
 from dcp.runs.run import Run
 
-PREDICTOR = "predictor."  # what the names of its tensors begin with
+PREDICTOR, PROJECTOR = "predictor.", "online.projector."  # what the names of their tensors begin with
 ROOM, TIMES = 2**33, 32  # bytes of a checkpoint besides those of so many backbones: of projectors, mostly
 
 
@@ -57,35 +58,49 @@ def subjects(
     device: str,
     made: Callable[[float], None] = lambda share: None,
 ) -> tuple[Subject, Subject]:
-    """The trained encoder, with F and W, and the untrained one; each image is read once for both.
+    """The trained encoder, with F, W and its projector, and the untrained one; each image is read once for both.
 
     After each batch `made` is told which share of the images is done.
     """
-    train, test = splits["train"], splits["test"]
+    train, test, workers = splits["train"], splits["test"], recipe.probe.workers
     total = len(train) + len(test)
     made(0.0)
-    learnt = features(encoders, train, device, lambda images: made(images / total), recipe.probe.workers)
-    held_out = features(
-        encoders, test, device, lambda images: made((len(train) + images) / total), recipe.probe.workers
-    )
-    origins = [Origin(each, train, test, each.size, each.config, recipe.probe.workers) for each in encoders]
+    learnt = features(encoders, train, device, lambda images: made(images / total), workers)
+    held_out = features(encoders, test, device, lambda images: made((len(train) + images) / total), workers)
+    tensors = kept(run, most=ROOM + TIMES * weights.size(encoders[0].backbone.state_dict().values()))
     trained, untrained = (
-        Subject(x, x_test, train.classes, origin=origin)
-        for origin, x, x_test in zip(origins, learnt, held_out, strict=True)
+        Subject(x, x_test, train.classes, origin=Origin(each, train, test, each.size, each.config, workers, projector))
+        for each, projector, x, x_test in zip(
+            encoders, projectors(recipe, tensors, device), learnt, held_out, strict=True
+        )
     )
-    backbone = weights.size(encoders[0].backbone.state_dict().values())
-    F, W = matrices(run, recipe, most=ROOM + TIMES * backbone)
+    F, W = matrices(recipe, tensors)
     return replace(trained, F=F, W=W), untrained
 
 
-def matrices(run: Run, recipe: Recipe, most: int = weights.MOST) -> tuple[Tensor | None, Tensor | None]:
-    """F [D', D'] at the end of training, centred if the recipe says so, and W where the predictor is one matrix.
-
-    The checkpoint that they are read from has at most so many bytes.
-    """
+def kept(run: Run, most: int = weights.MOST) -> dict[str, Tensor]:
+    """The tensors of the checkpoint at the end of training, of at most so many bytes; none if it is gone."""
     path = run.path / checkpoint.FILE
     found = checkpoint.read(path, folder=path.parent, most=most)
-    tensors = found[0] if found else {}
+    return found[0] if found else {}
+
+
+def projectors(
+    recipe: Recipe, tensors: Mapping[str, Tensor], device: str = "cpu"
+) -> tuple[nn.Sequential, nn.Sequential] | tuple[None, None]:
+    """The projector that has these tensors, and that of the start, in eval mode; None where the tensors lack it."""
+    state = {name.removeprefix(PROJECTOR): value for name, value in tensors.items() if name.startswith(PROJECTOR)}
+    with torch.random.fork_rng(devices=[]):
+        trained, untrained = (build.at_start(recipe).projector.eval().requires_grad_(False) for _ in range(2))
+    try:
+        trained.load_state_dict(state)
+    except RuntimeError:  # the checkpoint is gone, or the recipe is of an older or newer version
+        return None, None
+    return trained.to(device), untrained.to(device)
+
+
+def matrices(recipe: Recipe, tensors: Mapping[str, Tensor]) -> tuple[Tensor | None, Tensor | None]:
+    """F [D', D'] in a checkpoint, centred if the recipe says so, and W where the predictor is one matrix."""
     F, m = tensors.get("moments.second"), tensors.get("moments.first")
     if F is not None and m is not None and recipe.moments.zero_mean:
         F = F - torch.outer(m, m)

@@ -5,16 +5,19 @@ from functools import partial
 from shlex import join
 from typing import TYPE_CHECKING, Any
 
+from torch import Tensor
+
 from dcp import catalogue
 from dcp.data import center_crops
 from dcp.data.datasets import base
 from dcp.data.datasets.base import Dataset, Split
 from dcp.errors import RequestError, near_names
 from dcp.hardware.device import choose_device
-from dcp.probing import images_list, other_data
+from dcp.probing import images_list, layers, other_data
 from dcp.probing.evaluations.base import Scores, Subject
 from dcp.probing.features import subjects
-from dcp.recipe import layers, other_names
+from dcp.recipe import other_names
+from dcp.recipe.layers import overridden
 from dcp.recipe.recipe import Recipe
 from dcp.runs import encoder, roots
 from dcp.runs.records import BEFORE, UNTRAINED
@@ -46,7 +49,8 @@ def probe(
 
     Args:
         run: a finished run.
-        names: evaluations, as files of `dcp/probing/evaluations/`; without any those of the run's recipe.
+        names: evaluations, as files of `dcp/probing/evaluations/`, and "layers"; without any those of the run's recipe.
+            Layers that `sets` name are probed too.
         sets: overrides of the recipe's [probe], "probe.knn.k=200".
         data: source of other images, "cifar100"; its further keys are overrides, "probe.data.root=...".
         device: where the features are made.
@@ -63,7 +67,8 @@ def probe(
     """
     recipe = _recipe(run, sets if data is None else (*sets, f"probe.data.source={data}"))
     recipe = recipe.model_copy(update={"data": base.settled(recipe.data, run.record.data.model_extra)})
-    names = names or recipe.probe.after
+    named = bool(recipe.probe.layers) and any(override.strip().startswith("probe.layers") for override in sets)
+    names = tuple(dict.fromkeys((*(names or recipe.probe.wanted), *((layers.NAME,) if named else ()))))
     _check_names(names)
     encoders = [encoder.load(run), encoder.load(run, trained=False)]
     splits = loaded(recipe)
@@ -95,7 +100,11 @@ def probe(
         for number, name in enumerate(names, 1):
             try:
                 tell(name, number, None)
-                scores, arrays = _measured(name, recipe, trained, untrained)
+                if name == layers.NAME:
+                    both = layers.measured(trained, untrained, recipe, say)
+                else:
+                    both = _measured(name, recipe, trained), _measured(name, recipe, untrained)
+                scores, arrays = _written(*both, recipe, trained.test.y)
             except RequestError as error:
                 if not forgiving:
                     raise
@@ -138,12 +147,12 @@ def _recipe(run: Run, sets: tuple[str, ...]) -> Recipe:
             raise RequestError(what, slug="bad-override", where="--set", hint=hint)
     table = run.recipe()
     table = roots.laid_over(table, roots.whole(table, run))  # and what is given now begins here
-    return Recipe.check(layers.overridden(table, sets), str(run.path / "recipe.toml"))
+    return Recipe.check(overridden(table, sets), str(run.path / "recipe.toml"))
 
 
 def _check_names(names: tuple[str, ...]) -> None:
     """Refuse an evaluation that there is not, and say which one may be meant."""
-    known = catalogue.names("evaluations")
+    known = [*catalogue.names("evaluations"), layers.NAME]
     for name in names:
         if name not in known:
             meant = other_names.variant("evaluation", name) or ", ".join(near_names(name, known, 1))
@@ -161,7 +170,7 @@ def _command(run: Run, names: Sequence[str], sets: tuple[str, ...], data: str | 
 
 def _allowed(names: tuple[str, ...], splits: dict[Split, Dataset], say: Say | None) -> tuple[str, ...]:
     """Those of `names` that these data allow; without `say`, one that they do not is refused."""
-    wanting = [name for name in names if catalogue.load("evaluations", name).labels]
+    wanting = [name for name in names if name == layers.NAME or catalogue.load("evaluations", name).labels]
     if not wanting or all(data.labels is not None for data in splits.values()):
         return names
     what = f"{' and '.join(wanting)} need{'s' if len(wanting) == 1 else ''} labels, and these data have none"
@@ -174,13 +183,16 @@ def _allowed(names: tuple[str, ...], splits: dict[Split, Dataset], say: Say | No
     return tuple(name for name in names if name not in wanting)
 
 
-def _measured(
-    name: str, recipe: Recipe, trained: Subject, untrained: Subject
+def _measured(name: str, recipe: Recipe, subject: Subject) -> Scores:
+    evaluate, config = catalogue.load("evaluations", name).evaluate, getattr(recipe.probe, name)
+    scores: Scores = evaluate(subject, config, seed=recipe.run.seed)
+    return scores
+
+
+def _written(
+    scores: Scores, random: Scores, recipe: Recipe, label: Tensor
 ) -> "tuple[dict[str, Any], dict[str, NDArray[Any]]]":
     """Keys of a ProbeRecord; and what is written beside it: predictions with their labels, if any, and arrays."""
-    evaluate, config = catalogue.load("evaluations", name).evaluate, getattr(recipe.probe, name)
-    scores: Scores = evaluate(trained, config, seed=recipe.run.seed)
-    random: Scores = evaluate(untrained, config, seed=recipe.run.seed)
     record = {
         "score": scores.score,
         "n": scores.n,
@@ -195,6 +207,6 @@ def _measured(
     }
     tensors = dict(scores.arrays)
     if scores.predictions is not None:
-        tensors |= {"prediction": scores.predictions, "label": trained.test.y}
+        tensors |= {"prediction": scores.predictions, "label": label}
         tensors |= {} if random.predictions is None else {"random_prediction": random.predictions}
     return record, {key: value.cpu().contiguous().numpy() for key, value in tensors.items()}

@@ -60,6 +60,7 @@ VARIANTS = {  # section -> a name of theirs -> what to write
         **dict.fromkeys(("nearestneighbours", "nearestneighbors", "nn"), "knn"),
         **dict.fromkeys(("rankme", "rank", "eigenvalues"), "spectrum"),
         **dict.fromkeys(("kmeans", "nmi"), "clustering"),
+        **dict.fromkeys(("lidar", "uniformity", "viewalignment"), "spectrum"),
         **dict.fromkeys(("semisupervised", "fewshot"), "lowlabel"),
     },
 }

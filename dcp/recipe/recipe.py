@@ -5,12 +5,11 @@ coerced: "0.1" is no number; but 1 may be written for 1.0. `toml()` writes every
 again gives an equal recipe.
 """
 
-import re
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import tomli_w
-from pydantic import Field, ValidationError, create_model, field_validator
+from pydantic import Field, ValidationError
 
 from dcp import catalogue
 from dcp.catalogue import Strict, VariantConfig, variant
@@ -18,7 +17,7 @@ from dcp.data.datasets.base import DataConfig
 from dcp.data.views.config import Views
 from dcp.errors import Problems, RequestError
 from dcp.recipe import layers, messages
-from dcp.recipe.messages import refusal
+from dcp.recipe.probes import Probe, ProbeSection
 from dcp.recipe.schema import bound
 from dcp.recipe.sections import Moments, Network, Optimizer, Run, Study, Train
 
@@ -35,70 +34,7 @@ class Experiment(VariantConfig):
     experiment: str
 
 
-class ProbeSection(Strict):
-    """What is known of [probe] before the evaluations are looked up."""
-
-    after: tuple[str, ...]
-    primary: str | None
-    data: DataConfig | None
-    workers: int | None
-
-    @field_validator("primary")
-    @classmethod
-    def _judges(cls, primary: str | None) -> str | None:
-        if primary is not None and not re.fullmatch(_primary(), primary):
-            evaluation = primary.partition(".")[0]
-            describes = evaluation in {*catalogue.names("evaluations")} - {*_judging()}
-            what = f": {evaluation} describes features, and does not say how good they are" if describes else ""
-            hint = f'EVALUATION.SCORE, for example "linear.top1"; evaluations: {", ".join(_judging())}'
-            raise refusal("bad-value", f'{{path}} is "{primary}"{what}', hint)
-        return primary
-
-
-def _judging() -> list[str]:
-    """Evaluations that compare features with labels, so that a higher score is a better one."""
-    return [name for name in catalogue.names("evaluations") if catalogue.load("evaluations", name).labels]
-
-
-def _primary() -> str:
-    """What `probe.primary` looks like, as a regular expression."""
-    return rf"({'|'.join(_judging())})\.[A-Za-z0-9_@.-]{{1,200}}"
-
-
-def _probe() -> type[ProbeSection]:
-    """The model of [probe], with the names of all evaluations, and one table for each."""
-    names = catalogue.names("evaluations")
-    fields: dict[str, Any] = {
-        "after": (
-            tuple[Literal[tuple(names)], ...],  # type: ignore[misc]
-            Field(("knn", "linear", "spectrum"), description="evaluations to run after training"),
-        ),
-        "primary": (
-            str | None,
-            Field(
-                None,
-                description='the score that decides a comparison, evaluation and score: "finetune.top1"; without it'
-                " linear.top1, or knn.top1 where no run has a linear probe",
-                json_schema_extra={"pattern": f"^{_primary()}$"},
-            ),
-        ),
-        "data": (
-            Annotated[DataConfig, variant("datasets", "source")] | None,
-            Field(None, description="labelled images for the probes, if not those of [data]"),
-        ),
-        "workers": (
-            int | None,
-            Field(None, ge=0, le=1024, description="processes that decode image files; default: one per spare core"),
-        ),
-    }
-    for name in names:
-        config = catalogue.load("evaluations", name).Config
-        fields[name] = (config, Field(config(), description=f"settings of the {name} evaluation"))
-    return create_model("Probe", __base__=ProbeSection, __doc__="What is measured.", **fields)
-
-
 AnyExperiment = Annotated[Experiment, variant("experiments", "experiment")]
-Probe = _probe()  # under the name of the class, so that recipes can be pickled
 
 
 def _chosen(folder: str, section: str, meaning: str) -> Any:

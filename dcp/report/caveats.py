@@ -9,6 +9,7 @@ from dcp.comparison.compare import Comparison
 from dcp.comparison.equal_time import has_readout, of_other_data
 from dcp.comparison.missing_runs import Absent, scored, unfinished
 from dcp.comparison.primary import named
+from dcp.comparison.scores import is_by_layer
 from dcp.comparison.significance import IMAGES, SEEDS, SEEDS_AND_IMAGES
 from dcp.report.page import listed
 
@@ -87,8 +88,11 @@ def _of_tests(comparison: Comparison) -> Iterator[str]:
             " verdict."
         )
     described = list(dict.fromkeys(row.evaluation for row in comparison.scores if row.role == "descriptive"))
-    if described and differences:
-        yield f"Scores of {listed(described)} describe the features; higher is not better, so there is no test."
+    by_layer = [name for name in described if is_by_layer(name)]
+    if (others := [name for name in described if name not in by_layer]) and differences:
+        yield f"Scores of {listed(others)} describe the features; higher is not better, so there is no test."
+    if by_layer and differences:
+        yield f"Scores of {listed(by_layer)} say at which layer classes can be told apart; there is no test."
     if any(difference.effect is not None for difference in differences):
         yield EFFECT
     if any(difference.seeds_needed is not None for difference in differences):

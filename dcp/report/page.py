@@ -15,7 +15,7 @@ NOTHING = "-"
 SMALL_P = 1e-6  # what is smaller is told as that
 # Of these evaluations the terminal shows only some scores, those that docs/evaluation.md explains; JSON and Markdown
 # have all.
-MAIN = {"spectrum": ("rankme", "participation_ratio", "F_effective_rank", "alignment")}
+MAIN = {"spectrum": ("rankme", "lidar", "participation_ratio", "F_effective_rank", "alignment")}
 
 
 @dataclass(frozen=True)

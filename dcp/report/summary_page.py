@@ -1,13 +1,15 @@
 """One run in words: what it scored beside the encoder before training, whether it collapsed, how fast it was."""
 
-from dcp.comparison.scores import image_interval, score_of
+from collections.abc import Iterator
+
+from dcp.comparison.scores import image_interval, in_order, is_by_layer, score_of
 from dcp.report.page import Grid, Lines, Page, count, duration, figure, is_main, listed, memory, significant, span
-from dcp.runs.records import RunRecord, is_share
+from dcp.runs.records import RunRecord, Scored, is_share
 from dcp.runs.run import Run
 
 GENTLER = "a smaller optimizer.lr with optimizer.warmup_epochs, so that the new projector changes less of the backbone"
 # the terminal has one rank of the features, and one in the diagnosis
-IN_FULL = ("alignment", "participation_ratio", "F_effective_rank")
+IN_FULL = ("alignment", "lidar", "participation_ratio", "F_effective_rank")
 SHOWN = {"rankme": "rank of features (rankme)"}
 
 
@@ -16,8 +18,11 @@ def summary_page(run: Run, *, scores_only: bool = False, every_score: bool = Tru
     record, status, why = run.record, run.status, run.record.why.rstrip(".")
     title = f"{run.path.resolve().name}: {status}"
     scores = Grid("Scores", ("", "score", "95 % interval", run.record.baseline), _scores(run, every_score))
+    baseline = run.record.baseline
+    columns = ("", "kNN", "linear", f"{baseline} kNN", f"{baseline} linear")
+    by_layer = Grid("Top-1 accuracy by layer in %", columns, tuple(_by_layer(run)))
     if scores_only:
-        return Page(title, (scores,))
+        return Page(title, (scores, by_layer))
     if status == "killed":
         again = f"dcp pretrain {run.path / 'recipe.toml'} --runs {run.path.parent} --resume"
         why = f'it was killed (its status says "running", but no process writes to it); continue with {again}'
@@ -25,12 +30,14 @@ def summary_page(run: Run, *, scores_only: bool = False, every_score: bool = Tru
     ended = Lines("", () if status == "done" else (unfinished,))
     images = Lines("Images", tuple(_broken(record)))
     diagnosis, speed = Lines("Diagnosis", tuple(_diagnosis(run))), Lines("Speed", tuple(_speed(record)))
-    return Page(title, (ended, scores, diagnosis, images, speed))
+    return Page(title, (ended, scores, by_layer, diagnosis, images, speed))
 
 
 def _scores(run: Run, every: bool) -> tuple[tuple[str, tuple[tuple[str, ...], ...]], ...]:
     groups = []
     for evaluation, probe in run.probes().items():
+        if is_by_layer(evaluation):
+            continue
         rows = tuple(
             (
                 f"{score} in %" if is_share(score) else score if every else SHOWN.get(score, score),
@@ -44,6 +51,19 @@ def _scores(run: Run, every: bool) -> tuple[tuple[str, tuple[tuple[str, ...], ..
         heading = f"{evaluation}, {count(probe.n, 'test image')}" if probe.n else evaluation
         groups += [(heading, rows)] if rows else []
     return tuple(groups)
+
+
+def _by_layer(run: Run) -> Iterator[tuple[str, tuple[tuple[str, ...], ...]]]:
+    """A row a layer, from the input on: both classifiers, and both before training."""
+    for evaluation, probe in run.probes().items():
+        if is_by_layer(evaluation):
+            layers = dict.fromkeys(score.rpartition(".")[0] for score in in_order(probe))
+            rows = tuple((layer, *_of_layer(probe, layer), *_of_layer(probe.random_encoder, layer)) for layer in layers)
+            yield f"{evaluation}, {count(probe.n, 'test image')}" if probe.n else evaluation, rows
+
+
+def _of_layer(probe: Scored, layer: str) -> list[str]:
+    return [figure(name, score_of(probe, name)) for name in (f"{layer}.knn", f"{layer}.linear")]
 
 
 def _diagnosis(run: Run) -> list[str]:

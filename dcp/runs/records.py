@@ -18,16 +18,19 @@ SCHEMA = 1  # of run.json and of probes/*.json
 LARGEST = 1e300  # what is larger is no measurement, and arithmetic on it overflows
 MOST_SCORES = 10_000  # of all probes of a run
 UNTRAINED, BEFORE = "untrained", "before training"  # the encoder that training started with: random, or from weights
+BY_LAYER = (".knn", ".linear")  # what the names of scores of layers end with
 SCORE_NAME = re.compile(r"[A-Za-z0-9_@.-]{1,200}")  # reports print it
 
 
 def is_share(score: str) -> bool:
     """Whether a score is a share of the test images: it lies in [0, 1] and is shown in percent.
 
-    >>> is_share("top1"), is_share("rankme")
-    (True, False)
+    Of the probes by layer, "layer4.knn" and "layer4.linear" are.
+
+    >>> is_share("top1"), is_share("rankme"), is_share("projector.0.linear")
+    (True, False, True)
     """
-    return score.startswith("top") or "accuracy" in score
+    return score.startswith("top") or "accuracy" in score or score.endswith(BY_LAYER)
 
 
 def _number(value: Any) -> float:

@@ -92,9 +92,9 @@ def waiting(study: Study, runs: Path) -> list[Cell]:
 
 def _missing(run: Run, recipe: Recipe) -> set[str]:
     """Probes that the recipe asks for and the run has not, without those for which its images would need labels."""
-    missing = set(recipe.probe.after) - run.probes().keys()
+    missing = set(recipe.probe.wanted) - run.probes().keys()
     if missing:
         recipe = roots.anchored(recipe, run)
     if not missing or (recipe.probe.data or recipe.data).labelled():
         return missing
-    return {name for name in missing if not catalogue.load("evaluations", name).labels}
+    return {name for name in missing - {"layers"} if not catalogue.load("evaluations", name).labels}

@@ -57,7 +57,7 @@ def check(study: Study, states: Mapping[Cell, State], request: Request) -> dict[
 
                 splits: tuple[Split, ...] = ("train", "test") if placed.probe.data else ("test",)
                 probed = (placed.probe.data or placed.data, splits)
-                if placed.probe.after and probed not in labelled:
+                if placed.probe.wanted and probed not in labelled:
                     probe.loaded(placed, only=splits)  # as a run does before it trains
                     labelled.add(probed)
 

@@ -38,7 +38,7 @@ def train(recipe: Recipe, request: Request) -> Run:
     """
     with failures.in_words(None):
         trainer = Trainer(recipe, request)
-        if recipe.probe.after and trainer.process.is_main:
+        if recipe.probe.wanted and trainer.process.is_main:
             # shows now, not after hours
             loaded(trainer.anchored, only=("train", "test") if recipe.probe.data else ("test",))
     if not trainer.finished:
@@ -73,4 +73,6 @@ def measure(run: Run, request: Request) -> None:
 
 def _missing(run: Run) -> tuple[str, ...]:
     """The probes that the recipe asks for and that have not been made."""
-    return tuple(name for name in run.recipe()["probe"]["after"] if name not in run.probes())
+    probes = run.recipe()["probe"]
+    wanted = [*probes["after"], *(["layers"] if probes.get("layers") else [])]
+    return tuple(name for name in wanted if name not in run.probes())

@@ -20,7 +20,7 @@ from dcp.hardware.device import choose_device, set_determinism
 from dcp.hardware.graph import Graph
 from dcp.hardware.processes import Process
 from dcp.method.algorithm import Outputs
-from dcp.probing import online
+from dcp.probing import layers, online
 from dcp.recipe import build
 from dcp.recipe.layers import flat
 from dcp.recipe.recipe import Recipe
@@ -75,6 +75,7 @@ class Trainer:
         self.process = Process(device, tracker=recipe.run.tracker, folder=str(self.path), say=request.warn)
         set_determinism(recipe.train.deterministic)
         recipe.views.check_blur(recipe.data.view_size)  # before images are fetched
+        layers.check(recipe)
         with self.process.watched(partial(failures.ends_at_once, self.path, None)):
             begun, found = sources.weights(self.anchored, request, self.existing, self.process)
             self.data = self.images()

@@ -683,3 +683,19 @@ def test_a_score_that_only_happens_to_be_near_the_accuracy_is_not_tested_on_its_
         run.write_probe("clustering", {"score": score, "n": 200}, answers(right(100 + run.seed, 200), label))
     methods = {row.score: row.differences[0].method for row in compare(several).scores}
     assert methods == {"accuracy": SEEDS_AND_IMAGES.paired, "nmi": SEEDS.paired}
+
+
+def test_a_spectrum_that_lacks_what_views_say_is_compared_in_its_other_scores(build):
+    older, newer, fewer = (build(name, 0) for name in "abc")
+    older.write_probe("spectrum", {"score": {"rankme": 5.0}, "n": 100, "settings": {"fit": [11, 500]}})
+    score = {"rankme": 6.0, "lidar": 4.0}
+    settings = {"fit": [11, 500], "images": 1000, "views": 10}
+    newer.write_probe("spectrum", {"score": score, "n": 100, "settings": settings})
+    fewer.write_probe("spectrum", {"score": score, "n": 100, "settings": settings | {"views": 4}})
+    lidar, rankme = compare([older, newer]).scores
+    assert (lidar.score, lidar.role, rankme.role) == ("lidar", "descriptive", "descriptive")
+    assert rankme.differences[0].value == 1.0
+    assert lidar.differences[0].why == "no spectrum score of this name in a"
+    assert {row.differences[0].why for row in compare([newer, fewer]).scores} == {
+        "measured differently: views 10 and 4"
+    }

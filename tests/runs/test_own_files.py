@@ -13,7 +13,7 @@ import pytest
 
 from dcp.errors import RequestError
 from dcp.method import weights
-from dcp.probing.features import matrices
+from dcp.probing.features import kept
 from dcp.recipe import build
 from dcp.recipe.recipe import Recipe
 from dcp.runs import checkpoint, encoder, held_folder, json_files, lease, metrics, predictions
@@ -97,7 +97,7 @@ def test_weights_that_are_no_file_are_refused(run: Path, name: str, make: Callab
     replaced(run, name, make)
     opened = Run.open(run)
     with pytest.raises(RequestError, match=f"bad-checkpoint.*{name}"):
-        encoder.load(opened) if name == encoder.FILE else matrices(opened, None)
+        encoder.load(opened) if name == encoder.FILE else kept(opened)
 
 
 @pytest.mark.parametrize(("name", "make"), [("run.json", fifo), ("probes/knn.json", zeros), ("metrics.jsonl", fifo)])
@@ -245,7 +245,7 @@ def test_a_stranger_cannot_have_a_checksum_computed_for_an_hour(
         file.truncate(8 + len(header) + 2**38)  # a file system with holes has room for it in one block
     monkeypatch.setattr(weights, "checksum", lambda *_: pytest.fail("it is computed"))
     with pytest.raises(RequestError, match=r"bad-checkpoint.*it has 274,877,\d+,\d+ bytes instead of at most"):
-        encoder.load(Run.open(run)) if name == encoder.FILE else matrices(Run.open(run), None)
+        encoder.load(Run.open(run)) if name == encoder.FILE else kept(Run.open(run))
     if name == checkpoint.FILE:
         (run / encoder.FILE).unlink()
         said = dcp("pretrain", run / "recipe.toml", "--runs", run.parent, "--resume", "--quiet")

@@ -52,6 +52,7 @@ class Origin:
     size: int  # S, side of its images in pixels
     config: Views  # that it was trained on; their normalisation is the encoder's
     workers: int | None = None  # processes that decode image files; None: as many as pay
+    projector: nn.Sequential | None = None  # [B, D] -> [B, D']; None where the run folder has none
 
 
 @dataclass(frozen=True)

@@ -32,9 +32,12 @@ eigenspace alignment):
 Where eigenvalues of F coincide, any of many eigenvectors will do, and `alignment` depends on which came out;
 `commutator` does not. A learnt W need not be symmetric: its eigenvalues here are those of (W + Wᵀ)/2, and
 asymmetry is ‖W - Wᵀ‖_F / (2‖W‖_F).
+
+Of several views of some test images, `_of_views.py`: LiDAR (Thilak et al. 2024), alignment of the views and uniformity
+(Wang, Isola 2020). `alignment` above is that of F and W; that of views is `view_alignment`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Literal
 
 import torch
@@ -42,10 +45,10 @@ from pydantic import Field, model_validator
 from torch import Tensor
 from torch.nn import functional as fn
 
-from dcp.catalogue import WIDEST, VariantConfig
+from dcp.catalogue import IMAGES, WIDEST, VariantConfig
 from dcp.errors import RunError
 from dcp.method import spectra
-from dcp.probing.evaluations import _ranks, base
+from dcp.probing.evaluations import _of_views, _ranks, base
 from dcp.probing.evaluations.base import Json, Scores, Subject
 
 labels = False
@@ -61,6 +64,8 @@ class Config(VariantConfig):
 
     name: Literal["spectrum"] = "spectrum"
     fit: tuple[Rank, Rank] = Field((11, 500), description="first and last rank of the power-law fit")
+    images: int = Field(1000, ge=2, le=IMAGES, description="at most this many test images for LiDAR and uniformity")
+    views: int = Field(10, ge=2, le=1000, description="number of views of each of them")
 
     @model_validator(mode="after")
     def _check(self) -> "Config":
@@ -110,7 +115,6 @@ def of_features(x: Tensor, fit: tuple[int, int]) -> tuple[dict[str, float], dict
     }
     extra: dict[str, Json] = {
         "rankme": {"n": n, "dim": dim, "biased": n <= dim},
-        "biased": [name for name in BIASED if n <= dim],
         "feature_covariance_eigenvalues": covariance.tolist(),
         "normalized_std": std.tolist(),
         "normalized_std_at_most": dim**-0.5,
@@ -151,7 +155,9 @@ def matrix(M: Tensor | None, symbol: str) -> Tensor | None:
 
 @torch.no_grad()
 def evaluate(subject: Subject, config: Config, *, seed: int) -> Scores:
-    """Ranks of the test features, alignment of F and W; training features and `seed` decide nothing here.
+    """Ranks of the test features, alignment of F and W, and what views say; by `seed` these are drawn.
+
+    Training features decide nothing here. Of features alone there are no views.
 
     Raises:
         RunError: features, F or W are not finite.
@@ -159,5 +165,9 @@ def evaluate(subject: Subject, config: Config, *, seed: int) -> Scores:
     base.check_split(subject.test, "test", labels=False)
     score, extra = of_features(subject.test.x, config.fit)
     more_score, more_extra = of_matrices(matrix(subject.F, "F"), matrix(subject.W, "W"))
+    biased = [*BIASED] if len(subject.test) <= subject.test.x.shape[1] else []
+    of_views, about = _of_views.measured(subject, config.images, config.views, seed)
+    biased += [name for name, what in about.items() if isinstance(what, Mapping) and what.get("biased")]
+    extra |= {**more_extra, **about, "biased": biased}
     settings: dict[str, Json] = {**config.model_dump(mode="json")}
-    return Scores(score | more_score, len(subject.test), settings=settings, extra={**extra, **more_extra})
+    return Scores({**score, **more_score, **of_views}, len(subject.test), settings=settings, extra=extra)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from dcp.comparison.compare import Comparison, ScoreRow
-from dcp.comparison.scores import image_interval, score_of
+from dcp.comparison.scores import image_interval, in_order, score_of
 from dcp.report.charts.canvas import Key
 from dcp.report.charts.estimates import Estimate, Row, draw_estimates
 from dcp.report.html.document import Drawing, Section, bullets, chart_figure, figures
@@ -38,7 +38,7 @@ def scores_of_run(files: RunFiles) -> Section:
     """The same for a single run, whose intervals are over test images."""
     rows = []
     for evaluation, probe in files.probes.items():
-        for score in filter(is_share, probe.score):
+        for score in filter(is_share, in_order(probe)):
             if (value := score_of(probe, score)) is not None:
                 before = score_of(probe.random_encoder, score)
                 estimate = Estimate(0, "", value, image_interval(probe, score), before=before).times(100)
