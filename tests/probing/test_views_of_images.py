@@ -133,7 +133,7 @@ def test_views_are_those_that_the_run_draws_by_seed_epoch_and_number() -> None:
     assert (features, projections) == ("", "projection_")
     for i, row in enumerate(rows.tolist()):
         for view in range(3):
-            pair = apply.two_views(
+            pair = apply.random_views(
                 it.test.images[row : row + 1], torch.tensor([row]), it.config, seed=9, epoch=view // 2, size=it.size
             )
             expected = it.encoder(pair[view % 2])

@@ -34,6 +34,7 @@ from torch.nn import functional as fn
 
 from dcp.data.image_lists import ImageList
 from dcp.data.views import apply
+from dcp.data.views.config import Local
 from dcp.method import spectra
 from dcp.probing.evaluations import base
 from dcp.probing.evaluations.base import Features, Json, Origin, Subject
@@ -97,16 +98,17 @@ def chosen(n: int, count: int) -> Tensor:
 
 
 def pixels(origin: Origin, rows: Tensor, epoch: int, seed: int) -> Tensor:
-    """Both views of the test images `rows` in an epoch, [len(rows), 2, C, S, S] on the encoder's device.
+    """The first two views of the test images `rows` in an epoch, [len(rows), 2, C, S, S] on the encoder's device.
 
     They are drawn as those of training images are, by (seed, epoch, row); training also rounds crops of image files to
     bytes.
     """
     device, images = next(origin.encoder.parameters()).device, origin.test.images
+    config = origin.config.model_copy(update={"count": 2, "local": Local()})
 
     def both(some: Tensor, index: Tensor) -> Tensor:
         where = {"seed": seed, "epoch": epoch, "size": origin.size}
-        return torch.stack(apply.two_views(some.to(device), index, origin.config, **where), 1)
+        return torch.stack(apply.random_views(some.to(device), index, config, **where), 1)
 
     if isinstance(images, ImageList):
         return torch.cat([both(images.decode(int(i)).unsqueeze(0), i.view(1)) for i in rows])
