@@ -30,6 +30,7 @@ GROUPS = (
     "profile",
     "byol",
     "several",
+    "many_views",
     "malloc",
     "predictors",
     "objectives",
