@@ -28,7 +28,6 @@ from dcp.runs.run import Run
 KIND = "formats"
 KEPT = 0.875  # of the short side, as `resize_center` has it
 TRIED = 4  # images
-LIBRARIES = ("timm", "torchvision")  # words of network.weights that are no paths
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +125,7 @@ class Subject:
             for section in sections:
                 place = place.get(section) or {}
             place.pop(name, None)
-        if table["network"].get("weights") not in (None, "", *LIBRARIES):
+        if table["network"].get("weights") not in (None, "", *weights.LIBRARIES):
             del table["network"]["weights"]
         return table
 
