@@ -11,6 +11,7 @@ An image takes 22 bytes and its name. What belongs together in a tar: `dcp.data.
 import hashlib
 import json
 import os
+import re
 import secrets
 import sys
 import time
@@ -23,7 +24,7 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import load, save
 
-from dcp.data.folders import Folder
+from dcp.data.folders import Folder, platform_cache
 from dcp.data.regular_files import open_regular
 from dcp.data.shard_scan import Part, scan
 from dcp.data.shards import Stamp
@@ -31,8 +32,9 @@ from dcp.data.tars import BadTar, Tar
 from dcp.errors import LFS_POINTER, Problems, RequestError, not_fetched, printable
 
 FILE = "dcp-index.safetensors"
-VERSION = 1
+VERSION = 2
 READERS = 8  # tars whose headers are read at a time: what takes long is a disk far away
+STALE_AFTER_S = 3600.0  # an index is written in seconds
 PATIENCE_S = 10.0  # between two words on how far it is
 COLUMNS = {"offset": np.int64, "size": np.int64, "label": np.int32, "length": np.uint16, "name": np.uint8}
 
@@ -47,6 +49,7 @@ def of(folder: Folder, tars: Sequence[str]) -> tuple[list[Part], tuple[str, ...]
     places = [Path(folder) / FILE, _elsewhere(folder)]
     known: dict[Stamp, Part] = {}
     for place in reversed(places):
+        _sweep(place)
         known |= {part.stamp: part for part in _read(place)}
     new = [stamp for stamp in stamps if stamp not in known]
     if not new:
@@ -60,16 +63,10 @@ def of(folder: Folder, tars: Sequence[str]) -> tuple[list[Part], tuple[str, ...]
     return parts, (printable(f"index of {images:,} images in {len(parts):,} tar files made in {took:.1f} s: {kept}"),)
 
 
-def cache_folder() -> Path:
-    """Where programs of this platform keep what can be made again."""
-    caches = {"win32": os.environ.get("LOCALAPPDATA") or "~/AppData/Local", "darwin": "~/Library/Caches"}
-    cache = caches.get(sys.platform) or os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(os.path.expanduser(cache)) / "dcp"  # noqa: PTH111 - unlike Path's, it never raises
-
-
 def _elsewhere(folder: Folder) -> Path:
     path = os.fsencode(os.path.realpath(folder))
-    return cache_folder() / "shards" / f"{hashlib.sha256(path).hexdigest()[:16]}.safetensors"
+    cache = Path(os.path.expanduser(platform_cache()))  # noqa: PTH111 - unlike Path's, it never raises
+    return cache / "dcp/shards" / f"{hashlib.sha256(path).hexdigest()[:16]}.safetensors"
 
 
 def _stamp(folder: Folder, name: str) -> Stamp:
@@ -142,6 +139,17 @@ def _read(path: Path) -> list[Part]:
         return parts if len({part.stamp.name for part in parts}) == len(parts) else []
     except Exception:  # whatever somebody has put there: it is made again
         return []
+
+
+def _sweep(place: Path) -> None:
+    """Remove what killed processes left when they wrote an index here, an hour ago or longer."""
+    pattern = re.compile(rf"\.{re.escape(place.name)}\.[0-9]+-[0-9a-f]{{8}}\.tmp")
+    with suppress(OSError), os.scandir(place.parent) as entries:
+        for entry in entries:
+            if pattern.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+                age_s = time.time() - entry.stat(follow_symlinks=False).st_mtime
+                if age_s >= STALE_AFTER_S:
+                    os.unlink(entry.path)  # noqa: PTH108
 
 
 def _write(places: Iterable[Path], parts: Sequence[Part]) -> Path | None:

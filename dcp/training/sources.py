@@ -7,7 +7,9 @@ from torch import Tensor
 
 from dcp.data import statistics
 from dcp.data.datasets import base as datasets
+from dcp.data.loader import worker_count
 from dcp.hardware.processes import Process
+from dcp.method.weights import LIBRARIES
 from dcp.recipe.recipe import Recipe
 from dcp.runs import starting
 from dcp.runs.run import Run
@@ -25,7 +27,8 @@ def images(recipe: Recipe, run: Run | None, process: Process) -> datasets.Datase
     recorded = run and run.record.data.model_extra
     config, makes = datasets.settled(recipe.data, recorded), recipe.data.download or recipe.data.prepares
     data = _in_turn(lambda: datasets.load(config, "pretrain"), process, makes=makes)
-    return statistics.noted(data, recipe.views, size=recipe.data.view_size, recorded=recorded)
+    workers = worker_count(recipe.train.workers, process.count)
+    return statistics.noted(data, recipe.views, size=recipe.data.view_size, recorded=recorded, workers=workers)
 
 
 def weights(
@@ -41,7 +44,7 @@ def weights(
     if run is not None:
         return starting.kept(run, recipe), None
     word, backbone = recipe.network.weights, recipe.network.backbone
-    fetched = word in starting.LIBRARIES
+    fetched = word in LIBRARIES
     if fetched and process.is_main:
         request.say(f"weights of {word} for {backbone}: from its cache, or fetched now")
     found = _in_turn(lambda: starting.find(recipe, request.runs), process, makes=fetched)

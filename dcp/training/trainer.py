@@ -98,7 +98,7 @@ class Trainer:
     @property
     def remarks(self) -> tuple[str, ...]:
         """What a person should know of the images and of the weights that training begins with."""
-        return (*self.data.remarks, *(() if self.start is None else self.start.remarks))
+        return (*self.data.remarks, *(() if self.start is None else self.start.remarks_beside(self.views.statistics())))
 
     @property
     def finished(self) -> bool:
