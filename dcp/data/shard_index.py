@@ -15,9 +15,10 @@ import re
 import secrets
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,21 @@ FILE = "dcp-index.safetensors"
 VERSION = 2
 READERS = 8  # tars whose headers are read at a time: what takes long is a disk far away
 STALE_AFTER_S = 3600.0  # an index is written in seconds
-PATIENCE_S = 10.0  # between two words on how far it is
+PATIENCE_S, PATIENCE_SHARE = 10.0, 0.25  # between two words on how far it is; later a share of the time until then
 COLUMNS = {"offset": np.int64, "size": np.int64, "label": np.int32, "length": np.uint16, "name": np.uint8}
+
+Say = Callable[[str], None]
+_say: ContextVar[Say | None] = ContextVar("_say", default=None)
+
+
+@contextmanager
+def told(say: Say) -> Iterator[None]:
+    """In this block `say` is told how far an index is; elsewhere standard error is, where it is a terminal."""
+    before = _say.set(say)
+    try:
+        yield
+    finally:
+        _say.reset(before)
 
 
 def of(folder: Folder, tars: Sequence[str]) -> tuple[list[Part], tuple[str, ...]]:
@@ -84,19 +98,25 @@ def _bad(what: str, folder: Folder, name: str) -> RequestError:
 
 def _scanned(folder: Folder, stamps: Sequence[Stamp]) -> list[Part]:
     """The same of tars whose headers are read now."""
-    parts, problems, spoke = list[Part](), list[RequestError](), time.monotonic()
+    parts, problems, began = list[Part](), list[RequestError](), time.monotonic()
+    say, spoke = _say.get() or (_to_terminal if sys.stderr.isatty() else None), began
     with ThreadPoolExecutor(READERS) as pool:
         for number, found in enumerate(pool.map(lambda stamp: _attempt(folder, stamp), stamps), start=1):
             if isinstance(found, RequestError):
                 problems.append(found)
             else:
                 parts.append(found)
-            if time.monotonic() - spoke > PATIENCE_S and sys.stderr.isatty():
-                spoke = time.monotonic()
-                sys.stderr.write(f"index of the tar files in {printable(str(folder))}: {number:,} of {len(stamps):,}\n")
+            now = time.monotonic()
+            if say is not None and now - spoke > max(PATIENCE_S, PATIENCE_SHARE * (now - began)):
+                spoke = now
+                say(f"index of the tar files in {printable(str(folder))}: {number:,} of {len(stamps):,}")
     if problems:
         raise problems[0] if len(problems) == 1 else Problems(problems)
     return parts
+
+
+def _to_terminal(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
 
 
 def _attempt(folder: Folder, stamp: Stamp) -> Part | RequestError:

@@ -93,7 +93,7 @@ class Trainer:
 
     def images(self) -> Dataset:
         """The images that are trained on."""
-        return sources.images(self.anchored, self.existing, self.process)
+        return sources.images(self.anchored, self.request, self.existing, self.process)
 
     @property
     def remarks(self) -> tuple[str, ...]:
