@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,26 @@ def test_the_page_on_the_architecture_has_a_row_for_each_room_and_names_files_th
     assert rows == [name for name in ROOMS if name != "__main__"]
     for name in re.findall(r"`([a-z_]+/[a-z_/]*(?:\.py)?)`", page):
         assert (PACKAGE.parent / name).exists() or list(PACKAGE.rglob(name.rstrip("/"))), name
+
+
+def names_listed(path: Path) -> set[frozenset[str]]:
+    """The lists of names in a file: those with a name of their own, and others of four names or more; no types."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    named = {node.value for node in tree.body if isinstance(node, ast.Assign)}
+    types = {node.slice for node in ast.walk(tree) if isinstance(node, ast.Subscript)}  # mypy compares these
+    lists = [n for n in ast.walk(tree) if isinstance(n, ast.Tuple | ast.List | ast.Set) and n not in types]
+    words = [(node, [each.value for each in node.elts if isinstance(each, ast.Constant)]) for node in lists]
+    return {
+        frozenset(names)
+        for node, names in words
+        if len(names) == len(node.elts) >= (2 if node in named else 4) and all(isinstance(name, str) for name in names)
+    }
+
+
+def test_no_list_of_names_stands_in_two_files() -> None:
+    counted = Counter(names for path in FILES for names in names_listed(path))
+    assert len(counted) > 50
+    assert [sorted(names) for names, count in counted.items() if count > 1] == []
 
 
 def test_no_file_is_called_utils_and_none_is_long() -> None:

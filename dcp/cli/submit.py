@@ -29,13 +29,17 @@ SHORT = {
 OURS = {  # and those that have a meaning here, with what to write for them
     "array": "--share N says how many jobs there are",
     "nodes": "a job is one process on one node; --processes N trains with several there",
-    "ntasks": "a job is one process; --processes N trains with several",
+    **dict.fromkeys(
+        ("ntasks", *(f"ntasks-per-{each}" for each in ("node", "gpu", "core", "socket", "tres"))),
+        "a job is one process; --processes N trains with several",
+    ),
     **dict.fromkeys(("output", "error", "open-mode"), "the logs lie beside the study: RUNS/STUDY/slurm"),
     **dict.fromkeys(("signal", "requeue", "no-requeue"), "jobs are told 90 s before their time is up, and go on later"),
     "wrap": "the command is this one",
 }
 LIMIT = re.compile(r"(?:(?P<d>\d+)-)?(?P<a>\d+)(?::(?P<b>\d+))?(?::(?P<c>\d+))?")
 EXAMPLE = "dcp pretrain STUDY --submit slurm -- --partition=gpu --time=4:00:00 --gpus=1 --cpus-per-task=8"
+READ = ("time", "job-name", "cpus-per-task")  # options that are not handed on as they are
 REQUEUED = 10**6  # times at most; each goes on
 
 
@@ -103,7 +107,9 @@ def slurm(words: Sequence[str], options: Sequence[str], *, count: int, name: str
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     executor = submitit.SlurmExecutor(folder=folder, max_num_timeout=REQUEUED)
     executor.update_parameters(job_name=str(given.pop("job-name", name)), time=minutes, array_parallelism=count)
-    executor.update_parameters(additional_parameters=given)
+    # Since 22.05 srun does not take the cores from sbatch; and with them alone it may start as many tasks as fit.
+    srun = ["--ntasks=1", *(f"--{name}={given[name]}" for name in ("cpus-per-task",) if name in given)]
+    executor.update_parameters(additional_parameters={**given, "ntasks": 1}, srun_args=srun)
     try:
         with executor.batch():
             shares = [f"{number}/{count}" for number in range(count)]
@@ -143,8 +149,9 @@ def _options(words: Sequence[str]) -> dict[str, Any]:
             continue
         else:
             name, value = "", None
-        if name in OURS or not name:
-            hint = OURS.get(name, f"options of sbatch, the long ones. E.g. {EXAMPLE}")
+        whole = next((long for long in (*OURS, *READ) if name and long.startswith(name)), name)
+        if name in OURS or whole != name or not name:  # sbatch takes the beginning of a name, too
+            hint = OURS.get(whole, f"options of sbatch, the long ones, written out. E.g. {EXAMPLE}")
             what = f'"{word}" cannot be given to sbatch here'
             raise RequestError(what, slug="bad-option", where="--submit slurm", hint=hint)
         given[name], waiting = (True, name) if value is None else (value, "")
@@ -166,7 +173,10 @@ def _minutes(text: str) -> int:
         seconds = int(match["d"] or 0) * 86400 + numbers[0] * 3600 + numbers[1] * 60 + numbers[2]
     else:
         seconds = numbers[0] * 60 + numbers[1]
-    return max(-(-seconds // 60), 1)
+    if seconds == 0:  # for Slurm: no limit
+        hint = "How long may a job take? When its time is up it saves, and goes on in the next."
+        raise RequestError(f'--time is "{text}"', slug="bad-option", where="--submit slurm", hint=hint)
+    return -(-seconds // 60)
 
 
 def check_system(name: str) -> None:

@@ -10,6 +10,7 @@ is opened, whatever a header names.
 
 import logging
 import os
+from collections.abc import Sequence
 from math import prod
 from typing import Any, BinaryIO, NamedTuple
 
@@ -17,14 +18,19 @@ import numpy as np
 import numpy.typing as npt
 
 from dcp.data.grey_levels import NODATA, Range
-from dcp.data.image_files import check_size
+from dcp.data.image_files import SMALLER, check_size
 from dcp.data.layout import MOST
 from dcp.errors import missing_package
 
 NPY = b"\x93NUMPY"
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 ORIENTATION, PHOTOMETRIC, COLOUR = 274, 262, 2  # tags of a TIFF; the photometric interpretation of red, green and blue
+LARGEST = 2**30  # bytes of an image's values: three channels of float32 at the most pixels that are decoded
 PAGES = "IQ"  # what tifffile calls an axis of pages that mean nothing to it
+
+
+class WrongChannels(ValueError):
+    """A file has another number of channels than the recipe says."""
 
 
 class Raw(NamedTuple):
@@ -59,7 +65,8 @@ def from_npy(file: BinaryIO, channels: int) -> Raw:
     """The array in an open .npy file.
 
     Raises:
-        ValueError: it holds no image of so many channels, or less than its header promises.
+        WrongChannels: it has others.
+        ValueError: it holds no image, more than is decoded, or less than its header promises.
     """
     headers = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
     try:
@@ -69,6 +76,8 @@ def from_npy(file: BinaryIO, channels: int) -> Raw:
     _check_type(dtype)
     height, width, count = _of_image(shape, channels)
     check_size(height, width)
+    check_channels(count, channels, colour=count == 3)
+    _check_bytes(shape, dtype)
     start = file.tell()
     there, promised = file.seek(0, os.SEEK_END) - start, prod(shape) * dtype.itemsize
     if there < promised:
@@ -77,6 +86,25 @@ def from_npy(file: BinaryIO, channels: int) -> Raw:
     values = np.frombuffer(file.read(promised), dtype=dtype).reshape(shape, order="F" if by_columns else "C")
     values = values.astype(dtype.newbyteorder("="), copy=False)
     return Raw(values.reshape(height, width, count), own_range(values.dtype), colour=count == 3)
+
+
+def check_channels(count: int, wanted: int, *, colour: bool) -> None:
+    """WrongChannels where so many channels are neither as many as are wanted, nor grey for colours, nor the reverse.
+
+    Args:
+        count: of a file.
+        wanted: `data.channels`.
+        colour: whether those of the file are red, green and blue.
+    """
+    if count != wanted and not (count == 1 and wanted == 3) and not (count == 3 and wanted == 1 and colour):
+        channels = f"{count} channel{'' if count == 1 else 's'}"
+        raise WrongChannels(f"it has {channels}, and data.channels is {wanted}")
+
+
+def _check_bytes(shape: Sequence[int], dtype: np.dtype[Any]) -> None:
+    """ValueError for values that would take more memory than `LARGEST`."""
+    if (taken := prod(shape) * dtype.itemsize) > LARGEST:
+        raise ValueError(f"its values take {taken:,} bytes, more than the {LARGEST:,} that dcp decodes; {SMALLER}")
 
 
 def _check_type(dtype: np.dtype[Any]) -> None:
@@ -103,7 +131,8 @@ def from_tiff(file: BinaryIO, channels: int) -> Raw:
 
     Raises:
         MissingExtra: tifffile is not installed.
-        ValueError: it holds no image of so many channels.
+        WrongChannels: it has others.
+        ValueError: it holds no image, or more than is decoded.
         Exception: whatever tifffile meets.
     """
     try:
@@ -124,10 +153,13 @@ def from_tiff(file: BinaryIO, channels: int) -> Raw:
         check_size(shape[axes.index("Y")], shape[axes.index("X")])
         if count != channels and count > MOST:
             raise ValueError(f"it has {count} channels or pages, and {MOST} channels are the most")
-        _check_type(np.dtype(series.dtype))
-        values = np.asarray(series.asarray()).reshape(shape)
-        tags = {number: page.tags[number].value for number in (ORIENTATION, NODATA) if number in page.tags}
         colour, bits = page.photometric == COLOUR, page.bitspersample
+        check_channels(count, channels, colour=colour)
+        _check_type(np.dtype(series.dtype))
+        for part in (shape, page.chunks):  # a strip or a tile may be larger than the image
+            _check_bytes(part, np.dtype(series.dtype))
+        values = np.asarray(series.asarray(maxworkers=1)).reshape(shape)  # a reader is one of many, each with one core
+        tags = {number: page.tags[number].value for number in (ORIENTATION, NODATA) if number in page.tags}
     if axes == "YX":
         values = values[..., None]
     elif axes.endswith("YX"):

@@ -1,5 +1,6 @@
 """What is said of an image file that cannot be used."""
 
+from errno import EMFILE, ENFILE
 from typing import NamedTuple
 
 from dcp.errors import NotFetched, RunError, printable
@@ -29,6 +30,10 @@ class Undecodable(RunError):
 
 def broken(shown: str, error: Exception, mending: Mending = TRAINED) -> RunError:
     """The error for an image of this name that cannot be used, with Pillow's or the system's reason."""
+    if isinstance(error, OSError) and error.errno in (EMFILE, ENFILE):  # nothing is wrong with the image
+        what = f"cannot read an image: {error.strerror}"
+        hint = "Raise the limit (ulimit -n), or close what else has files open, and go on with --resume."
+        return RunError(what, slug="too-many-files", where=printable(shown), hint=hint)
     kind: type[RunError] = RunError
     hint = mending.hint
     if isinstance(error, FileNotFoundError | NotADirectoryError):

@@ -11,15 +11,17 @@ from torch import Tensor
 from dcp.data.datasets.base import Dataset
 from dcp.data.image_lists import ImageList
 from dcp.data.loader import worker_count
-from dcp.data.readers import PROBES, decoded
+from dcp.data.readers import PROBES, Advice, decoded
 from dcp.data.views.files import resize_center
 
 BATCH = 256
 SMALL = 8  # side of pixels at which nobody looks
 
 
-def pixels(data: Dataset, size: int, workers: int | None = None) -> Iterator[Tensor]:
+def pixels(data: Dataset, size: int, workers: int | None = None, advice: Advice = PROBES) -> Iterator[Tensor]:
     """[B, C, size, size] of the images' type, batch after batch, in order; so many `workers` read files, or one a core.
+
+    `advice` is what helps where one of them is lost.
 
     Raises:
         RunError: an image file is broken, or a process that reads them has ended or stalled.
@@ -31,7 +33,7 @@ def pixels(data: Dataset, size: int, workers: int | None = None) -> Iterator[Ten
     parts = torch.arange(len(data)).split(BATCH)
     keys = (torch.stack([torch.zeros_like(part), part], dim=1) for part in parts)
     readers, pin = min(worker_count(workers, 1), len(parts)), torch.cuda.is_available()
-    yield from decoded(Centres(data.images, size), keys, most=BATCH, readers=readers, pin=pin, advice=PROBES)
+    yield from decoded(Centres(data.images, size), keys, most=BATCH, readers=readers, pin=pin, advice=advice)
 
 
 def decodable(data: Dataset, workers: int | None = None) -> Dataset:

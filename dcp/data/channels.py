@@ -24,7 +24,7 @@ from PIL import Image
 from torch import Tensor
 
 from dcp.data import grey_levels, image_files
-from dcp.data.array_files import NPY, TIFF, Raw, from_npy, from_tiff, pillow_reads
+from dcp.data.array_files import NPY, TIFF, Raw, check_channels, from_npy, from_tiff, pillow_reads
 from dcp.data.grey_levels import HINT, NO_RANGE, Range
 from dcp.data.image_files import Source, opened, orientation, rgb
 from dcp.data.layout import RGB, Layout
@@ -43,10 +43,6 @@ UPRIGHT: dict[int, Callable[[npt.NDArray[Any]], npt.NDArray[Any]]] = {  # EXIF o
     7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
     8: lambda a: a[:, ::-1].swapaxes(0, 1),
 }
-
-
-class WrongChannels(ValueError):
-    """A file has another number of channels than the recipe says."""
 
 
 def pixels(source: Source, given: Range | None, layout: Layout) -> Tensor:
@@ -139,9 +135,8 @@ def fitting(raw: Raw, layout: Layout) -> Raw:
     if count == 3 and wanted == 1 and raw.colour:
         luma = values.astype(np.float64) @ np.array(LUMA)
         values = (luma.round() if values.dtype.kind in "ui" else luma).astype(values.dtype)[..., None]
-    elif count != wanted and not (count == 1 and wanted == 3):
-        channels = f"{count} channel{'' if count == 1 else 's'}"
-        raise WrongChannels(f"it has {channels}, and data.channels is {wanted}")
+    else:
+        check_channels(count, wanted, colour=raw.colour)
     turn = UPRIGHT.get(raw.orientation)
     return raw._replace(values=values if turn is None else turn(values), orientation=1)
 

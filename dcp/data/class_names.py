@@ -3,7 +3,7 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from dcp.data.folders import Folder
 from dcp.data.regular_files import open_regular
@@ -11,37 +11,55 @@ from dcp.errors import RequestError, printable
 
 FILES = ("classes.txt", "classes.json")
 LARGEST = 2**24  # bytes of such a file
-_WHOLE = re.compile(r"-?[0-9]+")
+_WHOLE = re.compile(r"[+-]?[0-9]{1,20}")  # any number of 64 bits
 
 
 def classes(labels: Sequence[str], named: Mapping[int, str] | None, where: str) -> dict[str, str]:
     """Names of the classes by label, in the order of the classes: numbers by size, names by the alphabet.
 
-    >>> classes(["10", "9"], {9: "cat", 10: "dog"}, "")
-    {'9': 'cat', '10': 'dog'}
+    >>> classes(["10", "09"], {9: "cat", 10: "dog"}, "")
+    {'09': 'cat', '10': 'dog'}
 
     Args:
-        labels: all that there are, each once.
+        labels: all that there are, as they are written, each once.
         named: names of numbers, where somebody gave some.
         where: what messages name.
 
     Raises:
-        RequestError: "bad-label", a label without a name.
+        RequestError: "bad-label", a label without a name, or as `by_number`.
     """
-    if not all(map(_WHOLE.fullmatch, labels)):
+    written = by_number(labels, where)
+    if len(written) < len(labels):
         if named is not None and (odd := sorted(set(labels) - set(named.values()))):
             raise bad(f'the label "{odd[0]}" is not among the {len(named):,} names of classes', where)
         order = {name: number for number, name in (named or {}).items()}
         return {label: label for label in sorted(labels, key=lambda label: (order.get(label, 0), label))}
-    numbers = sorted(map(int, labels))
+    in_order = sorted(written)
     if named is None:
-        return {str(number): str(number) for number in numbers}
-    if odd_numbers := [number for number in numbers if number not in named]:
+        return {written[number]: str(number) for number in in_order}
+    if odd_numbers := [number for number in in_order if number not in named]:
         raise bad(f"the label {odd_numbers[0]} has no name: {len(named):,} classes are named", where)
-    count = Counter(named[number] for number in numbers)  # ImageNet has two kinds of cranes
+    count = Counter(named[number] for number in in_order)  # ImageNet has two kinds of cranes
     return {
-        str(number): named[number] if count[named[number]] == 1 else f"{named[number]} ({number})" for number in numbers
+        written[number]: named[number] if count[named[number]] == 1 else f"{named[number]} ({number})"
+        for number in in_order
     }
+
+
+def by_number(labels: Iterable[str], where: str) -> dict[int, str]:
+    """Those of some labels that are whole numbers, as they are written, by the number.
+
+    >>> by_number(["10", "09", "cat"], "")
+    {9: '09', 10: '10'}
+
+    Raises:
+        RequestError: "bad-label", two are the same number: nobody can say whether they are one class.
+    """
+    written: dict[int, str] = {}
+    for label in sorted(labels):
+        if _WHOLE.fullmatch(label) and (other := written.setdefault(int(label), label)) != label:
+            raise bad(f'the labels "{other}" and "{label}" are one number, written in two ways', where)
+    return written
 
 
 def read(root: Folder) -> dict[int, str] | None:

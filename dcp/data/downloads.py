@@ -7,9 +7,12 @@ An archive is unpacked in a folder of its own, and nothing in it may lead out of
 """
 
 import hashlib
+import re
+import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
@@ -27,6 +30,7 @@ if TYPE_CHECKING:  # importing torchvision takes seconds, and reading a recipe n
 
 LARGEST = 3 << 30  # bytes; the largest file of these data sets, STL-10's unlabelled images, has 2.8 GB
 PART = 1 << 20
+STALE_AFTER_S = 86400.0  # whatever the network, something is written within a day
 
 
 @dataclass(frozen=True)
@@ -134,6 +138,7 @@ def fetch(place: Place, archive: str, md5: str) -> None:
 
     with in_plain_words(place):
         Path(place.root).mkdir(parents=True, exist_ok=True)
+        _sweep(place, archive)
         with tempfile.TemporaryDirectory(prefix=f".{place.name}-", dir=place.root) as beside:
             path = Path(place.root) / archive
             if not path.is_file() or _md5(path) != md5:
@@ -150,6 +155,18 @@ def fetch(place: Place, archive: str, md5: str) -> None:
             if not (unpacked / place.folder.name).is_dir():
                 raise place.damaged_archive(f"it does not hold {place.folder.name}/")
             archives.move(unpacked / place.folder.name, Path(place.folder))
+
+
+def _sweep(place: Place, archive: str) -> None:
+    """Remove what killed processes left when they fetched this data set: where nothing was written for a day."""
+    pattern = re.compile(rf"\.{re.escape(place.name)}-[a-z0-9_]{{8}}")
+    for folder in [each for each in Path(place.root).iterdir() if pattern.fullmatch(each.name)]:
+        with suppress(OSError):
+            if folder.is_symlink() or {path.name for path in folder.iterdir()} - {archive, "unpacked"}:
+                continue
+            latest = max(path.lstat().st_mtime for path in (folder, *folder.rglob("*")))
+            if time.time() - latest >= STALE_AFTER_S:
+                shutil.rmtree(folder)
 
 
 def _checked(place: Place, sums: Mapping[str, str], wanted: Sequence[str]) -> Original:

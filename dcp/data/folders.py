@@ -1,6 +1,7 @@
 """A folder of data, and what messages call it."""
 
 import os
+import sys
 
 
 class Folder:
@@ -35,3 +36,9 @@ class Folder:
     def name(self) -> str:
         """The last part of the path."""
         return os.path.basename(self._path)  # noqa: PTH119
+
+
+def platform_cache() -> str:
+    """Where programs of this platform keep what can be made again; it may begin with `~`."""
+    caches = {"win32": os.environ.get("LOCALAPPDATA") or "~/AppData/Local", "darwin": "~/Library/Caches"}
+    return caches.get(sys.platform) or os.environ.get("XDG_CACHE_HOME") or "~/.cache"

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from dcp.data import array_files, channels
-from dcp.data.array_files import Raw
+from dcp.data.array_files import Raw, WrongChannels
 from dcp.data.grey_levels import Range
 from dcp.data.image_files import in_words, rgb
 from dcp.data.layout import RGB, WHITE, Layout
@@ -101,7 +101,7 @@ def _of_pillow(image: Image.Image, layout: Layout, grey: Range | None, where: st
     try:
         raw = channels.fitting(channels.from_pillow(image, layout), layout)
         return torch.from_numpy(channels.levels(raw, grey, layout)).permute(2, 0, 1)
-    except channels.WrongChannels as error:
+    except WrongChannels as error:
         raise _refused(f"a PIL image, {image.mode}: {error}", layout, where) from None
 
 

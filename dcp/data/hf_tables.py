@@ -119,7 +119,7 @@ def labels(table: Any, column: str, shown: str) -> Any:
     """
     values = table.select_columns([column]).with_format("arrow")[:][column].combine_chunks()
     missing = np.asarray(values.is_null())
-    array = values.fill_null(-1 if str(values.type).startswith(("int", "uint")) else "").to_numpy(zero_copy_only=False)
+    array = values.fill_null(0 if str(values.type).startswith(("int", "uint")) else "").to_numpy(zero_copy_only=False)
     if array.dtype.kind in "iu":
         missing |= array == -1  # as the library marks them
     if missing.all():

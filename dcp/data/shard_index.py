@@ -11,19 +11,21 @@ An image takes 22 bytes and its name. What belongs together in a tar: `dcp.data.
 import hashlib
 import json
 import os
+import re
 import secrets
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from safetensors.numpy import load, save
 
-from dcp.data.folders import Folder
+from dcp.data.folders import Folder, platform_cache
 from dcp.data.regular_files import open_regular
 from dcp.data.shard_scan import Part, scan
 from dcp.data.shards import Stamp
@@ -31,10 +33,24 @@ from dcp.data.tars import BadTar, Tar
 from dcp.errors import LFS_POINTER, Problems, RequestError, not_fetched, printable
 
 FILE = "dcp-index.safetensors"
-VERSION = 1
+VERSION = 2
 READERS = 8  # tars whose headers are read at a time: what takes long is a disk far away
-PATIENCE_S = 10.0  # between two words on how far it is
+STALE_AFTER_S = 3600.0  # an index is written in seconds
+PATIENCE_S, PATIENCE_SHARE = 10.0, 0.25  # between two words on how far it is; later a share of the time until then
 COLUMNS = {"offset": np.int64, "size": np.int64, "label": np.int32, "length": np.uint16, "name": np.uint8}
+
+Say = Callable[[str], None]
+_say: ContextVar[Say | None] = ContextVar("_say", default=None)
+
+
+@contextmanager
+def told(say: Say) -> Iterator[None]:
+    """In this block `say` is told how far an index is; elsewhere standard error is, where it is a terminal."""
+    before = _say.set(say)
+    try:
+        yield
+    finally:
+        _say.reset(before)
 
 
 def of(folder: Folder, tars: Sequence[str]) -> tuple[list[Part], tuple[str, ...]]:
@@ -47,6 +63,7 @@ def of(folder: Folder, tars: Sequence[str]) -> tuple[list[Part], tuple[str, ...]
     places = [Path(folder) / FILE, _elsewhere(folder)]
     known: dict[Stamp, Part] = {}
     for place in reversed(places):
+        _sweep(place)
         known |= {part.stamp: part for part in _read(place)}
     new = [stamp for stamp in stamps if stamp not in known]
     if not new:
@@ -60,16 +77,10 @@ def of(folder: Folder, tars: Sequence[str]) -> tuple[list[Part], tuple[str, ...]
     return parts, (printable(f"index of {images:,} images in {len(parts):,} tar files made in {took:.1f} s: {kept}"),)
 
 
-def cache_folder() -> Path:
-    """Where programs of this platform keep what can be made again."""
-    caches = {"win32": os.environ.get("LOCALAPPDATA") or "~/AppData/Local", "darwin": "~/Library/Caches"}
-    cache = caches.get(sys.platform) or os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(os.path.expanduser(cache)) / "dcp"  # noqa: PTH111 - unlike Path's, it never raises
-
-
 def _elsewhere(folder: Folder) -> Path:
     path = os.fsencode(os.path.realpath(folder))
-    return cache_folder() / "shards" / f"{hashlib.sha256(path).hexdigest()[:16]}.safetensors"
+    cache = Path(os.path.expanduser(platform_cache()))  # noqa: PTH111 - unlike Path's, it never raises
+    return cache / "dcp/shards" / f"{hashlib.sha256(path).hexdigest()[:16]}.safetensors"
 
 
 def _stamp(folder: Folder, name: str) -> Stamp:
@@ -87,19 +98,25 @@ def _bad(what: str, folder: Folder, name: str) -> RequestError:
 
 def _scanned(folder: Folder, stamps: Sequence[Stamp]) -> list[Part]:
     """The same of tars whose headers are read now."""
-    parts, problems, spoke = list[Part](), list[RequestError](), time.monotonic()
+    parts, problems, began = list[Part](), list[RequestError](), time.monotonic()
+    say, spoke = _say.get() or (_to_terminal if sys.stderr.isatty() else None), began
     with ThreadPoolExecutor(READERS) as pool:
         for number, found in enumerate(pool.map(lambda stamp: _attempt(folder, stamp), stamps), start=1):
             if isinstance(found, RequestError):
                 problems.append(found)
             else:
                 parts.append(found)
-            if time.monotonic() - spoke > PATIENCE_S and sys.stderr.isatty():
-                spoke = time.monotonic()
-                sys.stderr.write(f"index of the tar files in {printable(str(folder))}: {number:,} of {len(stamps):,}\n")
+            now = time.monotonic()
+            if say is not None and now - spoke > max(PATIENCE_S, PATIENCE_SHARE * (now - began)):
+                spoke = now
+                say(f"index of the tar files in {printable(str(folder))}: {number:,} of {len(stamps):,}")
     if problems:
         raise problems[0] if len(problems) == 1 else Problems(problems)
     return parts
+
+
+def _to_terminal(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
 
 
 def _attempt(folder: Folder, stamp: Stamp) -> Part | RequestError:
@@ -142,6 +159,17 @@ def _read(path: Path) -> list[Part]:
         return parts if len({part.stamp.name for part in parts}) == len(parts) else []
     except Exception:  # whatever somebody has put there: it is made again
         return []
+
+
+def _sweep(place: Path) -> None:
+    """Remove what killed processes left when they wrote an index here, an hour ago or longer."""
+    pattern = re.compile(rf"\.{re.escape(place.name)}\.[0-9]+-[0-9a-f]{{8}}\.tmp")
+    with suppress(OSError), os.scandir(place.parent) as entries:
+        for entry in entries:
+            if pattern.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+                age_s = time.time() - entry.stat(follow_symlinks=False).st_mtime
+                if age_s >= STALE_AFTER_S:
+                    os.unlink(entry.path)  # noqa: PTH108
 
 
 def _write(places: Iterable[Path], parts: Sequence[Part]) -> Path | None:

@@ -110,7 +110,7 @@ def peek(folder: Folder, tar: str, members: int = 100) -> bool:
 
 
 def _label(tar: Tar, name: bytes, offset: int, size: int) -> str | None:
-    """The label in a member: a whole number without what makes no other of it, or a word; None where it is no label."""
+    """The label in a member, a whole number or a word, as it is written; None where it is no label."""
     ending = name.rpartition(b"/")[2].partition(b".")[2].lower()
     if ending not in (b"cls", b"json"):
         return None
@@ -133,4 +133,4 @@ def _label(tar: Tar, name: bytes, offset: int, size: int) -> str | None:
     text = text.strip()
     if not text or len(text) > LONGEST_LABEL or not text.isprintable():
         raise BadTar(f"{shown} holds no label: a whole number, or a name on one line")
-    return str(int(text)) if re.fullmatch(r"[+-]?[0-9]{1,18}", text) else text
+    return text

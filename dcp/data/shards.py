@@ -1,7 +1,7 @@
 """Images in tar files: read at their offsets, in any order, with nothing unpacked.
 
 The order is that of the tars by name, then that in the tar. Offsets, sizes and names stand in arrays, which processes
-share without copies. Each process opens the tars for itself, and keeps few of them open.
+share without copies. Each process opens the tars for itself, and keeps few of them open, of all lists together.
 """
 
 import os
@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Hashable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from errno import EMFILE, ENFILE
 from io import BytesIO
 from typing import BinaryIO, NamedTuple
 
@@ -19,7 +20,7 @@ from dcp.data.folders import Folder
 from dcp.data.image_lists import Bytes, ImageList, Numbers, joined
 from dcp.data.regular_files import open_regular
 
-MOST_OPEN = 1024  # tar files of a process, where the system lets it have twice as many files
+MOST_OPEN = 64  # tar files of a process, of the 1024 files that many a system lets it have
 
 
 class Stamp(NamedTuple):
@@ -60,29 +61,38 @@ class Descriptor:
 
 
 class Opened:
-    """The tar files that this process has open; another process, forked or not, opens them anew."""
+    """Tar files that are open, the one that was used last at the end."""
 
     def __init__(self) -> None:
-        self.process, self.files = os.getpid(), OrderedDict[str, Descriptor]()
-        self.most = MOST_OPEN
-        with suppress(ImportError, OSError):  # Windows has no such limit to ask for
-            import resource
-
-            limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-            self.most = MOST_OPEN if limit == resource.RLIM_INFINITY else min(MOST_OPEN, max(1, limit // 2))
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return (Opened, ())
+        self.files = OrderedDict[tuple[str, Stamp], Descriptor]()
 
     def read(self, path: str, stamp: Stamp, offset: int, size: int) -> bytes:
         """Bytes of a tar file; OSError as `Descriptor`."""
-        if self.process != os.getpid():  # readers let go of what they inherit
-            self.process, self.files = os.getpid(), OrderedDict()
-        file = self.files.pop(path, None) or Descriptor(path)
-        self.files[path] = file  # the last is that which was used last
-        while len(self.files) > self.most:
-            self.files.popitem(last=False)
+        key = path, stamp
+        file = self.files.pop(key, None) or self._descriptor(path)
+        self.files[key] = file
+        with suppress(KeyError):  # another thread was faster
+            while len(self.files) > MOST_OPEN:
+                self.files.popitem(last=False)
         return file.read(stamp, offset, size)
+
+    def close(self) -> None:
+        """Close all that nobody is reading."""
+        self.files.clear()
+
+    def _descriptor(self, path: str) -> Descriptor:
+        try:
+            return Descriptor(path)
+        except OSError as error:
+            if error.errno not in (EMFILE, ENFILE) or not self.files:
+                raise
+        self.close()  # other parts of the process have all others
+        return Descriptor(path)
+
+
+OPENED = Opened()  # by this process
+if hasattr(os, "register_at_fork"):  # what a forked process inherits would stay open, and its number taken
+    os.register_at_fork(before=OPENED.close, after_in_child=OPENED.close)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +107,6 @@ class Shards(ImageList):
     names: Bytes  # [bytes], the members' names one after the other
     starts: Numbers  # [N + 1], where each begins
     label: Numbers  # [N], -1 where there is none
-    opened: Opened
 
     def __len__(self) -> int:
         return len(self.tar)
@@ -127,7 +136,7 @@ class Shards(ImageList):
         """The bytes of image `i`; OSError where its tar has gone, has changed or cannot be read."""
         stamp = self.stamps[self.tar[i]]
         path = os.fspath(self.folder / stamp.name)
-        return BytesIO(self.opened.read(path, stamp, int(self.offset[i]), int(self.sizes[i])))
+        return BytesIO(OPENED.read(path, stamp, int(self.offset[i]), int(self.sizes[i])))
 
     def group(self, i: int) -> Hashable:
         """Its label."""

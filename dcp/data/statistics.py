@@ -15,6 +15,7 @@ import torch
 from dcp.data import center_crops
 from dcp.data.datasets.base import Dataset, MeanStd
 from dcp.data.layout import WHITE
+from dcp.data.readers import TRAINING
 from dcp.data.views.config import Statistics, Views
 from dcp.errors import RequestError
 
@@ -22,7 +23,9 @@ IMAGES = 2000
 COMPUTED = "computed"
 
 
-def noted(data: Dataset, config: Views, *, size: int, recorded: Mapping[str, Any] | None) -> Dataset:
+def noted(
+    data: Dataset, config: Views, *, size: int, recorded: Mapping[str, Any] | None, workers: int | None = None
+) -> Dataset:
     """The data set with the statistics that its views need: those that a record has, or new ones.
 
     Args:
@@ -30,6 +33,7 @@ def noted(data: Dataset, config: Views, *, size: int, recorded: Mapping[str, Any
         config: the recipe's [views] table.
         size: side of the views in pixels.
         recorded: what the record of a run that goes on says of its data; None for a new run.
+        workers: as `computed`.
 
     Raises:
         RequestError: "no-range", a channel is the same everywhere.
@@ -39,7 +43,7 @@ def noted(data: Dataset, config: Views, *, size: int, recorded: Mapping[str, Any
         return data
     if (found := _recorded(recorded)) is not None:
         return replace(data, mean_std=found)
-    mean, std = computed(data, size)
+    mean, std = computed(data, size, workers)
     numbers = "; ".join(f"{m:.4g} ± {s:.4g}" for m, s in zip(mean, std, strict=True))
     count = f"{min(IMAGES, len(data)):,} of {len(data):,} images"
     remark = f"normalised by the mean ± deviation of each channel, computed on {count}: {numbers}"
@@ -66,8 +70,13 @@ def settled(config: Views, recorded: Mapping[str, Any] | None) -> Views:
     return config.model_copy(update={"normalize": Statistics(mean=found[0], std=found[1])})
 
 
-def computed(data: Dataset, size: int) -> MeanStd:
+def computed(data: Dataset, size: int, workers: int | None = None) -> MeanStd:
     """Mean and deviation of the channels of at most `IMAGES` images.
+
+    Args:
+        data: the training images.
+        size: side of the views in pixels.
+        workers: how many processes read image files; 0: this one does; None: one a spare core.
 
     Raises:
         RequestError: "no-range", a channel is the same everywhere.
@@ -76,7 +85,7 @@ def computed(data: Dataset, size: int) -> MeanStd:
     count = min(IMAGES, len(data))
     sample = data.subset(torch.arange(count) * len(data) // count)
     sums, squares, pixels, white = [0] * data.channels, [0] * data.channels, 0, 1
-    for images in center_crops.pixels(sample, size):
+    for images in center_crops.pixels(sample, size, workers, TRAINING):
         white = WHITE[images.dtype]
         for image in images.to(torch.int64).flatten(2):  # an image at a time: no sum of its squares is beyond 63 bits
             sums = [have + int(new) for have, new in zip(sums, image.sum(1), strict=True)]

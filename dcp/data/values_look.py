@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dcp.data import channels
-from dcp.data.array_files import Raw
+from dcp.data.array_files import Raw, WrongChannels
 from dcp.data.grey_levels import GIVEN, HINT, Range, present
 from dcp.data.image_lists import ImageList
 from dcp.errors import MissingExtra, NotFetched, RequestError, not_fetched, printable
@@ -116,7 +116,7 @@ def read(files: ImageList, which: list[int]) -> Iterator[tuple[int, Raw]]:
         except MissingExtra as error:
             error.where = printable(files.place(i))
             raise
-        except channels.WrongChannels as error:
+        except WrongChannels as error:
             if files.skips:
                 continue
             hint = "all images need as many: set data.channels, or take the file out of the folder"

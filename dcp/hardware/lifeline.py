@@ -26,6 +26,7 @@ KEY = "dcp/lifeline"  # in the store: where the first process listens, and what 
 SILENT_S = 30.0  # without an answer after which a machine counts as gone
 GRACE_S = 10.0  # for the training to hear of it by itself and to end as it does
 PROBES = 4  # that are not answered
+HELLO_S, LONGEST, POLL_S = 5.0, 512, 0.5  # for a caller to say who it is, in so many bytes
 SAVING_S = 600.0  # how long a checkpoint may take, if a process is lost while it is written
 TRAINS, RESTS = b"1", b"0"
 
@@ -161,26 +162,68 @@ def tied(rank: int, count: int, address: str, store: Store, *, silent_s: float, 
     return Lifeline(lines)
 
 
+@dataclass
+class _Caller:
+    """Somebody who has called the first process, and has not said yet who it is."""
+
+    line: socket.socket
+    until: float  # when it is given up, by the monotonic clock
+    said: bytes = b""
+
+    def hear(self) -> bool:
+        """Take what has come of its first line, and nothing of what follows; True once there is no more of it."""
+        try:
+            while not self.said.endswith(b"\n") and len(self.said) < LONGEST:
+                if not (letter := self.line.recv(1)):
+                    break
+                self.said += letter
+        except OSError as error:
+            return not isinstance(error, BlockingIOError)
+        return True
+
+    def peer(self, token: str, missing: set[int]) -> Peer | None:
+        """Who it is, if it is one of those that are missing."""
+        with contextlib.suppress(ValueError):
+            said, number, name = self.said.decode("ascii").split()
+            if secrets.compare_digest(said, token) and int(number) in missing:
+                return Peer(int(number), name)
+        return None
+
+
 def _accepted(count: int, host: str, store: Store, wait_s: float) -> dict[socket.socket, Peer]:
-    """The lines from all others to the first process."""
+    """The lines from all others to the first process; callers are heard side by side, each for HELLO_S at most."""
     both = socket.has_dualstack_ipv6()
     family = socket.AF_INET6 if both else socket.AF_INET
     token, until = secrets.token_hex(16), time.monotonic() + wait_s
     lines: dict[socket.socket, Peer] = {}
-    with socket.create_server(("", 0), family=family, backlog=count, dualstack_ipv6=both) as server:
+    missing = set(range(1, count))
+    server = socket.create_server(("", 0), family=family, backlog=count, dualstack_ipv6=both)
+    with contextlib.ExitStack() as closes, server, selectors.DefaultSelector() as selector:
+        server.setblocking(False)
+        selector.register(server, selectors.EVENT_READ)
         store.set(KEY, f"{server.getsockname()[1]} {token} {host}")
-        while len(lines) < count - 1:
-            server.settimeout(max(until - time.monotonic(), 0.001))
-            line, _ = server.accept()
-            line.settimeout(5.0)
-            try:
-                with line.makefile("rb", buffering=0) as file:
-                    said, number, name = file.readline(512).decode().split()
-                if not secrets.compare_digest(said, token):
-                    raise ValueError
-                lines[line] = Peer(int(number), name)
-            except (OSError, ValueError, TypeError):  # somebody else
-                line.close()
+        callers: dict[socket.socket, _Caller] = {}
+        closes.callback(lambda: [line.close() for line in (*callers, *(lines if missing else ()))])
+        while missing:
+            if (now := time.monotonic()) >= until:
+                raise TimeoutError(f"process {', '.join(map(str, sorted(missing)[:8]))} did not call process 0")
+            came = {key.fileobj for key, _ in selector.select(min(until - now, POLL_S))}
+            if server in came:
+                with contextlib.suppress(OSError):  # it has hung up
+                    line, _ = server.accept()
+                    line.setblocking(False)
+                    selector.register(line, selectors.EVENT_READ)
+                    callers[line] = _Caller(line, now + HELLO_S)
+            for caller in list(callers.values()):
+                if not (caller.line in came and caller.hear()) and now < caller.until:
+                    continue
+                selector.unregister(caller.line)
+                del callers[caller.line]
+                if peer := caller.peer(token, missing):
+                    lines[caller.line] = peer
+                    missing.remove(peer.rank)
+                else:
+                    caller.line.close()
     return lines
 
 

@@ -13,9 +13,10 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx
+from torch.distributed.distributed_c10d import _get_default_store
 
 from dcp.errors import RequestError
-from dcp.hardware import rendezvous
+from dcp.hardware import barrier, rendezvous
 from dcp.hardware.environment import without_foreign
 from dcp.hardware.lifeline import Lifeline, Lost
 
@@ -33,7 +34,7 @@ class Process:
         device: "cpu", "cuda" or "mps".
         tracker: name of an Accelerate tracker, or "none".
         folder: where a tracker that keeps files keeps them.
-        say: is told which processes are waited for.
+        say: is told which processes are waited for, here and in `wait`.
 
     Attributes:
         rank: number of this process, from 0.
@@ -76,6 +77,7 @@ class Process:
                 project_dir=folder,
             )
         self._lifeline = _lifelines[0] if world.count > 1 and _lifelines else None
+        self._say = say if world.local_rank == 0 else lambda text: None  # one word a machine
         self.tracker = tracker
         self.rank: int = self._accelerator.process_index
         self.count: int = self._accelerator.num_processes
@@ -135,10 +137,10 @@ class Process:
         rows: Tensor = _Rows.apply(x, start, sum(shares), self.total)
         return rows, start
 
-    @without_foreign()
     def wait(self) -> None:
-        """Until all processes are here."""
-        self._accelerator.wait_for_everyone()
+        """Until all processes are here, however long that takes: see `barrier`."""
+        if self.count > 1:
+            barrier.wait(_get_default_store(), self.rank, self.count, self._say)
 
     @contextlib.contextmanager
     def watched(self, lost: Lost) -> Iterator[None]:

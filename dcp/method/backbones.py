@@ -11,6 +11,7 @@ import torchvision
 from torch import Tensor, nn
 
 from dcp.errors import RequestError, near_names, squeezed
+from dcp.method.weights import HEADS
 
 Stem = Literal["imagenet", "small", "small-stride2", "cifar-pad2"]
 Block: TypeAlias = type[torchvision.models.resnet.BasicBlock] | type[torchvision.models.resnet.Bottleneck]
@@ -127,7 +128,7 @@ def _torchvision(model: str, image_size: int, channels: int) -> tuple[nn.Module,
             net = torchvision.models.get_model(model, weights=None, image_size=image_size)
         except TypeError:  # convolutional models have no image size
             net = torchvision.models.get_model(model, weights=None)
-    for head in ("fc", "heads", "head", "classifier"):
+    for head in HEADS:
         if hasattr(net, head):
             setattr(net, head, Pooled())
     if getattr(net, "aux_logits", False):

@@ -14,7 +14,8 @@ from torch import Tensor
 from dcp.errors import LFS_POINTER, RequestError, near_names, not_fetched, printable
 
 CHECKSUM = "crc32"  # the key of the header that holds it; files of others have none
-HEADS = ("fc.", "head.", "heads.", "classifier.")  # what the names of a classifier's tensors begin with
+LIBRARIES = ("timm", "torchvision")  # words of network.weights that are no paths
+HEADS = ("fc", "heads", "head", "classifier")  # what models call their classifier
 COUNTERS = "num_batches_tracked"  # of batch norms: older files lack them, and nothing depends on them
 VARIANCES = "running_var"  # of batch norms, which take the square root of them
 NAMED = 10  # tensors that an error names
@@ -98,7 +99,7 @@ def fitted(given: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> tuple[d
         RequestError: "weights-differ", with what is missing, unexpected or of another shape; "bad-checkpoint", not all
             are finite, or a variance is negative.
     """
-    left_out = [name for name in given if name not in wanted and name.startswith(HEADS)]
+    left_out = [name for name in given if name not in wanted and name.partition(".")[0] in HEADS]
     found = {name: value for name, value in given.items() if name not in left_out}
     missing = [name for name in wanted if name not in found and not name.endswith(COUNTERS)]
     unexpected = [name for name in found if name not in wanted]

@@ -26,7 +26,6 @@ from dcp.runs.run import Run
 from dcp.runs.starting_sources import KEY, Source
 
 FILE = weights.NOT_REMADE
-LIBRARIES = ("timm", "torchvision")
 DECIDING = ("backbone", "stem", "width", "norm")  # keys of [network] that make the backbone what it is
 
 
@@ -38,10 +37,23 @@ class Start:
     header: Mapping[str, str]  # of the copy
     facts: Mapping[str, Any]  # as run.json has them: source, kind, name, licence, left_out, sha256
     remarks: tuple[str, ...] = ()  # what a person is told
+    mean_std: Any = None  # of the channels of the images that they are of: [mean, deviation], or None for no statistics
+    mean_std_known: bool = False  # whether their source says what these are
 
     def content(self) -> bytes:
         """The bytes of the copy in the run folder: of a run's encoder those of its file."""
         return weights.content(self.tensors, self.header)
+
+    def remarks_beside(self, mean_std: Any) -> tuple[str, ...]:
+        """`remarks`, and whether the images of the training are normalised in another way than theirs were.
+
+        Args:
+            mean_std: mean and deviation of the channels in the training, as `Views.statistics` has them.
+        """
+        if not self.mean_std_known or _plain(self.mean_std) == _plain(mean_std):
+            return self.remarks
+        theirs, own = _plain(self.mean_std), _plain(mean_std)
+        return (*self.remarks, f"these weights are of images normalised by {theirs}, and here it is {own}")
 
 
 def find(recipe: Recipe, runs: Path) -> Start | None:
@@ -58,7 +70,7 @@ def find(recipe: Recipe, runs: Path) -> Start | None:
     if not word:
         return None
     choice: tuple[str, ...] = ()
-    if word in LIBRARIES:
+    if word in weights.LIBRARIES:
         found = _library(recipe)
     else:
         path, choice = starting_sources.located(word, runs, recipe.run.seed)
@@ -91,7 +103,7 @@ def find(recipe: Recipe, runs: Path) -> Start | None:
         "left_out": left_out,
         "sha256": hashlib.sha256(start.content()).hexdigest(),
     }
-    return Start(tensors, header, facts, (*_remarks(recipe, found, left_out), *choice))
+    return Start(tensors, header, facts, (*_remarks(found, left_out), *choice), *_mean_std(found))
 
 
 def place(recipe: Recipe, runs: Path) -> str:
@@ -101,7 +113,7 @@ def place(recipe: Recipe, runs: Path) -> str:
         RequestError: "no-weights".
     """
     word = recipe.network.weights
-    return word if word in ("", *LIBRARIES) else str(starting_sources.located(word, runs, recipe.run.seed)[0])
+    return word if word in ("", *weights.LIBRARIES) else str(starting_sources.located(word, runs, recipe.run.seed)[0])
 
 
 def kept(run: Run, recipe: Recipe) -> dict[str, Tensor] | None:
@@ -168,18 +180,25 @@ def _header(recipe: Recipe, found: Source) -> dict[str, str]:
     }
 
 
-def _remarks(recipe: Recipe, found: Source, left_out: list[str]) -> list[str]:
+def _remarks(found: Source, left_out: list[str]) -> list[str]:
     licence = f", licence {found.licence}" if found.licence else ""
     origin = f" ({found.origin})" if found.origin else ""
     said = [f"The backbone starts from {found.kind} {found.source}{origin}{licence}; the projector starts anew"]
     if left_out:
         said.append(f"left out, as they are of a classifier: {lookup.first(left_out)}")
-    theirs, own = found.mean_std, recipe.views.statistics()
-    if "mean_std" in found.header:
-        theirs = json.loads(found.header["mean_std"])
-    if (theirs is not None or "mean_std" in found.header) and _plain(theirs) != _plain(own):
-        said.append(f"these weights are of images normalised by {_plain(theirs)}, and here it is {_plain(own)}")
     return said
+
+
+def _mean_std(found: Source) -> tuple[Any, bool]:
+    """How the images of some weights were normalised, and whether their source says so in a readable way."""
+    if "mean_std" not in found.header:
+        return found.mean_std, found.mean_std is not None
+    try:
+        theirs = json.loads(found.header["mean_std"])
+        _plain(theirs)
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        return None, False
+    return theirs, True
 
 
 def _plain(mean_std: Any) -> str:

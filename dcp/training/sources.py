@@ -5,9 +5,11 @@ from typing import TypeVar
 
 from torch import Tensor
 
-from dcp.data import statistics
+from dcp.data import shard_index, statistics
 from dcp.data.datasets import base as datasets
+from dcp.data.loader import worker_count
 from dcp.hardware.processes import Process
+from dcp.method.weights import LIBRARIES
 from dcp.recipe.recipe import Recipe
 from dcp.runs import starting
 from dcp.runs.run import Run
@@ -16,16 +18,20 @@ from dcp.training.request import Request
 T = TypeVar("T")
 
 
-def images(recipe: Recipe, run: Run | None, process: Process) -> datasets.Dataset:
+def images(recipe: Recipe, request: Request, run: Run | None, process: Process) -> datasets.Dataset:
     """The images that a recipe names, as the run that goes on has settled them, if one does.
+
+    `request.say` is told how far their index is, where one has to be made.
 
     Raises:
         RequestError: they are not there.
     """
     recorded = run and run.record.data.model_extra
     config, makes = datasets.settled(recipe.data, recorded), recipe.data.download or recipe.data.prepares
-    data = _in_turn(lambda: datasets.load(config, "pretrain"), process, makes=makes)
-    return statistics.noted(data, recipe.views, size=recipe.data.view_size, recorded=recorded)
+    with shard_index.told(request.say):
+        data = _in_turn(lambda: datasets.load(config, "pretrain"), process, makes=makes)
+    workers = worker_count(recipe.train.workers, process.count)
+    return statistics.noted(data, recipe.views, size=recipe.data.view_size, recorded=recorded, workers=workers)
 
 
 def weights(
@@ -41,7 +47,7 @@ def weights(
     if run is not None:
         return starting.kept(run, recipe), None
     word, backbone = recipe.network.weights, recipe.network.backbone
-    fetched = word in starting.LIBRARIES
+    fetched = word in LIBRARIES
     if fetched and process.is_main:
         request.say(f"weights of {word} for {backbone}: from its cache, or fetched now")
     found = _in_turn(lambda: starting.find(recipe, request.runs), process, makes=fetched)
@@ -49,9 +55,15 @@ def weights(
 
 
 def _in_turn(get: Callable[[], T], process: Process, *, makes: bool) -> T:
+    """What `get` returns; if it makes files, the first process calls it before the others do.
+
+    Then all wait for each other: on a disk of its own another machine has to make them too, and a collective gives up.
+    """
     if makes and not process.is_main:
         process.wait()
     got = get()
-    if makes and process.is_main:
+    if makes:
+        if process.is_main:
+            process.wait()
         process.wait()
     return got

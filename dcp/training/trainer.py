@@ -94,12 +94,12 @@ class Trainer:
 
     def images(self) -> Dataset:
         """The images that are trained on."""
-        return sources.images(self.anchored, self.existing, self.process)
+        return sources.images(self.anchored, self.request, self.existing, self.process)
 
     @property
     def remarks(self) -> tuple[str, ...]:
         """What a person should know of the images and of the weights that training begins with."""
-        return (*self.data.remarks, *(() if self.start is None else self.start.remarks))
+        return (*self.data.remarks, *(() if self.start is None else self.start.remarks_beside(self.views.statistics())))
 
     @property
     def finished(self) -> bool:

@@ -2,6 +2,8 @@
 
 import struct
 import sys
+import threading
+import tracemalloc
 import zlib
 from dataclasses import replace
 from pathlib import Path
@@ -204,6 +206,51 @@ def test_what_is_cut_short_or_promises_too_much_is_refused_without_taking_memory
     for name, words in (("a", "truncated: "), ("b", "header of this array"), ("c", "are more than the 89478485")):
         with pytest.raises(ValueError, match=words):
             channels.pixels(tmp_path / f"{name}.npy", None, DEEP[1])
+
+
+def peak_while_refused(path: Path, layout: Layout, words: str) -> int:
+    """The most bytes that Python and NumPy took while a file was refused."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=words):
+            channels.pixels(path, None, layout)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("ending", ["tif", "npy"])
+def test_values_of_other_channels_are_refused_before_they_are_decoded(tmp_path, ending):
+    path = tmp_path / f"a.{ending}"
+    if ending == "tif":
+        saved(path, np.zeros((12, 500, 500)), photometric="minisblack", compression="zlib")
+    else:
+        np.save(path, np.zeros((500, 500, 12)))
+    assert peak_while_refused(path, DEEP[4], "it has 12 channels") < 4_000_000  # decoded they are 24 MB
+
+
+def test_values_that_take_more_memory_than_is_sensible_are_refused_before_they_are_decoded(tmp_path, monkeypatch):
+    monkeypatch.setattr("dcp.data.array_files.LARGEST", 1_000_000)
+    saved(tmp_path / "a.tif", np.zeros((500, 500, 4)), **BANDS, compression="zlib")
+    saved(tmp_path / "b.npy", np.zeros((500, 500, 4)))
+    small = np.zeros((16, 16, 4), dtype=np.uint16)
+    saved(tmp_path / "c.tif", small, **BANDS, compression="zlib", tile=(1024, 1024))
+    for name, taken in (("a.tif", "8,000,000"), ("b.npy", "8,000,000"), ("c.tif", "8,388,608")):
+        words = f"its values take {taken} bytes, more than the 1,000,000"
+        assert peak_while_refused(tmp_path / name, DEEP[4], words) < 4_000_000
+
+
+def test_a_reader_decodes_a_tiff_without_further_threads(tmp_path, monkeypatch):
+    values = noise(64, 64, 5)
+    saved(tmp_path / "a.tif", values, **BANDS, compression="zlib", rowsperstrip=4)
+    saved(tmp_path / "b.tif", values.transpose(2, 0, 1), **PLANES, compression="zlib", rowsperstrip=4)
+    started = []
+    start = threading.Thread.start
+    monkeypatch.setattr("tifffile.tifffile.TIFF.MAXWORKERS", 4)
+    monkeypatch.setattr(threading.Thread, "start", lambda thread: (started.append(thread), start(thread)))
+    for name in ("a", "b"):
+        assert (read(tmp_path / f"{name}.tif", DEEP[5]) == values).all()
+    assert started == []
 
 
 def test_without_tifffile_the_message_says_how_to_get_it(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 import hashlib
 import io
+import os
 import pickle
 import tarfile
 import urllib.request
@@ -279,6 +280,20 @@ def test_a_download_arrives_is_checked_and_is_read_and_leaves_nothing_beside(els
     serve(monkeypatch, archive)
     assert len(base.load(cifar100.Config(download=True), "test")) == 20
     assert [path.name for path in elsewhere.iterdir()] == ["cifar-100-python"]
+
+
+def test_what_a_killed_download_left_is_removed_after_a_day_and_nothing_else(elsewhere, monkeypatch, archive):
+    serve(monkeypatch, archive)
+    kept = [".cifar100-01234567", ".cifar100-mine", ".stl10-0123abcd", ".cifar100-00000000"]
+    for name in (".cifar100-0123abcd", *kept):
+        (elsewhere / name / "unpacked").mkdir(parents=True)
+        (elsewhere / name / "unpacked/x").write_bytes(b"half")
+    (elsewhere / kept[0] / "mine.txt").write_text("not of dcp")
+    for path in sorted(elsewhere.rglob("*"), reverse=True):
+        if kept[-1] not in str(path):
+            os.utime(path, (0, 0))
+    base.load(cifar100.Config(download=True), "train")
+    assert sorted(path.name for path in elsewhere.iterdir() if path.name.startswith(".")) == sorted(kept)
 
 
 def test_what_is_missing_or_damaged_is_fetched_and_replaced_whatever_lies_there(elsewhere, monkeypatch, archive):

@@ -135,6 +135,32 @@ def test_labels_may_be_names_or_numbers_if_the_column_is_given(
     assert not Config(root=str(tmp_path / "set")).labelled()
 
 
+def test_labels_may_be_text_of_digits_and_numbers_without_a_sign(tmp_path: Path) -> None:
+    for name, values, kind in (("a", ["01", "00"] * 6, "string"), ("b", [201, 200] * 6, "uint8")):
+        rows = table(0, 12, labels=values, kind=hf.Value(kind))
+        data = load(save(tmp_path / name, train=rows, test=rows), label="fine")
+        assert data.classes == (("0", "1") if name == "a" else ("200", "201"))
+        assert data.labels is not None
+        assert data.labels.tolist() == [1, 0] * 6
+
+
+@pytest.mark.parametrize("others", [["1", "01"] * 6, ["01", "02"] * 6])
+def test_a_number_that_is_written_in_two_ways_is_refused(tmp_path: Path, others: list[str]) -> None:
+    kind = hf.Value("string")
+    train, test = table(0, 12, labels=others, kind=kind), table(0, 12, labels=["1", "02"] * 6, kind=kind)
+    save(tmp_path / "set", train=train, test=test)
+    with pytest.raises(RequestError, match='the labels "01" and "1" are one number, written in two ways') as caught:
+        load(tmp_path / "set", label="fine")
+    assert caught.value.slug == "bad-label"
+
+
+def test_test_images_without_labels_are_refused_where_training_images_have_some(tmp_path: Path) -> None:
+    save(tmp_path / "set", train=table(0, 12), test=table(50, 6, labels=[-1] * 6))
+    with pytest.raises(RequestError, match="different labels") as caught:
+        load(tmp_path / "set", "test")
+    assert caught.value.slug == "classes-differ"
+
+
 def test_a_broken_image_is_named_by_its_row_and_one_of_its_class_can_take_its_place(tmp_path: Path) -> None:
     rows = table(0, 6).cast_column("img", hf.Image(decode=False)).to_dict()
     rows["img"][1] = {"bytes": b"no image", "path": None}
@@ -155,6 +181,28 @@ def test_the_fingerprint_changes_with_a_size_an_order_and_a_label(tmp_path: Path
     for k, other in enumerate(others):
         seen.add(load(save(tmp_path / str(k), train=other, test=table(50, 3))).fingerprint())
     assert len(seen) == 4
+
+
+def bitmaps(value: int, *, files: Path | None = None) -> Any:
+    """A table of eight images of one size."""
+    images = []
+    for i in range(8):
+        content = io.BytesIO()
+        Image.new("RGB", (16, 16), (value, i, 0)).save(content, "BMP")
+        path = files and files / f"{i}.bmp"
+        if path:
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(content.getvalue())
+        images.append({"bytes": None if path else content.getvalue(), "path": str(path) if path else None})
+    return hf.Dataset.from_dict({"img": images}, features=hf.Features({"img": hf.Image()}))
+
+
+def test_the_fingerprint_changes_with_the_pixels_of_images_of_one_size(tmp_path: Path) -> None:
+    tables = {name: bitmaps(value) for name, value in (("a", 1), ("b", 2), ("again", 1))}
+    marks = {name: load(save(tmp_path / name, train=rows)).fingerprint() for name, rows in tables.items()}
+    assert marks["a"] == marks["again"] != marks["b"]
+    inside = [Rows.of(bitmaps(v, files=tmp_path / f"f{v}").with_format("arrow"), "img", "") for v in (1, 2)]
+    assert len({base.Dataset(rows).fingerprint() for rows in inside}) == 2
 
 
 def test_a_run_on_rows_trains_and_is_probed_with_workers(root: Path, tmp_path: Path, dcp: Callable) -> None:

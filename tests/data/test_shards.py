@@ -7,8 +7,10 @@ import os
 import pickle
 import tarfile
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, suppress
 from dataclasses import replace
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +22,7 @@ from dcp.data import shard_index
 from dcp.data.center_crops import pixels
 from dcp.data.datasets import base, folder
 from dcp.data.datasets.shards import Config
-from dcp.data.shards import Opened, Shards
+from dcp.data.shards import OPENED, Shards
 from dcp.errors import Problems, RequestError, RunError
 
 
@@ -121,14 +123,24 @@ def test_labels_may_stand_in_json_be_names_and_come_after_all_images(tmp_path: P
     assert Config(root=str(tmp_path)).labelled()
 
 
-def test_cls_wins_over_json_and_both_write_numbers_in_one_way(tmp_path: Path) -> None:
+def test_cls_wins_over_json_and_a_number_may_begin_with_zeros(tmp_path: Path) -> None:
     members = [("0.json", b'{"label": 5}'), ("0.cls", b"007\n"), ("0.png", png(0)), ("1.json", b'{"label": 9}'),
-               ("1.png", png(1)), ("2.json", b'{"caption": "x"}'), ("2.png", png(2)), ("2.cls", b"7")]  # fmt: skip
+               ("1.png", png(1)), ("2.json", b'{"caption": "x"}'), ("2.png", png(2)), ("2.cls", b"007")]  # fmt: skip
     for split in ("train", "val"):
         pack(tmp_path / split / "a.tar", members)
     data = load(tmp_path)
     assert data.classes == ("7", "9")
     assert data.images.left_out == {"json": 1}  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("others", [("7", "007"), ("7", "+7"), ("00", "000")])
+def test_a_number_that_is_written_in_two_ways_is_refused(tmp_path: Path, others: tuple[str, str]) -> None:
+    for k, split in enumerate(("train", "val")):
+        pack(tmp_path / split / "a.tar", samples(0, 4, lambda i, k=k: others[k] if i % 2 else "9"))
+    with pytest.raises(RequestError, match="are one number, written in two ways") as caught:
+        load(tmp_path)
+    assert caught.value.slug == "bad-label"
+    assert all(f'"{other}"' in str(caught.value) for other in others)
 
 
 @pytest.mark.parametrize(
@@ -246,6 +258,25 @@ def test_the_fingerprint_changes_with_a_size_a_name_an_order_and_a_label(root: P
     assert len(seen) == 5
 
 
+@pytest.mark.parametrize("beside", [True, False])
+def test_what_a_killed_process_left_of_an_index_is_swept_after_an_hour(
+    root: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, beside: bool
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    if not beside:
+        (root / "train" / shard_index.FILE).mkdir()  # in the way
+    load(root)
+    (index,) = [root / "train" / shard_index.FILE] if beside else (tmp_path / "cache/dcp/shards").glob("[!.]*")
+    endings = ("1-0123abcd.tmp", "2-0123abcd.tmp", "x.tmp")
+    old, new, other = (index.with_name(f".{index.name}.{ending}") for ending in endings)
+    for path in (old, new, other):
+        path.write_bytes(b"half")
+    for path in (old, other):
+        os.utime(path, (0, 0))
+    load(root)
+    assert [path.exists() for path in (old, new, other, index)] == [False, True, True, True]
+
+
 # reading
 
 
@@ -267,20 +298,76 @@ def test_readers_in_other_processes_and_threads_see_the_same(root: Path) -> None
 
 def test_few_tars_stay_open(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dcp.data.shards.MOST_OPEN", 1)
-    images = images_of(load(root))
+    train, test = images_of(load(root)), images_of(load(root, "test"))
     for i in (0, 6, 1, 7):
-        images.decode(i)
-    assert len(images.opened.files) == 1
+        train.decode(i)
+        test.decode(0)
+    assert len(OPENED.files) == 1
 
 
-def test_another_process_opens_the_tars_anew(root: Path) -> None:
+@pytest.fixture
+def few_files(root: Path) -> Iterator[None]:
+    """60 tars in each split, and some 40 files that this process may still open."""
+    resource = pytest.importorskip("resource")
+    for split in ("train", "val"):
+        for path in (root / split).iterdir():
+            path.unlink()
+        for k in range(60):
+            pack(root / f"{split}/x-{k:02}.tar", samples(3 * k, 3))
+    OPENED.close()
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    opened = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    resource.setrlimit(resource.RLIMIT_NOFILE, (opened + 40, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="Linux tells which files are open")
+@pytest.mark.usefixtures("few_files")
+def test_two_splits_of_more_tars_than_files_that_may_be_open_are_read_here_and_by_readers(root: Path) -> None:
+    train, test = load(root), load(root, "test")
+    for i in range(180):
+        images_of(train).decode(i)
+        images_of(test).decode(i)
+    for workers in (0, 2):
+        assert torch.equal(torch.cat(list(pixels(train, 8, workers))), torch.cat(list(pixels(test, 8, workers))))
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="Linux tells which files are open")
+@pytest.mark.usefixtures("few_files")
+def test_where_no_file_may_be_opened_it_is_not_the_image_that_is_broken(root: Path) -> None:
+    images = images_of(load(root, broken="skip"))
+    OPENED.close()
+    with ExitStack() as taken:
+        with suppress(OSError):
+            while True:
+                taken.enter_context(Path(os.devnull).open("rb"))
+        with pytest.raises(RunError) as caught:
+            images.decode(0)
+    assert "Too many open files" in caught.value.message
+    assert caught.value.slug == "too-many-files"
+    assert "ulimit -n" in caught.value.hint
+    assert images.decode(0).shape == (3, 8, 9)
+    assert images.in_place == {}
+
+
+def _tell_open_tars(pipe: Connection) -> None:
+    links = [Path(f"/proc/self/fd/{number}") for number in os.listdir("/proc/self/fd")]  # noqa: PTH208
+    pipe.send(sum(os.readlink(link).endswith(".tar") for link in links if link.is_symlink()))  # noqa: PTH115
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="Linux tells which files are open")
+def test_a_forked_process_inherits_no_open_tar(root: Path) -> None:
     images = images_of(load(root))
     images.decode(0)
-    before = [*images.opened.files.values()]
-    images.opened.process = -1  # as after a fork
-    assert images.decode(0).shape == (3, 8, 9)
-    assert not {*before} & {*images.opened.files.values()}
-    assert isinstance(pickle.loads(pickle.dumps(Opened())), Opened)
+    images.decode(6)
+    assert len(OPENED.files) >= 2
+    context = multiprocessing.get_context("fork")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_tell_open_tars, args=(theirs,))
+    process.start()
+    assert ours.recv() == 0
+    process.join()
 
 
 def test_a_tar_that_changes_or_goes_while_it_is_used_is_told(root: Path) -> None:
@@ -289,8 +376,16 @@ def test_a_tar_that_changes_or_goes_while_it_is_used_is_told(root: Path) -> None
     with pytest.raises(RunError, match=r"the tar file has changed since it was listed \(.*x-1.tar/00006.png\)"):
         images.decode(6)
     (root / "train/x-0.tar").unlink()
+    OPENED.close()
     with pytest.raises(RunError, match="has gone"):
-        pickle.loads(pickle.dumps(images)).decode(0)
+        images.decode(0)
+
+
+def test_a_tar_that_was_replaced_is_read_by_a_list_that_is_made_anew(root: Path) -> None:
+    images_of(load(root)).decode(6)
+    pack(root / "train/new", samples(9, 6)).replace(root / "train/x-1.tar")
+    assert images_of(load(root)).decode(6).equal(images_of(load(root)).decode(6))
+    assert images_of(load(root)).name(6).endswith(b"00009.png")
 
 
 def test_a_broken_image_is_named_and_one_of_its_class_can_take_its_place(root: Path) -> None:

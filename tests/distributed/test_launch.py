@@ -92,3 +92,12 @@ def test_when_the_command_is_killed_its_processes_end_and_resuming_works_at_once
     _, err = process.communicate(timeout=90)
     assert process.returncode == 130, err
     assert err.count("checkpoint was saved") == 1
+
+
+def test_where_the_first_process_is_refused_what_it_was_to_fetch_the_others_do_not_wait_for_it(tmp_path: Path) -> None:
+    words = ("tiny/directcopy", "data.source=shards", f'data.root="{tmp_path / "none"}"', "data.image_size=16")
+    command = [sys.executable, "-m", "dcp", "pretrain", *words, "--device", "cpu", "--processes", "2"]
+    done = subprocess.run([*command, "--runs", str(tmp_path)], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 2
+    assert done.stderr.count("error[") == 1
+    assert "error[missing-folder]" in done.stderr

@@ -154,3 +154,14 @@ def test_the_citation_is_of_the_version_of_the_project() -> None:
 def test_the_project_names_the_licence_that_it_ships() -> None:
     assert "Apache License" in (ROOT / "LICENSE").read_text()
     assert 'license = "Apache-2.0"' in (ROOT / "pyproject.toml").read_text()
+
+
+def test_scripts_for_slurm_give_srun_the_cores_and_say_how_many_processes_there_are() -> None:
+    scripts = re.findall(r"```bash\n(#!/bin/bash\n.*?)```", (ROOT / "docs/clusters.md").read_text(), re.DOTALL)
+    assert len(scripts) == 2
+    for script in scripts:
+        assert "#SBATCH --cpus-per-task=" in script
+        assert re.search("#SBATCH --ntasks(-per-node)?=", script)
+        sruns = [line for line in script.splitlines() if line.startswith("srun ")]
+        assert sruns
+        assert all('--cpus-per-task="$SLURM_CPUS_PER_TASK"' in line for line in sruns)

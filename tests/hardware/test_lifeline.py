@@ -134,3 +134,64 @@ def test_the_system_asks_whether_the_other_end_is_there(three) -> None:
 
 def test_its_threads_keep_no_process_alive(three) -> None:
     assert all(thread.daemon for thread in threading.enumerate() if thread.name == "lifeline")
+
+
+def test_strangers_who_say_nothing_or_a_letter_now_and_then_hold_nobody_up(store: TCPStore) -> None:
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(tied, 0, 2, "127.0.0.1", store.clone(), silent_s=30, wait_s=60)
+        store.wait([lifeline.KEY], timedelta(seconds=20))
+        address, met = ("127.0.0.1", int(store.get(lifeline.KEY).split()[0])), threading.Event()
+        with socket.create_connection(address), socket.create_connection(address) as stranger:
+
+            def drip() -> None:
+                with contextlib.suppress(OSError):
+                    while not met.wait(0.2):
+                        stranger.sendall(b"x")
+
+            dripping = pool.submit(drip)
+            time.sleep(0.5)
+            began = time.monotonic()
+            try:
+                second = tied(1, 2, "127.0.0.1", store.clone(), silent_s=30, wait_s=60)
+                lines = [first.result(60), second]
+            finally:
+                met.set()
+            assert time.monotonic() - began < lifeline.HELLO_S / 2
+            dripping.result(10)
+    for each in lines:
+        ends(each)
+
+
+def test_who_is_no_process_of_the_training_or_one_that_is_there_already_is_hung_up_on(store: TCPStore) -> None:
+    with ThreadPoolExecutor(1) as pool, contextlib.ExitStack() as stack:
+        first = pool.submit(tied, 0, 3, "127.0.0.1", store.clone(), silent_s=30, wait_s=20)
+        store.wait([lifeline.KEY], timedelta(seconds=20))
+        port, token, _ = store.get(lifeline.KEY).decode().split()
+
+        def call(rank: int) -> socket.socket:
+            line = stack.enter_context(socket.create_connection(("127.0.0.1", int(port)), timeout=10))
+            line.sendall(f"{token} {rank} there\n".encode() + lifeline.TRAINS)
+            return line
+
+        call(2)
+        time.sleep(0.5)
+        for rank in (2, 0, 3, -1):
+            with contextlib.suppress(ConnectionResetError):
+                assert call(rank).recv(1) == b""
+        call(1)
+        met = first.result(20)
+        assert sorted(peer.rank for peer in met.peers) == [1, 2]
+        assert within(5, lambda: all(peer.begun == 1 for peer in met.peers))  # what followed the greeting is kept
+
+
+def test_the_wait_for_the_others_ends_in_time_whoever_else_calls_and_says_who_is_missing(
+    store: TCPStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        began = time.monotonic()
+        first = pool.submit(tied, 0, 3, "127.0.0.1", store.clone(), silent_s=30, wait_s=1.5)
+        store.wait([lifeline.KEY], timedelta(seconds=20))
+        with socket.create_connection(("127.0.0.1", int(store.get(lifeline.KEY).split()[0]))):
+            with pytest.raises(TimeoutError, match="process 1, 2 did not call"):
+                first.result(60)
+            assert time.monotonic() - began < 4

@@ -48,6 +48,9 @@ def test_a_study_becomes_an_array_job_of_one_run_each(dcp, tiny, tmp_path, slurm
     for line in ("account=lab", "exclusive", "signal=USR2@90", "open-mode=append"):
         assert f"#SBATCH --{line}\n" in script
     assert "submitit.core._submit" in script
+    (srun,) = (line for line in script.splitlines() if line.startswith("srun "))
+    assert "#SBATCH --ntasks=1\n" in script
+    assert {"--ntasks=1", "--cpus-per-task=8"} <= set(srun.split())
     folder = tmp_path / "runs/little/slurm"
     jobs = [pickle.loads((folder / f"4711_{i}_submitted.pkl").read_bytes()).function for i in range(8)]
     shares = [" ".join(job.words) for job in jobs]
@@ -72,11 +75,21 @@ def test_fewer_jobs_than_runs_are_asked_for_by_their_number(dcp, tiny, tmp_path,
         (("--submit", "slurm", *LIMIT, "--array=0-3"), "--share N says how many"),
         (("--submit", "slurm", *LIMIT, "--nodes", "2"), "--processes N"),
         (("--submit", "slurm", *LIMIT, "-N2"), '"-N2" cannot be given'),
+        *(
+            (("--submit", "slurm", *LIMIT, *words), "a job is one process")
+            for words in (
+                ("--ntasks=2",), ("--ntasks-per-node=4",), ("--ntasks-per-gpu", "1"), ("--ntasks-per-core=2",),
+                ("--ntasks-per-n=4",), ("--nt=4",),
+            )
+        ),
+        (("--submit", "slurm", *LIMIT, "--arr=0-3"), "--share N says how many"),
+        (("--submit", "slurm", *LIMIT, "--cpus-per-t=8"), "written out"),
         (("--submit", "slurm", "--", "--time=soon"), '--time is "soon"'),
+        *((("--submit", "slurm", "--", f"--time={zero}"), f'--time is "{zero}"') for zero in ("0", "0:00", "0-0")),
         (("--submit", "slurm", *LIMIT, "gpu"), '"gpu" cannot be given'),
         (("--submit", "slurm", "--dry-run", *LIMIT), "exclude each other"),
     ],
-)
+)  # fmt: skip
 def test_what_cannot_be_submitted_is_refused_and_nothing_is_written(dcp, tiny, tmp_path, slurm, words, said):
     told = dcp("pretrain", tiny, "--runs", tmp_path / "runs", *words)
     assert told.code == 2

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -116,6 +117,42 @@ def test_workers_make_the_same_bytes_as_the_process_that_trains(train: Callable,
     one, two = (tmp_path / runs / "x-s0/metrics.jsonl" for runs in ("runs", "two"))
     losses = [[json.loads(line).get("loss") for line in path.read_text().splitlines()] for path in (one, two)]
     assert losses[0] == losses[1]
+
+
+def test_without_workers_no_process_is_started_also_for_statistics(
+    train: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dcp.data.readers.Reader", lambda *_: pytest.fail("a process was started"))
+    sets = (*make(tmp_path / "data", 2), *COLOURLESS, "views.normalize=computed", "probe.workers=0", "train.epochs=1")
+    ended = train(*sets, 'probe.after=["knn"]')
+    assert ended.code == 0, ended.err
+
+
+def test_a_reader_that_is_lost_while_statistics_are_computed_is_told_of_by_the_key_of_training(
+    train: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise OSError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("multiprocessing.process.BaseProcess.start", fails)
+    sets = (*make(tmp_path / "data", 2), *COLOURLESS, "views.normalize=computed", "train.workers=3", "probe.workers=0")
+    ended = train(*sets, "probe.after=[]")
+    assert ended.code == 1
+    assert "train.workers=0" in ended.err
+    assert "probe.workers" not in ended.err
+
+
+def test_the_processes_of_a_training_share_the_cores_for_statistics(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dcp.training import sources
+
+    asked = []
+    monkeypatch.setattr("dcp.data.statistics.computed", lambda data, size, workers: asked.append(workers) or ((), ()))
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: range(17), raising=False)
+    recipe = Recipe.read("tiny/directcopy", ("views.normalize=computed",))
+    sources.images(recipe, None, SimpleNamespace(count=4, is_main=True, wait=lambda: None))  # type: ignore[arg-type]
+    assert asked == [4]
 
 
 def test_statistics_of_images_in_memory_are_computed_too(train: Callable, tmp_path: Path) -> None:

@@ -195,6 +195,33 @@ def test_a_classifier_is_left_out_and_any_width_of_floats_is_taken(encoder: Path
     assert start.header["source"] == "a.safetensors"
 
 
+def test_statistics_that_are_computed_are_compared_with_those_of_the_weights(
+    trained: Path, tmp_path: Path, dcp: Callable
+) -> None:
+    words = (f"network.weights='{trained}'", "views.normalize=computed", "run.name=computed", *QUIET)
+    ended = dcp("pretrain", "tiny/directcopy", *words, "--runs", tmp_path)
+    assert ended.code == 0, ended.err
+    mean, std = json.loads((tmp_path / "computed-s0/run.json").read_text())["data"]["mean_std"]
+    here = f"{[round(value, 4) for value in mean]} and {[round(value, 4) for value in std]}"
+    assert f"these weights are of images normalised by nothing, and here it is {here}" in ended.err + ended.out
+    again = (f"network.weights='{tmp_path / 'computed-s0'}'", *words[1:2], "run.name=again", *QUIET)
+    assert "normalised by nothing" not in dcp("pretrain", "tiny/directcopy", *again, "--runs", tmp_path).err
+    start = starting.find(recipe(*again[:1]), tmp_path)
+    assert start is not None
+    assert start.remarks_beside((mean, std)) == start.remarks
+    assert start.remarks_beside(None)[-1].endswith(f"normalised by {here}, and here it is nothing")
+
+
+@pytest.mark.parametrize("header", ["half [", "5", '["a"]', f"[[{10**400}]]", "[" * 100_000])
+def test_statistics_that_cannot_be_read_in_a_file_of_weights_are_none(
+    encoder: Path, tmp_path: Path, header: str
+) -> None:
+    save_file(load_file(encoder), tmp_path / "a.safetensors", metadata={"mean_std": header})
+    start = starting.find(recipe(f"network.weights='{tmp_path / 'a.safetensors'}'"), tmp_path)
+    assert start is not None
+    assert start.remarks_beside(((0.5,), (0.5,))) == start.remarks
+
+
 def test_every_mismatch_is_named_at_once_with_the_nearest_names(encoder: Path, tmp_path: Path) -> None:
     tensors = load_file(encoder)
     tensors["conv1.weights"] = tensors.pop("conv1.weight")
@@ -323,7 +350,8 @@ def test_torchvisions_weights_come_with_their_name_and_address(monkeypatch: pyte
     assert start.facts["origin"] == "https://download.pytorch.org/models/resnet18-f37072fd.pth"
     assert start.facts["licence"] == "not stated"
     assert sorted(start.facts["left_out"]) == ["fc.bias", "fc.weight"]
-    assert any("normalised by" in remark for remark in start.remarks)  # the tiny recipe has its own numbers
+    own = recipe().views.statistics()  # the tiny recipe's
+    assert "normalised by" in start.remarks_beside(own)[-1]
 
 
 def test_timms_weights_come_with_their_licence_from_the_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

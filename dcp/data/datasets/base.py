@@ -12,7 +12,6 @@ Legend: N images, K classes, C channels, H and W height and width in pixels.
 """
 
 import os
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -24,7 +23,7 @@ from pydantic import Field
 from torch import Tensor
 
 from dcp import catalogue
-from dcp.data.folders import Folder
+from dcp.data.folders import Folder, platform_cache
 from dcp.data.image_lists import ImageList
 from dcp.data.layout import RGB, Layout
 from dcp.errors import RequestError, expanded_path
@@ -75,7 +74,8 @@ class Dataset:
 
         In memory: the shape, and the pixels of `SAMPLED` images spread evenly. Files: each relative path and
         size in bytes. A pixel changed elsewhere, or in a file that keeps its size, is not seen; in return it
-        reads no file: some microseconds each on a local disk.
+        reads no file: some microseconds each on a local disk. Rows of a table have no names: each size, and
+        bytes of a few images (`dcp.data.hf_rows`).
         """
         digest = sha256(repr((len(self), self.classes)).encode())
         if isinstance(self.images, ImageList):
@@ -223,9 +223,7 @@ def data_folder(config: DataConfig) -> Folder:
     written = "$DCP_DATA" if config.root is None else config.root
     head, *rest = Path(written).parts or (".",)
     if head in ("$DCP_DATA", "${DCP_DATA}"):
-        caches = {"win32": os.environ.get("LOCALAPPDATA") or "~/AppData/Local", "darwin": "~/Library/Caches"}
-        cache = caches.get(sys.platform) or os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-        folder = os.environ.get("DCP_DATA") or f"{cache}/dcp"
+        folder = os.environ.get("DCP_DATA") or f"{platform_cache()}/dcp"
         return Folder(expanded_path(folder, slug=config.missing, where="DCP_DATA").joinpath(*rest))
     expanded = os.path.expandvars(written)
     path = expanded_path(expanded, slug=config.missing, where="data.root", shown=written)

@@ -14,16 +14,14 @@ from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-import torch
 from pydantic import Field
 
-from dcp.data import class_names, first_look, hf_tables
+from dcp.data import first_look, hf_tables
 from dcp.data.broken_files import UNTRAINED
-from dcp.data.datasets._own_images import OwnImagesConfig, grey
+from dcp.data.datasets._own_images import Labels, OwnImagesConfig, grey, labelled
 from dcp.data.datasets.base import Dataset, Split, data_folder
 from dcp.data.hf_rows import Rows
 from dcp.data.image_folders import is_folder, listed
-from dcp.data.image_lists import Numbers
 from dcp.errors import RequestError, missing_package, near_names, printable
 
 HELD_OUT = ("validation", "valid", "val", "test")  # the first that is there is the test split
@@ -87,18 +85,28 @@ def load(config: Config, split: Split) -> Dataset:
             used; "bad-label" or "classes-differ"; as `first_look.look`.
     """
     tables = _tables(config)
-    column = hf_tables.image_column(config.column, tables.train)
-    files = _rows(tables.train, column, tables.shown[0])
+    images = hf_tables.image_column(config.column, tables.train)
+    files = _rows(tables.train, images, tables.shown[0])
     if tables.test is None:
         data = Dataset(files, remarks=("no split for testing: no classes, no test images",))
     else:
-        test = replace(_rows(tables.test, column, tables.shown[1]), mending=UNTRAINED)
-        data = _labelled(config, tables, files, test, split)
+        test = replace(_rows(tables.test, images, tables.shown[1]), mending=UNTRAINED)
+        labels, named, column = _labels(config, tables)
+        shared = named if named and named == hf_tables.names(tables.test.features[column]) else {}
+        data = labelled(
+            {"train": files, "test": test},
+            labels,
+            split,
+            named=named,
+            further=frozenset(map(str, shared)),  # a class may have no image
+            bare="no row has a label" if column else "no column of labels",
+            where=f"{tables.shown[1]}, {column}",
+        )
     scale, said = grey(config, files)
     assert isinstance(data.images, Rows)
-    images = replace(data.images, grey=scale, layout=config.layout, skips=config.broken == "skip")
-    looked_at = first_look.look(images, measured=config.range == "measured")
-    return replace(data, images=images, remarks=(*data.remarks, *said, *looked_at))
+    rows = replace(data.images, grey=scale, layout=config.layout, skips=config.broken == "skip")
+    looked_at = first_look.look(rows, measured=config.range == "measured")
+    return replace(data, images=rows, remarks=(*data.remarks, *said, *looked_at))
 
 
 def _tables(config: Config) -> Tables:
@@ -144,34 +152,19 @@ def _rows(table: Any, column: str, shown: str) -> Rows:
     return Rows.of(table.with_format("arrow"), column, shown)
 
 
-def _labelled(config: Config, tables: Tables, train: Rows, test: Rows, split: Split) -> Dataset:
-    chosen, count = test if split == "test" else train, len(test)
-    inside = f"{count:,} test image{'' if count == 1 else 's'}"
+def _labels(config: Config, tables: Tables) -> tuple[dict[str, Labels | None], dict[int, str] | None, str]:
+    """The labels of both splits, the names of the classes if the column has some, and the column."""
     column = hf_tables.label_column(config.label, tables.train)
     if column is None:
-        return Dataset(chosen, remarks=(f"no column of labels; {inside}",))
+        return {"train": None, "test": None}, None, ""
     if column not in tables.test.features:
         raise hf_tables.bad(f'there is no column "{column}" in the test split', tables.shown[1], "Set data.label.")
-    texts = [hf_tables.labels(table, column, shown) for table, shown in zip(tables[:2], tables.shown, strict=True)]
-    if texts[0] is None:
-        return Dataset(chosen, remarks=(f"no row has a label; {inside}",))
-    ours, theirs = ({*map(str, each)} if each is not None else set[str]() for each in texts)
-    named = hf_tables.names(tables.train.features[column])
-    if named is not None and named == hf_tables.names(tables.test.features[column]):
-        ours |= {*map(str, named)}  # a class may have no image in one of them
-        theirs |= {*map(str, named)}
-    if ours != theirs:
-        only = sorted(ours ^ theirs)
-        hint = f"Only in one of them: {printable(listed(only))}."
-        what = "training and test images have different labels"
-        raise RequestError(what, slug="classes-differ", where=tables.shown[1], hint=hint)
-    names = class_names.classes(sorted(ours), named, column)
-    if len(names) == 1:
-        why = f'one class, "{printable(next(iter(names.values())))}": no labels'
-        return Dataset(chosen, why_unlabelled=why, remarks=(why, inside))
-    numbers = {label: number for number, label in enumerate(names)}
-    mine = texts[1] if split == "test" else texts[0]
-    y: Numbers = np.array([numbers[str(label)] for label in mine.tolist()] if mine is not None else [], dtype=np.int64)
-    remarks = (f"{len(names):,} classes; {inside}",)
-    images, classes = replace(chosen, label=y), tuple(map(printable, names.values()))
-    return Dataset(images, torch.from_numpy(y), classes, remarks=remarks)
+    labels: dict[str, Labels | None] = {}
+    for split, table, shown in zip(("train", "test"), tables[:2], tables.shown, strict=True):
+        values = hf_tables.labels(table, column, shown)
+        if values is None:
+            labels[split] = None
+        else:
+            different, numbers = np.unique(values, return_inverse=True)
+            labels[split] = Labels(tuple(map(str, different.tolist())), numbers.astype(np.int64))
+    return labels, hf_tables.names(tables.train.features[column]), column

@@ -17,18 +17,16 @@ from dataclasses import replace
 from typing import ClassVar, Literal
 
 import numpy as np
-import torch
 from pydantic import Field
 
 from dcp.data import class_names, first_look, shard_folders, shard_index
 from dcp.data.broken_files import UNTRAINED
-from dcp.data.datasets._own_images import OwnImagesConfig, grey
+from dcp.data.datasets._own_images import Labels, OwnImagesConfig, grey, labelled
 from dcp.data.datasets.base import Dataset, Split, data_folder
-from dcp.data.folders import Folder
 from dcp.data.image_folders import is_folder, listed
 from dcp.data.shard_folders import Group
 from dcp.data.shard_scan import Part, peek
-from dcp.data.shards import Opened, Shards
+from dcp.data.shards import Shards
 from dcp.errors import RequestError, printable
 
 
@@ -71,13 +69,15 @@ def load(config: Config, split: Split) -> Dataset:
     if found.test is None:
         data = Dataset(files, remarks=("no tars of train and val: no classes, no test images",))
     else:
-        test_files = replace(_shards(found.test, test), mending=UNTRAINED)
-        data = _labelled(root, files, test_files, _texts(found.train, train), _texts(found.test, test), split)
+        images = {"train": files, "test": replace(_shards(found.test, test), mending=UNTRAINED)}
+        labels = {"train": _labels(found.train, train), "test": _labels(found.test, test)}
+        named = class_names.read(root) if labels["train"] else None
+        data = labelled(images, labels, split, named=named, bare="no labels in the tars", where=str(root))
     scale, said = grey(config, files)
     assert isinstance(data.images, Shards)
-    images = replace(data.images, grey=scale, layout=config.layout, skips=config.broken == "skip")
-    looked_at = first_look.look(images, measured=config.range == "measured")
-    return replace(data, images=images, remarks=(*data.remarks, *remarks, *said, *looked_at))
+    shards = replace(data.images, grey=scale, layout=config.layout, skips=config.broken == "skip")
+    looked_at = first_look.look(shards, measured=config.range == "measured")
+    return replace(data, images=shards, remarks=(*data.remarks, *remarks, *said, *looked_at))
 
 
 def _indexed(train: Group, test: Group | None) -> tuple[list[Part], list[Part], tuple[str, ...]]:
@@ -114,13 +114,12 @@ def _shards(group: Group, parts: list[Part]) -> Shards:
         names=np.concatenate([part.name for part in parts]),
         starts=np.concatenate([np.zeros(1, dtype=np.int64), lengths.cumsum()]),
         label=np.full(len(lengths), -1),
-        opened=Opened(),
         left_out=dict(sum((Counter(part.left_out) for part in parts), Counter[str]())),
     )
 
 
-def _texts(group: Group, parts: list[Part]) -> list[tuple[Part, tuple[str, ...]]] | None:
-    """The tars, each with the labels that are in it; None where no image has one.
+def _labels(group: Group, parts: list[Part]) -> Labels | None:
+    """The labels of a split; None where no image has one.
 
     Raises:
         RequestError: "bad-label", some images have one and others have none.
@@ -133,42 +132,7 @@ def _texts(group: Group, parts: list[Part]) -> list[tuple[Part, tuple[str, ...]]
         files = _shards(group, parts[k : k + 1])
         first = int(np.flatnonzero(parts[k].label < 0)[0])
         raise class_names.bad(f"{sum(bare):,} images have no label, and others have one", files.place(first))
-    return [(part, tuple(part.labels[number] for number in np.unique(part.label).tolist())) for part in parts]
-
-
-def _labelled(
-    root: Folder,
-    train: Shards,
-    test: Shards,
-    texts: list[tuple[Part, tuple[str, ...]]] | None,
-    test_texts: list[tuple[Part, tuple[str, ...]]] | None,
-    split: Split,
-) -> Dataset:
-    chosen, count = test if split == "test" else train, len(test)
-    inside = f"{count:,} test image{'' if count == 1 else 's'}"
-    if texts is None:
-        return Dataset(chosen, remarks=(f"no labels in the tars; {inside}",))
-    ours, theirs = ({label for _, labels in each or () for label in labels} for each in (texts, test_texts))
-    if ours != theirs:
-        lines = [
-            f"only in the {kind} images: {printable(listed(sorted(only)))}"
-            for kind, only in (("training", ours - theirs), ("test", theirs - ours))
-            if only
-        ]
-        what = "training and test images have different labels"
-        raise RequestError(what, slug="classes-differ", where=str(root), hint="\n".join(lines))
-    names = class_names.classes(sorted(ours), class_names.read(root), str(root))
-    if len(names) == 1:
-        why = f'one class, "{printable(next(iter(names.values())))}": no labels'
-        return Dataset(chosen, why_unlabelled=why, remarks=(why, inside))
-    numbers = {label: number for number, label in enumerate(names)}
-    y = np.concatenate([_numbers(part, numbers) for part, _ in (test_texts if split == "test" else texts) or ()])
-    images = replace(chosen, label=y)
-    classes, remarks = tuple(map(printable, names.values())), (f"{len(names):,} classes; {inside}",)
-    return Dataset(images, torch.from_numpy(y), classes, remarks=remarks)
-
-
-def _numbers(part: Part, numbers: dict[str, int]) -> "np.typing.NDArray[np.int64]":
-    """The classes of the images of a tar."""
-    table = np.array([numbers.get(label, -1) for label in part.labels], dtype=np.int64)
-    return table[part.label]
+    order: dict[str, int] = {}
+    tables = [np.array([order.setdefault(text, len(order)) for text in part.labels], dtype=np.int64) for part in parts]
+    numbers = np.concatenate([table[part.label] for table, part in zip(tables, parts, strict=True)])
+    return Labels(tuple(order), numbers)

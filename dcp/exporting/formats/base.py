@@ -32,7 +32,6 @@ KIND = "formats"
 KEPT = 0.875  # of the short side, as `resize_center` has it
 TRIED = 4  # images
 WEIGHTS = "network.weights"
-LIBRARIES = ("timm", "torchvision")  # its words that are no paths
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,7 +151,7 @@ class Subject:
         if not (noted or word):
             return {}
         name = str(noted.get("source") or word)
-        if noted.get("kind", word) not in LIBRARIES:
+        if noted.get("kind", word) not in weights.LIBRARIES:
             name = PureWindowsPath(name).name or name  # it takes both kinds of slashes
         return {"name": name, "licence": str(noted.get("licence") or "not stated")}
 
@@ -161,7 +160,7 @@ class Subject:
         """Keys of the recipe whose values are paths of this machine, which `recipe_for_others` has not."""
         given = layers.flat(self.recipe.table())
         keys = [key for key in (*roots.KEYS, WEIGHTS) if given.get(key)]
-        return tuple(key for key in keys if key != WEIGHTS or given[key] not in LIBRARIES)
+        return tuple(key for key in keys if key != WEIGHTS or given[key] not in weights.LIBRARIES)
 
     def recipe_for_others(self) -> dict[str, Any]:
         """The recipe without the paths of this machine, and with the range of values that was measured."""

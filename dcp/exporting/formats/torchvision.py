@@ -13,10 +13,10 @@ from torch import nn
 
 from dcp.exporting.formats.base import Exported, Subject, cannot, check, difference, short
 from dcp.method.backbones import RESNETS
+from dcp.method.weights import HEADS
 
 PACKAGES, EXTRA, LIBRARY = (), "", "pytorch"
 OFF = 1e-5
-HEADS = ("fc", "heads", "head", "classifier")  # as `backbones` has them
 IN_PLACE: dict[str, Callable[[], nn.Module]] = {"Identity()": nn.Identity, "Flatten()": nn.Flatten}
 
 
