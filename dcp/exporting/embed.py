@@ -150,7 +150,7 @@ def to_file(
                     partial.add(part)
                     watch(partial.images, len(images))
                 took = time.perf_counter() - started
-                if len(partial.left_out) == len(images):
+                if partial.left_out and not partial.rows:
                     partial.remove()  # nothing in it is worth going on from
                 _check_some(images, partial.left_out)
                 named = [[images.path(i), why] for i, why in partial.left_out]
@@ -198,6 +198,8 @@ def _told(images: Images, done: Callable[[], int], kept: str) -> Iterator[None]:
     except RunError as error:
         skip = "\n--skip-broken leaves out what cannot be read." if isinstance(error, Undecodable) else ""
         hint = f"{done():,} of {count(len(images), 'image')} {'is' if done() == 1 else 'are'} done{kept}.{skip}"
+        if error.hint and "--resume" not in error.hint:  # which is for training: embed has no such option
+            hint += f"\n{error.hint}"
         raise RunError(error.message, slug=error.slug, where=error.where, hint=hint) from error
     except KeyboardInterrupt:
         verb = "is" if done() == 1 else "are"

@@ -3,6 +3,7 @@
 import errno
 import io
 import os
+import signal
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -193,6 +194,25 @@ def test_what_a_list_names_and_is_no_file_is_left_out_with_the_reason(
         "it is a folder, not a file",
         "Not a directory",
     ]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no such signal")
+def test_what_helps_where_a_reader_ended_is_told_in_options_of_the_command(
+    trained: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, read = os.getpid(), features.Centres.read
+
+    def ends(centres: features.Centres, epoch: int, image: int) -> torch.Tensor:
+        if os.getpid() != mine and image == 20:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return read(centres, epoch, image)
+
+    monkeypatch.setattr(features.Centres, "read", ends)
+    with pytest.raises(RunError, match="ended by signal 9") as error:
+        dcp.embed(trained, pictures, batch=8, workers=1)
+    assert error.value.slug == "reader-ended"
+    assert "16 of 40 images are done" in error.value.hint
+    assert "fewer --workers, or a smaller --batch" in error.value.hint
 
 
 def test_a_file_that_cannot_be_looked_at_ends_it_though_broken_ones_are_left_out(
