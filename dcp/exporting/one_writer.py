@@ -22,7 +22,6 @@ from dcp.runs.own_files import check_folder
 ENDING = ".partial"
 FEATURES = "features"
 MADE = re.compile(r"\.made\.[0-9]+-[0-9a-f]{8}\.tmp")
-_OURS = re.compile(rf"{FEATURES}|\.lease|\.lock|\.(lease|clock)\.[0-9]+-[0-9a-f]{{8}}\.tmp|{MADE.pattern}")
 
 Verify = Callable[[bool], None]  # RunError where another has taken over; True: look closely
 
@@ -88,7 +87,8 @@ def _check_ours(path: Path) -> None:
     with in_plain_words(path):
         try:
             check_folder(path)
-            if all(_OURS.fullmatch(each.name) for each in path.iterdir()):
+            # hidden files are ours, or of the system's: .nfs000000001, .DS_Store
+            if all(each.name == FEATURES or each.name.startswith(".") for each in path.iterdir()):
                 return
         except FileNotFoundError:  # it has just become a file
             return

@@ -112,6 +112,16 @@ def test_a_folder_called_partial_that_is_not_dcps_stays(
     assert names_in(Path("g.npy.partial")) == ["notes.txt"]
 
 
+def test_what_network_disks_and_finders_leave_in_the_folder_called_partial_is_no_obstacle(
+    trained: Path, pictures: Path, here: Path
+) -> None:
+    Path("g.npy.partial").mkdir()
+    for name in (".nfs0000000000000001", ".DS_Store"):
+        Path("g.npy.partial", name).write_text("theirs")
+    dcp.embed(trained, pictures, out="g.npy", workers=0)
+    assert names_in(Path("g.npy.partial")) == [".DS_Store", ".nfs0000000000000001"]
+
+
 def test_the_command_does_not_read_the_file_that_it_has_written(
     trained: Path, pictures: Path, here: Path, dcp: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
