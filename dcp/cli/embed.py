@@ -49,7 +49,7 @@ def embed(
         int | None, typer.Option("--workers", metavar="N", help="Processes that decode; default: one a spare core.")
     ] = None,
     skip_broken: Annotated[
-        bool, typer.Option("--skip-broken", help="Leave out images that cannot be read, and name them.")
+        bool, typer.Option("--skip-broken", help="Leave out images that cannot be decoded, and name them.")
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace FILE, if it is there.")] = False,
     runs: options.Runs = Path("runs"),
@@ -90,7 +90,7 @@ def embed(
             overwrite=overwrite,
             watch=Pace(watcher, f"embedding {count(len(images), 'image')}"),
         )
-    rows, dim = result.features.shape
+    rows, dim = result.rows, result.dim
     left_out, speed = result.left_out, result.images_per_s
     if not quiet:
         if result.resumed:

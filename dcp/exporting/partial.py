@@ -1,4 +1,4 @@
-"""FILE.partial: the features that are there already, so that an interrupted `dcp embed` goes on where it was.
+"""What is done of a file of features, so that an interrupted `dcp embed` goes on where it was.
 
 The first line is a JSON object that says what the features are of. Parts follow, one a batch:
 
@@ -14,7 +14,6 @@ import contextlib
 import json
 import os
 import struct
-import sys
 import time
 import zlib
 from collections.abc import Iterator
@@ -24,18 +23,16 @@ from types import TracebackType
 from typing import IO, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from dcp.errors import RequestError
+from dcp.exporting.feature_files.base import Features
+from dcp.exporting.one_writer import FEATURES, Verify, folder
 from dcp.runs.disk import in_plain_words
 from dcp.runs.own_files import descriptor
 
-ENDING = ".partial"
 _HEAD, _MAGIC = struct.Struct("<4sIIII"), b"dcpF"
 _LONGEST = 2**16  # bytes of the first line
 FLUSHED_EVERY_S = 30.0
-
-Features = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -48,31 +45,31 @@ class Part:
 
 
 class Partial:
-    """The file, locked and open for this process.
+    """What is done, open for the process that has the folder (`one_writer.held`).
 
     Args:
         out: the file that it is going to be.
-        about: what its features are of; a file that says otherwise is somebody's work.
-        anew: whether such a file is replaced.
+        about: what its features are of; one that says otherwise is somebody's work.
+        verify: raises where another process has taken over.
+        anew: whether such work is replaced.
 
     Attributes:
         images: how many are done.
         rows: features of them.
 
     Raises:
-        RequestError: "partial-differs" or "file-busy".
+        RequestError: "partial-differs".
         RunError: "disk-full" or "cannot-write".
     """
 
-    def __init__(self, out: Path, about: dict[str, Any], *, anew: bool = False) -> None:
-        self.path, self.about = out.with_name(out.name + ENDING), about
+    def __init__(self, out: Path, about: dict[str, Any], *, verify: Verify, anew: bool = False) -> None:
+        self.folder, self.about, self.verify = folder(out), about, verify
+        self.path = self.folder / FEATURES
         self.images = self.rows = 0
         self.left_out: list[tuple[int, str]] = []
         with in_plain_words(self.path):
-            number = descriptor(self.path, os.O_RDWR | os.O_CREAT)
-            self.file: IO[bytes] = os.fdopen(number, "r+b", buffering=0)
+            self.file: IO[bytes] = os.fdopen(descriptor(self.path, os.O_RDWR | os.O_CREAT), "r+b", buffering=0)
         try:
-            _lock(number, self.path)
             self._open(anew)
         except BaseException:
             self.file.close()
@@ -91,12 +88,13 @@ class Partial:
         """Write down one batch more.
 
         Raises:
-            RunError: "disk-full" or "cannot-write".
+            RunError: "disk-full" or "cannot-write"; as `verify`.
         """
         said = json.dumps(part.left_out).encode() if part.left_out else b""
         rows = np.ascontiguousarray(part.features, dtype="<f4")
         payload = said + rows.tobytes()
         head = _HEAD.pack(_MAGIC, part.images, len(rows), len(said), zlib.crc32(payload))
+        self.verify(False)
         with in_plain_words(self.path):
             _write_all(self.file, head + payload)
             if time.monotonic() - self._flushed > FLUSHED_EVERY_S:
@@ -112,6 +110,7 @@ class Partial:
 
     def remove(self) -> None:
         """It has become the file."""
+        self.file.close()  # first: Windows removes no file that is open
         with contextlib.suppress(OSError):
             self.path.unlink()
 
@@ -148,7 +147,7 @@ class Partial:
             content = json.loads(line)
         except ValueError:
             content = None
-        if not isinstance(content, dict):
+        if not isinstance(content, dict) or not content.keys() >= {"run", "encoder", "images"}:
             what = "this is no file of dcp's"
             raise RequestError(what, slug="partial-differs", where=str(self.path), hint="Move it away.")
         return content
@@ -178,7 +177,7 @@ class Partial:
         shown = ", ".join(f"{key} {line.get(key)} there, {self.about.get(key)} here" for key in keys)
         hint = "Give the same command as then; or --overwrite, to begin anew; or another FILE."
         what = f"what was begun here is of other features: {shown}"
-        return RequestError(what, slug="partial-differs", where=str(self.path), hint=hint)
+        return RequestError(what, slug="partial-differs", where=str(self.folder), hint=hint)
 
 
 def _write_all(file: IO[bytes], data: bytes) -> None:
@@ -194,18 +193,3 @@ def _read_all(file: IO[bytes], size: int) -> bytes:
         parts.append(data)
         size -= len(data)
     return b"".join(parts)
-
-
-def _lock(number: int, path: Path) -> None:
-    """Make sure that no other process writes to it, as far as the file system can tell."""
-    if sys.platform == "win32":
-        return
-    import fcntl
-
-    try:
-        fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        what, hint = "another process is writing these features", "Wait for it, or give another FILE."
-        raise RequestError(what, slug="file-busy", where=str(path), hint=hint) from None
-    except OSError:  # a file system without locks
-        return

@@ -13,7 +13,6 @@ Grey values of more than 8 bits become bytes as they did in training.
 import os
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, get_args
 
@@ -28,7 +27,7 @@ from dcp.data.datasets.base import Dataset, Split
 from dcp.data.folders import Folder
 from dcp.data.image_lists import Files, ImageList, top
 from dcp.data.layout import RGB, Layout
-from dcp.errors import RequestError, RunError, escaped, near_names, printable, shortened
+from dcp.errors import RequestError, escaped, near_names, printable, shortened
 from dcp.exporting import path_lists
 from dcp.recipe import layers
 from dcp.recipe.recipe import Recipe
@@ -52,6 +51,7 @@ class Images:
     data: Dataset
     shown: str  # what people call them
     prefix: str = ""  # of the names of images that are no files: "test/"
+    place: str | None = None  # the folder in which a data set lies, if its recipe says so
 
     def __len__(self) -> int:
         return len(self.data)
@@ -60,6 +60,12 @@ class Images:
     def root(self) -> str | None:
         """The folder that the paths of image files are relative to."""
         return printable(str(self.data.images.root)) if isinstance(self.data.images, Files) else None
+
+    @property
+    def folder(self) -> str | None:
+        """Where they lie, from whatever folder a command is given."""
+        root = str(self.data.images.root) if isinstance(self.data.images, Files) else self.place
+        return None if root is None else printable(os.path.realpath(root))
 
     @property
     def pixels(self) -> dict[str, Any]:
@@ -79,23 +85,6 @@ class Images:
         if text.isprintable():
             return text
         return "".join(c if c.isprintable() else "".join(f"\\x{byte:02x}" for byte in c.encode()) for c in text)
-
-    def fingerprint(self, *, gone: list[int]) -> str:
-        """16 hexadecimal digits that change with names, sizes, order and labels; files that are `gone` are noted."""
-        files = self.data.images
-        if not isinstance(files, ImageList):
-            return self.data.fingerprint()
-        digest = sha256(repr((len(files), self.data.classes)).encode())
-        for i in range(len(files)):
-            try:
-                size = files.size(i)
-            except RunError:
-                gone.append(i)
-                size = -1
-            digest.update(b"%s\0%d\0" % (files.name(i), size))
-        if self.data.labels is not None:
-            digest.update(self.data.labels.numpy().astype("<i8").tobytes())
-        return digest.hexdigest()[:16]
 
 
 def images(run: Run, source: Any, *, split: str | None = None, sets: tuple[str, ...] = ()) -> Images:
@@ -215,10 +204,11 @@ def _data_set(run: Run, name: str, split: str | None, sets: tuple[str, ...]) -> 
     if split is None:
         hint = "--split train, --split test, or --split pretrain: all that an encoder may see"
         raise RequestError(f"{name} has splits", slug="bad-option", where="--split", hint=hint)
-    data = base.load(_config(run, {"source": name}, sets), split)  # type: ignore[arg-type]
+    config = _config(run, {"source": name}, sets)
+    data = base.load(config, split)  # type: ignore[arg-type]
     if isinstance(data.images, ImageList):
         data = replace(data, images=replace(data.images, skips=False))
-    return Images(data, f"{name}, {split}", f"{split}/")
+    return Images(data, f"{name}, {split}", f"{split}/", config.root and os.path.expanduser(config.root))  # noqa: PTH111
 
 
 def _config(run: Run, table: dict[str, Any], sets: tuple[str, ...]) -> base.DataConfig:

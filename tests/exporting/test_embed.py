@@ -95,10 +95,10 @@ def test_what_was_cut_off_anywhere_goes_on_and_ends_in_the_same_bytes(
     whole, other = tmp_path / f"a.{ending}", tmp_path / f"b.{ending}"
     dcp.embed(trained, pictures, out=whole, batch=16, workers=0)
     with monkeypatch.context() as patch:
-        patch.setattr(embedding, "_finish", lambda *_, **__: pytest.fail("killed"))
+        patch.setattr(embedding, "finish", lambda *_, **__: pytest.fail("killed"))
         with pytest.raises(pytest.fail.Exception):
             dcp.embed(trained, pictures, out=other, batch=16, workers=0)
-    partial = tmp_path / f"b.{ending}.partial"
+    partial = tmp_path / f"b.{ending}.partial/features"
     data = partial.read_bytes()
     begin = data.index(b"\n") + 1
     partial.write_bytes(data[: begin + cut if cut > 1 else cut if cut >= 0 else len(data) + cut])
@@ -114,7 +114,7 @@ def test_a_byte_that_changed_on_the_disk_is_made_again(
     monkeypatch.setattr(Partial, "remove", lambda self: None)
     images = source.images(run, pictures)
     first = np.array(embedding.to_file(run, images, out, how).features)
-    partial = tmp_path / "a.npy.partial"
+    partial = tmp_path / "a.npy.partial/features"
     data = bytearray(partial.read_bytes())
     data[-1500] ^= 1
     partial.write_bytes(data)
@@ -132,7 +132,7 @@ def test_a_process_that_was_killed_in_the_middle_goes_on_and_another_one_is_kept
     process = subprocess.Popen(
         [sys.executable, "-m", "dcp", *words, "--out", str(tmp_path / "b.npy")], stdout=subprocess.DEVNULL
     )
-    partial = tmp_path / "b.npy.partial"
+    partial = tmp_path / "b.npy.partial/features"
     while process.poll() is None and (not partial.exists() or partial.stat().st_size < 20_000):
         time.sleep(0.01)
     busy = dcp(*words, "--out", tmp_path / "b.npy")
@@ -158,7 +158,7 @@ def test_a_signal_ends_it_with_its_code_and_says_how_to_go_on(
     process = subprocess.Popen(
         [sys.executable, "-m", "dcp", *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
-    partial = tmp_path / "b.npy.partial"
+    partial = tmp_path / "b.npy.partial/features"
     while process.poll() is None and (not partial.exists() or partial.stat().st_size < 20_000):
         time.sleep(0.01)
     process.send_signal(number)
@@ -199,7 +199,7 @@ def test_a_batch_without_a_readable_image_is_left_out_and_goes_on_after_an_inter
         path.write_bytes(b"no image")
     out = tmp_path / f"f.{ending}"
     with monkeypatch.context() as patch:
-        patch.setattr(embedding, "_finish", lambda *_, **__: pytest.fail("killed"))
+        patch.setattr(embedding, "finish", lambda *_, **__: pytest.fail("killed"))
         with pytest.raises(pytest.fail.Exception):
             dcp.embed(trained, pictures, out=out, batch=10, workers=0, skip_broken=True)
     made, paths = dcp.embed(trained, pictures, out=out, batch=10, workers=0, skip_broken=True)
@@ -446,7 +446,7 @@ def test_what_was_begun_with_another_run_is_refused_and_begun_anew_on_request(
 ) -> None:
     out = tmp_path / "a.npy"
     with monkeypatch.context() as patch:
-        patch.setattr(embedding, "_finish", lambda *_, **__: pytest.fail("killed"))
+        patch.setattr(embedding, "finish", lambda *_, **__: pytest.fail("killed"))
         with pytest.raises(pytest.fail.Exception):
             dcp.embed(trained, pictures, out=out, workers=0)
     with pytest.raises(RequestError, match=f"run {trained.name} there, {other.name} here") as error:
@@ -463,7 +463,7 @@ def test_what_was_begun_with_another_range_is_refused_and_the_file_says_which_it
 ) -> None:
     words = ["embed", trained, pictures, "--workers", "0", "--out", "a.npy", "--set"]
     with monkeypatch.context() as patch:
-        patch.setattr(embedding, "_finish", lambda *_, **__: pytest.fail("killed"))
+        patch.setattr(embedding, "finish", lambda *_, **__: pytest.fail("killed"))
         with pytest.raises(pytest.fail.Exception):
             dcp(*words, "data.range=[0, 100]")
     for override, said in (
@@ -492,7 +492,8 @@ def test_a_full_disk_is_told_and_what_is_there_goes_on(
         patch.setattr(npy, "write", full)
         with pytest.raises(RunError, match="the disk is full"):
             dcp.embed(trained, pictures, out=out, workers=0)
-    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["a.npy.partial"]
+    assert [path.name for path in (tmp_path / "a.npy.partial").iterdir()] == ["features"]
+    assert not [path for path in tmp_path.iterdir() if path.is_file()]
     made, _ = dcp.embed(trained, pictures, out=out, workers=0)
     assert made.shape == (40, 64)
 

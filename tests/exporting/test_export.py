@@ -13,7 +13,7 @@ import pytest
 import timm
 import tomli
 import torch
-from made_runs import RESNET, in_readme, made
+from made_runs import RESNET, in_readme, made, rescaled
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -360,3 +360,29 @@ def test_two_exports_have_the_same_bytes(tmp_path: Path) -> None:
     for path in one.iterdir():
         same = path.read_bytes().replace(b"/a/out", b"/b/out") == (two / path.name).read_bytes()
         assert same, path.name
+
+
+@pytest.mark.parametrize("form", ["timm", "torchvision", "onnx"])
+def test_an_encoder_that_is_not_finite_is_not_exported(tmp_path: Path, dcp: Callable, form: str) -> None:
+    if form == "onnx":
+        pytest.importorskip("onnxscript")
+    run = rescaled(made(tmp_path / "runs"), float("nan"))
+    said = dcp("export", run, "--to", form, "--out", tmp_path / "out")
+    assert said.code == 2
+    assert "error[bad-checkpoint]: the weights are not finite: layer4.1.bn2.weight" in " ".join(said.err.split())
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_encoder_whose_features_overflow_is_not_exported(tmp_path: Path, dcp: Callable) -> None:
+    said = dcp("export", rescaled(made(tmp_path / "runs"), 3e38), "--to", "timm", "--out", tmp_path / "out")
+    assert said.code == 1
+    assert "error[bad-features]" in said.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_who_asked_for_onnx_is_not_told_to_ask_for_onnx(tmp_path: Path) -> None:
+    subject = base.Subject.of(Run.open(made(tmp_path)))
+    for form, there in (("ONNX", False), ("timm", True)):
+        with pytest.raises(RunError) as error:
+            base.check(form, 1.0, 1e-4, subject)
+        assert ("--to onnx" in error.value.hint) is there

@@ -2,6 +2,7 @@
 
     PACKAGES, EXTRA                        what must be installed, and the extra of dcp that brings it
     files(out) -> [paths]                  all that it writes, `out` itself last: once that is there, all is
+    wrote(out) -> bool                     whether dcp wrote what lies beside `out`; only where `files` has more than it
     write(table, lent) -> None             `lent[path]` is where the content of `path` goes
     read(out) -> features [N, D]           float32, of the file rather than of memory where that is possible
 
@@ -19,7 +20,7 @@ import numpy.typing as npt
 
 from dcp import catalogue
 from dcp.errors import RequestError
-from dcp.exporting import extras
+from dcp.exporting import extras, one_writer
 
 Features = npt.NDArray[np.float32]
 KIND = "feature_files"
@@ -61,10 +62,17 @@ def check_out(out: Path, *, overwrite: bool) -> Any:
         RequestError: "bad-option", "missing-package", "file-exists".
     """
     kind = of(out)
-    there = [path for path in kind.files(out) if os.path.lexists(path)]
-    if there and not overwrite:
-        hint = "Give another FILE, or --overwrite."
-        raise RequestError("this file is there already", slug="file-exists", where=str(there[-1]), hint=hint)
     if out.is_dir():
         raise RequestError("this is a folder", slug="file-exists", where=str(out), hint="Give another FILE.")
+    there = [path for path in kind.files(out) if os.path.lexists(path)]
+    beside = [path for path in there if path != out]
+    if beside and not kind.wrote(out):
+        what = f"this lies where a file of {out.name} would, and dcp did not write it"
+        hint = "Give another FILE, or move it away: --overwrite replaces FILE, and what dcp wrote beside it."
+        raise RequestError(what, slug="file-exists", where=str(beside[-1]), hint=hint)
+    # what lies beside it without FILE was being moved there when a process was killed, and the same command goes on
+    begun = out not in there and os.path.lexists(one_writer.folder(out))
+    if there and not overwrite and not begun:
+        hint = "Give another FILE, or --overwrite."
+        raise RequestError("this file is there already", slug="file-exists", where=str(there[-1]), hint=hint)
     return kind

@@ -20,6 +20,7 @@ from dcp.data.datasets.base import FilesConfig
 from dcp.data.grey_levels import Range
 from dcp.data.layout import RGB
 from dcp.errors import RequestError, RunError
+from dcp.exporting import finite
 from dcp.method import weights
 from dcp.recipe import layers
 from dcp.recipe.recipe import Recipe
@@ -32,6 +33,7 @@ KIND = "formats"
 KEPT = 0.875  # of the short side, as `resize_center` has it
 TRIED = 4  # images
 WEIGHTS = "network.weights"
+ONNX = "ONNX"  # what messages call the format that carries every network
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,12 +50,15 @@ class Subject:
         """The encoder of a run, on the CPU.
 
         Raises:
-            RequestError: it has none.
+            RequestError: it has none; "bad-checkpoint", it is not finite.
+            RunError: "bad-features", its features are not.
         """
-        encoder = encoders.load(run)
+        encoder = finite.encoder(run)
         recipe = Recipe.check(run.recipe(), str(run.path / "recipe.toml"))
         subject = cls(run, recipe, encoder, 0)
-        return cls(run, recipe, encoder, int(subject.wanted(subject.images(1)).shape[1]))
+        features = subject.wanted(subject.images(TRIED))
+        finite.check(features.numpy(), run, lambda row: "random pixels")
+        return cls(run, recipe, encoder, int(features.shape[1]))
 
     @property
     def channels(self) -> int:
@@ -227,7 +232,8 @@ def check(form: str, off: float, most: float, subject: Subject) -> None:
         what = (
             f"what {form} loads is not this encoder: its features are off by {off:.1e}, and at most {most:.0e} is right"
         )
-        hint = "Nothing was written. This is a bug of dcp or of the library; --to onnx, or another format, may do."
+        other = "another format" if form == ONNX else "--to onnx, or another format,"
+        hint = f"Nothing was written. This is a bug of dcp or of the library; {other} may do."
         raise RunError(what, slug="export-differs", where=str(subject.run.path), hint=hint)
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from dcp.exporting.extras import is_there
-from dcp.exporting.formats.base import Exported, Subject, check, difference, short
+from dcp.exporting.formats.base import ONNX, Exported, Subject, check, difference, short
 
 PACKAGES, EXTRA, LIBRARY = ("onnx", "onnxscript"), "export", "onnx"
 OPSET = 18
@@ -60,7 +60,7 @@ def write(subject: Subject) -> Exported:
     data: bytes = model.SerializeToString()
     tried = is_there("onnxruntime")
     if tried:
-        check("ONNX", max(difference(subject, _session(data), count) for count in (1, 3)), OFF, subject)
+        check(ONNX, max(difference(subject, _session(data), count) for count in (1, 3)), OFF, subject)
     p = subject.preprocessing()
     load = f"""import numpy as np, onnxruntime
 
