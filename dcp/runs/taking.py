@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import os
+import signal
 from pathlib import Path
 
 from dcp.runs import lease
@@ -92,9 +93,16 @@ def _same(one: lease.Found | None, other: lease.Found) -> bool:
 
 def _make(path: Path, owner: Owner) -> None:
     """Raises FileExistsError: another was faster."""
-    opened = descriptor(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+    blocked = None
+    if hasattr(signal, "pthread_sigmask"):  # one that ends this process would leave an empty lease
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
-        os.write(opened, owner.data())
-        os.fsync(opened)
+        opened = descriptor(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        try:
+            os.write(opened, owner.data())
+            os.fsync(opened)
+        finally:
+            os.close(opened)
     finally:
-        os.close(opened)
+        if blocked is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)

@@ -90,7 +90,7 @@ def test_trying_leaves_the_method_as_it_was() -> None:
     recipe = Recipe.read("tiny/directcopy")
     method = build.method(recipe)
     before = {name: x.clone() for name, x in method.state_dict().items()}
-    set_number("auto", None, method, batch=16, size=recipe.data.view_size)
+    set_number("auto", None, method, batch=16, sizes=recipe.view_sizes)
     assert all(torch.equal(x, before[name]) for name, x in method.state_dict().items())
     assert all(p.grad is None for p in method.parameters())
 

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -559,3 +560,16 @@ def test_the_file_of_the_lock_is_looked_at_again_when_it_is_locked(tmp_path, mon
     monkeypatch.setattr(locking, "_flock", flock)
     with run.lock():
         assert os.path.samestat((run.path / locking.FILE).stat(), os.fstat(next(iter(locking._open))))
+
+
+def test_a_signal_while_the_lease_is_made_leaves_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, write = create(tmp_path), os.write
+
+    def interrupted(opened: int, data: bytes) -> int:
+        signal.raise_signal(signal.SIGINT)
+        return write(opened, data)
+
+    monkeypatch.setattr(taking.os, "write", interrupted)
+    with pytest.raises(KeyboardInterrupt), run.lock():
+        pytest.fail("the signal was lost")
+    assert not (run.path / lease.FILE).exists()

@@ -8,7 +8,8 @@ from dcp.recipe.sections import Published
 from dcp.studies.study import Study, read
 
 PAPERS = ["studies/paper_cifar10", "studies/paper_cifar100", "studies/paper_imagenet", "studies/paper_stl10"]
-ALL = ["studies/catalogue", "studies/cifar10_small", "studies/directcopy_riddle", *PAPERS, "studies/paper_stl10_eps"]
+OWN = ["studies/catalogue", "studies/cifar10_small", "studies/directcopy_riddle", "studies/newer"]
+ALL = [*OWN, *PAPERS, "studies/paper_stl10_eps"]
 BEST = "linear.top1_best_on_test"
 
 # Tian, Chen, Ganguli 2021, arXiv:2102.06810, Table 8: after 100, 300 and 500 epochs, five seeds

@@ -17,6 +17,7 @@ from dcp.errors import Problems, RequestError
 from dcp.method import backbones
 from dcp.recipe.recipe import Recipe
 from dcp.runs.run import Run
+from dcp.training.request import Request
 
 SMALL = (
     "data.image_size=16",
@@ -151,7 +152,7 @@ def test_the_processes_of_a_training_share_the_cores_for_statistics(
     monkeypatch.setattr("dcp.data.statistics.computed", lambda data, size, workers: asked.append(workers) or ((), ()))
     monkeypatch.setattr("os.sched_getaffinity", lambda _: range(17), raising=False)
     recipe = Recipe.read("tiny/directcopy", ("views.normalize=computed",))
-    sources.images(recipe, None, SimpleNamespace(count=4, is_main=True, wait=lambda: None))  # type: ignore[arg-type]
+    sources.images(recipe, Request(Path()), None, SimpleNamespace(count=4, is_main=True, wait=lambda: None))  # type: ignore[arg-type]
     assert asked == [4]
 
 
