@@ -65,6 +65,7 @@ class Opened:
 
     def __init__(self) -> None:
         self.files = OrderedDict[tuple[str, Stamp], Descriptor]()
+        self.most = MOST_OPEN
 
     def read(self, path: str, stamp: Stamp, offset: int, size: int) -> bytes:
         """Bytes of a tar file; OSError as `Descriptor`."""
@@ -72,7 +73,7 @@ class Opened:
         file = self.files.pop(key, None) or self._descriptor(path)
         self.files[key] = file
         with suppress(KeyError):  # another thread was faster
-            while len(self.files) > MOST_OPEN:
+            while len(self.files) > self.most:
                 self.files.popitem(last=False)
         return file.read(stamp, offset, size)
 
@@ -86,7 +87,8 @@ class Opened:
         except OSError as error:
             if error.errno not in (EMFILE, ENFILE) or not self.files:
                 raise
-        self.close()  # other parts of the process have all others
+        self.most = max(1, len(self.files) // 2)  # other parts of the process have all others, and may need more
+        self.close()
         return Descriptor(path)
 
 
