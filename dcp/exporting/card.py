@@ -92,8 +92,8 @@ def _preprocessing(subject: Subject) -> str:
         )
     return (
         f"{scaled}, in steps of 1/{subject.encoder.layout.white:,}: pixels in [0, 1]. "
-        f"Resize the short side to {p['resize_short_side']} pixels ({p['interpolation']}), crop the middle "
-        f"{p['center_crop']} x {p['center_crop']}, subtract {p['mean']} and "
+        f"Resize the short side to {p['resize_short_side']} pixels ({p['interpolation']}){subject.unless}, crop the "
+        f"middle {p['center_crop']} x {p['center_crop']}, subtract {p['mean']} and "
         f"divide by {p['std']} ({count(subject.channels, 'channel')})."
     )
 

@@ -87,6 +87,11 @@ class Images:
         return "".join(c if c.isprintable() else "".join(f"\\x{byte:02x}" for byte in c.encode()) for c in text)
 
 
+def _means_data_set(text: str, sets: tuple[str, ...]) -> bool:
+    """Whether a name of a data set is meant, though a folder or a file is called so: then its place is given."""
+    return text in catalogue.names("datasets") and any(each.startswith("data.root=") for each in sets)
+
+
 def images(run: Run, source: Any, *, split: str | None = None, sets: tuple[str, ...] = ()) -> Images:
     """The images that a person means.
 
@@ -109,9 +114,9 @@ def images(run: Run, source: Any, *, split: str | None = None, sets: tuple[str, 
         raise RequestError(what, slug="bad-source", where="source", hint=f"SOURCE is {KINDS}")
     elif (text := os.fsdecode(source)) == STDIN:
         found = _listed(path_lists.on_standard_input(), Path(), "the files on standard input")
-    elif os.path.isdir(text):  # noqa: PTH112 - unlike Path's, it never raises
+    elif os.path.isdir(text) and not _means_data_set(text, sets):  # noqa: PTH112 - unlike Path's, it never raises
         return _of_run(run, _folder(text, split, sets, run), sets)
-    elif os.path.lexists(text):
+    elif os.path.lexists(text) and not _means_data_set(text, sets):
         found = _listed(path_lists.in_file(Path(text)), Path(text).parent, f"the files in {shortened(text)}")
     elif text in catalogue.names("datasets"):
         return _data_set(run, text, split, sets)

@@ -48,13 +48,13 @@ def losses(name: str, gather: Gather, total: Total, mine: slice) -> tuple[Tensor
     else:
         loss = partial(module.loss_in, setting, config)
         both = loss(predictor(z1), z1, z2) + loss(predictor(z2), z2, z1)
-    return both, [encoder, predictor.layer.weight]
+    return both, [encoder] if name == "peira" else [encoder, predictor.layer.weight]  # it makes its predictor itself
 
 
 def together(name: str, process: Process) -> tuple[list[float], list[list[float]]]:
     """As training does it: sums over the share, scaled, gradients averaged over processes."""
     both, weights = losses(name, process.gather, process.total, SHARES[process.rank])
-    slopes = torch.autograd.grad(both.sum() * (process.count / N), weights, materialize_grads=True)
+    slopes = torch.autograd.grad(both.sum() * (process.count / N), weights)
     everything: Tensor = process.gather(both.detach()[:, None])[0].flatten()
     return everything.tolist(), [(process.total(slope) / process.count).flatten().tolist() for slope in slopes]
 
@@ -62,9 +62,7 @@ def together(name: str, process: Process) -> tuple[list[float], list[list[float]
 def whole(name: str) -> tuple[list[float], list[list[float]]]:
     """One process with all images."""
     both, weights = losses(name, alone, own, slice(None))
-    return both.tolist(), [
-        slope.flatten().tolist() for slope in torch.autograd.grad(both.sum() / N, weights, materialize_grads=True)
-    ]
+    return both.tolist(), [slope.flatten().tolist() for slope in torch.autograd.grad(both.sum() / N, weights)]
 
 
 if __name__ == "__main__":

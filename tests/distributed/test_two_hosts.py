@@ -164,11 +164,14 @@ def test_when_a_host_is_lost_the_other_ends_with_a_message_and_the_run_goes_on_o
     record = Run.open(run.path).record
     assert (record.status, record.error) == ("failed", "process-lost")
     if lost != 0:  # whose lease it is
-        assert sorted(path.name for path in run.path.iterdir()) == [*("checkpoint", "metrics.jsonl"), *FILES]
+        # what the other process said on its way may come too late for this one: whoever takes the run next sweeps it
+        here = [path.name for path in run.path.iterdir() if not path.name.startswith(".reason.json.")]
+        assert sorted(here) == [*("checkpoint", "metrics.jsonl"), *FILES]
     last = max(losses(run.path)) + 10
     together, one = alone(tmp_path, last), alone(tmp_path / "alone", last)
     assert {step: together[step] for step in range(last)} == pytest.approx({s: one[s] for s in range(last)}, abs=1e-3)
     assert [sitting["processes"] for sitting in Run.open(run.path).record.sittings] == [2, 1]
+    assert not list(run.path.glob(".reason.json.*"))
 
 
 def test_a_process_that_is_halted_for_long_is_not_lost(hosts: Hosts, tmp_path: Path) -> None:

@@ -382,8 +382,8 @@ def test_folder_shards_and_hf_are_data_sets_that_lie_where_data_root_says(
 ) -> None:
     drawn(here / "data/train", 4)
     drawn(here / "data/val", 2)
-    Path("tars").mkdir()
-    with tarfile.open("tars/a.tar", "w") as tar:
+    Path("shards").mkdir()  # a folder of the data set's name
+    with tarfile.open("shards/a.tar", "w") as tar:
         for path in sorted(Path("data/val").rglob("*.png")):
             tar.add(path, path.name)
     words = ("--workers", "0", "--out", "f.npy", "--overwrite", "--set")
@@ -391,7 +391,7 @@ def test_folder_shards_and_hf_are_data_sets_that_lie_where_data_root_says(
     folder, paths = np.load("f.npy"), Path("f.paths.txt").read_text().splitlines()
     assert paths == ["cat/000.png", "dog/001.png"]
     assert np.load("f.labels.npy").tolist() == [0, 1]
-    assert dcp("embed", trained, "shards", "--split", "pretrain", *words, "data.root=tars").code == 0
+    assert dcp("embed", trained, "shards", "--split", "pretrain", *words, "data.root=shards").code == 0
     np.testing.assert_allclose(np.load("f.npy"), folder, rtol=0, atol=1e-5)
 
 

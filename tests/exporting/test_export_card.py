@@ -144,3 +144,12 @@ def test_the_command_of_the_card_repeats_the_run_with_the_paths_put_in(tmp_path:
         assert f"`{word}`: " in card
     again = Recipe.read(str(out / "recipe.toml"), tuple(f'{key}="{path}"' for key, path in paths.items()))
     assert again == Recipe.check(Run.open(run).recipe())
+
+
+@pytest.mark.parametrize("form", ["timm", "torchvision", "onnx"])
+def test_the_card_says_which_images_are_not_resized(tmp_path: Path, form: str) -> None:
+    out = dcp.export(made(tmp_path / "runs", data=OWN), form, tmp_path / "out")
+    card = " ".join((out / "README.md").read_text().split())
+    assert (
+        "Resize the short side to 37 pixels (bilinear, antialiased), unless it has 32 already, crop the middle" in card
+    )

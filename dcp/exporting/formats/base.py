@@ -124,6 +124,11 @@ class Subject:
         data = self.recipe.data
         return KEPT if isinstance(data, FilesConfig) or data.view_size != data.own_size else 1.0
 
+    @property
+    def unless(self) -> str:
+        """Which images are not resized, in words that follow "resize"."""
+        return f", unless it has {self.size} already" if self.kept < 1 else ""
+
     def preprocessing(self) -> dict[str, Any]:
         """What happens to an image before the network sees it, in the words of most libraries."""
         return {
@@ -132,6 +137,7 @@ class Subject:
             "data_depth": self.encoder.layout.bits,
             "range": [0.0, 1.0],
             "resize_short_side": round(self.size / self.kept),
+            "not_resized_short_side": self.size,
             "interpolation": "bilinear, antialiased",
             "center_crop": self.size,
             "mean": self.mean,

@@ -70,7 +70,8 @@ images = (pixels - np.array({short(p["mean"])})[:, None, None]) / np.array({shor
 features = session.run(None, {{"images": images.astype(np.float32)}})[0]  # [B, {subject.features}]"""
     how = "It was tried in onnxruntime" if tried else "It was not tried: onnxruntime is not installed"
     said = f"{how}; it takes images of {subject.size} pixels, resized so that the short side has"
-    limits = (f"{said} {p['resize_short_side']} (bilinear, antialiased), and cropped in the middle.",)
+    resized = f"{p['resize_short_side']} (bilinear, antialiased){subject.unless}"
+    limits = (f"{said} {resized}, and cropped in the middle.",)
     return Exported({FILE: data}, load, limits)
 
 
