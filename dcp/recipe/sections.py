@@ -86,7 +86,7 @@ class Moments(Section):
         "stale", description="set W from F before this batch (stale), or including it (immediate)"
     )
     source: Literal["pooled", "sequential"] = Field(
-        "pooled", description="update F once per step with both views, or once per view"
+        "pooled", description="update F once per step with all views, or once per view"
     )
     zero_mean: bool = Field(False, description="centre F, by a moving average of the mean")
 
@@ -129,7 +129,7 @@ class Train(Section):
         False, description="bitwise reproducible on a GPU too, at some cost in speed; a CPU always is"
     )
     join_views: bool = Field(
-        False, description="both views in one forward pass: faster, but they share batch statistics"
+        False, description="all views of a size in one forward pass: faster, but they share batch statistics"
     )
     graph: Literal["auto", False] = Field(
         "auto", description="auto: replay each step as one CUDA graph (CUDA, one process); false: never"
