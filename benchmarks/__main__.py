@@ -31,6 +31,7 @@ GROUPS = (
     "byol",
     "several",
     "many_views",
+    "methods",
     "malloc",
     "predictors",
     "objectives",

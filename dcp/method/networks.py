@@ -3,16 +3,26 @@
 from collections.abc import Callable
 from itertools import pairwise
 
+import torch
 from torch import Tensor, nn
 
 
 def projector(
-    features: int, *, hidden: int, out: int, layers: int, norm: str, affine: bool, out_norm: bool
+    features: int,
+    *,
+    hidden: int,
+    out: int,
+    layers: int,
+    norm: str,
+    affine: bool,
+    out_norm: bool,
+    init_scale: float = 1.0,
 ) -> nn.Sequential:
     """An MLP [B, features] -> [B, out] of `layers` >= 1 linear layers: linear, norm, ReLU, ..., linear.
 
     The norms ("batch", "layer" or "none") have weight and bias if `affine`. With `out_norm` there is one without them
-    behind the last layer too, as SimSiam has.
+    behind the last layer too, as SimSiam has. The last layer's weights, not its bias, start at `init_scale` times what
+    torch draws: the smaller, the nearer to each other are the projections of all images, at the bias.
     """
     kinds: dict[str, Callable[[int, bool], nn.Module]] = {
         "batch": lambda n, weights: nn.BatchNorm1d(n, affine=weights),
@@ -23,7 +33,10 @@ def projector(
     stack: list[nn.Module] = []
     for before, after in pairwise(widths):
         stack += [nn.Linear(before, after), kinds[norm](after, affine), nn.ReLU()]
-    stack.append(nn.Linear(widths[-1], out))
+    last = nn.Linear(widths[-1], out)
+    with torch.no_grad():
+        last.weight *= init_scale
+    stack.append(last)
     if out_norm:
         stack.append(kinds[norm](out, False))
     return nn.Sequential(*stack)

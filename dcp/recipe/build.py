@@ -35,16 +35,7 @@ def branch(recipe: Recipe) -> networks.Branch:
         channels=recipe.data.layout.channels,
         local_size=local.size if local.count else None,
     )
-    p = network.projector
-    head = networks.projector(
-        features,
-        hidden=p.hidden,
-        out=p.out,
-        layers=p.layers,
-        norm=p.norm,
-        affine=p.affine,
-        out_norm=p.out_norm,
-    )
+    head = networks.projector(features, **dict(network.projector))
     return networks.Branch(backbone, head, recipe.data.layout.channels)
 
 

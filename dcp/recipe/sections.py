@@ -48,6 +48,9 @@ class Projector(Section):
     norm: Literal["batch", "layer", "none"] = Field("batch", description="normalisation of the hidden layers")
     affine: bool = Field(False, description="whether these norms have a learned weight and bias")
     out_norm: bool = Field(False, description="also a norm without weights after the last layer, as in SimSiam")
+    init_scale: float = Field(
+        1.0, gt=0, le=1e6, description="factor on the last layer's initial weights; with 1e-4 training starts collapsed"
+    )
 
 
 class Network(Section):

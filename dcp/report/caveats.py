@@ -19,6 +19,7 @@ TIMED = (
     "Accuracies at equal time are those of online probes, on training views: they show how fast an arm learns, not what"
     " it reaches."
 )
+FEW = 3  # runs that are named; of more only the number is told
 UNFINISHED = {
     "running": "it is running",
     "killed": 'it was killed, as its status says "running" but no process writes to it',
@@ -167,10 +168,13 @@ def _missing_probes(members: Sequence[Member]) -> Iterator[str]:
         names = [member.label for member in without if scored(member) or member.run.record.status == "done"]
         if names:
             yield f"No {evaluation} probe in {', '.join(names)}; dcp probe RUN -e {evaluation} measures it."
-        steps = {m.label: m.probes[evaluation].step for m in members if evaluation in m.probes}
-        if len(set(steps.values())) > 1:
-            measured = ", ".join(f"{name} at step {step}" for name, step in steps.items())
-            yield f"The {evaluation} probes were taken at different points: {measured}."
+        at: dict[int | None, list[str]] = defaultdict(list)
+        for member in members:
+            if evaluation in member.probes:
+                at[member.probes[evaluation].step].append(member.label)
+        if len(at) > 1:
+            points = [f"{', '.join(r) if len(r) <= FEW else f'{len(r)} runs'} at step {step}" for step, r in at.items()]
+            yield f"The {evaluation} probes were taken at different points: {', '.join(points)}."
 
 
 def _training_data(arms: Members) -> Iterator[str]:

@@ -584,6 +584,14 @@ def test_other_devices_versions_and_moments_of_probing_are_said(build):
     )
 
 
+def test_many_runs_that_were_probed_at_one_step_are_counted_and_not_listed(build):
+    runs = [build(name, seed, top1=0.5) for name in ("a", "b") for seed in range(4)]
+    comparison = compare([*runs, build("c", top1=0.6, step=100)])
+    assert "The linear probes were taken at different points: 8 runs at step 3900, c-s0 at step 100." in caveats(
+        comparison
+    )
+
+
 def test_the_settings_that_differ_are_listed_by_dotted_key_without_the_table_run(build):
     comparison = compare(
         [build(), build("b", recipe={"predictor": {"name": "mlp", "hidden": 512}, "train": {"epochs": 7}})]

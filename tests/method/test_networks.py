@@ -221,3 +221,18 @@ def test_the_refusal_of_a_backbone_says_what_would_help_and_no_name_twice(name: 
     assert caught.value.hint.startswith(hint)
     names = caught.value.hint.partition("?")[0].removeprefix("did you mean ").split(", ")
     assert len(names) == len(set(names))
+
+
+def test_a_small_init_scale_starts_all_projections_at_the_bias_and_one_changes_no_bit():
+    drawn = []
+    for scale in (1.0, 1e-4):
+        torch.manual_seed(0)
+        drawn.append(projector(64, hidden=32, out=16, init_scale=scale))
+    whole, small = drawn
+    assert torch.equal(small[-1].weight, whole[-1].weight * 1e-4)
+    assert torch.equal(small[-1].bias, whole[-1].bias)
+    torch.manual_seed(0)
+    plain = [nn.Linear(64, 32), nn.Linear(32, 16)]
+    assert torch.equal(whole[-1].weight, plain[-1].weight)
+    z = small(torch.randn(256, 64))
+    assert z.std(0).max() < 1e-3 * z.norm(dim=1).mean()

@@ -1,5 +1,10 @@
-"""A study is counted before it is built, and one mistake is told once, however many arms have it."""
+"""A study is counted before it is built, and one mistake is told once, however many arms have it.
 
+What is limited is the time of this thread: those of other tests may still be at work, and so may the collector of
+garbage on what other tests left, which is looked through once before.
+"""
+
+import gc
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -40,10 +45,11 @@ def test_one_mistake_of_many_arms_is_told_once_within_a_second(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("mine.toml").write_text(text)
-    started = time.process_time()
+    gc.collect()
+    started = time.thread_time()
     with pytest.raises(Problems) as refused:
         read("mine.toml")
-    assert time.process_time() - started < 1
+    assert time.thread_time() - started < 1
     (problem,) = refused.value.problems
     assert said in str(problem)
 
@@ -51,10 +57,11 @@ def test_one_mistake_of_many_arms_is_told_once_within_a_second(
 def test_a_file_that_is_too_long_to_be_meant_is_refused_unread(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text("[study.arms]\n" + "".join(f"a{i} = {{ optimizer.lr = 0.1 }}\n" for i in range(200_000)))
-    started = time.process_time()
+    gc.collect()
+    started = time.thread_time()
     with pytest.raises(RequestError, match="it has 6,488,903 bytes") as refused:
         read(str(path))
-    assert time.process_time() - started < 0.5
+    assert time.thread_time() - started < 0.5
     assert refused.value.slug == "bad-file"
 
 

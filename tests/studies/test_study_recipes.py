@@ -8,7 +8,15 @@ from dcp.recipe.sections import Published
 from dcp.studies.study import Study, read
 
 PAPERS = ["studies/paper_cifar10", "studies/paper_cifar100", "studies/paper_imagenet", "studies/paper_stl10"]
-OWN = ["studies/catalogue", "studies/cifar10_small", "studies/directcopy_riddle", "studies/newer"]
+OWN = [
+    "studies/catalogue",
+    "studies/cifar10_small",
+    "studies/directcopy_riddle",
+    "studies/escape",
+    "studies/newer",
+    "studies/newer_cifar10",
+    "studies/newer_keys",
+]
 ALL = [*OWN, *PAPERS, "studies/paper_stl10_eps"]
 BEST = "linear.top1_best_on_test"
 
@@ -52,7 +60,7 @@ def test_these_studies_ship_and_are_no_recipes_of_one_run() -> None:
 @pytest.mark.parametrize("name", ALL)
 def test_every_arm_is_right_and_every_published_number_stands_beside_one(name: str) -> None:
     study = read(name)
-    entries = layers.parse(shipped.folder() / f"{name}.toml")["study"].get("published", [])
+    entries = layers.parse(shipped.folder() / f"{name}.toml").get("study", {}).get("published", [])
     assert len(study.published) == len(entries)
     assert len({arm.recipe.run.name for arm in study.arms}) == len(study.arms) > 1
 
@@ -126,3 +134,20 @@ def test_the_schema_for_editors_knows_the_section_and_its_keys() -> None:
     assert set(schema["$defs"]["Study"]["properties"]) == {"seeds", "arms", "axes", "skip", "published"}
     assert schema["$defs"]["Study"]["additionalProperties"] is False
     assert schema["$defs"]["Published"]["required"] == ["score", "value", "source"]
+
+
+def test_the_other_data_has_the_methods_of_the_first_and_every_method_is_tried_with_less_and_more_of_its_key() -> None:
+    glyphs, photographs, keys = (read(f"studies/newer{of}") for of in ("", "_cifar10", "_keys"))
+    assert [arm.name for arm in photographs.arms] == [arm.name for arm in glyphs.arms]
+    methods = {arm.name.rpartition("-")[0] for arm in glyphs.arms}
+    tried = [arm.name.rpartition("_") for arm in keys.arms]
+    assert [end for _, _, end in tried] == ["less", "more"] * (len(tried) // 2)
+    assert {name for name, _, _ in tried} == methods - {"directpred_newton", "sigreg_8_views", "mmcr_8_views"}
+
+
+def test_what_newer_keys_changes_is_a_rate_of_newer_and_one_key() -> None:
+    first = {arm.name: layers.flat(arm.recipe.table()) for arm in read("studies/newer").arms}
+    for arm in read("studies/newer_keys").arms:
+        mine, method = layers.flat(arm.recipe.table()), arm.name.rpartition("_")[0]
+        middle = first[f"{method}-lr{mine['optimizer.lr']:g}"]
+        assert len({key for key in mine if mine[key] != middle[key]} - {"run.name"}) == 1, arm.name
