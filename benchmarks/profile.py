@@ -127,12 +127,12 @@ def captured_step(training: Training) -> Graphs:
 
 def step(training: Training, clock: Clock | Graphs) -> None:
     """The training step of `dcp.training.step` and `dcp.method.algorithm`, taken apart."""
-    trainer, pairs = training.trainer, training.loop.take.pairs
+    trainer, batch_views = training.trainer, training.loop.take.batch_views
     method, optimizer = trainer.parts.method, trainer.parts.optimizer
-    index, crops = pairs.inputs(next(training.batches))
+    index, crops = batch_views.inputs(next(training.batches))
     clock.begin(index, crops)
     with clock.part("views"):
-        views = pairs.of(index, crops)
+        views = batch_views.of(index, crops)
     with clock.part("online branch, loss"):
         with method.arithmetic(views[0]):
             h, h2 = method.through(method.online.backbone, views)

@@ -135,11 +135,15 @@ def share_of_updates(group: str, training: Training, whole: list[float]) -> list
 
 def share_of_views(group: str, training: Training, whole: list[float]) -> list[Row]:
     """Both views of a batch alone, as a share of the step's time and in milliseconds; on a GPU as a graph."""
-    trainer, pairs, device = training.trainer, training.loop.take.pairs, training.trainer.process.device.type
+    trainer, batch_views, device = (
+        training.trainer,
+        training.loop.take.batch_views,
+        training.trainer.process.device.type,
+    )
     batch = trainer.recipe.train.batch
-    given = pairs.inputs(Batch(0, 0, batch, torch.arange(batch)))
+    given = batch_views.inputs(Batch(0, 0, batch, torch.arange(batch)))
     count = 50 if device == "cuda" else 1
-    found = in_turn({"": times(captured(lambda: pairs.of(*given), device), count, count)}, len(whole), device)[""]
+    found = in_turn({"": times(captured(lambda: batch_views.of(*given), device), count, count)}, len(whole), device)[""]
     shares = [100 * speed / batch / views for speed, views in zip(whole, found, strict=True)]
     note = f"both views of {batch} images, measured alone"
     took = Spread.of([1000 / views for views in found])

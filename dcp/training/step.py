@@ -54,7 +54,7 @@ class Step:
     Args:
         parts: method, optimizer, schedule and plan.
         wrapped: the method, as several processes must call it.
-        pairs: makes the views.
+        batch_views: makes the views.
         process: this process.
         readout: says how good the features are; None without labels.
         ring: float32 [log_every] on the device: takes the losses, this process's sums over its images.
@@ -68,13 +68,13 @@ class Step:
         self,
         parts: Parts,
         wrapped: nn.Module,
-        pairs: BatchViews,
+        batch_views: BatchViews,
         process: Process,
         readout: Readout | None,
         ring: Tensor,
         graph: Graph[Inputs, Outputs] | None,
     ) -> None:
-        self.parts, self.wrapped, self.pairs, self.process = parts, wrapped, pairs, process
+        self.parts, self.wrapped, self.batch_views, self.process = parts, wrapped, batch_views, process
         self.readout, self.ring, self.graph, self.rate = readout, ring, graph, 0.0
         labels, self.on_cuda = parts.labels, process.device.type == "cuda"
         self.labels = labels.to(process.device) if labels is not None and self.on_cuda else labels
@@ -96,7 +96,7 @@ class Step:
         return outputs
 
     def _inputs(self, batch: Batch, place: int) -> Inputs:
-        index, crops = self.pairs.inputs(batch)
+        index, crops = self.batch_views.inputs(batch)
         device, fraction = self.process.device, (batch.step + 1) / self.parts.plan.steps
         return Inputs(
             index,
@@ -112,7 +112,7 @@ class Step:
         """
         method, optimizer, clip = self.parts.method, self.parts.optimizer, self.parts.clip
         optimizer.zero_grad(set_to_none=True)  # a capture that failed may have left gradients
-        views = self.pairs.of(given.images, given.crops)
+        views = self.batch_views.of(given.images, given.crops)
         y = None if self.labels is None else self.labels[given.images].to(views[0].device, non_blocking=True)
         outputs: Outputs = self.wrapped(*views, y=y)
         loss = outputs.losses.sum()

@@ -235,9 +235,9 @@ class Trainer:
             broken = Broken(images, run, self.process, self.request.say)
         saver = Saver(run, parts.method, parts.optimizer, metrics, parts.plan, self.readout, train.save_every, broken)
         device, size, seed = self.process.device, self.recipe.data.view_size, self.recipe.run.seed
-        pairs = BatchViews(self.data.images, self.views, size=size, seed=seed, device=device)
+        batch_views = BatchViews(self.data.images, self.views, size=size, seed=seed, device=device)
         graph = None if self.why_no_graph else Graph[Inputs, Outputs](partial(self._eager_after_all, run))
-        step = Step(parts, self.process.wrap(method), pairs, self.process, self.readout, metrics.ring, graph)
+        step = Step(parts, self.process.wrap(method), batch_views, self.process, self.readout, metrics.ring, graph)
         return Loop(
             take=step,
             method=parts.method,

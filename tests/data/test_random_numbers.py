@@ -8,6 +8,7 @@ from scipy import stats
 
 from dcp.data.views import random_numbers
 from dcp.data.views.random_numbers import keys, numbers, steps, uniform
+from dcp.method import splitmix64
 
 MANY = torch.arange(20_000)
 integers = st.integers(0, 2**63 - 1)
@@ -22,15 +23,15 @@ def test_the_scrambling_is_splitmix64_of_the_paper():
         4593380528125082431,
         16408922859458223821,
     )
-    states = torch.tensor(1234567) + torch.arange(1, 6) * random_numbers._signed(random_numbers._STEP)
-    words = random_numbers._scramble(states)
+    states = torch.tensor(1234567) + torch.arange(1, 6) * splitmix64.signed(splitmix64.STEP)
+    words = splitmix64.scramble(states)
     assert [word % 2**64 for word in words.tolist()] == list(expected)
 
 
 @settings(deadline=None)
 @given(word=st.integers(0, 2**64 - 1))
 def test_tensors_and_python_integers_scramble_alike(word):
-    [got] = random_numbers._scramble(torch.tensor([random_numbers._signed(word)])).tolist()
+    [got] = splitmix64.scramble(torch.tensor([splitmix64.signed(word)])).tolist()
     assert got % 2**64 == random_numbers._scramble_integer(word)
 
 

@@ -88,7 +88,7 @@ def trained(sets: tuple[str, ...], folder: Path, *, tensors: bool, replays: bool
         predictor = loop.method.predictor
         step.sets_within = not (predictor.refresh_waits or predictor.every > 1)
         views, size = trainer.recipe.views, trainer.recipe.data.view_size
-        step.pairs.on_device = [DeviceViews(views, size=size, seed=0, device=torch.device("cpu"))]
+        step.batch_views.on_device = [DeviceViews(views, size=size, seed=0, device=torch.device("cpu"))]
         for group in step.parts.optimizer.param_groups:
             group["lr"] = torch.tensor(group["lr"])
     if replays:

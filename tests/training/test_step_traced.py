@@ -148,7 +148,7 @@ def test_the_backward_pass_asks_for_nothing_either(tiny: Recipe, monkeypatch: py
         return
     side = tiny.data.view_size
     view = torch.empty(BATCH, 3, side, side, device="meta")
-    monkeypatch.setattr(step.pairs, "of", lambda images, crops: (view, view))
+    monkeypatch.setattr(step.batch_views, "of", lambda images, crops: (view, view))
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())  # it knows no such device
     monkeypatch.setattr(step.parts.optimizer, "step", lambda: None)  # fused ones know no such device; traced above
     if step.labels is not None:

@@ -1,11 +1,8 @@
 """Random numbers by counter: a pure function of a key and an image index, with no generator state.
 
-The generator is SplitMix64 (Steele, Lea, Flood 2014, "Fast splittable pseudorandom number generators"): its
-state advances by an odd constant, its output is a bijective scrambling of the state. The key is hashed to a
-base state; the `index`-th output from there is the starting state of image `index`, whose outputs are the
-image's numbers. So a number depends neither on the batch it is drawn in nor on what was drawn before.
-
-All arithmetic is modulo 2^64: torch's int64, whose sums and products wrap around on every device alike.
+The generator is SplitMix64. The key is hashed to a base state; the `index`-th output from there is the starting state
+of image `index`, whose outputs are the image's numbers. So a number depends neither on the batch it is drawn in nor on
+what was drawn before.
 """
 
 from collections.abc import Sequence
@@ -14,13 +11,13 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
+from dcp.method.splitmix64 import FACTORS, STEP, scramble, shift_right, signed
+
 # Parts of the counter's key. A new operation takes a new number: the views of old recipes stay as they are.
 CROP, FLIP, JITTER, GRAYSCALE, BLUR, SOLARIZE = range(6)
 
 Column: TypeAlias = tuple[int, int]  # one of the numbers of an image: its operation, its place in that stream from 0
 
-_STEP = 0x9E3779B97F4A7C15  # the golden ratio times 2^64, odd
-_FACTORS = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)  # David Stafford's 13th variant
 _WORD = (1 << 64) - 1
 
 
@@ -38,7 +35,7 @@ def uniform(key: tuple[int, ...], index: Tensor, n: int) -> Tensor:
     >>> bool((uniform((0, 1), index, 2)[1] == uniform((0, 1), index[1:], 5)[0, :2]).all())
     True
     """
-    step = torch.arange(1, n + 1, device=index.device) * _signed(_STEP)
+    step = torch.arange(1, n + 1, device=index.device) * signed(STEP)
     return numbers(hashed(key), index[:, None], step)
 
 
@@ -46,8 +43,8 @@ def hashed(key: tuple[int, ...]) -> int:
     """The base state of a key, as an int64."""
     word = len(key)
     for part in key:
-        word = _scramble_integer((word + part + _STEP) & _WORD)
-    return _signed(word)
+        word = _scramble_integer((word + part + STEP) & _WORD)
+    return signed(word)
 
 
 def keys(seed: int, epoch: int, view: int, columns: Sequence[Column]) -> list[int]:
@@ -58,7 +55,7 @@ def keys(seed: int, epoch: int, view: int, columns: Sequence[Column]) -> list[in
 
 def steps(columns: Sequence[Column], device: torch.device | None = None) -> Tensor:
     """How far each column's number is from its image's starting state: int64 [n], always the same."""
-    return torch.tensor([place + 1 for _, place in columns], device=device) * _signed(_STEP)
+    return torch.tensor([place + 1 for _, place in columns], device=device) * signed(STEP)
 
 
 def numbers(key: int | Tensor, index: Tensor, step: Tensor) -> Tensor:
@@ -69,9 +66,9 @@ def numbers(key: int | Tensor, index: Tensor, step: Tensor) -> Tensor:
         index: int64, which images.
         step: int64, see `steps`.
     """
-    state = _scramble(index * _signed(_STEP) + key)
-    words = _scramble(state + step)
-    return _shift_right(words, 11).to(torch.float64) * 2.0**-53
+    state = scramble(index * signed(STEP) + key)
+    words = scramble(state + step)
+    return shift_right(words, 11).to(torch.float64) * 2.0**-53
 
 
 def between(ends: tuple[float, float], u: Tensor) -> Tensor:
@@ -79,24 +76,8 @@ def between(ends: tuple[float, float], u: Tensor) -> Tensor:
     return ends[0] + (ends[1] - ends[0]) * u
 
 
-def _scramble(word: Tensor) -> Tensor:
-    word = (word ^ _shift_right(word, 30)) * _signed(_FACTORS[0])
-    word = (word ^ _shift_right(word, 27)) * _signed(_FACTORS[1])
-    return word ^ _shift_right(word, 31)
-
-
-def _shift_right(word: Tensor, bits: int) -> Tensor:
-    # int64 shifts copy the sign bit in; the mask makes it the unsigned shift that the hash is defined with
-    return (word >> bits) & ((1 << (64 - bits)) - 1)
-
-
 def _scramble_integer(word: int) -> int:
     # Python's integers rather than tensors of one element: a key is hashed in 3 µs instead of 60
-    word = ((word ^ (word >> 30)) * _FACTORS[0]) & _WORD
-    word = ((word ^ (word >> 27)) * _FACTORS[1]) & _WORD
+    word = ((word ^ (word >> 30)) * FACTORS[0]) & _WORD
+    word = ((word ^ (word >> 27)) * FACTORS[1]) & _WORD
     return word ^ (word >> 31)
-
-
-def _signed(word: int) -> int:
-    """The int64 with the same bits as the unsigned `word`."""
-    return word - (1 << 64) if word >> 63 else word

@@ -28,7 +28,7 @@ class Config(PositivesConfig):
 class FastSiam(Positives):
     """Final: it says that targets are averaged, and is never asked for more."""
 
-    average = True
+    average = Config.averages
 
 
 def build(config: Config, dim: int, gather: Gather) -> Positives:
