@@ -123,7 +123,7 @@ def self_predictive(T: Tensor) -> Derivative:
 def peira_energy(W: Tensor, K: Tensor, lam: float) -> Tensor:
     """E = -½ tr P + λ/2 E(|u|² + |v|²) of u = W x₁, v = W x₂; [N].
 
-    N = 2 W Wᵀ, Σ = 2 W K Wᵀ, P = Σ(N + λI)⁻¹ (Terver, Ponce, Arbel 2026, arXiv:2605.17671; its text could not be read).
+    N = 2 W Wᵀ, Σ = 2 W K Wᵀ, P = Σ(N + λI)⁻¹ (Arbel, Terver, Ponce 2026, arXiv:2605.17671; its text could not be read).
 
     Args:
         W: [N, D, d].

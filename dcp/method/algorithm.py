@@ -39,6 +39,7 @@ class Outputs(NamedTuple):
     h: Tensor  # [B, features] of the first view, before the projector, detached
     t: Tensor | None  # [V, B, D] the mean of what each z predicts, detached; None where nothing needs it
     y: Tensor | None = None  # [B] classes as far as training sees them, -1 elsewhere
+    t_first: Tensor | None = None  # [B, D] the target's projection of the first view, detached; None without y
 
 
 class Method(nn.Module):
@@ -88,23 +89,25 @@ class Method(nn.Module):
             h = self.through(self.online.backbone, views)
             z = tuple(map(full, self.through(self.online.projector, h)))
             t = tuple(map(full, self.through(self.target, views[:G], z[:G])))
-        needs_t = self.moments.keeps_cross or y is not None
+        needs_t = self.moments.keeps_cross
         now = torch.stack(z).detach()
         predicted = mean_of_others(t, len(views)).detach() if needs_t else None
         if self.timing == "stale":
             p = [self.predictor(z_i) for z_i in z]
         else:
-            p = [self._predict_by(past, z_i) for past, z_i in zip(self.blends(now, predicted), z, strict=True)]
-        return Outputs(self._losses(p, z, t, y), now, full(h[0]).detach(), predicted, y)
+            past = self.blends(now, predicted)
+            W = [self._weight(past[0])] * len(z) if self.source == "pooled" else [*map(self._weight, past)]
+            p = [self.predictor(z_i) if W_i is None else z_i @ W_i.T for W_i, z_i in zip(W, z, strict=True)]
+        t_first = None if y is None else t[0].detach()
+        return Outputs(self._losses(p, z, t, y), now, full(h[0]).detach(), predicted, y, t_first)
 
     def arithmetic(self, x: Tensor) -> torch.autocast:
         """Autocast to `amp` on the device of x, or none."""
         return torch.autocast(x.device.type, dtype=self.amp or torch.bfloat16, enabled=self.amp is not None)
 
-    def _predict_by(self, statistics: Statistics, z: Tensor) -> Tensor:
-        """The prediction by the W that these statistics would set."""
-        W = self.predictor.weight(self.moments.correlation(statistics), statistics.cross)
-        return self.predictor(z) if W is None else z @ W.T
+    def _weight(self, statistics: Statistics) -> Tensor | None:
+        """The W that these statistics would set, [D, D]; None for a predictor that is not set from them."""
+        return self.predictor.weight(self.moments.correlation(statistics), statistics.cross)
 
     def _losses(self, p: Sequence[Tensor], z: Sequence[Tensor], t: Sequence[Tensor], y: Tensor | None) -> Tensor:
         """The loss of each image, [B]: 2/N Σ ℓ over the N pairs of a view and what it predicts."""
@@ -146,8 +149,8 @@ class Method(nn.Module):
         if refreshes:
             self.set_predictor(outputs, step)
         self.target.update(self.online, fraction)
-        if outputs.t is not None and outputs.y is not None:
-            self.positives.update(outputs.t[1], outputs.y)
+        if outputs.t_first is not None and outputs.y is not None:
+            self.positives.update(outputs.t_first, outputs.y)
 
     @torch.no_grad()
     def set_predictor(self, outputs: Outputs, step: int) -> None:

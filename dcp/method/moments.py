@@ -1,9 +1,9 @@
 """Moments: moving averages of the correlation of the online projections, and nothing about predictors.
 
     F ← ρ F + (1-ρ) E_B[z zᵀ]
-    C ← ρ C + (1-ρ) E_B[t zᵀ]       t the target's projection of the other view; kept only for those who ask for it
+    C ← ρ C + (1-ρ) E_B[t zᵀ]       t the mean target of the other views; kept only for those who ask for it
 
-E_B is the mean over the batch of all processes and over both views: the raw second moment, not centred (Tian, Chen,
+E_B is the mean over the batch of all processes and over all views: the raw second moment, not centred (Tian, Chen,
 Ganguli 2021, arXiv:2102.06810, eq. 19; they tried centring and it hurt). float32, outside autocast. The first batch
 starts F, so that there is no bias to correct; `start = "zeros"` is the reading of the IsoLoss release.
 

@@ -76,7 +76,8 @@ class Clip:
         """Clip the gradients that are there."""
         grads = [param.grad for param in self.params if param.grad is not None]
         length = torch.stack(torch._foreach_norm(grads)).norm()
-        torch._foreach_mul_(grads, (self.limit / (length + 1e-6)).clamp(max=1.0))
+        factor = (self.limit / (length + 1e-6)).nan_to_num(nan=1.0)  # inf / inf: not clipped, and too long for a number
+        torch._foreach_mul_(grads, factor.clamp(max=1.0))
 
 
 def groups(

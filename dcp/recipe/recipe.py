@@ -58,7 +58,7 @@ class Recipe(Strict):
     )
     objective: Annotated[Named, variant("objectives")] = _chosen("objectives", "objective", "the loss")
     positives: Annotated[Named, variant("positives")] = _chosen(
-        "positives", "positives", "what a view predicts besides the other view"
+        "positives", "positives", "what a view predicts besides the other views, or in their place"
     )
     optimizer: Optimizer = Field(Optimizer(), description="the optimizer and the learning rate")
     train: Train = Field(Train(), description="the training loop")
@@ -177,9 +177,18 @@ def _clashes(recipe: Recipe) -> Iterator[tuple[str, str]]:
     if probe.primary is not None and (evaluation := probe.primary.partition(".")[0]) not in probe.after:
         asked = ", ".join(f'"{name}"' for name in (*probe.after, evaluation))
         yield f'probe.primary = "{probe.primary}" is not measured', f"probe.after = [{asked}]"
-    if recipe.optimizer.clip is None and recipe.optimizer.clip_from:
-        yield f"optimizer.clip_from = {recipe.optimizer.clip_from} has no effect without optimizer.clip", "set clip too"
     warmup, epochs = recipe.optimizer.warmup_epochs, recipe.train.epochs
+    clip_from, local = recipe.optimizer.clip_from, recipe.views.local
+    if recipe.optimizer.clip is None and clip_from:
+        yield f"optimizer.clip_from = {clip_from} has no effect without optimizer.clip", "set clip too"
+    if recipe.moments.rho_end is None and recipe.moments.rho_schedule == "cosine":
+        yield 'moments.rho_schedule = "cosine" has no effect without moments.rho_end', "set rho_end too"
+    if local.count and local.size > recipe.data.view_size:
+        yield (
+            f"views.local.size = {local.size} is more than the global views have, {recipe.data.view_size} pixels: "
+            "local views are small ones",
+            f"say {max(8, recipe.data.view_size // 2)}",
+        )
     if warmup > epochs:
         yield (
             f"optimizer.warmup_epochs = {bound(warmup)} is more than train.epochs = {epochs}",

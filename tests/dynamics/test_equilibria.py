@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from dcp.dynamics import closed_forms, flow, matrices
-from dcp.dynamics.experiments import equilibria, peira
+from dcp.dynamics.experiments import collapse, equilibria, peira
 from dcp.dynamics.gaussian import gaussian
 
 SIGMA2, ETA, BETA, D = 0.5, 0.1, 0.3, 4
@@ -74,3 +74,11 @@ def test_PEIRA_keeps_the_leading_directions_that_lambda_and_D_allow(dim: int, la
     of_N = [row for row in peira.run(config, 1).rows if row.quantity == "eigenvalue of N"]
     assert [row.simulated > 1e-3 for row in of_N] == [True] * kept + [False] * (5 - kept)
     assert max(abs(row.difference) for row in of_N) < 1e-6
+
+
+def test_what_has_no_closed_form_is_refused() -> None:
+    with pytest.raises(ValueError, match="must be less than images = 16"):
+        collapse.Config(images=16, dim=16)
+    with pytest.raises(ValueError, match="which is kept is chance"):
+        peira.Config(rho=(0.9, 0.9, 0.2), dim=1)
+    assert peira.Config(rho=(0.9, 0.1, 0.1), dim=2).dim == 2  # both below λ²: none of them is kept

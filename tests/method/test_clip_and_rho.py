@@ -2,6 +2,8 @@
 
 import copy
 import math
+import tempfile
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,6 +13,8 @@ from dcp.method import optim, schedules
 from dcp.method.moments import Moments
 from dcp.recipe import build
 from dcp.recipe.recipe import Recipe
+from dcp.training.request import Request
+from dcp.training.trainer import Trainer
 
 SIZES = pytest.mark.parametrize("size", [1e-6, 0.1, 10.0])
 
@@ -50,6 +54,31 @@ def test_a_gradient_is_left_alone_until_clipping_begins(size: float):
             clip.switch(on)
         clip()
         assert all(torch.equal(a, b) for a, b in zip(grads(net), before, strict=True))
+
+
+def test_a_step_of_training_is_clipped_as_the_recipe_says():
+    """The first step of SGD moves the parameters by no more than the rate times the largest length."""
+    sets = ("optimizer.name=sgd", "optimizer.weight_decay=0.0", "train.epochs=1", "data.images=32", "train.batch=32")
+    moved = []
+    for more in ((), ("optimizer.clip=1e-3",)):
+        with tempfile.TemporaryDirectory() as runs:
+            recipe = Recipe.read("tiny/directcopy", (*sets, "optimizer.warmup_epochs=0", "probe.after=[]", *more))
+            at_start = [param.clone() for param in build.at_start(recipe).parameters()]
+            trainer = Trainer(recipe, Request(Path(runs), device="cpu"))
+            trainer.run()
+            trained = trainer.parts.method.online.parameters()
+            distance = sum((a - b).square().sum().item() for a, b in zip(at_start, trained, strict=True)) ** 0.5
+            moved.append(distance / recipe.optimizer.lr)
+    free, clipped = moved
+    assert free > 0.01
+    assert clipped == pytest.approx(1e-3, rel=0.05)
+
+
+def test_a_gradient_too_long_for_a_number_is_left_alone_until_clipping_begins():
+    clip, net = clip_of(0.5, 1e25)
+    before = [grad.clone() for grad in grads(net)]
+    clip()
+    assert all(torch.equal(a, b) for a, b in zip(grads(net), before, strict=True))
 
 
 def test_a_gradient_that_is_not_finite_stays_so():

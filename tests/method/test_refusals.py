@@ -24,6 +24,8 @@ REFUSED = {
     "tiny/peira moments.zero_mean=true": ("not centred", "zero_mean = false"),
     "tiny/peira positives.name=fastsiam": ("would have no part", "none"),
     "tiny/directcopy optimizer.clip_from=3": ("no effect without optimizer.clip", "clip"),
+    "tiny/directcopy moments.rho_schedule=cosine": ("no effect without moments.rho_end", "rho_end"),
+    "tiny/directcopy views.local.count=2": ("local views are small ones", "say 16"),
     "tiny/minc moments.timing=immediate": ("F of the steps before", "stale"),
     "tiny/balance predictor.name=identity": ('predictor.name = "identity" is none', "without bias"),
     "tiny/balance predictor.bias=true": ("a bias is none", "without bias"),

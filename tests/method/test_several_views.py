@@ -12,10 +12,13 @@ from dcp.method.networks import Branch
 from dcp.method.objectives import euclidean
 from dcp.method.objectives.base import LossOfViews
 from dcp.method.positives import fastsiam
+from dcp.method.positives.base import Extra, Positives
 from dcp.method.predictors.base import SetLinear
 from dcp.method.targets.ema import Ema
 from dcp.method.targets.online import Online
 from dcp.method.targets.shared import Shared
+from dcp.recipe import build
+from dcp.recipe.recipe import Recipe
 
 V, B, D = 4, 8, 6
 
@@ -84,6 +87,37 @@ def test_local_views_predict_the_global_ones_and_are_predicted_by_none():
     assert seen == [x[0].shape, x[1].shape]
     assert outputs.t is not None
     assert_close(outputs.t, torch.stack([t[1], t[0], (t[0] + t[1]) / 2, (t[0] + t[1]) / 2]))
+
+
+def test_the_recipe_says_how_many_views_the_target_does_not_see():
+    recipe = Recipe.read("tiny/multicrop")
+    method = build.method(recipe)
+    assert method.local == recipe.views.local.count == 2
+
+
+def test_labelled_positives_remember_a_projection_and_not_a_mean_of_several():
+    remembered = []
+
+    class Remembers(Positives):
+        def forward(self, t, y):
+            return Extra(t, torch.ones(len(t)), torch.zeros(len(t)))
+
+        def update(self, t, y):
+            remembered.append(t)
+
+    method = built(positives=Remembers())
+    t = method.online(views()[0]).detach()
+    method.after_step(method(*views(), y=torch.zeros(len(t), dtype=torch.int64)), 0, 0.5)
+    assert torch.equal(remembered[0], t)
+
+
+def test_W_is_made_once_for_all_views_where_the_moments_are_pooled(monkeypatch):
+    method = built(timing="immediate")
+    asked = []
+    weight = method.predictor.weight
+    monkeypatch.setattr(method.predictor, "weight", lambda F, C: asked.append(F) or weight(F, C))
+    method(*views())
+    assert len(asked) == 1
 
 
 def test_fastsiam_predicts_the_mean_of_the_other_views_and_is_none_with_two():

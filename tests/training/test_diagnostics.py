@@ -38,6 +38,17 @@ def test_invariance_is_0_for_equal_views_and_1_for_views_of_other_images() -> No
     assert diagnostics.health(torch.cat([one, other]))["invariance"] == pytest.approx(1.0, abs=0.02)
 
 
+def test_invariance_is_the_mean_over_all_pairs_of_views() -> None:
+    def distance(z: torch.Tensor) -> float:
+        signs = diagnostics.health(z)
+        return (signs["invariance"] * signs["spread"] ** 2).item()
+
+    a, c = drawn(2, 64, 8)
+    pairs = [distance(torch.stack(two)) for two in ((a, a), (a, c), (a, c))]
+    assert pairs[0] == pytest.approx(0, abs=1e-6)
+    assert distance(torch.stack([a, a, c])) == pytest.approx(sum(pairs) / 3, rel=1e-4)
+
+
 def test_spread_rank_and_invariance_are_the_same_in_every_basis() -> None:
     z = drawn(2, 64, 6) * torch.tensor([3.0, 2.0, 1.0, 1.0, 0.5, 0.1]) + 0.3
     Q = torch.linalg.qr(drawn(6, 6, seed=2))[0]

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Annotated, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from dcp.catalogue import VariantConfig
@@ -40,6 +40,12 @@ class Config(VariantConfig):
     mean: float = Field(1.0, ge=0, le=100, description="|m|, length of the mean of the projections")
     slices: int = Field(256, ge=1, le=4096, description="K, slices of sigreg and visreg")
     spread: Sizes = Field((1e-6, 1e-4, 1e-2, 0.1), description="s, std of the projections")
+
+    @model_validator(mode="after")
+    def _can_be_white(self) -> "Config":
+        if self.dim >= self.images:
+            raise ValueError(f"dim = {self.dim} must be less than images = {self.images}: fewer cannot be white")
+        return self
 
 
 def run(config: Config, seed: int) -> Result:

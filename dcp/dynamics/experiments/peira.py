@@ -3,14 +3,14 @@
 With canonical correlations ρ between the views, the flow of its energy ends with N's eigenvalues at √ρ - λ; directions
 with ρ <= λ² vanish, so λ chooses how many are learnt. Collapse is no trap: W = 0 grows at the rate 2(ρ/λ - λ).
 
-PEIRA: Terver, Ponce, Arbel 2026 (arXiv:2605.17671), of which the abstract could be read: stable equilibria take the
+PEIRA: Arbel, Terver, Ponce 2026 (arXiv:2605.17671), of which the abstract could be read: stable equilibria take the
 leading canonical directions, and λ chooses the dimension. The numbers are derived here.
 """
 
 from typing import Annotated, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from dcp.catalogue import VariantConfig
 from dcp.dynamics import closed_forms, flow, matrices
@@ -29,6 +29,15 @@ class Config(VariantConfig):
     lam: float = Field(0.7, ge=0.05, le=2, description="λ, which keeps directions with ρ above λ²")
     dim: int = Field(6, ge=1, le=16, description="D, dimensions of the projections")
     time: float = Field(200.0, ge=1, le=2000, description="length of the simulation")
+
+    @model_validator(mode="after")
+    def _has_a_choice(self) -> "Config":
+        rho = sorted(self.rho, reverse=True)
+        if len(rho) > self.dim and rho[self.dim - 1] == rho[self.dim] > self.lam**2:
+            raise ValueError(
+                f"rho = {rho[self.dim]:g} is there more often than dim = {self.dim} has room: which is kept is chance"
+            )
+        return self
 
 
 def run(config: Config, seed: int) -> Result:

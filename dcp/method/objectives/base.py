@@ -2,9 +2,11 @@
 
     loss(p [B, D], z [B, D], t [B, D]) -> [B]
 
-p is the prediction made of the online projection z of one view, t the target's projection of the other view. Whether
-a gradient flows through t is the target's business, and few let one through. It is called for both
-directions and the two are added, so an objective of a pair of views gives half of what it is published as.
+p is the prediction made of the online projection z of one view, t the target's projection of another view. Whether
+a gradient flows through t is the target's business, and few let one through. It is called for every ordered pair of
+views, and 2/N of the sum over the N pairs is the loss: with two views both directions are added, so an objective of a
+pair of views gives half of what it is published as. A local view is no target, so a term that an objective has of each
+of its two views counts less often for local views than for global ones.
 
 A variant is a file in `objectives/` with a `Config` and that function; or, where it needs more than these three
 tensors, with `loss_in(setting, config, p, z, t)`; or, where it is no sum over pairs of views, with

@@ -36,20 +36,20 @@ class Config(ViewsConfig):
 
     name: Literal["coding_rate"] = "coding_rate"
     invariance: float = Field(1.0, ge=0, description="a, weight of the squared distance between the views")
-    eps_squared: float = Field(0.5, gt=0, description="ε², squared distortion of the coding rate; the release's eps")
+    eps_squared: float = Field(0.5, ge=1e-3, description="ε², squared distortion of the coding rate; the release's eps")
     expands: Literal["mean", "online"] = Field(
         "mean", description="what has a large rate: the mean of both branches, or the online one"
     )
 
 
 def coding_rate(x: Tensor, eps_squared: float) -> Tensor:
-    """R, [], >= 0, of the rows of x [N, D]."""
+    """R, [], >= 0, of the rows of x [N, D]; NaN where there is no Cholesky factor."""
     x = full(x)
     N, D = x.shape
     gram = x.T @ x if D <= N else x @ x.T
     identity = torch.eye(len(gram), dtype=x.dtype, device=x.device)
-    factor: Tensor = torch.linalg.cholesky_ex(identity + D / (N * eps_squared) * gram).L  # cholesky waits for a check
-    return factor.diagonal().log().sum()
+    factor, failed = torch.linalg.cholesky_ex(identity + D / (N * eps_squared) * gram)  # cholesky waits for a check
+    return torch.where(failed == 0, factor.diagonal().log().sum(), torch.nan)
 
 
 def loss_of_views(setting: Setting, config: Config, p: Tensor, z: Tensor, t: Tensor) -> Tensor:

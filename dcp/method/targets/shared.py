@@ -5,7 +5,7 @@
 Without a stop-gradient, the easiest way to agree is to map every image to the same point. With objectives that only
 pull views together it is expected to collapse (also Tian, Chen, Ganguli 2021, section 3): use it to see that.
 Contrastive and decorrelating objectives need it: `vicreg`, `barlow`, `ntxent`, `spectral_contrastive`, `balance`,
-`peira`.
+`peira`, `sigreg`, `visreg`, `ssl_ey`.
 
 Look at: `spread`: with objectives that only pull views together it is expected to fall to 0.
 Held to: value z and its gradient.
