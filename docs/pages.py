@@ -22,7 +22,7 @@ from dcp import catalogue
 from dcp.cli.completion import KEYS
 from dcp.recipe import layers, schema, shipped
 from dcp.recipe.recipe import Recipe
-from docs import functions, reference
+from docs import choosing, functions, reference
 
 DOCS = Path(__file__).parent
 SECTIONS = {"predictors": "predictor", "objectives": "objective", "targets": "target", "positives": "positives"}
@@ -44,13 +44,14 @@ DIMS = ("128", "2048")
 
 
 def pages() -> dict[str, str]:
-    """Each generated page by its path below docs/; of two pages the parts between marks are generated."""
+    """Each generated page by its path below docs/; of three pages the parts between marks are generated."""
     texts = {"recipe.md": reference.markdown(), "python.md": functions.markdown()}
     texts |= {f"{kind}/{name}.md": page(kind, name) for kind in SECTIONS for name in catalogue.names(kind)}
     tables = {kind: rows(kind) for kind in SECTIONS}
     tables |= {f"cost of {kind}": costs(kind, catalogue.names(kind)) for kind in COLUMNS}
     tables["unverified"] = unverified()
-    for path in ("catalogue.md", "sources.md"):
+    tables |= choosing.tables()
+    for path in ("catalogue.md", "sources.md", "choosing.md"):
         text = (DOCS / path).read_text(encoding="utf-8")
         texts[path] = TABLE.sub(lambda match: f"{match[1]}\n{tables[match[2]]}\n{match[3]}", text)
     return texts

@@ -39,7 +39,7 @@ class Outputs(NamedTuple):
     h: Tensor  # [B, features] of the first view, before the projector, detached
     t: Tensor | None  # [V, B, D] the mean of what each z predicts, detached; None where nothing needs it
     y: Tensor | None = None  # [B] classes as far as training sees them, -1 elsewhere
-    t_first: Tensor | None = None  # [B, D] the target's projection of the first view, detached; None without y
+    t_first: Tensor | None = None  # [B, D] the target's projection of the first view, detached
 
 
 class Method(nn.Module):
@@ -98,8 +98,7 @@ class Method(nn.Module):
             past = self.blends(now, predicted)
             W = [self._weight(past[0])] * len(z) if self.source == "pooled" else [*map(self._weight, past)]
             p = [self.predictor(z_i) if W_i is None else z_i @ W_i.T for W_i, z_i in zip(W, z, strict=True)]
-        t_first = None if y is None else t[0].detach()
-        return Outputs(self._losses(p, z, t, y), now, full(h[0]).detach(), predicted, y, t_first)
+        return Outputs(self._losses(p, z, t, y), now, full(h[0]).detach(), predicted, y, t[0].detach())
 
     def arithmetic(self, x: Tensor) -> torch.autocast:
         """Autocast to `amp` on the device of x, or none."""

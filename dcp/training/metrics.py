@@ -208,8 +208,6 @@ class Metrics:
 
 
 def _diverged(step: int) -> Diverged:
-    return Diverged(
-        f"the loss is not finite at step {step}",
-        slug="diverged",
-        hint='try a smaller optimizer.lr, a warm-up (optimizer.warmup_epochs), or train.precision = "fp32"',
-    )
+    rates = 'try a smaller optimizer.lr, a warm-up (optimizer.warmup_epochs), or train.precision = "fp32"'
+    before = "nothing was updated yet: look at the keys of [objective], [predictor] and [network.projector]"
+    return Diverged(f"the loss is not finite at step {step}", slug="diverged", hint=rates if step else before)

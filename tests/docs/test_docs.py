@@ -5,12 +5,14 @@ import re
 import shlex
 from collections.abc import Callable
 from pathlib import Path
+from statistics import mean
 
 import pytest
 
 from dcp import catalogue
 from dcp.recipe import shipped
-from docs import pages
+from dcp.studies.study import read as read_study
+from docs import choosing, pages
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*(ROOT / "docs").rglob("*.md"), ROOT / "README.md"])
@@ -40,6 +42,25 @@ def test_the_pages_are_those_that_the_docstrings_give() -> None:
     stale = [path for path, text in made.items() if path not in files or files[path].read_text("utf-8") != text]
     assert stale == [], "run: python -m docs.pages"
     assert [path for path in files if path.partition("/")[0] in pages.SECTIONS and path not in made] == []
+
+
+def test_the_figures_by_which_to_choose_are_of_the_studies_as_they_ship() -> None:
+    measured = json.loads(choosing.MEASURED.read_text(encoding="utf-8"))
+    assert measured["settings"] == choosing.settings(), "measure them again: see the end of docs/choosing.md"
+    for name, arms in measured["studies"].items():
+        study = read_study(f"studies/{name}")
+        assert [*arms] == [arm.name for arm in study.arms]
+        assert {len(arm["values"]) for arm in arms.values()} == {len(study.seeds)}
+
+
+def test_a_method_is_shown_at_the_better_of_its_rates_with_the_runs_that_collapsed_counted() -> None:
+    measured = json.loads(choosing.MEASURED.read_text(encoding="utf-8"))
+    glyphs = measured["studies"]["newer"]
+    rows = {row.split(" | ")[0].strip("| "): row for row in choosing.tables()["scores of methods"].splitlines()}
+    for name in measured["cost"]:
+        better, other = sorted((mean(glyphs[f"{name}-{rate}"]["values"]) for rate in choosing.RATES), reverse=True)
+        assert rows[name].split(" | ")[1].startswith(f"{100 * better:.1f} [")
+        assert rows[name].split(" | ")[2] == f"{100 * other:.1f}"
 
 
 @variants

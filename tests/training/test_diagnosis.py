@@ -275,3 +275,28 @@ def test_an_untrained_predictor_may_be_unaligned() -> None:
 def test_moments_that_no_predictor_uses_may_be_stale() -> None:
     settings = {key: value for key, value in SETTINGS.items() if key != "predictor.every"}
     assert diagnosed(history(last={"lag": 0.5}), settings).name == "healthy"
+
+
+SMALL = {**SETTINGS, "network.projector.init_scale": 1e-4}
+
+
+def test_a_start_that_was_made_collapsed_is_the_cause_named_and_says_nothing_about_the_views() -> None:
+    collapsed = diagnosed(history({"spread": 0.01}, {"spread": 0.01}, {"spread": 1e-4, "invariance": 0.001}), SMALL)
+    assert collapsed.name == "complete collapse"
+    assert "init_scale = 0.0001" in collapsed.cause
+    assert diagnosed(history(first={"spread": 1e-4, "invariance": 0.001}), SMALL).name == "healthy"
+
+
+def test_projections_that_were_made_short_at_the_start_may_grow_by_as_much() -> None:
+    grown = history({"norm": 4.0}, {"norm": 4.0}, {"norm": 0.03})
+    assert diagnosed(grown, SETTINGS).name == "norm blow-up"
+    assert diagnosed(grown, SMALL).name == "healthy"
+
+
+def test_an_objective_that_keeps_images_apart_needs_no_predictor_and_no_slower_target() -> None:
+    settings = {**SETTINGS, "predictor.name": "identity", "target.name": "shared", "objective.name": "sigreg"}
+    for now in ({"spread": 0.01}, {"effective_rank": 1.1}):
+        advice = diagnosed(history(now, now), settings).advice
+        assert "[objective]" in advice
+        assert "directpred" not in advice
+        assert "target.tau" not in advice

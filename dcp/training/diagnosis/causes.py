@@ -6,6 +6,7 @@ from dcp.training.diagnosis.signs import FAST, Diagnosis, Signs
 
 Cause = tuple[str, str]  # what probably brought it about, and the next thing to try
 EVEN = 0.9  # smallest by largest eigenvalue of W: above it W is a multiple of the identity for all that training sees
+SMALL_START = 0.1  # scale of the last layer below which the projections begin nearly alike
 HEAVY_DECAY = 1e-2  # weight decay per step of learning rate 1 beyond which it is named
 COLLAPSES = ("complete collapse", "dimensional collapse", "vanishing")
 
@@ -64,6 +65,28 @@ def even_predictor(diagnosis: Diagnosis, signs: Signs) -> Cause | None:
     )
 
 
+def collapsed_start(diagnosis: Diagnosis, signs: Signs) -> Cause | None:
+    """Training that started collapsed need not have got out yet."""
+    scale = signs.setting("network.projector.init_scale")
+    if diagnosis.name not in COLLAPSES or scale is None or scale >= SMALL_START:
+        return None
+    return (
+        f"network.projector.init_scale = {scale:g}: the projections were all alike at the start",
+        "longer training; network.projector.init_scale = 1",
+    )
+
+
+def objective_outweighed(diagnosis: Diagnosis, signs: Signs) -> Cause | None:
+    """An objective that keeps images apart by a term of its own has weights for it, and needs no predictor."""
+    if diagnosis.name not in COLLAPSES or not signs.fact("objective.keeps_apart"):
+        return None
+    return (
+        "",
+        "a smaller optimizer.lr with optimizer.warmup_epochs, longer training; in [objective] more weight on what "
+        "keeps images apart, which for peira is a smaller ridge",
+    )
+
+
 def heavy_decay(diagnosis: Diagnosis, signs: Signs) -> Cause | None:
     """Beyond a threshold weight decay wins over every feature (Tian, Chen, Ganguli 2021, section 4)."""
     decay = signs.setting("optimizer.weight_decay") or 0.0
@@ -109,6 +132,7 @@ def long_memory(diagnosis: Diagnosis, signs: Signs) -> Cause | None:
 
 
 LOOKS: tuple[Callable[[Diagnosis, Signs], Cause | None], ...] = (
+    collapsed_start,
     no_stop_gradient,
     no_predictor,
     squared_with_norm,
@@ -117,6 +141,7 @@ LOOKS: tuple[Callable[[Diagnosis, Signs], Cause | None], ...] = (
     fast_steps,
     slow_predictor,
     long_memory,
+    objective_outweighed,
 )
 
 GENERAL = {

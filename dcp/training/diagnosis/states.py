@@ -15,8 +15,9 @@ STRANGERS = 0.85  # invariance of the trained one
 
 
 def blow_up(signs: Signs) -> Diagnosis | None:
-    """Projections grow without end."""
-    if not signs.norm > GROWN * signs.untrained["norm"]:
+    """Projections grow without end; those that were made small at the start may grow by as much besides."""
+    small = min(1.0, signs.setting("network.projector.init_scale") or 1.0)
+    if not signs.norm > GROWN / small * signs.untrained["norm"]:
         return None
     times = f"{signs.norm / signs.untrained['norm']:,.0f} times as long"
     evidence = f"projections are {times} as those of {signs.beginning}"
@@ -88,8 +89,12 @@ def too_fast(signs: Signs) -> Diagnosis | None:
 
 
 def weak_views(signs: Signs) -> Diagnosis | None:
-    """Views that even an untrained network takes for the same, where there is no teacher to learn from instead."""
-    if signs.fact("target.given") or signs.starts_trained or not signs.untrained["invariance"] < ALIKE:
+    """Views that even an untrained network takes for the same, where there is no teacher to learn from instead.
+
+    One that starts collapsed tells no images apart, so it does not tell about views.
+    """
+    collapsed = signs.untrained["spread"] < COMPLETE
+    if signs.fact("target.given") or signs.starts_trained or collapsed or not signs.untrained["invariance"] < ALIKE:
         return None
     evidence = (
         "to the untrained network the views of an image are nearly the same already: their distance is "
