@@ -146,9 +146,8 @@ def test_the_backward_pass_asks_for_nothing_either(tiny: Recipe, monkeypatch: py
     step, _ = step_of(tiny, nullcontext(), "meta")
     if why_no_graph("auto", step.parts.method, SimpleNamespace(device=torch.device("cuda"), count=1)):  # type: ignore[arg-type]
         return
-    side = tiny.data.view_size
-    view = torch.empty(BATCH, 3, side, side, device="meta")
-    monkeypatch.setattr(step.batch_views, "of", lambda images, crops: (view, view))
+    views = tuple(torch.empty(BATCH, 3, side, side, device="meta") for side in tiny.view_sizes)
+    monkeypatch.setattr(step.batch_views, "of", lambda images, crops: views)
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: nullcontext())  # it knows no such device
     monkeypatch.setattr(step.parts.optimizer, "step", lambda: None)  # fused ones know no such device; traced above
     if step.labels is not None:
